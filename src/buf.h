@@ -1,0 +1,44 @@
+#ifndef BUF_H
+#define BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bytes.h"
+
+/*
+ * A growable run of bytes. A failed allocation is remembered in `failed` and
+ * makes all later additions do nothing, so that a text can be put together
+ * first and checked once. Start with a zeroed struct; end with buf_free().
+ */
+struct buf {
+    char *data;
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+void buf_add(struct buf *buf, const void *data, size_t length);
+void buf_add_text(struct buf *buf, const char *text);
+void buf_add_bytes(struct buf *buf, struct bytes bytes);
+
+/* Adds a number in decimal. */
+void buf_add_int(struct buf *buf, long long number);
+
+/* Like printf; for places where speed does not matter. */
+void buf_printf(struct buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Makes room for more bytes; false (and failed) without memory. */
+bool buf_reserve(struct buf *buf, size_t more);
+
+/* Forgets the content and a failure, keeps the memory. */
+void buf_clear(struct buf *buf);
+
+/* The content, lent until the next call on this buffer. */
+struct bytes buf_bytes(const struct buf *buf);
+
+/* Accepts NULL and a zeroed struct; leaves a zeroed struct. */
+void buf_free(struct buf *buf);
+
+#endif
