@@ -190,15 +190,12 @@ static int
 walk(struct api_call *call, const struct field_table *table,
      struct json_object *object, void *dest)
 {
-    switch (
-        fields_walk(table, object, &call->api->limits, dest, &call->detail)) {
-    case FIELD_OK:
+    enum field_error error =
+        fields_walk(table, object, &call->api->limits, dest, &call->detail);
+
+    if (error == FIELD_OK)
         return 0;
-    case FIELD_MEMORY:
-        return 500;
-    default:
-        return 422;
-    }
+    return error == FIELD_MEMORY ? 500 : 422;
 }
 
 static int
@@ -267,9 +264,9 @@ step_arguments(struct api_call *call, const struct api_input *input)
     if (code != 0)
         return code;
     method->context(call->request, &call->context);
-    if (method->check != NULL)
-        method->check(call->request, &call->detail);
-    return call->detail.length > 0 ? 422 : 0;
+    if (method->check != NULL && !method->check(call->request, &call->detail))
+        return 422;
+    return 0;
 }
 
 static int

@@ -43,8 +43,8 @@ struct method {
     /* Sets defaults that are not zero; may be NULL. */
     void (*init)(void *request);
 
-    /* Rules across fields: adds to faults what is wrong. May be NULL. */
-    void (*check)(const void *request, struct buf *faults);
+    /* Rules across fields: true, or false with the words. May be NULL. */
+    bool (*check)(const void *request, struct buf *faults);
 
     /* The logged context: "has=phone,email" or "nclients=2". */
     void (*context)(const void *request, struct buf *context);

@@ -84,20 +84,21 @@ given(const struct online_score *request)
     return bits;
 }
 
-static void
+static bool
 check(const void *request, struct buf *faults)
 {
     unsigned bits = given(request);
 
     for (size_t i = 0; i < COUNT(pairs); i++) {
         if ((bits & pairs[i].members) == pairs[i].members)
-            return;
+            return true;
     }
     buf_add_text(faults, "arguments: at least one pair must be complete: ");
     for (size_t i = 0; i < COUNT(pairs); i++) {
         buf_add_text(faults, i == 0 ? "" : ", or ");
         buf_add_text(faults, pairs[i].text);
     }
+    return false;
 }
 
 static void
