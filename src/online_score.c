@@ -163,21 +163,31 @@ plan(const void *request, struct method_plan *method_plan)
     return METHOD_OK;
 }
 
-/* Whether a cached value is a score: a JSON number from 0 to the highest. */
+static bool
+is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * Whether a cached value is a score: a JSON number from 0 to the highest, with
+ * no space around it.
+ */
 static bool
 is_score(const struct store_value *value)
 {
+    const struct bytes data = value->data;
     char text[SCORE_TEXT_MAX + 1];
     struct json_fault fault;
 
-    if (value->kind != STORE_STRING || value->data.length == 0 ||
-        value->data.length > SCORE_TEXT_MAX)
+    if (value->kind != STORE_STRING || data.length == 0 ||
+        data.length > SCORE_TEXT_MAX)
         return false;
-    if (value->data.at[0] < '0' || value->data.at[0] > '9' ||
-        !json_check(value->data, &fault))
+    if (!is_digit(data.at[0]) || !is_digit(data.at[data.length - 1]) ||
+        !json_check(data, &fault))
         return false;
-    memcpy(text, value->data.at, value->data.length);
-    text[value->data.length] = '\0';
+    memcpy(text, data.at, data.length);
+    text[data.length] = '\0';
     return strtod(text, NULL) <= SCORE_HIGHEST;
 }
 

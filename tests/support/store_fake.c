@@ -1,0 +1,52 @@
+/*
+ * A store for tests of the pure part: looks keys up in a list.
+ */
+#include <stdlib.h>
+
+#include "store_fake.h"
+
+#define WRONG_TYPE "!"
+
+static struct store_value
+look_up(const struct store_fake *store, struct bytes key)
+{
+    struct store_value value = {.kind = STORE_ABSENT};
+
+    for (size_t i = 0; store->entries != NULL && store->entries[i]; i++) {
+        struct bytes entry = bytes_of(store->entries[i]);
+
+        if (entry.length <= key.length || entry.at[key.length] != '=' ||
+            memcmp(entry.at, key.at, key.length) != 0)
+            continue;
+        value.data = bytes_of(entry.at + key.length + 1);
+        value.kind = bytes_equal(value.data, bytes_of(WRONG_TYPE))
+                         ? STORE_WRONG_TYPE
+                         : STORE_STRING;
+    }
+    return value;
+}
+
+struct api_call *
+store_fake_run(const struct store_fake *store, struct api *api,
+               const struct api_input *input, size_t *ret_asked)
+{
+    struct api_call *call = api_plan(api, input);
+    struct api_wants wants;
+    struct store_value *values;
+
+    if (call == NULL)
+        return NULL;
+    wants = api_call_wants(call);
+    if (ret_asked != NULL)
+        *ret_asked = wants.count;
+    if (wants.count == 0)
+        return call;
+    values = calloc(wants.count, sizeof(*values));
+    if (values == NULL)
+        abort();
+    for (size_t i = 0; i < wants.count; i++)
+        values[i] = look_up(store, wants.keys[i]);
+    api_answer(call, store->status, store->status == STORE_OK ? values : NULL);
+    free(values);
+    return call;
+}

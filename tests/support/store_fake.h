@@ -1,0 +1,24 @@
+#ifndef STORE_FAKE_H
+#define STORE_FAKE_H
+
+#include "api.h"
+
+/*
+ * A store for tests of the pure part: "key=value" entries, NULL at the end.
+ * A value of "!" stands for a key of another type.
+ */
+struct store_fake {
+    const char *const *entries;
+    enum store_status status; /* STORE_OK, or how every read fails */
+};
+
+/*
+ * Plans a request and answers it at once from the fake store. Returns the
+ * call, answered; the caller frees it. ret_asked (may be NULL) receives how
+ * many keys were wanted.
+ */
+struct api_call *store_fake_run(const struct store_fake *store, struct api *api,
+                                const struct api_input *input,
+                                size_t *ret_asked);
+
+#endif
