@@ -1,0 +1,13 @@
+#ifndef SUITES_H
+#define SUITES_H
+
+/* One per file test_<module>.c; each registers its suite. */
+void suite_api(void);
+void suite_auth(void);
+void suite_buf(void);
+void suite_date(void);
+void suite_fields(void);
+void suite_json(void);
+void suite_score(void);
+
+#endif
