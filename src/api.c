@@ -388,10 +388,13 @@ api_answer(struct api_call *call, enum store_status status,
 struct api_answer
 api_call_answer(const struct api_call *call)
 {
+    const struct status *status;
+
     assert(call->code != 0);
     if (call->body.failed)
         return api_answer_memory();
-    return (struct api_answer){call->code, status_of(call->code)->header,
+    status = status_of(call->code);
+    return (struct api_answer){call->code, status->text, status->header,
                                buf_bytes(&call->body)};
 }
 
@@ -452,6 +455,6 @@ struct api_answer
 api_answer_memory(void)
 {
     return (struct api_answer){
-        500, NULL,
+        500, "Internal Server Error", NULL,
         bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}")};
 }

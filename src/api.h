@@ -46,6 +46,7 @@ struct api_input {
 
 struct api_answer {
     int code;           /* HTTP status, equal to the member "code" */
+    const char *reason; /* the status in words */
     const char *header; /* one more header line without its end, or NULL */
     struct bytes body;
 };

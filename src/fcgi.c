@@ -1,0 +1,219 @@
+/*
+ * One FastCGI exchange through libfcgi: its parameters, its body, its answer.
+ * Implements the parts of "Transport" in docs/protocol.md that are about
+ * lengths and request ids.
+ *
+ * libfcgi reads and writes through the public member ipcFd of its request, as
+ * of 2.4.2 to 2.4.7, and FCGX_Accept_r() on a request that has one parses one
+ * exchange without accepting; a test holds this. keepConnection says that the
+ * descriptor is not to be closed, and detached that closing is not to linger.
+ */
+#include <fcgiapp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fcgi.h"
+
+#define FCGI_ID_MAX      128 /* characters of a request id */
+#define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
+#define FCGI_ID_UNUSABLE "-"
+
+struct fcgi {
+    FCGX_Request request;
+    char *body;
+};
+
+bool
+fcgi_init(void)
+{
+    /* Closing must not wait for the peer: its default is two seconds. */
+    return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 &&
+           FCGX_Init() == 0;
+}
+
+struct fcgi *
+fcgi_new(void)
+{
+    struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
+
+    if (fcgi != NULL)
+        (void)FCGX_InitRequest(&fcgi->request, -1, 0);
+    return fcgi;
+}
+
+static void
+forget_body(struct fcgi *fcgi)
+{
+    free(fcgi->body);
+    fcgi->body = NULL;
+}
+
+void
+fcgi_free(struct fcgi *fcgi)
+{
+    if (fcgi == NULL)
+        return;
+    FCGX_Free(&fcgi->request, 0);
+    forget_body(fcgi);
+    free(fcgi);
+}
+
+static struct bytes
+param(const struct fcgi *fcgi, const char *name)
+{
+    const char *value = FCGX_GetParam(name, fcgi->request.envp);
+
+    return bytes_of(value != NULL ? value : "");
+}
+
+static struct bytes
+request_id(const struct fcgi *fcgi)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-";
+    struct bytes id = param(fcgi, "REQUEST_ID");
+
+    if (id.length == 0 || id.length > FCGI_ID_MAX ||
+        strspn(id.at, allowed) != id.length)
+        return bytes_of(FCGI_ID_UNUSABLE);
+    return id;
+}
+
+/* Digits only, and no more than fit; false for anything else. */
+static bool
+parse_length(struct bytes text, uint64_t *ret_length)
+{
+    uint64_t length = 0;
+
+    if (text.length == 0 || text.length > FCGI_LENGTH_MAX)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        length = length * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    *ret_length = length;
+    return true;
+}
+
+static enum fcgi_body
+body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
+{
+    struct bytes text = param(fcgi, "CONTENT_LENGTH");
+    uint64_t announced;
+
+    if (text.length == 0)
+        return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_OTHER;
+    if (!parse_length(text, &announced))
+        return FCGI_BODY_OTHER;
+    if (announced > body_max)
+        return FCGI_BODY_TOO_LARGE;
+    if (announced != got)
+        return FCGI_BODY_OTHER;
+    return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_WHOLE;
+}
+
+/*
+ * Reads stdin to its very end: what is left unread would be taken for the
+ * beginning of the next exchange.
+ */
+static bool
+read_body(struct fcgi *fcgi, size_t length, size_t *ret_got)
+{
+    FCGX_Stream *in = fcgi->request.in;
+    int got;
+
+    if (length >= INT_MAX)
+        return false;
+    fcgi->body = malloc(length + 1);
+    if (fcgi->body == NULL)
+        return false;
+    got = FCGX_GetStr(fcgi->body, (int)length, in);
+    if (got < 0 || FCGX_GetChar(in) != EOF || FCGX_GetError(in) != 0)
+        return false;
+    fcgi->body[got] = '\0';
+    *ret_got = (size_t)got;
+    return true;
+}
+
+static enum fcgi_result
+fault(struct fcgi *fcgi)
+{
+    if (fcgi->request.ipcFd == -1)
+        return FCGI_CLOSED;
+    FCGX_Free(&fcgi->request, 0);
+    fcgi->request.ipcFd = -1;
+    forget_body(fcgi);
+    return FCGI_FAULT;
+}
+
+enum fcgi_result
+fcgi_read(struct fcgi *fcgi, int fd, size_t body_length, size_t body_max,
+          struct fcgi_request *ret_request)
+{
+    FCGX_Request *request = &fcgi->request;
+    size_t got = 0;
+
+    request->ipcFd = fd;
+    request->keepConnection = 1;
+    request->detached = 1;
+    if (FCGX_Accept_r(request) != 0 || FCGX_GetError(request->in) != 0 ||
+        !read_body(fcgi, body_length, &got))
+        return fault(fcgi);
+    *ret_request = (struct fcgi_request){
+        .verb = param(fcgi, "REQUEST_METHOD"),
+        .path = param(fcgi, "DOCUMENT_URI"),
+        .id = request_id(fcgi),
+        .body_state = body_state(fcgi, got, body_max),
+        .body = fcgi->body,
+        .body_length = got,
+    };
+    return FCGI_OK;
+}
+
+static int
+put(struct fcgi *fcgi, struct bytes text)
+{
+    size_t done = 0;
+
+    while (done < text.length) {
+        size_t rest = text.length - done;
+        int part = rest > INT_MAX ? INT_MAX : (int)rest;
+
+        if (FCGX_PutStr(text.at + done, part, fcgi->request.out) != part)
+            return -1;
+        done += (size_t)part;
+    }
+    return 0;
+}
+
+enum fcgi_result
+fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
+{
+    FCGX_Request *request = &fcgi->request;
+    bool good;
+
+    request->ipcFd = fd;
+    request->keepConnection = 1;
+    good = FCGX_FPrintF(request->out,
+                        "Status: %d %s\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %lu\r\n%s%s\r\n",
+                        answer->code, answer->reason,
+                        (unsigned long)answer->body.length,
+                        answer->header != NULL ? answer->header : "",
+                        answer->header != NULL ? "\r\n" : "") > 0;
+    good = put(fcgi, answer->body) == 0 && good;
+    /* In this order the end of the request goes out in the same write. */
+    good = FCGX_FClose(request->err) == 0 && good;
+    good = FCGX_FClose(request->out) == 0 && good;
+    if (!good)
+        return fault(fcgi);
+    FCGX_Finish_r(request);
+    forget_body(fcgi);
+    if (request->ipcFd == -1)
+        return FCGI_CLOSED;
+    request->ipcFd = -1;
+    return FCGI_OK;
+}

@@ -1,0 +1,315 @@
+/*
+ * One worker: an event loop over the listening socket, the FastCGI connections
+ * and the store's connection. It accepts, turns the store at the end of every
+ * turn of the loop, tells the log what the store reports, and drains at the
+ * end. Implements "Signals" of docs/protocol.md, as far as workers go.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#include "api.h"
+#include "config.h"
+#include "conn.h"
+#include "fcgi.h"
+#include "log.h"
+#include "metrics.h"
+#include "store.h"
+#include "store_redis.h"
+#include "worker.h"
+
+/* How long a worker without descriptors stays away from new connections. */
+#define ACCEPT_PAUSE_S 0.1
+
+/* A reader of the log that does not keep up is tried again after this. */
+#define LOG_PAUSE_S 0.1
+
+/* For what runs to end: longer than gathering and the store together. */
+#define DRAIN_LIMIT_S 12.0
+
+#define S_PER_MS 0.001
+
+struct worker {
+    struct ev_loop *loop;
+    struct log *log;
+    struct metrics *metrics;
+    int slot;
+    bool accept_failing; /* logged once until one goes well */
+    struct api_config api_config;
+    struct conn_shared shared;
+    ev_io listening;
+    ev_timer accept_pause, store_due, log_due, drain_limit;
+    ev_prepare turn;
+    ev_signal term, usr1;
+};
+
+/* Events of the store: counted, and logged once for the whole service. */
+
+struct event_row {
+    enum outage outage;
+    bool is_begin; /* of the outage; else its end */
+    bool is_outage;
+    enum metric metric;
+    bool is_counted;
+};
+
+static const struct event_row event_rows[STORE_EVENT__MAX] = {
+    [STORE_EVENT_DOWN] = {OUTAGE_STORE, true, true, METRIC_STORE_OUTAGES, true},
+    [STORE_EVENT_UP] = {OUTAGE_STORE, false, true, 0, false},
+    [STORE_EVENT_REFUSED] = {OUTAGE_REFUSED, true, true, 0, false},
+    [STORE_EVENT_READ_OK] = {OUTAGE_REFUSED, false, true, 0, false},
+    [STORE_EVENT_WRITE_FAILED] = {OUTAGE_WRITES, true, true,
+                                  METRIC_STORE_WRITE_FAILURES, true},
+    [STORE_EVENT_WRITE_OK] = {OUTAGE_WRITES, false, true, 0, false},
+    [STORE_EVENT_RETRY] = {0, false, false, METRIC_STORE_RETRIES, true},
+};
+
+static void
+on_store_event(void *arg, enum store_event event, const char *detail)
+{
+    struct worker *worker = arg;
+    const struct event_row *row = &event_rows[event];
+    const char *what;
+
+    if (row->is_counted)
+        metrics_add(worker->metrics, row->metric, 1);
+    if (!row->is_outage)
+        return;
+    what = metrics_outage_text(row->outage);
+    if (row->is_begin &&
+        metrics_outage_enter(worker->metrics, worker->slot, row->outage))
+        log_error(worker->log, "%s: %s", what, detail != NULL ? detail : "-");
+    if (!row->is_begin &&
+        metrics_outage_leave(worker->metrics, worker->slot, row->outage))
+        log_info(worker->log, "%s: over", what);
+}
+
+/* Watchers. */
+
+static void
+on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)events;
+    if (!worker->shared.draining)
+        ev_io_start(loop, &worker->listening);
+}
+
+/* Without descriptors or memory the socket would be ready for ever. */
+static void
+accept_failed(struct worker *worker, const char *why)
+{
+    if (!worker->accept_failing)
+        log_error(worker->log, "cannot accept connections: %s", why);
+    worker->accept_failing = true;
+    ev_io_stop(worker->loop, &worker->listening);
+    ev_timer_set(&worker->accept_pause, ACCEPT_PAUSE_S, 0.0);
+    ev_timer_start(worker->loop, &worker->accept_pause);
+}
+
+static bool
+is_passing(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED;
+}
+
+/* One per turn, so that connections spread over the workers. */
+static void
+on_listening(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+    int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    (void)loop;
+    (void)events;
+    if (fd == -1) {
+        if (!is_passing(errno))
+            accept_failed(worker, strerror(errno));
+        return;
+    }
+    if (conn_open(&worker->shared, fd))
+        worker->accept_failing = false;
+    else
+        accept_failed(worker, strerror(ENOMEM));
+}
+
+static void
+arm(struct ev_loop *loop, ev_timer *timer, double after_s)
+{
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, after_s, 0.0);
+    ev_timer_start(loop, timer);
+}
+
+/* Timers that only have to end the waiting: on_turn() does the work. */
+static void
+on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events;
+}
+
+static void
+on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+    int64_t due_ms = store_turn(worker->shared.store, conn_now_ms());
+
+    (void)events;
+    ev_timer_stop(loop, &worker->store_due);
+    if (due_ms >= 0) {
+        ev_now_update(loop);
+        arm(loop, &worker->store_due, (double)due_ms * S_PER_MS);
+    }
+    log_flush(worker->log);
+    if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
+        arm(loop, &worker->log_due, LOG_PAUSE_S);
+}
+
+static void
+on_emptied(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->shared.draining)
+        ev_break(worker->loop, EVBREAK_ALL);
+}
+
+static void
+on_drain_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)events;
+    log_error(worker->log, "worker %d: stops with requests unanswered",
+              worker->slot);
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_term(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+
+    (void)events;
+    if (worker->shared.draining)
+        return;
+    worker->shared.draining = true;
+    ev_io_stop(loop, &worker->listening);
+    arm(loop, &worker->drain_limit, DRAIN_LIMIT_S);
+    conn_drain_all(&worker->shared);
+    if (TAILQ_EMPTY(&worker->shared.conns))
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_usr1(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (!log_reopen(worker->log))
+        log_error(worker->log, "cannot open the log file again: %s",
+                  strerror(errno));
+}
+
+/* Start and end. */
+
+static void
+init_watchers(struct worker *worker, int listen_fd)
+{
+    struct ev_loop *loop = worker->loop;
+    ev_timer *due[] = {&worker->store_due, &worker->log_due};
+
+    ev_io_init(&worker->listening, on_listening, listen_fd, EV_READ);
+    ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
+    for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+        ev_timer_init(due[i], on_due, 0.0, 0.0);
+    ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
+    ev_prepare_init(&worker->turn, on_turn);
+    ev_signal_init(&worker->term, on_term, SIGTERM);
+    ev_signal_init(&worker->usr1, on_usr1, SIGUSR1);
+    worker->listening.data = worker->accept_pause.data = worker;
+    worker->drain_limit.data = worker->turn.data = worker;
+    worker->term.data = worker->usr1.data = worker;
+    ev_io_start(loop, &worker->listening);
+    ev_prepare_start(loop, &worker->turn);
+    ev_signal_start(loop, &worker->term);
+    ev_signal_start(loop, &worker->usr1);
+}
+
+static bool
+start(struct worker *worker, const struct config *config)
+{
+    const struct store_config store_config = {
+        .attempts = (int)config->store_attempts,
+        .connect_timeout_ms = config->store_connect_timeout_ms,
+        .command_timeout_ms = config->store_timeout_ms,
+        .deadline_ms = config->store_deadline_ms,
+        .event = on_store_event,
+        .event_arg = worker,
+    };
+
+    worker->api_config = (struct api_config){
+        .secrets = config->secrets,
+        .client_ids_max = (size_t)config->max_client_ids,
+        .body_max_bytes = (size_t)config->max_body_bytes,
+    };
+    if (!fcgi_init())
+        return false;
+    (void)signal(SIGPIPE, SIG_IGN); /* after libfcgi has put its own there */
+    worker->loop = ev_loop_new(EVFLAG_AUTO);
+    if (worker->loop == NULL)
+        return false;
+    worker->shared.loop = worker->loop;
+    worker->shared.api = api_new(&worker->api_config);
+    worker->shared.store =
+        store_redis_new(worker->loop, &config->redis, &store_config);
+    return worker->shared.api != NULL && worker->shared.store != NULL;
+}
+
+/* The store goes first: it answers what is still parked. */
+static void
+stop(struct worker *worker)
+{
+    store_free(worker->shared.store);
+    conn_close_all(&worker->shared);
+    api_free(worker->shared.api);
+    log_flush(worker->log);
+    if (worker->loop != NULL)
+        ev_loop_destroy(worker->loop);
+}
+
+int
+worker_run(int listen_fd, const struct config *config, struct log *log,
+           struct metrics *metrics, int slot)
+{
+    struct worker worker = {
+        .log = log,
+        .metrics = metrics,
+        .slot = slot,
+        .shared = {.config = config,
+                   .log = log,
+                   .metrics = metrics,
+                   .emptied = on_emptied},
+    };
+    bool is_started;
+
+    TAILQ_INIT(&worker.shared.conns);
+    worker.shared.arg = &worker;
+    is_started = start(&worker, config);
+    if (is_started) {
+        init_watchers(&worker, listen_fd);
+        (void)ev_run(worker.loop, 0);
+    } else {
+        log_error(log, "worker %d: cannot start: %s", slot, strerror(errno));
+    }
+    stop(&worker);
+    return is_started ? EX_OK : EX_OSERR;
+}
