@@ -1,0 +1,124 @@
+# The scoring API. `make help` lists the targets; tools and flags below may be
+# given on the command line or in the environment.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+V ?=
+PREFIX ?= /usr/local
+VARIANT ?= release
+
+B := build/$(VARIANT)
+Q := $(if $(V),,@)
+VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
+LIBS := json-c hiredis libcrypto libcares
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -MMD -MP \
+    $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
+CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
+    -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
+LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT))
+LDLIBS_ALL = -lfcgi -lev $(shell pkg-config --libs $(LIBS)) $(LDLIBS)
+
+# Hardening, for what is deployed; checked on the binary by a test.
+HARDEN_C = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+    -fcf-protection -fPIE
+HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+CFLAGS_release = $(HARDEN_C)
+LDFLAGS_release = $(HARDEN_LD)
+CFLAGS_asan = $(SANITIZE)
+LDFLAGS_asan = $(SANITIZE)
+
+SOURCES = api.c auth.c buf.c clients_interests.c config.c config_error.c \
+    config_file.c config_kind.c config_table.c conn.c date.c fcgi.c \
+    fcgi_scan.c fields.c json.c log.c metrics.c number.c online_score.c \
+    redis_url.c resolver.c score.c store.c store_redis.c supervisor.c worker.c
+UNIT = main.c test_api.c test_auth.c test_buf.c test_date.c test_fields.c \
+    test_json.c test_score.c
+INTEGRATION = main.c
+SUPPORT = cases.c store_fake.c
+
+OBJECTS = $(SOURCES:%.c=$B/src/%.o)
+SUPPORT_O = $(SUPPORT:%.c=$B/tests/support/%.o)
+UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) $(SUPPORT_O)
+INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) $(SUPPORT_O)
+C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
+
+all: $B/scoring
+
+$B/scoring: $B/src/main.o $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+$B/unit: $(UNIT_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
+
+$B/integration: $(INTEGRATION_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $@")
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+packages:
+	@deploy/install-packages.sh build run
+packages-check: packages
+	@deploy/install-packages.sh unit test
+
+run: packages
+	@$(MAKE) --no-print-directory -s all
+	@exec deploy/run.sh
+
+check: packages-check
+	@MAKE="$(MAKE)" tests/check.sh
+
+unit: $B/unit
+	$B/unit $(FILTER)
+
+integration: all $B/integration
+	SCORING_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
+
+asan:
+	$(MAKE) unit VARIANT=asan
+
+tidy:
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES:%=src/%) src/main.c -- \
+	    $(CPPFLAGS_ALL) -std=c11
+
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	clang-format --dry-run --Werror $(C_FILES)
+shellcheck:
+	shellcheck deploy/*.sh deploy/redis/*.sh tests/*.sh .ci/run
+check-deps:
+	tests/check-deps.sh
+
+install: all
+	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             build the service:   build/release/scoring'
+	@echo 'make run         start the whole stack, in the foreground'
+	@echo 'make check       install what is needed and run every test'
+	@echo 'make unit        unit tests          (FILTER=part of a name)'
+	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
+	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make tidy format format-check shellcheck check-deps'
+	@echo 'make install     PREFIX=/usr/local DESTDIR='
+	@echo 'make clean'
+	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
+
+.PHONY: all packages packages-check run check unit integration asan tidy \
+    format format-check shellcheck check-deps install clean help
+-include $(shell find $B -name '*.d' 2>/dev/null)

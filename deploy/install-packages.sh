@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what is missing of some groups of deploy/packages.txt.
+#
+#   deploy/install-packages.sh GROUP...
+#
+# With nothing missing it does nothing, and needs no root. It neither starts
+# nor enables a system service: what a package would start is held back while
+# it is installed, and what it enabled is disabled again.
+set -euo pipefail
+
+list=$(dirname "$0")/packages.txt
+policy=/usr/sbin/policy-rc.d
+
+fail() {
+    printf 'install-packages: %s\n' "$*" >&2
+    exit 1
+}
+
+# missing GROUP...: the packages of these groups that are not installed
+missing() {
+    local group package status
+    while read -r group package; do
+        case " $* " in *" $group "*) ;; *) continue ;; esac
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$status" = installed ] || printf '%s\n' "$package"
+    done < <(grep -v '^\(#\|$\)' "$list")
+}
+
+remove_policy() {
+    "${as_root[@]}" rm -f "$policy"
+}
+
+# A policy of our own, unless the machine has one, and only while installing.
+hold_services_back() {
+    [ -e "$policy" ] && return
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+    trap remove_policy EXIT
+}
+
+install_packages() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Services that came with this installation, of packages listed or pulled in.
+disable_services() {
+    local unit
+    command -v deb-systemd-helper >/dev/null || return 0
+    for unit in nginx.service redis-server.service; do
+        [ -e "/lib/systemd/system/$unit" ] || continue
+        [[ $units_before == *" $unit "* ]] && continue
+        "${as_root[@]}" deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+        "${as_root[@]}" update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true
+    done
+}
+
+[ $# -gt 0 ] || fail 'which groups?'
+command -v apt-get >/dev/null || fail 'this needs Debian: there is no apt-get'
+mapfile -t packages < <(missing "$@")
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true 2>/dev/null ||
+        fail "run as root: apt-get install -y --no-install-recommends ${packages[*]}"
+    as_root=(sudo -n)
+fi
+units_before=" $(cd /lib/systemd/system 2>/dev/null && echo *) "
+printf 'installing: %s\n' "${packages[*]}"
+hold_services_back
+install_packages "${packages[@]}" 2>/dev/null || {
+    "${as_root[@]}" apt-get update -qq
+    install_packages "${packages[@]}"
+}
+disable_services

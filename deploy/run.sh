@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# `make run`: a private Redis, the service under spawn-fcgi, and nginx, in the
+# foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
+# ends all of it. Environment, or lines of .env: HTTP_PORT (8080), RUN_DIR
+# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and
+# the service's own settings.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+binary=${SCORING_BINARY:-$top/build/release/scoring}
+
+# sockaddr_un has room for 108 bytes, the NUL included.
+socket_path_max=107
+ready_tries=100 # of 0.1 s
+stop_tries=150
+
+names=() pids=() # what runs, in the order of its start
+
+fail() {
+    printf 'run: %s\n' "$*" >&2
+    exit 1
+}
+
+# setting NAME DEFAULT: from the environment, else from .env, else the default
+setting() {
+    local value
+    if [ -n "${!1+set}" ]; then
+        value=${!1}
+    elif [ -f "$top/.env" ]; then
+        value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$top/.env" |
+            tail -n 1 | sed -e 's/[[:space:]]*\r*$//' -e 's/[[:space:]]#.*$//' \
+            -e "s/^'\(.*\)'\$/\1/" -e 's/^"\(.*\)"$/\1/')
+    fi
+    printf '%s' "${value:-$2}"
+}
+
+check_settings() {
+    [[ $http_port =~ ^[0-9]{1,5}$ ]] && ((10#$http_port >= 1 && 10#$http_port <= 65535)) ||
+        fail "HTTP_PORT: \"$http_port\": must be a port from 1 to 65535"
+    [[ $max_body =~ ^[0-9]+$ ]] ||
+        fail "SCORING_MAX_BODY_BYTES: \"$max_body\": must be a number of bytes"
+    local longest=$run_dir/redis/redis.sock
+    ((${#longest} <= socket_path_max)) ||
+        fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
+    [[ $run_dir =~ ^[A-Za-z0-9/._~+@,:=-]+$ ]] ||
+        fail "RUN_DIR: $run_dir: must not hold spaces or other special characters"
+}
+
+check_programs() {
+    local program
+    for program in spawn-fcgi nginx envsubst curl setpriv flock redis-server redis-cli; do
+        command -v "$program" >/dev/null ||
+            fail "$program is missing: run make run, or see deploy/packages.txt"
+    done
+    [ -x "$binary" ] || fail "$binary is missing: run make"
+}
+
+make_run_dir() {
+    mkdir -p "$run_dir" 2>/dev/null && [ -w "$run_dir" ] ||
+        fail "RUN_DIR: $run_dir: cannot be written"
+    exec 9>"$run_dir/lock"
+    flock -n 9 || fail "RUN_DIR: $run_dir: another stack runs there"
+    chmod 700 "$run_dir"
+    mkdir -p "$run_dir/redis" "$run_dir/nginx"
+    rm -f "$run_dir/scoring.sock" "$run_dir/redis/redis.sock"
+}
+
+port_is_free() {
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$http_port") 2>/dev/null
+}
+
+# start NAME COMMAND...: in the background, ended if this script is killed,
+# deaf to the terminal's Ctrl-C, which this script passes on in order
+start() {
+    local name=$1
+    shift
+    setsid setpriv --pdeathsig TERM "$@" 9>&- &
+    names+=("$name") pids+=($!)
+}
+
+start_redis() {
+    local conf=$run_dir/redis/redis.conf
+    (
+        umask 077
+        printf '%s\n' 'port 0' "unixsocket $run_dir/redis/redis.sock" \
+            'unixsocketperm 700' "dir $run_dir/redis" 'appendonly yes' \
+            'save ""' 'daemonize no' "logfile $run_dir/redis/redis.log" >"$conf"
+        if [ -n "$redis_password" ]; then
+            printf 'requirepass "%s"\n' "$(escape "$redis_password")" >>"$conf"
+        fi
+    )
+    start Redis redis-server "$conf"
+    redis_url=unix://$run_dir/redis/redis.sock
+    wait_for Redis redis_answers || fail 'Redis did not start'
+}
+
+# for a double-quoted string of redis.conf
+escape() {
+    printf '%s' "$1" | sed 's/[\\"]/\\&/g'
+}
+
+redis_answers() {
+    [ "$(REDISCLI_AUTH=$redis_password redis-cli -s "$run_dir/redis/redis.sock" \
+        ping 2>/dev/null)" = PONG ]
+}
+
+start_service() {
+    if [ -f "$top/.env" ] && [ -z "${SCORING_CONFIG_FILE+set}" ]; then
+        export SCORING_CONFIG_FILE=$top/.env
+    fi
+    if [ -n "$redis_url" ]; then
+        export REDIS_URL=$redis_url
+    fi
+    start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
+}
+
+render() { # render TEMPLATE FILE
+    RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
+        FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
+        NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
+        NGINX_ERROR_LOG=$run_dir/nginx/error.log \
+        envsubst '${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
+            ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}' \
+        <"$1" >"$2"
+}
+
+start_nginx() {
+    nginx_user=
+    # Started by root nginx would change to a user who cannot reach the socket.
+    [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
+    render "$top/nginx/nginx.conf.template" "$run_dir/nginx/nginx.conf"
+    render "$top/nginx/templates/scoring.conf.template" "$run_dir/nginx/scoring.conf"
+    : >"$run_dir/nginx/error.log"
+    start nginx nginx -e "$run_dir/nginx/error.log" -p "$run_dir" -c "$run_dir/nginx/nginx.conf"
+}
+
+# An answer that only the service can give, through nginx.
+service_answers() {
+    curl -s -m 2 -d '{}' "http://127.0.0.1:$http_port/method" 2>/dev/null |
+        grep -q '^{"code": 422,'
+}
+
+# wait_for NAME CHECK: until it is true, unless something has ended by then
+wait_for() {
+    local try
+    for ((try = 0; try < ready_tries; try++)); do
+        if "$2"; then
+            return 0
+        fi
+        all_run || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+all_run() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -0 "$pid" 2>/dev/null || return 1
+    done
+}
+
+first_ended() {
+    local i
+    for i in "${!pids[@]}"; do
+        if ! kill -0 "${pids[$i]}" 2>/dev/null; then
+            printf '%s' "${names[$i]}"
+            return
+        fi
+    done
+}
+
+explain_start() {
+    local ended
+    ended=$(first_ended)
+    case $ended in
+    nginx) fail "nginx did not start: $(grep -m 1 -oE '\[emerg\].*' "$run_dir/nginx/error.log" |
+        sed 's/^\[emerg\] [0-9#]*: //' || true)" ;;
+    '') fail "no answer on http://127.0.0.1:$http_port" ;;
+    *) fail "$ended did not start" ;;
+    esac
+}
+
+# Backwards: nginx lets what runs finish, then the service, then Redis.
+stop_all() {
+    local i try signal
+    trap '' INT TERM HUP
+    for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+        signal=TERM
+        [ "${names[$i]}" != nginx ] || signal=QUIT
+        kill -s "$signal" "${pids[$i]}" 2>/dev/null || true
+        for ((try = 0; try < stop_tries; try++)); do
+            kill -0 "${pids[$i]}" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL "${pids[$i]}" 2>/dev/null || true
+        wait "${pids[$i]}" 2>/dev/null || true
+    done
+    pids=() names=()
+    rm -f "$run_dir/scoring.sock"
+}
+
+on_signal() {
+    exit 0
+}
+
+run_dir=$(setting RUN_DIR "$top/build/run")
+case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
+http_port=$(setting HTTP_PORT 8080)
+redis_url=$(setting REDIS_URL '')
+redis_password=$(setting REDIS_PASSWORD '')
+max_body=$(setting SCORING_MAX_BODY_BYTES 1048576)
+
+check_settings
+check_programs
+port_is_free || fail "HTTP_PORT: $http_port: the port is in use"
+make_run_dir
+trap stop_all EXIT
+trap on_signal INT TERM HUP
+[ -n "$redis_url" ] || start_redis
+start_service
+start_nginx
+wait_for service service_answers || explain_start
+printf 'ready: http://127.0.0.1:%s\n' "$http_port"
+
+wait -n "${pids[@]}" || true
+fail "$(first_ended) has ended: stopping"

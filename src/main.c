@@ -1,0 +1,270 @@
+/*
+ * The command line: a table of commands. `serve`, the default, checks what the
+ * process was given (settings, the listening socket), puts it in order, and
+ * leaves the rest to the supervisor. Implements "Starting it" of
+ * docs/protocol.md; exit statuses are those of sysexits(3).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "log.h"
+#include "supervisor.h"
+
+#define MAIN_LISTEN_FD STDIN_FILENO /* as FastCGI has it */
+#define MAIN_UMASK     027          /* logs are not for everybody */
+
+/* Enough for any nginx; more would only cost a table in the kernel. */
+#define MAIN_FILES_MAX 65536
+
+/*
+ * No core dumps: they would hold salts and what callers sent. A handler that
+ * reads them from a pipe is not bound by a limit of 0, but by 1 (core(5)).
+ */
+#define MAIN_CORE_BYTES 1
+
+struct command {
+    const char *name;
+    const char *help;
+    int (*run)(int argc, char **argv);
+};
+
+static int run_serve(int argc, char **argv);
+static int run_help(int argc, char **argv);
+static int run_version(int argc, char **argv);
+
+static const struct command commands[] = {
+    {"serve", "serve FastCGI on standard input (the default)", run_serve},
+    {"--help", "show this text", run_help},
+    {"--version", "show the version", run_version},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void
+print_usage(FILE *out)
+{
+    (void)fprintf(out, "usage: scoring [command]\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+}
+
+/* Whether all that was printed has gone out. */
+static int
+output_status(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EX_OK;
+    (void)fprintf(stderr, "scoring: standard output: %s\n", strerror(errno));
+    return EX_IOERR;
+}
+
+static bool
+takes_nothing(int argc, char **argv)
+{
+    if (argc == 0)
+        return true;
+    (void)fprintf(stderr, "scoring: unexpected argument: %s\n", argv[0]);
+    print_usage(stderr);
+    return false;
+}
+
+static int
+run_help(int argc, char **argv)
+{
+    struct buf settings = {0};
+
+    if (!takes_nothing(argc, argv))
+        return EX_USAGE;
+    config_help(&settings);
+    print_usage(stdout);
+    (void)printf("\nSettings, as environment variables:\n\n");
+    if (settings.length > 0)
+        (void)fwrite(settings.data, 1, settings.length, stdout);
+    buf_free(&settings);
+    return output_status();
+}
+
+static int
+run_version(int argc, char **argv)
+{
+    if (!takes_nothing(argc, argv))
+        return EX_USAGE;
+    (void)printf("scoring %s\n", SCORING_VERSION);
+    return output_status();
+}
+
+/* An option of a socket that is a number; -1 if it has none. */
+static int
+socket_option(int fd, int option)
+{
+    int value = 0;
+    socklen_t length = sizeof(value);
+
+    if (getsockopt(fd, SOL_SOCKET, option, &value, &length) != 0)
+        return -1;
+    return value;
+}
+
+/*
+ * Whether others than owner and group may connect. A path that cannot be seen
+ * from here (another root folder) is left to whoever made it.
+ */
+static bool
+is_open_to_all(int fd)
+{
+    struct sockaddr_un address = {0};
+    socklen_t length = sizeof(address) - 1; /* so that a path ends with a NUL */
+    struct stat st;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return false;
+    if (address.sun_path[0] == '\0')
+        return true; /* an abstract name has no owner */
+    return stat(address.sun_path, &st) == 0 && (st.st_mode & S_IWOTH) != 0;
+}
+
+/* What is wrong with the socket to serve on, in words, or NULL. */
+static const char *
+socket_fault(int fd)
+{
+    int flags;
+
+    if (socket_option(fd, SO_ACCEPTCONN) != 1)
+        return "standard input is not a listening socket: start it with "
+               "spawn-fcgi -n -s PATH -M 0660 -- scoring";
+    if (socket_option(fd, SO_DOMAIN) != AF_UNIX)
+        return "standard input is no unix socket: FastCGI trusts its peer and "
+               "is never served over TCP";
+    if (is_open_to_all(fd))
+        return "everybody may connect to the socket: give it mode 0660 "
+               "(spawn-fcgi -M 0660)";
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return "the socket cannot be made non-blocking";
+    return NULL;
+}
+
+/* Sets a limit as far as the hard one allows. */
+static void
+limit_to(__rlimit_resource_t resource, rlim_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(resource, &limit) != 0)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    (void)setrlimit(resource, &limit);
+}
+
+/* Puts the process in order; nothing here can fail in a way that matters. */
+static void
+prepare_process(void)
+{
+    (void)umask(MAIN_UMASK);
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
+    (void)signal(SIGXFSZ, SIG_IGN); /* so is a log at its largest size */
+    limit_to(RLIMIT_CORE, MAIN_CORE_BYTES);
+    limit_to(RLIMIT_NOFILE, MAIN_FILES_MAX);
+    tzset(); /* localtime_r() need not do it */
+}
+
+/* Each mistake as one line. */
+static void
+print_mistakes(const struct buf *errors)
+{
+    const char *at = errors->data, *end = at + errors->length;
+
+    if (errors->length == 0)
+        (void)fprintf(stderr, "scoring: no memory for the settings\n");
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        int length = (int)((stop != NULL ? stop : end) - at);
+
+        (void)fprintf(stderr, "scoring: %.*s\n", length, at);
+        at += length + 1;
+    }
+}
+
+/* The settings, or NULL when their mistakes have been printed. */
+static struct config *
+load_config(void)
+{
+    struct buf errors = {0};
+    struct config *config = config_load(environ, &errors);
+
+    if (config == NULL)
+        print_mistakes(&errors);
+    buf_free(&errors);
+    return config;
+}
+
+static int
+run_serve(int argc, char **argv)
+{
+    const char *fault;
+    struct config *config;
+    struct log *log;
+
+    if (!takes_nothing(argc, argv))
+        return EX_USAGE;
+    fault = socket_fault(MAIN_LISTEN_FD);
+    if (fault != NULL) {
+        (void)fprintf(stderr, "scoring: %s\n", fault);
+        return EX_USAGE;
+    }
+    config = load_config();
+    if (config == NULL)
+        return EX_CONFIG;
+    prepare_process();
+    log = log_open(config->log_file, config->log_format, config->log_level);
+    if (log == NULL) {
+        (void)fprintf(stderr, "scoring: SCORING_LOG_FILE: %s: %s\n",
+                      config->log_file != NULL ? config->log_file
+                                               : "standard output",
+                      strerror(errno));
+        config_free(config);
+        return EX_CONFIG;
+    }
+    return supervisor_run(MAIN_LISTEN_FD, environ, config, log);
+}
+
+/* A closed standard stream would become the next file that is opened. */
+static bool
+open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    }
+    return true;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : commands[0].name;
+
+    if (!open_standard_streams())
+        return EX_OSERR;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
+    }
+    (void)fprintf(stderr, "scoring: unknown command: %s\n", name);
+    print_usage(stderr);
+    return EX_USAGE;
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Holds the module map of the README: who may include what, and who may log.
+# Each rule is a pattern and the only files of src/ that may match it.
+set -euo pipefail
+cd "$(dirname "$0")/../src"
+
+failed=0
+
+only() { # only PATTERN FILE...
+    local pattern=$1 file
+    shift
+    while IFS= read -r file; do
+        case " $* " in
+        *" $file "*) ;;
+        *)
+            printf 'src/%s: must not match %s (only: %s)\n' "$file" "$pattern" "$*"
+            failed=1
+            ;;
+        esac
+    done < <(grep -lE "$pattern" -- *.c *.h || true)
+}
+
+only '#include [<"]fcgi' fcgi.c
+only '#include [<"](fcgi|fcgi_scan)\.h' fcgi.c fcgi_scan.c conn.c worker.c
+only '#include [<"]hiredis' store_redis.c
+only '#include [<"]ares' resolver.c
+only '#include [<"]json-c' json.c fields.c api.c
+only '#include [<"]openssl' auth.c
+only '#include [<"]log\.h' log.c main.c supervisor.c worker.c conn.c
+only '#include [<"]store_redis\.h' store_redis.c worker.c
+only '#include [<"]worker\.h' worker.c supervisor.c
+only '#include [<"]supervisor\.h' supervisor.c main.c
+only '\b(secure_)?getenv *\(' config.c
+only '\b(printf|puts|fputs|perror|syslog) *\(' main.c
+# The pure part knows neither clock nor network.
+for file in api.c json.c online_score.c clients_interests.c fields.c score.c \
+    date.c store.c auth.c; do
+    if grep -nE '\b(time\(NULL\)|clock_gettime|gettimeofday|socket|connect) *\(' "$file"; then
+        printf 'src/%s: must not read the clock or the network\n' "$file"
+        failed=1
+    fi
+done
+exit "$failed"
