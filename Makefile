@@ -37,8 +37,9 @@ SOURCES = api.c auth.c buf.c clients_interests.c config.c config_error.c \
     config_file.c config_kind.c config_table.c conn.c date.c fcgi.c \
     fcgi_scan.c fields.c json.c log.c metrics.c number.c online_score.c \
     redis_url.c resolver.c score.c store.c store_redis.c supervisor.c worker.c
-UNIT = main.c test_api.c test_auth.c test_buf.c test_date.c test_fields.c \
-    test_json.c test_score.c
+UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
+    test_config_file.c test_date.c test_fields.c test_json.c test_log.c \
+    test_metrics.c test_number.c test_redis_url.c test_score.c test_store.c
 INTEGRATION = main.c
 SUPPORT = cases.c store_fake.c
 
@@ -83,7 +84,7 @@ unit: $B/unit
 	$B/unit $(FILTER)
 
 integration: all $B/integration
-	SCORING_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
+	RUN_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
 
 asan:
 	$(MAKE) unit VARIANT=asan
@@ -97,7 +98,7 @@ format:
 format-check:
 	clang-format --dry-run --Werror $(C_FILES)
 shellcheck:
-	shellcheck deploy/*.sh deploy/redis/*.sh tests/*.sh .ci/run
+	shellcheck -S warning deploy/*.sh deploy/redis/*.sh tests/*.sh .ci/run
 check-deps:
 	tests/check-deps.sh
 

@@ -7,18 +7,29 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-binary=${SCORING_BINARY:-$top/build/release/scoring}
+binary=${RUN_BINARY:-$top/build/release/scoring}
 
 # sockaddr_un has room for 108 bytes, the NUL included.
 socket_path_max=107
 ready_tries=100 # of 0.1 s
 stop_tries=150
 
+# Nothing else in a template is replaced: nginx has variables of its own.
+# shellcheck disable=SC2016
+template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
+    ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}'
+
 names=() pids=() # what runs, in the order of its start
 
 fail() {
     printf 'run: %s\n' "$*" >&2
     exit 1
+}
+
+# one value as .env has it: in quotes, or up to a comment
+unquote() {
+    sed -e 's/[[:space:]]*$//' -e "s/^'\([^']*\)'.*/\1/;t" \
+        -e 's/^"\([^"]*\)".*/\1/;t' -e 's/[[:space:]]\{1,\}#.*$//'
 }
 
 # setting NAME DEFAULT: from the environment, else from .env, else the default
@@ -28,15 +39,15 @@ setting() {
         value=${!1}
     elif [ -f "$top/.env" ]; then
         value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$top/.env" |
-            tail -n 1 | sed -e 's/[[:space:]]*\r*$//' -e 's/[[:space:]]#.*$//' \
-            -e "s/^'\(.*\)'\$/\1/" -e 's/^"\(.*\)"$/\1/')
+            tail -n 1 | unquote)
     fi
     printf '%s' "${value:-$2}"
 }
 
 check_settings() {
-    [[ $http_port =~ ^[0-9]{1,5}$ ]] && ((10#$http_port >= 1 && 10#$http_port <= 65535)) ||
+    if ! [[ $http_port =~ ^[1-9][0-9]{0,4}$ ]] || ((http_port > 65535)); then
         fail "HTTP_PORT: \"$http_port\": must be a port from 1 to 65535"
+    fi
     [[ $max_body =~ ^[0-9]+$ ]] ||
         fail "SCORING_MAX_BODY_BYTES: \"$max_body\": must be a number of bytes"
     local longest=$run_dir/redis/redis.sock
@@ -56,8 +67,9 @@ check_programs() {
 }
 
 make_run_dir() {
-    mkdir -p "$run_dir" 2>/dev/null && [ -w "$run_dir" ] ||
+    if ! mkdir -p "$run_dir" 2>/dev/null || ! [ -w "$run_dir" ]; then
         fail "RUN_DIR: $run_dir: cannot be written"
+    fi
     exec 9>"$run_dir/lock"
     flock -n 9 || fail "RUN_DIR: $run_dir: another stack runs there"
     chmod 700 "$run_dir"
@@ -119,8 +131,7 @@ render() { # render TEMPLATE FILE
         FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
         NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
         NGINX_ERROR_LOG=$run_dir/nginx/error.log \
-        envsubst '${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
-            ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}' \
+        envsubst "$template_names" \
         <"$1" >"$2"
 }
 
@@ -209,6 +220,10 @@ case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
 http_port=$(setting HTTP_PORT 8080)
 redis_url=$(setting REDIS_URL '')
 redis_password=$(setting REDIS_PASSWORD '')
+redis_password_file=$(setting REDIS_PASSWORD_FILE '')
+if [ -n "$redis_password_file" ]; then
+    redis_password=$(head -n 1 "$redis_password_file") || exit 1
+fi
 max_body=$(setting SCORING_MAX_BODY_BYTES 1048576)
 
 check_settings

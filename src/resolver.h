@@ -40,13 +40,15 @@ bool resolver_known(const char *host, int port,
 struct resolver *resolver_new(struct ev_loop *loop, resolver_done_fn *done,
                               void *arg);
 
+/* Less than a request may wait, so that it learns the reason. */
+#define RESOLVER_LIMIT_MS 700
+
 /*
  * Begins a look-up; ends one that is under way. done() is called once, within
  * RESOLVER_LIMIT_MS, possibly before this returns.
  *
  * host      borrowed for this call.
  */
-#define RESOLVER_LIMIT_MS 1000
 void resolver_start(struct resolver *resolver, const char *host, int port);
 
 /* Ends a look-up, if there is one, without calling done(). */

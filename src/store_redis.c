@@ -720,6 +720,18 @@ take_reply(struct redis_link *link, redisReply *reply)
     fail(link, STORE_FAULT_CONNECTION, "an answer of the wrong kind");
 }
 
+/* Why reading failed; hiredis knows nothing of certificates. */
+static const char *
+broken_text(const struct redis_link *link)
+{
+#ifdef HAVE_HIREDIS_SSL
+    if (tls_waits(link))
+        return X509_verify_cert_error_string(
+            SSL_get_verify_result(link->session));
+#endif
+    return link->context->errstr;
+}
+
 static void
 on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -730,8 +742,9 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     (void)events;
     if (redisBufferRead(context) != REDIS_OK) {
-        fail(link, STORE_FAULT_CONNECTION, "the connection broke: %s",
-             context->errstr);
+        fail(link, STORE_FAULT_CONNECTION, "%s: %s",
+             tls_waits(link) ? "TLS failed" : "the connection broke",
+             broken_text(link));
         return;
     }
     while (link->context != NULL) {

@@ -102,7 +102,7 @@ log_settings(struct supervisor *s, const char *what)
     struct buf store = {0};
 
     put_store(&s->config->redis, &store);
-    log_info(s->log, "%s: version %s, %d workers, store %s", what,
+    log_info(s->log, "%s: version %s, %d worker(s), store %s", what,
              SCORING_VERSION, s->seat_count,
              store.failed ? "not shown: no memory" : store.data);
     if (s->config->salts_are_published)
@@ -240,7 +240,7 @@ settle(struct supervisor *s, int64_t now)
     if (s->is_settled || !all_stand(s, now))
         return;
     s->is_settled = true;
-    log_info(s->log, "ready: %d workers", s->seat_count);
+    log_info(s->log, "ready: %d worker(s)", s->seat_count);
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].generation != s->generation)
             end_worker(&s->workers[slot], now);
@@ -345,7 +345,7 @@ on_stop(struct supervisor *s, int64_t now)
     if (s->is_stopping)
         return;
     s->is_stopping = true;
-    log_info(s->log, "stopping: %d workers finish what runs", s->live);
+    log_info(s->log, "stopping: %d worker(s) finish what runs", s->live);
     for (int slot = 0; slot < METRICS_SLOTS; slot++)
         end_worker(&s->workers[slot], now);
 }

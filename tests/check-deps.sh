@@ -20,13 +20,13 @@ only() { # only PATTERN FILE...
     done < <(grep -lE "$pattern" -- *.c *.h || true)
 }
 
-only '#include [<"]fcgi' fcgi.c
-only '#include [<"](fcgi|fcgi_scan)\.h' fcgi.c fcgi_scan.c conn.c worker.c
+only '#include <fcgi' fcgi.c
+only '#include "fcgi(_scan)?\.h"' fcgi.c fcgi_scan.c conn.c worker.c
 only '#include [<"]hiredis' store_redis.c
 only '#include [<"]ares' resolver.c
 only '#include [<"]json-c' json.c fields.c api.c
-only '#include [<"]openssl' auth.c
-only '#include [<"]log\.h' log.c main.c supervisor.c worker.c conn.c
+only '#include [<"]openssl' auth.c store_redis.c
+only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn.c
 only '#include [<"]store_redis\.h' store_redis.c worker.c
 only '#include [<"]worker\.h' worker.c supervisor.c
 only '#include [<"]supervisor\.h' supervisor.c main.c

@@ -32,7 +32,7 @@ struct case_table {
     _Static_assert(offsetof(type, name) == 0, "name comes first");             \
     _Static_assert(_Generic(&(table)[0], const type * : 1, default : 0),       \
                    "rows have the stated type");                               \
-    static void test##_body(const type *c __attribute__((unused)));                                    \
+    static void test##_body(const type *c __attribute__((unused)));            \
     static void test##_run(const void *row)                                    \
     {                                                                          \
         test##_body(row);                                                      \

@@ -5,9 +5,16 @@
 #include "../support/cases.h"
 #include "suites.h"
 
+static void (*const suites[])(void) = {
+    suite_api,    suite_auth,      suite_buf,   suite_config, suite_config_file,
+    suite_date,   suite_fields,    suite_json,  suite_log,    suite_metrics,
+    suite_number, suite_redis_url, suite_score, suite_store,
+};
+
 int
 main(int argc, char **argv)
 {
-    suite_buf();
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+        suites[i]();
     return cases_run(argc > 1 ? argv[1] : NULL);
 }

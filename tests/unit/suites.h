@@ -5,9 +5,16 @@
 void suite_api(void);
 void suite_auth(void);
 void suite_buf(void);
+void suite_config(void);
+void suite_config_file(void);
 void suite_date(void);
 void suite_fields(void);
 void suite_json(void);
+void suite_log(void);
+void suite_metrics(void);
+void suite_number(void);
+void suite_redis_url(void);
 void suite_score(void);
+void suite_store(void);
 
 #endif
