@@ -3,7 +3,7 @@
 # by make; its last line "N passed, N failed" counts, or else the step counts
 # as one test. The last line printed is the sum.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 steps=(
     "check-deps"
