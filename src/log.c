@@ -121,21 +121,28 @@ struct log {
     char data[LOG_BUFFER_BYTES]; /* pages that are not used cost nothing */
 };
 
+/*
+ * A pipe or terminal is opened anew, so that not to wait is not forced on
+ * others who write to it. A regular file never waits, and is shared as it is:
+ * opened anew, it would have another position than theirs.
+ */
 static bool
 target_open_stdout(struct log_target *ret_target)
 {
-    struct log_target target = {.sink = LOG_SINK_OWN};
-    struct stat st;
+    struct log_target target = {.sink = LOG_SINK_OWN, .fd = -1};
+    struct stat st = {0};
+    bool is_file = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 
-    target.fd = open("/proc/self/fd/1",
-                     O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (!is_file)
+        target.fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK |
+                                                O_CLOEXEC | O_NOCTTY);
     if (target.fd < 0) {
-        target.sink = LOG_SINK_POLLED;
+        target.sink = is_file ? LOG_SINK_OWN : LOG_SINK_POLLED;
         target.fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, LOG_FIRST_FD);
     }
     if (target.fd < 0)
         return false;
-    if (fstat(target.fd, &st) == 0 && S_ISSOCK(st.st_mode))
+    if (S_ISSOCK(st.st_mode))
         target.sink = LOG_SINK_SOCKET;
     *ret_target = target;
     return true;
