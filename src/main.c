@@ -31,8 +31,9 @@
 #define MAIN_FILES_MAX 65536
 
 /*
- * No core dumps: they would hold salts and what callers sent. A handler that
- * reads them from a pipe is not bound by a limit of 0, but by 1 (core(5)).
+ * No core dumps: they would hold salts and what callers sent. Linux hands them
+ * to a handler behind a pipe even at a limit of 0, but not at 1.
+ * Source: fs/coredump.c.
  */
 #define MAIN_CORE_BYTES 1
 

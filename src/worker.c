@@ -24,8 +24,11 @@
 /* How long a worker without descriptors stays away from new connections. */
 #define ACCEPT_PAUSE_S 0.1
 
-/* A reader of the log that does not keep up is tried again after this. */
-#define LOG_PAUSE_S 0.1
+/*
+ * Lines are written many at a time: when there is enough for one write, or
+ * after this. A reader that does not keep up is tried again after it, too.
+ */
+#define LOG_PAUSE_S 0.01
 
 /* For what runs to end: longer than gathering and the store together. */
 #define DRAIN_LIMIT_S 12.0
@@ -145,13 +148,23 @@ arm(struct ev_loop *loop, ev_timer *timer, double after_s)
     ev_timer_start(loop, timer);
 }
 
-/* Timers that only have to end the waiting: on_turn() does the work. */
+/* Only ends the waiting: on_turn() does the work. */
 static void
-on_due(struct ev_loop *loop, ev_timer *timer, int events)
+on_store_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
     (void)events;
+}
+
+static void
+on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)loop;
+    (void)events;
+    log_flush(worker->log);
 }
 
 static void
@@ -166,7 +179,8 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         ev_now_update(loop);
         arm(loop, &worker->store_due, (double)due_ms * S_PER_MS);
     }
-    log_flush(worker->log);
+    if (log_pending(worker->log) >= LOG_LINE_MAX)
+        log_flush(worker->log);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
 }
@@ -225,18 +239,18 @@ static void
 init_watchers(struct worker *worker, int listen_fd)
 {
     struct ev_loop *loop = worker->loop;
-    ev_timer *due[] = {&worker->store_due, &worker->log_due};
 
     ev_io_init(&worker->listening, on_listening, listen_fd, EV_READ);
     ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
-    for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
-        ev_timer_init(due[i], on_due, 0.0, 0.0);
+    ev_timer_init(&worker->store_due, on_store_due, 0.0, 0.0);
+    ev_timer_init(&worker->log_due, on_log_due, 0.0, 0.0);
     ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
     ev_prepare_init(&worker->turn, on_turn);
     ev_signal_init(&worker->term, on_term, SIGTERM);
     ev_signal_init(&worker->usr1, on_usr1, SIGUSR1);
     worker->listening.data = worker->accept_pause.data = worker;
-    worker->drain_limit.data = worker->turn.data = worker;
+    worker->log_due.data = worker->drain_limit.data = worker;
+    worker->turn.data = worker;
     worker->term.data = worker->usr1.data = worker;
     ev_io_start(loop, &worker->listening);
     ev_prepare_start(loop, &worker->turn);
