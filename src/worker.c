@@ -235,6 +235,21 @@ on_usr1(struct ev_loop *loop, ev_signal *watcher, int events)
 
 /* Start and end. */
 
+/*
+ * The signals that the loop takes are blocked until it does: by the parent
+ * from the fork on, and here while libfcgi has handlers of its own in place.
+ */
+static void
+mask_signals(int how)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(how, &set, NULL);
+}
+
 static void
 init_watchers(struct worker *worker, int listen_fd)
 {
@@ -256,6 +271,7 @@ init_watchers(struct worker *worker, int listen_fd)
     ev_prepare_start(loop, &worker->turn);
     ev_signal_start(loop, &worker->term);
     ev_signal_start(loop, &worker->usr1);
+    mask_signals(SIG_UNBLOCK);
 }
 
 static bool
@@ -275,6 +291,7 @@ start(struct worker *worker, const struct config *config)
         .client_ids_max = (size_t)config->max_client_ids,
         .body_max_bytes = (size_t)config->max_body_bytes,
     };
+    mask_signals(SIG_BLOCK);
     if (!fcgi_init())
         return false;
     (void)signal(SIGPIPE, SIG_IGN); /* after libfcgi has put its own there */
