@@ -40,13 +40,18 @@ SOURCES = api.c auth.c buf.c clients_interests.c config.c config_error.c \
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_fields.c test_json.c test_log.c \
     test_metrics.c test_number.c test_redis_url.c test_score.c test_store.c
-INTEGRATION = main.c
-SUPPORT = cases.c store_fake.c
+INTEGRATION = main.c test_auth.c test_interests.c test_json.c test_log.c \
+    test_outage.c test_score.c test_start.c test_store_redis.c \
+    test_supervisor.c test_transport.c
+UNIT_SUPPORT = cases.c store_fake.c
+INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c files.c http.c load.c \
+    peer.c ports.c proc.c redis.c request.c stack.c token.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)
-SUPPORT_O = $(SUPPORT:%.c=$B/tests/support/%.o)
-UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) $(SUPPORT_O)
-INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) $(SUPPORT_O)
+UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
+    $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
+INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
+    $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 
 all: $B/scoring

@@ -1,0 +1,503 @@
+/*
+ * What callers and operators see while the store is away, slow or mad, and
+ * when it is back: two workers, a real Redis that is killed and frozen, and a
+ * proxy with faults in front of it. Source: docs/protocol.md, "Store".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/expect.h"
+#include "../support/load.h"
+#include "../support/request.h"
+#include "../support/stack.h"
+#include "suites.h"
+
+/* Promises. */
+#define ANSWER_S   1.0   /* of every request, at most */
+#define OPEN_P99_S 0.050 /* of scores, once the breaker is open */
+#define RETURN_MS  2000  /* until all works again */
+
+#define OPEN_LIMIT_MS  4000 /* for the breaker to open, with requests coming */
+#define QUICK_S        0.050
+#define QUICK_IN_A_ROW 6 /* answers of both workers, most likely */
+#define SAMPLE_COUNT   200
+#define SAMPLE_PAUSE   5 /* ms; the sample spans two probes of the store */
+
+#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define IDS    "{\"client_ids\": [1, 2]}"
+
+static const struct stack_plan direct = {.store = STACK_REDIS_TCP};
+static const struct stack_plan behind_peer = {.store = STACK_REDIS_PEER};
+static const struct stack_plan absent = {.store = STACK_REDIS_ABSENT};
+
+static const char *const unresolvable[] = {
+    "REDIS_URL=redis://no-such-host.invalid:6379/0", NULL};
+static const struct stack_plan nowhere = {.store = STACK_URL_GIVEN,
+                                          .environment = unresolvable};
+
+static const char *const wrong_password[] = {"REDIS_PASSWORD=wrong", NULL};
+static const struct stack_plan refused = {.store = STACK_REDIS_TCP,
+                                          .environment = wrong_password};
+
+static const char *const no_password[] = {"REDIS_PASSWORD=", NULL};
+static const struct stack_plan asked = {.store = STACK_REDIS_TCP,
+                                        .environment = no_password};
+
+static bool
+is_scored(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0 && answer->seconds < ANSWER_S;
+}
+
+static bool
+is_unavailable(const struct http_answer *answer)
+{
+    return answer->status == 503 && answer->seconds < ANSWER_S;
+}
+
+static bool
+is_found(const struct http_answer *answer)
+{
+    return answer->status == 200 && strstr(answer->body, "cars") != NULL;
+}
+
+static void
+fill(const struct redis *redis)
+{
+    CU_ASSERT_TRUE(redis_do(redis, "SET i:1 %s", "[\"cars\"]"));
+}
+
+/* So many requests in a row, which must all be right. */
+static double
+sample(int port, char *request, load_check_fn *is_right, size_t count,
+       int pause_ms)
+{
+    const struct load_plan plan = {
+        .port = port, .body = request, .is_right = is_right};
+    struct load_result result;
+    double p99_s = load_p99(&plan, count, pause_ms, &result);
+
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of %zu were wrong: %s\n", result.failures,
+                     result.requests, result.example);
+    free(request);
+    return p99_s;
+}
+
+/* Whether interests are answered, so or so, with no time spent on the store. */
+static bool
+is_quick(void *arg)
+{
+    const struct stack *stack = arg;
+
+    for (int i = 0; i < QUICK_IN_A_ROW; i++) {
+        struct http_answer answer =
+            expect_post(stack->port, request_interests(IDS));
+        bool is_good = is_unavailable(&answer) && answer.seconds < QUICK_S;
+
+        http_answer_free(&answer);
+        if (!is_good)
+            return false;
+    }
+    return true;
+}
+
+/* Whether interests are found, by both workers most likely. */
+static bool
+is_back(void *arg)
+{
+    const struct stack *stack = arg;
+
+    for (int i = 0; i < QUICK_IN_A_ROW; i++) {
+        struct http_answer answer =
+            expect_post(stack->port, request_interests(IDS));
+        bool is_good = is_found(&answer);
+
+        http_answer_free(&answer);
+        if (!is_good)
+            return false;
+    }
+    return true;
+}
+
+/* From the first moment on: scores are right, interests are 503, and in time.
+ */
+static void
+check_outage(struct stack *stack)
+{
+    struct http_answer answer;
+    double p99_s;
+
+    (void)sample(stack->port, request_score(PERSON), is_scored, 3, 0);
+    answer = expect_post(stack->port, request_interests(IDS));
+    CU_ASSERT_TRUE(answer.seconds < ANSWER_S);
+    expect_error(&answer, 503, NULL);
+    CU_ASSERT_TRUE(expect_match(answer.headers, "^Retry-After: [1-9][0-9]*"));
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(clock_wait(is_quick, stack, OPEN_LIMIT_MS));
+    p99_s = sample(stack->port, request_score(PERSON), is_scored, SAMPLE_COUNT,
+                   SAMPLE_PAUSE);
+    CU_ASSERT_TRUE(p99_s < OPEN_P99_S);
+    if (p99_s >= OPEN_P99_S)
+        (void)printf("p99 of scores: %.3f s\n", p99_s);
+    (void)sample(stack->port, request_interests(IDS), is_unavailable, 5, 0);
+}
+
+/* After the store's return: interests are found, and scores are cached. */
+static void
+check_return(struct stack *stack, const struct redis *redis)
+{
+    int64_t start_ms = clock_ms();
+    char *key;
+
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    (void)sample(stack->port, request_interests(IDS), is_found, 20, 0);
+    CU_ASSERT_TRUE(redis_do(redis, "DEL i:1"));
+    (void)sample(stack->port, request_score(PERSON), is_scored, 1, 0);
+    key = redis_only_key(redis, "uid:*");
+    CU_ASSERT_PTR_NOT_NULL(key);
+    free(key);
+    if (clock_ms() - start_ms > RETURN_MS)
+        (void)printf("back after %d ms\n", (int)(clock_ms() - start_ms));
+}
+
+/* Lines about the service itself, not about a request. */
+#define LOG_FAULTS  "\\] E .*store is down"
+#define LOG_RETURNS "\\] I .*store is down.*over"
+
+/*
+ * An outage is told once, when it begins and when it is over, by however many
+ * workers and requests it is met.
+ */
+static void
+check_told(struct stack *stack, size_t faults_before, size_t returns_before)
+{
+    size_t faults, returns;
+
+    (void)stack_log_wait(stack, LOG_RETURNS, returns_before + 1);
+    faults = stack_log_count(stack, LOG_FAULTS) - faults_before;
+    returns = stack_log_count(stack, LOG_RETURNS) - returns_before;
+    CU_ASSERT_EQUAL(faults, 1);
+    CU_ASSERT_EQUAL(returns, 1);
+    if (faults != 1 || returns != 1)
+        (void)printf("told %zu times, over %zu times\n", faults, returns);
+}
+
+/* How the store goes away, and how it comes back. */
+typedef void outage_fn(struct stack *stack);
+
+static void
+do_kill(struct stack *stack)
+{
+    redis_kill(&stack->redis);
+}
+
+static void
+do_restart(struct stack *stack)
+{
+    CU_ASSERT_TRUE(redis_start(&stack->redis));
+}
+
+static void
+do_freeze(struct stack *stack)
+{
+    redis_freeze(&stack->redis);
+}
+
+static void
+do_thaw(struct stack *stack)
+{
+    redis_thaw(&stack->redis);
+}
+
+static void
+do_silence(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_SILENT);
+}
+
+static void
+do_close(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_CLOSE);
+}
+
+static void
+do_garbage(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_GARBAGE);
+}
+
+static void
+do_half(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_HALF);
+}
+
+static void
+do_late(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_LATE);
+}
+
+static void
+do_mend(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_NONE);
+}
+
+struct outage_case {
+    const char *name;
+    const struct stack_plan *plan;
+    outage_fn *begin, *end;
+};
+
+static const struct outage_case outage_rows[] = {
+    {"killed and restarted", &direct, do_kill, do_restart},
+    {"frozen and thawed", &direct, do_freeze, do_thaw},
+    {"silent peer", &behind_peer, do_silence, do_mend},
+    {"connections are closed", &behind_peer, do_close, do_mend},
+    {"garbage", &behind_peer, do_garbage, do_mend},
+    {"half a reply", &behind_peer, do_half, do_mend},
+    {"replies too late", &behind_peer, do_late, do_mend},
+};
+
+TEST_CASES(outage, struct outage_case, outage_rows)
+{
+    struct stack *stack = stack_shared(c->plan);
+    size_t faults = stack_log_count(stack, LOG_FAULTS);
+    size_t returns = stack_log_count(stack, LOG_RETURNS);
+
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "FLUSHALL"));
+    fill(&stack->redis);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    (void)sample(stack->port, request_score(PERSON), is_scored, 5, 0);
+    c->begin(stack);
+    check_outage(stack);
+    c->end(stack);
+    fill(&stack->redis);
+    check_return(stack, &stack->redis);
+    check_told(stack, faults, returns);
+}
+
+/* Slowness that is within the limits is no outage. */
+struct slow_case {
+    const char *name;
+    enum peer_fault fault;
+};
+
+static const struct slow_case slow_rows[] = {
+    {"every reply is slow", PEER_SLOW},
+    {"then all is well", PEER_NONE},
+};
+
+TEST_CASES(slow, struct slow_case, slow_rows)
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    size_t faults = stack_log_count(stack, LOG_FAULTS);
+
+    fill(&stack->redis);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    peer_set(stack->peer, c->fault);
+    (void)sample(stack->port, request_interests(IDS), is_found, 4, 0);
+    (void)sample(stack->port, request_score(PERSON), is_scored, 4, 0);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT_EQUAL(stack_log_count(stack, LOG_FAULTS), faults);
+}
+
+/* One byte at a time: right or 503, but in time. */
+static bool
+is_found_or_unavailable(const struct http_answer *answer)
+{
+    return (is_found(answer) || answer->status == 503) &&
+           answer->seconds < ANSWER_S;
+}
+
+TEST_SINGLE(drip, "one byte at a time")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+
+    (void)c;
+    fill(&stack->redis);
+    peer_set(stack->peer, PEER_DRIP);
+    (void)sample(stack->port, request_score(PERSON), is_scored, 20, 0);
+    (void)sample(stack->port, request_interests(IDS), is_found_or_unavailable,
+                 10, 0);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+}
+
+/* A request that needs no store does not wait for those that do. */
+static bool
+is_admin_score(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 42;
+}
+
+TEST_SINGLE(others, "are not held up by requests that wait for the store")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    char *request = request_interests(IDS);
+    const struct load_plan plan = {.port = stack->port,
+                                   .body = request,
+                                   .is_right = is_found,
+                                   .callers = 8};
+    struct load_result result;
+    struct load *load;
+    double p99_s;
+
+    (void)c;
+    fill(&stack->redis);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    peer_set(stack->peer, PEER_SLOW);
+    load = load_start(&plan);
+    clock_sleep_ms(PEER_SLOW_MS / 2);
+    p99_s = sample(stack->port, request_admin("online_score", PERSON),
+                   is_admin_score, SAMPLE_COUNT, 1);
+    CU_ASSERT_TRUE(p99_s < QUICK_S);
+    result = load_stop(load);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    CU_ASSERT_TRUE(result.requests > 0);
+    if (result.failures > 0)
+        (void)printf("of those that wait: %s\n", result.example);
+    free(request);
+}
+
+/*
+ * While the store answers now in time and now too late, no reply is taken for
+ * the answer to another command: every key has a value that tells its name.
+ */
+#define MIXED_KEYS   10
+#define MIXED_ROUNDS 120
+
+static void
+check_own_value(const struct stack *stack, int id)
+{
+    char arguments[64], want[64];
+    struct http_answer answer;
+
+    (void)snprintf(arguments, sizeof(arguments), "{\"client_ids\": [%d]}", id);
+    (void)snprintf(want, sizeof(want), "{\"%d\": [\"of %d\"]}", id, id);
+    answer = expect_post(stack->port, request_interests(arguments));
+    if (answer.status == 503)
+        expect_error(&answer, 503, NULL);
+    else
+        expect_response(&answer, want);
+    http_answer_free(&answer);
+}
+
+TEST_SINGLE(mixed, "no reply is taken for another")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    int64_t turn_ms = clock_ms();
+    enum peer_fault fault = PEER_NONE;
+
+    (void)c;
+    for (int id = 100; id < 100 + MIXED_KEYS; id++)
+        CU_ASSERT_TRUE(
+            redis_do(&stack->redis, "SET i:%d [\"of\x20%d\"]", id, id));
+    for (int i = 0; i < MIXED_ROUNDS; i++) {
+        if (clock_ms() >= turn_ms) {
+            fault = fault == PEER_NONE ? PEER_LATE : PEER_NONE;
+            peer_set(stack->peer, fault);
+            turn_ms = clock_ms() + PEER_LATE_MS / 2;
+        }
+        check_own_value(stack, 100 + i % MIXED_KEYS);
+    }
+    peer_set(stack->peer, PEER_NONE);
+}
+
+/* A store that takes no writes costs nobody anything, and is told once. */
+TEST_SINGLE(read_only, "cache writes are refused")
+{
+    struct stack *stack = stack_shared(&direct);
+    const struct redis *redis = &stack->redis;
+    size_t before = stack_log_count(stack, "\\] E ");
+    char *key;
+
+    (void)c;
+    CU_ASSERT_TRUE(redis_do(redis, "FLUSHALL"));
+    fill(redis);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    CU_ASSERT_TRUE(redis_do(redis, "CONFIG SET min-replicas-to-write 1"));
+    (void)sample(stack->port, request_score(PERSON), is_scored, 50, 0);
+    (void)sample(stack->port, request_interests(IDS), is_found, 10, 0);
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E ", before + 1));
+    CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E "), before + 1);
+    CU_ASSERT_TRUE(redis_do(redis, "CONFIG SET min-replicas-to-write 0"));
+    (void)sample(stack->port, request_score(PERSON), is_scored, 10, 0);
+    key = redis_only_key(redis, "uid:*");
+    CU_ASSERT_PTR_NOT_NULL(key);
+    free(key);
+    CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E "), before + 1);
+}
+
+TEST_SINGLE(absent_at_start, "and started later")
+{
+    struct stack *stack = stack_shared(&absent);
+
+    (void)c;
+    check_outage(stack);
+    CU_ASSERT_TRUE(redis_start(&stack->redis));
+    fill(&stack->redis);
+    check_return(stack, &stack->redis);
+    check_told(stack, 0, 0);
+}
+
+TEST_SINGLE(name, "does not resolve")
+{
+    struct stack *stack = stack_shared(&nowhere);
+
+    (void)c;
+    check_outage(stack);
+    CU_ASSERT_TRUE(
+        stack_log_wait(stack, LOG_FAULTS ".*no-such-host\\.invalid", 1));
+    CU_ASSERT_EQUAL(stack_log_count(stack, LOG_FAULTS), 1);
+}
+
+/* Passwords: said once, in words, and never shown. */
+struct password_case {
+    const char *name;
+    const struct stack_plan *plan;
+    const char *requirepass; /* that lets the service in, at last */
+};
+
+static const struct password_case password_rows[] = {
+    {"wrong", &refused, "CONFIG SET requirepass wrong"},
+    {"none", &asked, "CONFIG SET requirepass %s"},
+};
+
+TEST_CASES(password, struct password_case, password_rows)
+{
+    struct stack *stack = stack_shared(c->plan);
+
+    fill(&stack->redis);
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*password", 1));
+    check_outage(stack);
+    CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E .*password"), 1);
+    CU_ASSERT_EQUAL(stack_log_count(stack, STACK_PASSWORD), 0);
+    CU_ASSERT_TRUE(redis_do(&stack->redis, c->requirepass, ""));
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    (void)sample(stack->port, request_interests(IDS), is_found, 20, 0);
+}
+
+void
+suite_outage(void)
+{
+    CU_pSuite suite = cases_suite("outage");
+
+    cases_add(suite, &read_only_cases);
+    cases_add(suite, &outage_cases);
+    cases_add(suite, &slow_cases);
+    cases_add(suite, &others_cases);
+    cases_add(suite, &drip_cases);
+    cases_add(suite, &mixed_cases);
+    cases_add(suite, &absent_at_start_cases);
+    cases_add(suite, &name_cases);
+    cases_add(suite, &password_cases);
+}

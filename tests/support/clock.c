@@ -1,0 +1,57 @@
+/*
+ * Time for the integration tests: measuring it, and waiting for something to
+ * become true with an end in sight.
+ */
+#include "clock.h"
+
+#define CLOCK_POLL_MS 5
+#define CLOCK_HOUR_S  3600
+#define CLOCK_EDGE_S  2 /* longer than any one request takes */
+
+int64_t
+clock_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+clock_ms(void)
+{
+    return clock_us() / 1000;
+}
+
+void
+clock_sleep_ms(int64_t ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&pause, &pause) != 0)
+        continue;
+}
+
+bool
+clock_wait(clock_check_fn *check, void *arg, int64_t limit_ms)
+{
+    int64_t end = clock_ms() + limit_ms;
+
+    while (!check(arg)) {
+        if (clock_ms() >= end)
+            return false;
+        clock_sleep_ms(CLOCK_POLL_MS);
+    }
+    return true;
+}
+
+/* Hours of local time end with hours of UTC, give or take half hours. */
+time_t
+clock_steady_now(void)
+{
+    const time_t half = CLOCK_HOUR_S / 2;
+
+    while (time(NULL) % half >= half - CLOCK_EDGE_S)
+        clock_sleep_ms(100);
+    return time(NULL);
+}

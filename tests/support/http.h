@@ -1,0 +1,55 @@
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A client with one kept connection to a loopback port. */
+struct http;
+
+struct http_request {
+    const char *verb;           /* NULL: POST */
+    const char *path;           /* NULL: /method; sent as it is */
+    const char *body;           /* NULL: no body */
+    size_t body_length;         /* 0: as a C string */
+    bool is_chunked;            /* without a Content-Length */
+    const char *const *headers; /* "Name: value", NULL at the end; or NULL */
+};
+
+/* status 0: no answer; then body tells why. */
+struct http_answer {
+    int status;
+    char *headers; /* whole header, with its lines */
+    char *body;
+    size_t body_length;
+    double seconds;
+};
+
+/* NULL without memory. */
+struct http *http_open(int port);
+void http_close(struct http *http);
+
+/* The answer's texts are never NULL; end with http_answer_free(). */
+struct http_answer http_send(struct http *http,
+                             const struct http_request *request);
+
+/* POST to /method. */
+struct http_answer http_post(struct http *http, const char *body);
+
+/*
+ * Sends these bytes as they are over a connection of its own, and reads until
+ * the other side closes it, or for limit_ms.
+ */
+struct http_answer http_raw(int port, const void *data, size_t length,
+                            int limit_ms);
+
+/*
+ * The value of a header without the space around it, in value; false if there
+ * is no such header or it does not fit.
+ */
+bool http_header(const struct http_answer *answer, const char *name,
+                 char *value, size_t value_size);
+
+void http_answer_free(struct http_answer *answer);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Load for the integration tests: what matters is that every request gets its
+ * answer, and in time; throughput is measured elsewhere.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "load.h"
+
+#define LOAD_CALLERS_MAX 16
+#define LOAD_PERCENTILE  0.99
+
+struct caller {
+    struct load *load;
+    pthread_t thread;
+    struct load_result result;
+};
+
+struct load {
+    struct load_plan plan;
+    atomic_bool is_ending;
+    size_t count;
+    struct caller callers[LOAD_CALLERS_MAX];
+};
+
+static double
+send_one(const struct load_plan *plan, struct http *http,
+         struct load_result *result)
+{
+    struct http_answer answer = http_post(http, plan->body);
+    double seconds = answer.seconds;
+
+    result->requests++;
+    if (seconds > result->slowest_s)
+        result->slowest_s = seconds;
+    if (!plan->is_right(&answer)) {
+        result->failures++;
+        (void)snprintf(result->example, sizeof(result->example),
+                       "%d in %.3f s: %s", answer.status, answer.seconds,
+                       answer.body);
+    }
+    http_answer_free(&answer);
+    return seconds;
+}
+
+static void *
+run(void *arg)
+{
+    struct caller *caller = arg;
+
+    while (!caller->load->is_ending) {
+        struct http *http = http_open(caller->load->plan.port);
+
+        if (http == NULL)
+            break;
+        (void)send_one(&caller->load->plan, http, &caller->result);
+        http_close(http);
+    }
+    return NULL;
+}
+
+struct load *
+load_start(const struct load_plan *plan)
+{
+    struct load *load = calloc(1, sizeof(*load));
+
+    if (load == NULL)
+        return NULL;
+    load->plan = *plan;
+    while (load->count < plan->callers && load->count < LOAD_CALLERS_MAX) {
+        struct caller *caller = &load->callers[load->count];
+
+        caller->load = load;
+        if (pthread_create(&caller->thread, NULL, run, caller) != 0)
+            break;
+        load->count++;
+    }
+    return load;
+}
+
+struct load_result
+load_stop(struct load *load)
+{
+    struct load_result sum = {0};
+
+    if (load == NULL)
+        return sum;
+    load->is_ending = true;
+    for (size_t i = 0; i < load->count; i++) {
+        const struct load_result *one = &load->callers[i].result;
+
+        (void)pthread_join(load->callers[i].thread, NULL);
+        sum.requests += one->requests;
+        sum.failures += one->failures;
+        if (one->failures > 0)
+            memcpy(sum.example, one->example, sizeof(sum.example));
+        if (one->slowest_s > sum.slowest_s)
+            sum.slowest_s = one->slowest_s;
+    }
+    free(load);
+    return sum;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double
+load_p99(const struct load_plan *plan, size_t requests, int pause_ms,
+         struct load_result *ret_result)
+{
+    double *times = calloc(requests, sizeof(*times));
+    struct http *http = http_open(plan->port);
+    double p99 = -1;
+
+    *ret_result = (struct load_result){0};
+    if (times != NULL && http != NULL) {
+        for (size_t i = 0; i < requests; i++) {
+            times[i] = send_one(plan, http, ret_result);
+            clock_sleep_ms(pause_ms);
+        }
+        qsort(times, requests, sizeof(*times), compare);
+        p99 = times[(size_t)((double)(requests - 1) * LOAD_PERCENTILE)];
+    }
+    http_close(http);
+    free(times);
+    return p99;
+}

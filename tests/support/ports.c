@@ -1,0 +1,68 @@
+/*
+ * Loopback ports for the integration tests.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ports.h"
+
+#define PORTS_BACKLOG 128
+
+static struct sockaddr_in
+loopback(int port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+}
+
+int
+ports_listen(int *ret_port)
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, PORTS_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+int
+ports_free(void)
+{
+    int port = -1;
+    int fd = ports_listen(&port);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return port;
+}
+
+int
+ports_connect(int port, int limit_ms)
+{
+    struct sockaddr_in address = loopback(port);
+    struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}

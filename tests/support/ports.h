@@ -1,0 +1,13 @@
+#ifndef PORTS_H
+#define PORTS_H
+
+/* A port of the loopback that was free a moment ago; -1 if there is none. */
+int ports_free(void);
+
+/* A socket that listens on a free loopback port, which is told. -1: none. */
+int ports_listen(int *ret_port);
+
+/* A connection to a loopback port, with a time limit on both ways; or -1. */
+int ports_connect(int port, int limit_ms);
+
+#endif

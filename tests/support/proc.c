@@ -1,0 +1,297 @@
+/*
+ * Programs that the integration tests start: every wait has a limit, and
+ * nothing outlives the test program.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "proc.h"
+
+#define PROC_STOP_LIMIT_MS 15000 /* more than an orderly stop may take */
+#define PROC_KILL_LIMIT_MS 5000
+#define PROC_STARTED_MAX   64 /* programs started and not yet ended */
+#define PROC_NAME_MAX      64
+#define PROC_EXEC_FAILED   127 /* as a shell says it */
+
+/* Ours, to be told from orphans. */
+static pid_t started[PROC_STARTED_MAX];
+
+static pid_t *
+started_find(pid_t pid)
+{
+    for (size_t i = 0; i < PROC_STARTED_MAX; i++) {
+        if (started[i] == pid)
+            return &started[i];
+    }
+    return NULL;
+}
+
+static void
+redirect(const char *path, int flags, int to)
+{
+    int fd = open(path, flags, 0600);
+
+    if (fd < 0 || dup2(fd, to) < 0)
+        _exit(PROC_EXEC_FAILED);
+    if (fd != to)
+        (void)close(fd);
+}
+
+/* In the child. */
+static void
+run(const struct proc_plan *plan, pid_t parent)
+{
+    const char *output = plan->output != NULL ? plan->output : "/dev/null";
+
+    (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, plan->death_signal);
+    if (getppid() != parent)
+        _exit(PROC_EXEC_FAILED);
+    (void)signal(SIGPIPE, SIG_DFL);
+    redirect("/dev/null", O_RDONLY, STDIN_FILENO);
+    redirect(output, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
+    (void)dup2(STDOUT_FILENO, STDERR_FILENO);
+    if (plan->environment != NULL)
+        environ = (char **)(void *)plan->environment;
+    (void)execvp(plan->argv[0], (char *const *)(void *)plan->argv);
+    _exit(PROC_EXEC_FAILED);
+}
+
+bool
+proc_start(struct proc *proc, const struct proc_plan *plan)
+{
+    pid_t parent = getpid();
+    pid_t *slot = started_find(0);
+    pid_t pid;
+
+    if (slot == NULL)
+        return false;
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid < 0)
+        return false;
+    if (pid == 0)
+        run(plan, parent);
+    (void)setpgid(pid, pid);
+    *slot = pid;
+    *proc = (struct proc){.pid = pid};
+    return true;
+}
+
+static bool
+has_ended(void *arg)
+{
+    struct proc *proc = arg;
+    pid_t *slot;
+
+    if (proc->pid == 0 || proc->has_ended)
+        return true;
+    if (waitpid(proc->pid, &proc->status, WNOHANG) == 0)
+        return false;
+    proc->has_ended = true;
+    slot = started_find(proc->pid);
+    if (slot != NULL)
+        *slot = 0;
+    return true;
+}
+
+bool
+proc_wait(struct proc *proc, int limit_ms)
+{
+    return clock_wait(has_ended, proc, limit_ms);
+}
+
+int
+proc_exit_status(const struct proc *proc)
+{
+    if (!proc->has_ended || !WIFEXITED(proc->status))
+        return -1;
+    return WEXITSTATUS(proc->status);
+}
+
+void
+proc_signal(const struct proc *proc, int number)
+{
+    if (proc->pid > 0 && !proc->has_ended)
+        (void)kill(proc->pid, number);
+}
+
+void
+proc_signal_group(const struct proc *proc, int number)
+{
+    if (proc->pid > 0 && !proc->has_ended)
+        (void)kill(-proc->pid, number);
+}
+
+void
+proc_kill(struct proc *proc)
+{
+    proc_signal(proc, SIGKILL);
+    (void)proc_wait(proc, PROC_KILL_LIMIT_MS);
+}
+
+bool
+proc_stop(struct proc *proc)
+{
+    proc_signal(proc, SIGTERM);
+    if (proc_wait(proc, PROC_STOP_LIMIT_MS))
+        return true;
+    proc_kill(proc);
+    return false;
+}
+
+/* What /proc tells of a process. */
+struct entry {
+    pid_t pid, parent;
+    char state;
+    char name[PROC_NAME_MAX];
+};
+
+/* The name stands in brackets and may hold anything, brackets too. */
+static bool
+entry_read(pid_t pid, struct entry *ret_entry)
+{
+    char path[PROC_NAME_MAX], line[1024];
+    char *open_bracket, *close_bracket;
+    FILE *file;
+    size_t length;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    length = fread(line, 1, sizeof(line) - 1, file);
+    (void)fclose(file);
+    line[length] = '\0';
+    open_bracket = strchr(line, '(');
+    close_bracket = strrchr(line, ')');
+    if (open_bracket == NULL || close_bracket == NULL)
+        return false;
+    *close_bracket = '\0';
+    if (sscanf(close_bracket + 1, " %c %d", &ret_entry->state,
+               &ret_entry->parent) != 2)
+        return false;
+    ret_entry->pid = pid;
+    (void)snprintf(ret_entry->name, sizeof(ret_entry->name), "%s",
+                   open_bracket + 1);
+    return true;
+}
+
+typedef void entry_fn(const struct entry *entry, void *arg);
+
+static void
+each_entry(entry_fn *visit, void *arg)
+{
+    DIR *folder = opendir("/proc");
+    const struct dirent *item;
+
+    while (folder != NULL && (item = readdir(folder)) != NULL) {
+        struct entry entry;
+        int pid = atoi(item->d_name);
+
+        if (pid > 0 && entry_read(pid, &entry))
+            visit(&entry, arg);
+    }
+    if (folder != NULL)
+        (void)closedir(folder);
+}
+
+void
+proc_adopt_orphans(void)
+{
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static void
+end_orphan(const struct entry *entry, void *arg)
+{
+    size_t *count = arg;
+
+    if (entry->parent != getpid() || started_find(entry->pid) != NULL)
+        return;
+    if (entry->state != 'Z') {
+        (void)printf("left running: %d %s\n", (int)entry->pid, entry->name);
+        (*count)++;
+        (void)kill(entry->pid, SIGKILL);
+    }
+    (void)waitpid(entry->pid, NULL, 0);
+}
+
+size_t
+proc_orphans(void)
+{
+    size_t count = 0;
+
+    each_entry(end_orphan, &count);
+    return count;
+}
+
+struct search {
+    pid_t ancestor;
+    bool is_direct; /* children only */
+    const char *name;
+    struct proc_found found;
+};
+
+static bool
+is_below(pid_t pid, pid_t ancestor)
+{
+    struct entry entry;
+
+    while (pid > 1 && entry_read(pid, &entry)) {
+        if (entry.parent == ancestor)
+            return true;
+        pid = entry.parent;
+    }
+    return false;
+}
+
+static void
+search_visit(const struct entry *entry, void *arg)
+{
+    struct search *search = arg;
+    struct entry parent;
+
+    if (strcmp(entry->name, search->name) != 0 || entry->state == 'Z' ||
+        search->found.count == PROC_FOUND_MAX)
+        return;
+    if (search->is_direct && entry->parent != search->ancestor)
+        return;
+    if (!search->is_direct) {
+        if (entry->pid != search->ancestor &&
+            !is_below(entry->pid, search->ancestor))
+            return;
+        if (entry_read(entry->parent, &parent) &&
+            strcmp(parent.name, search->name) == 0)
+            return;
+    }
+    search->found.pid[search->found.count++] = entry->pid;
+}
+
+struct proc_found
+proc_find_masters(pid_t ancestor, const char *name)
+{
+    struct search search = {.ancestor = ancestor, .name = name};
+
+    each_entry(search_visit, &search);
+    return search.found;
+}
+
+struct proc_found
+proc_find_children(pid_t parent, const char *name)
+{
+    struct search search = {
+        .ancestor = parent, .name = name, .is_direct = true};
+
+    each_entry(search_visit, &search);
+    return search.found;
+}
