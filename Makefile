@@ -56,6 +56,7 @@ UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
     $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
+SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 
 all: $B/scoring
@@ -84,7 +85,7 @@ packages-check: packages
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
-	@exec deploy/run.sh
+	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
@@ -99,17 +100,19 @@ asan:
 	$(MAKE) unit VARIANT=asan
 
 tidy:
-	clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
 	    $(CPPFLAGS_ALL) -std=c11
 
 format:
 	clang-format -i $(C_FILES)
 format-check:
-	clang-format --dry-run --Werror $(C_FILES)
+	@clang-format --dry-run --Werror $(C_FILES)
 shellcheck:
-	shellcheck -S warning deploy/*.sh deploy/redis/*.sh tests/*.sh .ci/run
+	@shellcheck -S warning $(SCRIPTS)
 check-deps:
-	tests/check-deps.sh
+	@tests/check-deps.sh
+check-hardening: all
+	@tests/check-hardening.sh $B/scoring
 
 install: all
 	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
@@ -130,5 +133,6 @@ help:
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
-    format format-check shellcheck check-deps install clean help
+    format format-check shellcheck check-deps \
+    check-hardening install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

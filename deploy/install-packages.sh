@@ -26,16 +26,19 @@ missing() {
     done < <(grep -v '^\(#\|$\)' "$list")
 }
 
-remove_policy() {
-    "${as_root[@]}" rm -f "$policy"
+# Also after a failure, which may have left some of the packages installed.
+clean_up() {
+    disable_services
+    [ -z "$policy_is_ours" ] || "${as_root[@]}" rm -f "$policy"
 }
 
 # A policy of our own, unless the machine has one, and only while installing.
 hold_services_back() {
-    [ -e "$policy" ] && return
+    trap clean_up EXIT
+    [ ! -e "$policy" ] || return 0
+    policy_is_ours=yes
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
-    trap remove_policy EXIT
 }
 
 install_packages() {
@@ -44,23 +47,28 @@ install_packages() {
 }
 
 # Services that came with this installation, of packages listed or pulled in.
+# The helper, which works without systemd too, wants to be called by dpkg.
 disable_services() {
     local unit
     command -v deb-systemd-helper >/dev/null || return 0
     for unit in nginx.service redis-server.service; do
         [ -e "/lib/systemd/system/$unit" ] || continue
         [[ $units_before == *" $unit "* ]] && continue
-        "${as_root[@]}" deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+        "${as_root[@]}" env DPKG_MAINTSCRIPT_PACKAGE="${unit%.service}" \
+            deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
         "${as_root[@]}" update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true
     done
 }
 
 [ $# -gt 0 ] || fail 'which groups?'
+for group; do
+    grep -q "^$group " "$list" || fail "$group: there is no such group in $list"
+done
 command -v apt-get >/dev/null || fail 'this needs Debian: there is no apt-get'
 mapfile -t packages < <(missing "$@")
 [ ${#packages[@]} -gt 0 ] || exit 0
 
-as_root=()
+as_root=() policy_is_ours=
 if [ "$(id -u)" -ne 0 ]; then
     sudo -n true 2>/dev/null ||
         fail "run as root: apt-get install -y --no-install-recommends ${packages[*]}"
@@ -73,4 +81,3 @@ install_packages "${packages[@]}" 2>/dev/null || {
     "${as_root[@]}" apt-get update -qq
     install_packages "${packages[@]}"
 }
-disable_services

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # `make run`: a private Redis, the service under spawn-fcgi, and nginx, in the
 # foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
-# ends all of it. Environment, or lines of .env: HTTP_PORT (8080), RUN_DIR
-# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and
-# the service's own settings.
+# ends all of it. Environment, or lines of .env (or of SCORING_CONFIG_FILE, if
+# that is given): HTTP_PORT (8080), RUN_DIR (build/run), REDIS_URL (a private
+# Redis unless given), REDIS_PASSWORD; and the service's own settings.
 set -euo pipefail
+
+# nginx lives where the PATH of a user who is not root may not lead.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 binary=${RUN_BINARY:-$top/build/release/scoring}
@@ -12,12 +15,13 @@ binary=${RUN_BINARY:-$top/build/release/scoring}
 # sockaddr_un has room for 108 bytes, the NUL included.
 socket_path_max=107
 ready_tries=100 # of 0.1 s
-stop_tries=150
+stop_tries=150  # more than nginx (10 s) and the service take at most
 
 # Nothing else in a template is replaced: nginx has variables of its own.
 # shellcheck disable=SC2016
 template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
-    ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}'
+    ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
+    ${NGINX_RATE} ${NGINX_RATE_KEY}'
 
 names=() pids=() # what runs, in the order of its start
 
@@ -32,16 +36,29 @@ unquote() {
         -e 's/^"\([^"]*\)".*/\1/;t' -e 's/[[:space:]]\{1,\}#.*$//'
 }
 
-# setting NAME DEFAULT: from the environment, else from .env, else the default
+# setting NAME DEFAULT: from the environment, else from the file, else that
 setting() {
     local value
     if [ -n "${!1+set}" ]; then
         value=${!1}
-    elif [ -f "$top/.env" ]; then
-        value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$top/.env" |
+    elif [ -f "$settings_file" ]; then
+        value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
             tail -n 1 | unquote)
     fi
     printf '%s' "${value:-$2}"
+}
+
+# The file goes before the variable, and the environment before any file.
+read_redis_password() {
+    local file=''
+    if [ -n "${REDIS_PASSWORD_FILE-}" ] || [ -z "${REDIS_PASSWORD+set}" ]; then
+        file=$(setting REDIS_PASSWORD_FILE '')
+    fi
+    if [ -z "$file" ]; then
+        setting REDIS_PASSWORD ''
+    else
+        head -n 1 "$file" 2>/dev/null || fail "REDIS_PASSWORD_FILE: $file: cannot be read"
+    fi
 }
 
 check_settings() {
@@ -70,19 +87,21 @@ make_run_dir() {
     if ! mkdir -p "$run_dir" 2>/dev/null || ! [ -w "$run_dir" ]; then
         fail "RUN_DIR: $run_dir: cannot be written"
     fi
-    exec 9>"$run_dir/lock"
+    { exec 9>"$run_dir/lock"; } 2>/dev/null ||
+        fail "RUN_DIR: $run_dir: cannot be written"
     flock -n 9 || fail "RUN_DIR: $run_dir: another stack runs there"
     chmod 700 "$run_dir"
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
-    rm -f "$run_dir/scoring.sock" "$run_dir/redis/redis.sock"
+    rm -f "$run_dir/scoring.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
 }
 
 port_is_free() {
     ! (exec 3<>"/dev/tcp/127.0.0.1/$http_port") 2>/dev/null
 }
 
-# start NAME COMMAND...: in the background, ended if this script is killed,
-# deaf to the terminal's Ctrl-C, which this script passes on in order
+# start NAME COMMAND...: in the background, ended if this script is killed, and
+# leader of a group of its own: deaf to the terminal's Ctrl-C, which this
+# script passes on in order; and what it leaves behind can be ended
 start() {
     local name=$1
     shift
@@ -103,6 +122,10 @@ start_redis() {
     )
     start Redis redis-server "$conf"
     redis_url=unix://$run_dir/redis/redis.sock
+    # A Redis of our own has no other user, whatever the file says.
+    if [ -n "$redis_password" ]; then
+        export REDIS_USERNAME=default
+    fi
     wait_for Redis redis_answers || fail 'Redis did not start'
 }
 
@@ -117,8 +140,8 @@ redis_answers() {
 }
 
 start_service() {
-    if [ -f "$top/.env" ] && [ -z "${SCORING_CONFIG_FILE+set}" ]; then
-        export SCORING_CONFIG_FILE=$top/.env
+    if [ -f "$settings_file" ]; then
+        export SCORING_CONFIG_FILE=$settings_file
     fi
     if [ -n "$redis_url" ]; then
         export REDIS_URL=$redis_url
@@ -142,12 +165,16 @@ start_nginx() {
     render "$top/nginx/nginx.conf.template" "$run_dir/nginx/nginx.conf"
     render "$top/nginx/templates/scoring.conf.template" "$run_dir/nginx/scoring.conf"
     : >"$run_dir/nginx/error.log"
-    start nginx nginx -e "$run_dir/nginx/error.log" -p "$run_dir" -c "$run_dir/nginx/nginx.conf"
+    # Faults at the start go to the error log too, and are told from there.
+    start nginx nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
+        -c "$run_dir/nginx/nginx.conf" 2>/dev/null
 }
 
-# An answer that only the service can give, through nginx.
+# An answer that only the service can give, through our own nginx: it writes its
+# pid once the port is its own. No proxy and no .curlrc may come between.
 service_answers() {
-    curl -s -m 2 -d '{}' "http://127.0.0.1:$http_port/method" 2>/dev/null |
+    [ -s "$run_dir/nginx/nginx.pid" ] || return 1
+    curl -q -s -m 2 --noproxy '*' -d '{}' "http://127.0.0.1:$http_port/method" 2>/dev/null |
         grep -q '^{"code": 422,'
 }
 
@@ -204,7 +231,8 @@ stop_all() {
             kill -0 "${pids[$i]}" 2>/dev/null || break
             sleep 0.1
         done
-        kill -KILL "${pids[$i]}" 2>/dev/null || true
+        # Its whole group: the workers of a master that was killed live on.
+        kill -KILL -- "-${pids[$i]}" "${pids[$i]}" 2>/dev/null || true
         wait "${pids[$i]}" 2>/dev/null || true
     done
     pids=() names=()
@@ -215,16 +243,17 @@ on_signal() {
     exit 0
 }
 
+settings_file=${SCORING_CONFIG_FILE-$top/.env}
 run_dir=$(setting RUN_DIR "$top/build/run")
 case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
 http_port=$(setting HTTP_PORT 8080)
 redis_url=$(setting REDIS_URL '')
-redis_password=$(setting REDIS_PASSWORD '')
-redis_password_file=$(setting REDIS_PASSWORD_FILE '')
-if [ -n "$redis_password_file" ]; then
-    redis_password=$(head -n 1 "$redis_password_file") || exit 1
-fi
+redis_password=$(read_redis_password)
 max_body=$(setting SCORING_MAX_BODY_BYTES 1048576)
+
+SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT 0)
+# shellcheck source=deploy/nginx-settings.sh
+. "$top/deploy/nginx-settings.sh"
 
 check_settings
 check_programs

@@ -11,6 +11,7 @@ steps=(
     "shellcheck"
     "tidy"
     "all VARIANT=clang CC=clang"
+    "check-hardening"
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
@@ -30,7 +31,7 @@ run_step() {
     local -a words
     read -ra words <<<"$1"
     printf '\n== make %s\n' "$1"
-    "${MAKE:-make}" --no-print-directory "${words[@]}" 2>&1 | tee "$log"
+    "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     if [ -n "$(count passed)" ]; then
         passed=$((passed + $(count passed)))

@@ -1,0 +1,19 @@
+# Sourced: what the site's template needs beyond the settings themselves.
+#
+# SCORING_RATE_LIMIT is requests a second and address; 0 is off. nginx has no
+# rate of 0, but does not count requests whose key is empty.
+# shellcheck shell=sh
+case ${SCORING_RATE_LIMIT:=0} in
+*[!0-9]* | '')
+    echo "SCORING_RATE_LIMIT: \"$SCORING_RATE_LIMIT\": must be a number" >&2
+    exit 78
+    ;;
+esac
+if [ "$SCORING_RATE_LIMIT" -gt 0 ]; then
+    NGINX_RATE=$SCORING_RATE_LIMIT
+    NGINX_RATE_KEY=\$binary_remote_addr
+else
+    NGINX_RATE=1
+    NGINX_RATE_KEY='""'
+fi
+export NGINX_RATE NGINX_RATE_KEY

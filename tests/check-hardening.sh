@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Reads off a built binary that the hardening flags took effect.
+#
+#   tests/check-hardening.sh BINARY
+set -euo pipefail
+
+binary=$1
+passed=0 failed=0
+
+expect() { # expect WHAT PATTERN COMMAND...: its output has the pattern
+    local what=$1 pattern=$2
+    shift 2
+    if grep -qE "$pattern" <<<"$("$@" 2>/dev/null)"; then
+        passed=$((passed + 1))
+    else
+        printf 'FAILED: %s: %s\n' "$binary" "$what"
+        failed=$((failed + 1))
+    fi
+}
+
+expect 'position independent' 'Type:.*DYN' readelf -hW "$binary"
+expect 'flagged as PIE' 'FLAGS_1.*PIE' readelf -dW "$binary"
+expect 'relocations read-only' 'GNU_RELRO' readelf -lW "$binary"
+expect 'all symbols bound at start' 'BIND_NOW|FLAGS_1.*NOW' readelf -dW "$binary"
+expect 'stack not executable' 'GNU_STACK.* RW ' readelf -lW "$binary"
+expect 'functions begin with endbr64' 'endbr64' objdump -d --no-show-raw-insn -j .text "$binary"
+expect 'stack protector' '__stack_chk_fail' readelf -sW --dyn-syms "$binary"
+expect 'fortified functions' '__(read|memcpy|snprintf|vsnprintf|fprintf|printf)_chk' \
+    readelf -sW --dyn-syms "$binary"
+
+# -fstack-clash-protection leaves nothing to read: no frame here is as large as
+# the page that it would probe.
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
