@@ -2,7 +2,8 @@
 #
 # SCORING_RATE_LIMIT is requests a second and address; 0 is off. nginx has no
 # rate of 0, but does not count requests whose key is empty.
-# shellcheck shell=sh
+# Its quotes are for nginx, not for the shell.
+# shellcheck shell=sh disable=SC2089,SC2090
 case ${SCORING_RATE_LIMIT:=0} in
 *[!0-9]* | '')
     echo "SCORING_RATE_LIMIT: \"$SCORING_RATE_LIMIT\": must be a number" >&2
