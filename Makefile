@@ -111,6 +111,8 @@ shellcheck:
 	@shellcheck -S warning $(SCRIPTS)
 check-deps:
 	@tests/check-deps.sh
+check-docs: all
+	@tests/check-docs.sh $B/scoring
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
@@ -127,12 +129,13 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
-	@echo 'make tidy format format-check shellcheck check-deps'
+	@echo 'make tidy format format-check shellcheck'
+	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-hardening install clean help
+    check-docs check-hardening install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

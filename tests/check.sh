@@ -11,6 +11,7 @@ steps=(
     "shellcheck"
     "tidy"
     "all VARIANT=clang CC=clang"
+    "check-docs"
     "check-hardening"
     "unit VARIANT=release"
     "unit VARIANT=asan"
