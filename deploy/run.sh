@@ -226,9 +226,9 @@ stop_all() {
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
         signal=TERM
         [ "${names[$i]}" != nginx ] || signal=QUIT
-        kill -s "$signal" "${pids[$i]}" 2>/dev/null || true
+        # Again and again: one that comes before its handler is there is lost.
         for ((try = 0; try < stop_tries; try++)); do
-            kill -0 "${pids[$i]}" 2>/dev/null || break
+            kill -s "$signal" "${pids[$i]}" 2>/dev/null || break
             sleep 0.1
         done
         # Its whole group: the workers of a master that was killed live on.

@@ -6,14 +6,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "json.h"
 #include "method.h"
 #include "score.h"
 
 #define SCORE_ADMIN       "42"
 #define SCORE_KEY_PREFIX  "uid:"
-#define SCORE_TEXT_MAX    16  /* of a cached value; what we write has 3 */
-#define SCORE_HIGHEST     5.0 /* all weights together */
+#define SCORE_LENGTH      3  /* "5.0" */
+#define SCORE_HIGHEST     50 /* tenths: all weights together */
 #define SCORE_TENTHS      10
 #define SCORE_INPUT_COUNT 6
 
@@ -169,26 +168,17 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/*
- * Whether a cached value is a score: a JSON number from 0 to the highest, with
- * no space around it.
- */
+/* Whether a cached value is a score as compute() writes it. */
 static bool
 is_score(const struct store_value *value)
 {
-    const struct bytes data = value->data;
-    char text[SCORE_TEXT_MAX + 1];
-    struct json_fault fault;
+    const char *text = value->data.at;
 
-    if (value->kind != STORE_STRING || data.length == 0 ||
-        data.length > SCORE_TEXT_MAX)
+    if (value->kind != STORE_STRING || value->data.length != SCORE_LENGTH)
         return false;
-    if (!is_digit(data.at[0]) || !is_digit(data.at[data.length - 1]) ||
-        !json_check(data, &fault))
+    if (!is_digit(text[0]) || text[1] != '.' || !is_digit(text[2]))
         return false;
-    memcpy(text, data.at, data.length);
-    text[data.length] = '\0';
-    return strtod(text, NULL) <= SCORE_HIGHEST;
+    return (text[0] - '0') * SCORE_TENTHS + (text[2] - '0') <= SCORE_HIGHEST;
 }
 
 static void
