@@ -18,11 +18,13 @@
 /* Promises. */
 #define ANSWER_S   1.0   /* of every request, at most */
 #define OPEN_P99_S 0.050 /* of scores, once the breaker is open */
-#define RETURN_MS  2000  /* until all works again */
+#define RETURN_MS  2000  /* until all works again; as stack_log_wait() has it */
 
 #define OPEN_LIMIT_MS  4000 /* for the breaker to open, with requests coming */
 #define QUICK_S        0.050
 #define QUICK_IN_A_ROW 6 /* answers of both workers, most likely */
+#define CROWD          8
+#define CROWD_MS       200
 #define SAMPLE_COUNT   200
 #define SAMPLE_PAUSE   5 /* ms; the sample spans two probes of the store */
 
@@ -124,63 +126,104 @@ is_back(void *arg)
     return true;
 }
 
-/* From the first moment on: scores are right, interests are 503, and in time.
- */
+/* Requests from several callers at once, so that every worker gets some. */
+static struct load *
+begin_crowd(const struct stack *stack, const char *request,
+            load_check_fn *is_right)
+{
+    const struct load_plan plan = {.port = stack->port,
+                                   .body = request,
+                                   .is_right = is_right,
+                                   .callers = CROWD};
+    struct load *load = load_start(&plan);
+
+    CU_ASSERT_PTR_NOT_NULL(load);
+    return load;
+}
+
+static void
+end_crowd(struct load *load)
+{
+    struct load_result result = load_stop(load);
+
+    CU_ASSERT_TRUE(result.requests > 0);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of the crowd's %zu were wrong: %s\n", result.failures,
+                     result.requests, result.example);
+}
+
+/* From the first moment on scores are right and interests 503, all in time. */
 static void
 check_outage(struct stack *stack)
 {
-    struct http_answer answer;
+    char *request = request_score(PERSON);
+    struct load *crowd = begin_crowd(stack, request, is_scored);
+    struct http_answer answer =
+        expect_post(stack->port, request_interests(IDS));
     double p99_s;
 
-    (void)sample(stack->port, request_score(PERSON), is_scored, 3, 0);
-    answer = expect_post(stack->port, request_interests(IDS));
     CU_ASSERT_TRUE(answer.seconds < ANSWER_S);
     expect_error(&answer, 503, NULL);
     CU_ASSERT_TRUE(expect_match(answer.headers, "^Retry-After: [1-9][0-9]*"));
     http_answer_free(&answer);
     CU_ASSERT_TRUE(clock_wait(is_quick, stack, OPEN_LIMIT_MS));
+    end_crowd(crowd);
     p99_s = sample(stack->port, request_score(PERSON), is_scored, SAMPLE_COUNT,
                    SAMPLE_PAUSE);
     CU_ASSERT_TRUE(p99_s < OPEN_P99_S);
     if (p99_s >= OPEN_P99_S)
         (void)printf("p99 of scores: %.3f s\n", p99_s);
     (void)sample(stack->port, request_interests(IDS), is_unavailable, 5, 0);
-}
-
-/* After the store's return: interests are found, and scores are cached. */
-static void
-check_return(struct stack *stack, const struct redis *redis)
-{
-    int64_t start_ms = clock_ms();
-    char *key;
-
-    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
-    (void)sample(stack->port, request_interests(IDS), is_found, 20, 0);
-    CU_ASSERT_TRUE(redis_do(redis, "DEL i:1"));
-    (void)sample(stack->port, request_score(PERSON), is_scored, 1, 0);
-    key = redis_only_key(redis, "uid:*");
-    CU_ASSERT_PTR_NOT_NULL(key);
-    free(key);
-    if (clock_ms() - start_ms > RETURN_MS)
-        (void)printf("back after %d ms\n", (int)(clock_ms() - start_ms));
+    free(request);
 }
 
 /* Lines about the service itself, not about a request. */
 #define LOG_FAULTS  "\\] E .*store is down"
 #define LOG_RETURNS "\\] I .*store is down.*over"
 
+static bool
+is_anything(const struct http_answer *answer)
+{
+    (void)answer;
+    return true;
+}
+
 /*
- * An outage is told once, when it begins and when it is over, by however many
- * workers and requests it is met.
+ * After the store's return the last worker to notice tells that it is over;
+ * from then on all interests are found, and scores are cached.
  */
 static void
-check_told(struct stack *stack, size_t faults_before, size_t returns_before)
+check_return(struct stack *stack, const struct redis *redis, size_t told)
 {
-    size_t faults, returns;
+    char *request = request_interests(IDS);
+    struct load *crowd = begin_crowd(stack, request, is_anything);
+    char *key;
 
-    (void)stack_log_wait(stack, LOG_RETURNS, returns_before + 1);
-    faults = stack_log_count(stack, LOG_FAULTS) - faults_before;
-    returns = stack_log_count(stack, LOG_RETURNS) - returns_before;
+    CU_ASSERT_TRUE(stack_log_wait(stack, LOG_RETURNS, told + 1));
+    end_crowd(crowd);
+    crowd = begin_crowd(stack, request, is_found);
+    clock_sleep_ms(CROWD_MS);
+    end_crowd(crowd);
+    CU_ASSERT_TRUE(redis_do(redis, "DEL i:1"));
+    (void)sample(stack->port, request_score(PERSON), is_scored, 1, 0);
+    key = redis_only_key(redis, "uid:*");
+    CU_ASSERT_PTR_NOT_NULL(key);
+    free(key);
+    free(request);
+}
+
+/*
+ * An outage is told once when it begins and once when it is over, by however
+ * many workers and requests it is met.
+ */
+static void
+check_told(const struct stack *stack, size_t faults_before,
+           size_t returns_before)
+{
+    size_t faults = stack_log_count(stack, LOG_FAULTS) - faults_before;
+    size_t returns = stack_log_count(stack, LOG_RETURNS) - returns_before;
+
     CU_ASSERT_EQUAL(faults, 1);
     CU_ASSERT_EQUAL(returns, 1);
     if (faults != 1 || returns != 1)
@@ -280,7 +323,7 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     check_outage(stack);
     c->end(stack);
     fill(&stack->redis);
-    check_return(stack, &stack->redis);
+    check_return(stack, &stack->redis, returns);
     check_told(stack, faults, returns);
 }
 
@@ -382,7 +425,7 @@ check_own_value(const struct stack *stack, int id)
     struct http_answer answer;
 
     (void)snprintf(arguments, sizeof(arguments), "{\"client_ids\": [%d]}", id);
-    (void)snprintf(want, sizeof(want), "{\"%d\": [\"of %d\"]}", id, id);
+    (void)snprintf(want, sizeof(want), "{\"%d\": [\"of-%d\"]}", id, id);
     answer = expect_post(stack->port, request_interests(arguments));
     if (answer.status == 503)
         expect_error(&answer, 503, NULL);
@@ -399,8 +442,7 @@ TEST_SINGLE(mixed, "no reply is taken for another")
 
     (void)c;
     for (int id = 100; id < 100 + MIXED_KEYS; id++)
-        CU_ASSERT_TRUE(
-            redis_do(&stack->redis, "SET i:%d [\"of\x20%d\"]", id, id));
+        CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:%d [\"of-%d\"]", id, id));
     for (int i = 0; i < MIXED_ROUNDS; i++) {
         if (clock_ms() >= turn_ms) {
             fault = fault == PEER_NONE ? PEER_LATE : PEER_NONE;
@@ -445,7 +487,7 @@ TEST_SINGLE(absent_at_start, "and started later")
     check_outage(stack);
     CU_ASSERT_TRUE(redis_start(&stack->redis));
     fill(&stack->redis);
-    check_return(stack, &stack->redis);
+    check_return(stack, &stack->redis, 0);
     check_told(stack, 0, 0);
 }
 

@@ -1,5 +1,610 @@
+/*
+ * Starting the stack, ending it, and what may happen in between: settings
+ * that are wrong, places that are taken, signals, and processes that die.
+ * Source: docs/protocol.md, "Settings", "Starting it".
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/expect.h"
+#include "../support/load.h"
+#include "../support/ports.h"
+#include "../support/request.h"
+#include "../support/stack.h"
+#include "../support/token.h"
 #include "suites.h"
+
+#define REFUSED_LIMIT_MS 8000 /* for run.sh to give up */
+#define READY_LIMIT_MS   15000
+#define REPLACE_LIMIT_MS 2000 /* for a dead worker's successor */
+#define RELOAD_LIMIT_MS  4000
+#define GONE_LIMIT_MS    5000
+#define WORKERS          2
+#define IDLE_COUNT       100
+#define CALLERS          8
+
+#define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define IDS    "{\"client_ids\": [1, 2]}"
+
+static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
+static const struct stack_plan behind_peer = {.store = STACK_REDIS_PEER};
+static const struct stack_plan given = {.store = STACK_URL_GIVEN};
+
+static bool
+is_scored(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0;
+}
+
+/* One clear line that holds the words, an exit status, and nothing left. */
+static void
+check_refused(struct stack *stack, const char *words)
+{
+    char *output;
+
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, REFUSED_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
+    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
+    output = files_read(stack->output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, words));
+    CU_ASSERT_PTR_NULL(strstr(output, "ready:"));
+    if (strstr(output, words) == NULL)
+        (void)printf("no \"%s\" in: %s\n", words, output);
+    free(output);
+}
+
+/* A wrong setting is named. */
+struct setting_case {
+    const char *name, *variable, *words;
+};
+
+static const struct setting_case setting_rows[] = {
+    {"port no number", "HTTP_PORT=abc", "HTTP_PORT"},
+    {"port 0", "HTTP_PORT=0", "HTTP_PORT"},
+    {"port 65536", "HTTP_PORT=65536", "HTTP_PORT"},
+    {"workers no number", "SCORING_WORKERS=abc", "SCORING_WORKERS"},
+    {"workers 0", "SCORING_WORKERS=0", "SCORING_WORKERS"},
+    {"attempts 0", "SCORING_STORE_ATTEMPTS=0", "SCORING_STORE_ATTEMPTS"},
+    {"negative grace", "SCORING_ADMIN_GRACE_S=-1", "SCORING_ADMIN_GRACE_S"},
+    {"deadline with a unit", "SCORING_STORE_DEADLINE_MS=1s",
+     "SCORING_STORE_DEADLINE_MS"},
+    {"body size no number", "SCORING_MAX_BODY_BYTES=1M",
+     "SCORING_MAX_BODY_BYTES"},
+    {"empty salt", "SCORING_SALT=", "SCORING_SALT"},
+    {"empty salt in a list", "SCORING_SALT=a,,b", "SCORING_SALT"},
+    {"salt file missing", "SCORING_SALT_FILE=/nonexistent/salt",
+     "SCORING_SALT_FILE"},
+    {"settings file missing", "SCORING_CONFIG_FILE=/nonexistent/env",
+     "SCORING_CONFIG_FILE"},
+    {"log format", "SCORING_LOG_FORMAT=xml", "SCORING_LOG_FORMAT"},
+    {"log level", "SCORING_LOG_LEVEL=debug", "SCORING_LOG_LEVEL"},
+    {"log file", "SCORING_LOG_FILE=/nonexistent/log", "/nonexistent/log"},
+    {"URL of another kind", "REDIS_URL=http://127.0.0.1/", "REDIS_URL"},
+    {"URL with a bad port", "REDIS_URL=redis://127.0.0.1:0", "REDIS_URL"},
+    {"unknown name", "SCORING_WORKER=2", "SCORING_WORKER"},
+    {"unknown name in capitals only", "SCORING_salt=x", "SCORING_salt"},
+};
+
+TEST_CASES(setting, struct setting_case, setting_rows)
+{
+    const char *const environment[] = {c->variable, NULL};
+    const struct stack_plan wrong = {.store = STACK_REDIS_ABSENT,
+                                     .environment = environment};
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
+    check_refused(&stack, c->words);
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(all_mistakes, "are told at once")
+{
+    static const char *const environment[] = {
+        "SCORING_WORKERS=x", "SCORING_LOG_LEVEL=x", "SCORING_X=x", NULL};
+    static const struct stack_plan wrong = {.store = STACK_REDIS_ABSENT,
+                                            .environment = environment};
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
+    check_refused(&stack, "SCORING_WORKERS");
+    check_refused(&stack, "SCORING_LOG_LEVEL");
+    check_refused(&stack, "SCORING_X");
+    stack_discard(&stack);
+}
+
+/* A folder with links to all programs of another one, but one. */
+static bool
+link_programs(const char *from, const char *to, const char *but)
+{
+    DIR *folder = opendir(from);
+    const struct dirent *item;
+    bool is_whole = true;
+
+    if (folder == NULL || mkdir(to, 0700) != 0)
+        return false;
+    while ((item = readdir(folder)) != NULL) {
+        char target[FILES_PATH_MAX], link[FILES_PATH_MAX];
+
+        if (item->d_name[0] == '.' || strcmp(item->d_name, but) == 0)
+            continue;
+        files_path(target, "%s/%s", from, item->d_name);
+        files_path(link, "%s/%s", to, item->d_name);
+        is_whole = symlink(target, link) == 0 && is_whole;
+    }
+    return closedir(folder) == 0 && is_whole;
+}
+
+TEST_SINGLE(program, "is missing")
+{
+    char programs[FILES_PATH_MAX], variable[FILES_PATH_MAX];
+    const char *const environment[] = {variable, NULL};
+    const struct stack_plan hidden = {.store = STACK_REDIS_ABSENT,
+                                      .environment = environment};
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(programs, "%s/bin", stack.folder);
+    files_path(variable, "PATH=%s", programs);
+    CU_ASSERT_TRUE(link_programs("/usr/bin", programs, "spawn-fcgi"));
+    CU_ASSERT_TRUE(stack_launch(&stack, &hidden));
+    check_refused(&stack, "spawn-fcgi");
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(port, "is in use")
+{
+    struct stack stack;
+    char words[16];
+    int fd;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    fd = ports_listen(&stack.port);
+    (void)snprintf(words, sizeof(words), "%d", stack.port);
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, words);
+    (void)close(fd);
+    stack_discard(&stack);
+}
+
+/* Places that cannot be: below a file, too deep for a socket. */
+TEST_SINGLE(run_folder_file, "is below a file")
+{
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(stack.run_folder, "%s/run", stack.settings);
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, "RUN_DIR");
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(run_folder_long, "is too long for a socket")
+{
+    static const char ten[] = "0123456789";
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(stack.run_folder, "%s/%s%s%s%s%s%s%s%s%s", stack.folder, ten,
+               ten, ten, ten, ten, ten, ten, ten, ten);
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, "RUN_DIR");
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(run_folder_taken, "by another stack, which goes on")
+{
+    struct stack *first = stack_shared(&plan);
+    struct stack second;
+    struct http_answer answer;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&second));
+    files_path(second.run_folder, "%s", first->run_folder);
+    CU_ASSERT_TRUE(stack_launch(&second, &plan));
+    check_refused(&second, "RUN_DIR");
+    stack_discard(&second);
+    answer = expect_post(first->port, request_score(NAMES));
+    expect_score(&answer, 0.5);
+    http_answer_free(&answer);
+}
+
+/* Nobody but owner and group may speak FastCGI. */
+TEST_SINGLE(socket_mode, "is 0660, in a private folder")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct stat status = {0};
+    char path[FILES_PATH_MAX];
+
+    (void)c;
+    files_path(path, "%s/scoring.sock", stack->run_folder);
+    CU_ASSERT_EQUAL(stat(path, &status), 0);
+    CU_ASSERT_TRUE(S_ISSOCK(status.st_mode));
+    CU_ASSERT_EQUAL(status.st_mode & 0777, 0660);
+    CU_ASSERT_EQUAL(stat(stack->run_folder, &status), 0);
+    CU_ASSERT_EQUAL(status.st_mode & 0077, 0);
+}
+
+/* Connections that are kept and idle bind nobody. */
+TEST_SINGLE(idle, "connections do not stand in the way")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct http *idle[IDLE_COUNT];
+    struct http_answer answer;
+
+    (void)c;
+    for (size_t i = 0; i < IDLE_COUNT; i++) {
+        idle[i] = http_open(stack->port);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(idle[i]);
+        answer = http_post(idle[i], "{}");
+        expect_error(&answer, 422, NULL);
+        http_answer_free(&answer);
+    }
+    for (size_t i = 0; i < IDLE_COUNT; i++) {
+        answer = expect_post(stack->port, request_score(NAMES));
+        expect_score(&answer, 0.5);
+        CU_ASSERT_TRUE(answer.seconds < 1.0);
+        http_answer_free(&answer);
+    }
+    for (size_t i = 0; i < IDLE_COUNT; i++)
+        http_close(idle[i]);
+}
+
+/* Load of scores while something is done to the service. */
+static struct load *
+begin_load(const struct stack *stack, const char *request)
+{
+    const struct load_plan scores = {.port = stack->port,
+                                     .body = request,
+                                     .is_right = is_scored,
+                                     .callers = 4};
+    struct load *load = load_start(&scores);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    clock_sleep_ms(100);
+    return load;
+}
+
+static void
+end_load(struct load *load)
+{
+    struct load_result result;
+
+    clock_sleep_ms(100);
+    result = load_stop(load);
+    CU_ASSERT_TRUE(result.requests > 0);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of %zu were lost: %s\n", result.failures,
+                     result.requests, result.example);
+}
+
+struct replacement {
+    const struct stack *stack;
+    struct proc_found before;
+};
+
+/* All are there, and none of the old ones. */
+static bool
+is_replaced(void *arg)
+{
+    const struct replacement *wanted = arg;
+    struct proc_found now = stack_workers(wanted->stack);
+
+    for (size_t i = 0; i < now.count; i++) {
+        for (size_t j = 0; j < wanted->before.count; j++) {
+            if (now.pid[i] == wanted->before.pid[j])
+                return false;
+        }
+    }
+    return now.count == WORKERS;
+}
+
+TEST_SINGLE(worker_killed, "is replaced, and no request is lost")
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *request = request_score(PERSON);
+    struct replacement wanted = {stack, {0}};
+    struct load *load;
+
+    (void)c;
+    clock_sleep_ms(1200); /* one that dies young waits for its successor */
+    wanted.before = stack_workers(stack);
+    CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
+    load = begin_load(stack, request);
+    for (size_t i = 0; i < wanted.before.count; i++) {
+        CU_ASSERT_EQUAL(kill(wanted.before.pid[i], SIGKILL), 0);
+        clock_sleep_ms(50);
+    }
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, REPLACE_LIMIT_MS));
+    end_load(load);
+    CU_ASSERT_TRUE(stack_log_count(stack, "\\] E .*worker .*KILL") >= WORKERS);
+    free(request);
+}
+
+/* SIGHUP: other salts, under load; then broken settings, which change nothing.
+ */
+static struct http_answer
+post_by_salt(int port, const char *salt)
+{
+    char token[TOKEN_LENGTH + 1];
+    const struct request request = {.login = "reload",
+                                    .token = token,
+                                    .method = "online_score",
+                                    .arguments = NAMES};
+
+    token_user("", "reload", salt, token);
+    return expect_post(port, request_text(&request));
+}
+
+static void
+reload(const struct stack *stack, const char *settings)
+{
+    CU_ASSERT_TRUE(files_write(stack->settings, settings));
+    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+}
+
+static void
+check_salts(const struct stack *stack, const char *good, const char *bad)
+{
+    for (int i = 0; i < 2 * WORKERS; i++) {
+        struct http_answer answer = post_by_salt(stack->port, good);
+
+        expect_score(&answer, 0.5);
+        http_answer_free(&answer);
+        answer = post_by_salt(stack->port, bad);
+        expect_error_text(&answer, 403, "Forbidden");
+        http_answer_free(&answer);
+    }
+}
+
+TEST_SINGLE(reloaded, "settings change, and no request is lost")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct replacement wanted = {stack, stack_workers(stack)};
+    char *request = request_score(PERSON);
+    struct load *load = begin_load(stack, request);
+
+    (void)c;
+    reload(stack, "SCORING_SALT=Otus,fresh\n");
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, RELOAD_LIMIT_MS));
+    end_load(load);
+    check_salts(stack, "fresh", "stale");
+
+    reload(stack, "SCORING_SALT=stale\nSCORING_LOG_LEVEL=many\n");
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*SCORING_LOG_LEVEL", 1));
+    check_salts(stack, "fresh", "stale");
+    free(request);
+}
+
+/* Two stacks side by side, each with salt and store of its own. */
+TEST_SINGLE(two_stacks, "do not disturb each other")
+{
+    static const char *const environment[] = {"SCORING_SALT=second", NULL};
+    static const struct stack_plan second_plan = {.store = STACK_REDIS_UNIX,
+                                                  .environment = environment};
+    const struct stack *first = stack_shared(&plan);
+    struct http_answer answer;
+    struct stack second;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&second, &second_plan));
+    check_salts(&second, "second", TOKEN_SALT);
+    check_salts(first, TOKEN_SALT, "second");
+    CU_ASSERT_TRUE(stack_stop(&second));
+    answer = expect_post(first->port, request_score(NAMES));
+    expect_score(&answer, 0.5);
+    http_answer_free(&answer);
+}
+
+/* Without REDIS_URL the stack has a Redis of its own, with the password. */
+static redisReply *
+private_redis(const struct stack *stack, const char *password)
+{
+    struct redis redis = stack->redis;
+
+    files_path(redis.socket, "%s/redis/redis.sock", stack->run_folder);
+    (void)snprintf(redis.password, sizeof(redis.password), "%s", password);
+    return redis_run(&redis, "SET i:1 []");
+}
+
+TEST_SINGLE(private_store, "has a password and serves both methods")
+{
+    struct stack stack;
+    struct http_answer answer;
+    redisReply *reply;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
+    answer = expect_post(stack.port, request_score(PERSON));
+    expect_score(&answer, 3.0);
+    http_answer_free(&answer);
+    answer = expect_post(stack.port, request_interests(IDS));
+    expect_response(&answer, "{\"1\": [], \"2\": []}");
+    http_answer_free(&answer);
+    reply = private_redis(&stack, STACK_PASSWORD);
+    CU_ASSERT_TRUE(reply != NULL && reply->type == REDIS_REPLY_STATUS);
+    freeReplyObject(reply);
+    reply = private_redis(&stack, "");
+    CU_ASSERT_TRUE(reply != NULL && reply->type == REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
+/* The log goes to standard output unless a file is named. */
+TEST_SINGLE(log_output, "is standard output by default")
+{
+    static const char *const environment[] = {"SCORING_LOG_FILE", NULL};
+    static const struct stack_plan no_file = {.store = STACK_REDIS_TCP,
+                                              .environment = environment};
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &no_file));
+    files_path(stack.log, "%s", stack.output);
+    CU_ASSERT_TRUE(
+        stack_log_wait(&stack, "^\\[.*\\] I request id=.*code=422", 1));
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
+/* Requests under way when the end comes get their answers. */
+static bool
+is_interests(const struct http_answer *answer)
+{
+    return answer->status == 200;
+}
+
+struct finish_case {
+    const char *name;
+    bool is_whole; /* SIGTERM to run.sh, not only to the service */
+    int status;    /* of run.sh: to lose the service is no orderly end */
+};
+
+static const struct finish_case finish_rows[] = {
+    {"SIGTERM to the service", false, 1},
+    {"SIGTERM to the whole stack", true, 0},
+};
+
+TEST_CASES(finish, struct finish_case, finish_rows)
+{
+    struct load_plan slow = {.is_right = is_interests, .callers = CALLERS};
+    char *request = request_interests(IDS);
+    struct load_result result;
+    struct stack stack;
+    struct load *load;
+
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &behind_peer));
+    peer_set(stack.peer, PEER_SLOW);
+    slow.port = stack.port;
+    slow.body = request;
+    load = load_start(&slow);
+    clock_sleep_ms(PEER_SLOW_MS / 2);
+    CU_ASSERT_EQUAL(
+        kill(c->is_whole ? stack.proc.pid : stack_parent(&stack), SIGTERM), 0);
+    clock_sleep_ms(10);
+    result = load_stop(load); /* each caller ends after its answer */
+    CU_ASSERT_EQUAL(result.requests, CALLERS);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("lost: %s\n", result.example);
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, GONE_LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&stack.proc), c->status);
+    CU_ASSERT_EQUAL(stack_log_count(&stack, "\\] I stopped"), 1);
+    stack_discard(&stack);
+    free(request);
+}
+
+/* What ends the whole stack, and how it ends. */
+struct end_case {
+    const char *name, *victim; /* a program below run.sh; NULL: run.sh */
+    int number;
+    bool is_group;
+    int status; /* of run.sh: 0, or 1 for any other, or -1 if it was killed */
+    const char *words;
+};
+
+static const struct end_case end_rows[] = {
+    {"SIGTERM", NULL, SIGTERM, false, 0, ""},
+    {"SIGINT by the terminal", NULL, SIGINT, true, 0, ""},
+    {"SIGHUP to the script", NULL, SIGHUP, false, 0, ""},
+    {"SIGKILL", NULL, SIGKILL, false, -1, ""},
+    {"nginx dies", "nginx", SIGKILL, false, 1, "nginx"},
+    {"the service dies", "scoring", SIGKILL, false, 1, "service"},
+    {"the private Redis dies", "redis-server", SIGKILL, false, 1, "Redis"},
+};
+
+static bool
+has_no_orphan(void *arg)
+{
+    (void)arg;
+    return proc_count_orphans() == 0;
+}
+
+static void
+check_end(struct stack *stack, const struct end_case *c)
+{
+    char *output;
+
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, GONE_LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&stack->proc), c->status);
+    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, GONE_LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
+    CU_ASSERT_EQUAL(ports_connect(stack->port, 100), -1);
+    output = files_read(stack->output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, c->words));
+    free(output);
+}
+
+TEST_CASES(end, struct end_case, end_rows)
+{
+    struct proc_found victim;
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
+    if (c->victim != NULL) {
+        victim = proc_find_masters(stack.proc.pid, c->victim);
+        CU_ASSERT_EQUAL(victim.count, 1);
+        CU_ASSERT_EQUAL(kill(victim.pid[0], c->number), 0);
+    } else if (c->is_group) {
+        proc_signal_group(&stack.proc, c->number);
+    } else {
+        proc_signal(&stack.proc, c->number);
+    }
+    check_end(&stack, c);
+    stack_discard(&stack);
+}
+
+/* What a killed stack has left behind does not hinder the next one. */
+TEST_SINGLE(again, "in the same folder after SIGKILL")
+{
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
+    proc_kill(&stack.proc);
+    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, GONE_LIMIT_MS));
+    CU_ASSERT_EQUAL(unlink(stack.output), 0);
+    CU_ASSERT_TRUE(stack_launch(&stack, &given));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
 void
 suite_start(void)
 {
+    CU_pSuite suite = cases_suite("start");
+
+    cases_add(suite, &setting_cases);
+    cases_add(suite, &all_mistakes_cases);
+    cases_add(suite, &program_cases);
+    cases_add(suite, &port_cases);
+    cases_add(suite, &run_folder_file_cases);
+    cases_add(suite, &run_folder_long_cases);
+    cases_add(suite, &run_folder_taken_cases);
+    cases_add(suite, &socket_mode_cases);
+    cases_add(suite, &idle_cases);
+    cases_add(suite, &worker_killed_cases);
+    cases_add(suite, &two_stacks_cases);
+    cases_add(suite, &reloaded_cases);
+    cases_add(suite, &private_store_cases);
+    cases_add(suite, &log_output_cases);
+    cases_add(suite, &finish_cases);
+    cases_add(suite, &end_cases);
+    cases_add(suite, &again_cases);
 }

@@ -211,23 +211,47 @@ proc_adopt_orphans(void)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-static void
-end_orphan(const struct entry *entry, void *arg)
+/* Also takes dead ones off the books. */
+static bool
+is_orphan(const struct entry *entry)
 {
-    size_t *count = arg;
-
     if (entry->parent != getpid() || started_find(entry->pid) != NULL)
-        return;
-    if (entry->state != 'Z') {
-        (void)printf("left running: %d %s\n", (int)entry->pid, entry->name);
-        (*count)++;
-        (void)kill(entry->pid, SIGKILL);
-    }
+        return false;
+    if (entry->state != 'Z')
+        return true;
     (void)waitpid(entry->pid, NULL, 0);
+    return false;
+}
+
+static void
+count_orphan(const struct entry *entry, void *arg)
+{
+    if (is_orphan(entry))
+        (*(size_t *)arg)++;
 }
 
 size_t
-proc_orphans(void)
+proc_count_orphans(void)
+{
+    size_t count = 0;
+
+    each_entry(count_orphan, &count);
+    return count;
+}
+
+static void
+end_orphan(const struct entry *entry, void *arg)
+{
+    if (!is_orphan(entry))
+        return;
+    (void)printf("left running: %d %s\n", (int)entry->pid, entry->name);
+    (void)kill(entry->pid, SIGKILL);
+    (void)waitpid(entry->pid, NULL, 0);
+    (*(size_t *)arg)++;
+}
+
+size_t
+proc_end_orphans(void)
 {
     size_t count = 0;
 

@@ -40,13 +40,16 @@ bool proc_stop(struct proc *proc);
 void proc_kill(struct proc *proc);
 
 /*
- * Makes this program the parent of every orphan below it, so that
- * proc_orphans() finds what a stopped program has left behind.
+ * Makes this program the parent of every orphan below it: that is how a
+ * stopped program is seen to have left something running.
  */
 void proc_adopt_orphans(void);
 
-/* Adopted processes that still run; those are killed. */
-size_t proc_orphans(void);
+/* Orphans that still run. */
+size_t proc_count_orphans(void);
+
+/* The same, and they are killed, each with a line that says so. */
+size_t proc_end_orphans(void);
 
 #define PROC_FOUND_MAX 64
 struct proc_found {

@@ -207,13 +207,3 @@ redis_only_key(const struct redis *redis, const char *pattern)
     (void)clock_wait(find_key, &search, REDIS_KEY_LIMIT_MS);
     return search.key;
 }
-
-size_t
-redis_count(const struct redis *redis, const char *pattern)
-{
-    struct key_search search = {.redis = redis, .pattern = pattern};
-
-    (void)find_key(&search);
-    free(search.key);
-    return search.count;
-}

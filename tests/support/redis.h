@@ -52,7 +52,4 @@ long long redis_number(const struct redis *redis, const char *format, ...);
  */
 char *redis_only_key(const struct redis *redis, const char *pattern);
 
-/* How many keys match. */
-size_t redis_count(const struct redis *redis, const char *pattern);
-
 #endif

@@ -218,7 +218,7 @@ bool
 stack_stop(struct stack *stack)
 {
     bool is_in_order = proc_stop(&stack->proc);
-    size_t orphans = proc_orphans();
+    size_t orphans = proc_end_orphans();
 
     if (!is_in_order || proc_exit_status(&stack->proc) != 0)
         (void)printf("run.sh did not end in order: status %d\n",
@@ -235,7 +235,7 @@ stack_discard(struct stack *stack)
     peer_stop(stack->peer);
     stack->peer = NULL;
     redis_kill(&stack->redis);
-    (void)proc_orphans();
+    (void)proc_end_orphans();
     files_folder_remove(stack->folder);
 }
 
