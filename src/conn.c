@@ -16,6 +16,11 @@
  * (which small requests always pass: nginx sends them in one write), or else a
  * memory file with what was gathered. Likewise it writes small answers to the
  * socket, which has room for them, and large ones to a memory file.
+ *
+ * A peer that sends its next exchange before it has the answer to the last one
+ * is answered once and let go. Only if that arrives between the look and the
+ * reading, libfcgi swallows it unseen: then the limit of idleness ends the
+ * connection. nginx never does this.
  */
 #include <assert.h>
 #include <errno.h>
@@ -42,15 +47,20 @@
 
 /* For a whole request to arrive, or a whole answer to be taken. nginx sends a
  * request only when it has all of it, so seconds mean that it is in trouble. */
-#define CONN_GATHER_LIMIT_S 10.0
-#define CONN_SEND_LIMIT_S   10.0
+#define CONN_GATHER_LIMIT_MS 10000
+#define CONN_SEND_LIMIT_MS   10000
+
+/* For the rest of a request when the worker is to end: within its own limit. */
+#define CONN_DRAIN_LIMIT_MS 2000
+
+/* Between two requests. nginx lets go of a connection after 60 s, and is to
+ * be the first: a request that crosses our closing costs it another try. */
+#define CONN_IDLE_LIMIT_MS 75000
 
 /* Less than any socket buffer: nginx reads the last answer before it asks. */
 #define CONN_SMALL_ANSWER (48 * 1024)
 
-/* Records around a body: 8 bytes and some padding per 8 to 64 KiB. */
-#define CONN_RECORD_SHARE 64
-
+#define S_PER_MS  0.001
 #define MS_PER_S  1000
 #define US_PER_MS 1000
 #define NS_PER_US 1000
@@ -63,20 +73,21 @@ struct conn {
     struct fcgi *fcgi;
     ev_io readable;
     ev_io writable;
-    ev_timer limit; /* of gathering or sending */
+    ev_timer limit; /* fires at due_ms, or sooner and is set again */
+    int64_t due_ms; /* when what the peer has to do is overdue */
     int fd;
     enum conn_state state;
-    bool keep; /* the peer will send another request */
+    bool keep;    /* the peer will send another request */
+    bool leaving; /* but it is not to be served any more */
 
     struct fcgi_scan scan;
-    struct buf gathered;
-    bool overflowed; /* gathered only up to the limit */
+    struct buf head, body; /* gathered: the records before stdin; its content */
 
     struct fcgi_request request;
     struct api_call *call;
     int64_t arrived_us;
 
-    int spool; /* memory file with a large answer, or -1 */
+    int spool; /* memory file: a gathered request or a large answer; or -1 */
     size_t spool_left;
 };
 
@@ -98,6 +109,14 @@ conn_now_ms(void)
 }
 
 static void
+release(int *fd)
+{
+    if (*fd != -1)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static void
 conn_close(struct conn *conn)
 {
     struct conn_shared *shared = conn->shared;
@@ -108,11 +127,10 @@ conn_close(struct conn *conn)
     TAILQ_REMOVE(&shared->conns, conn, in_list);
     api_call_free(conn->call);
     fcgi_free(conn->fcgi);
-    buf_free(&conn->gathered);
-    if (conn->spool != -1)
-        (void)close(conn->spool);
-    if (conn->fd != -1)
-        (void)close(conn->fd);
+    buf_free(&conn->head);
+    buf_free(&conn->body);
+    release(&conn->spool);
+    release(&conn->fd);
     free(conn);
     if (TAILQ_EMPTY(&shared->conns))
         shared->emptied(shared->arg);
@@ -126,11 +144,27 @@ conn_fault(struct conn *conn)
 }
 
 static void
-set_limit(struct conn *conn, double limit_s)
+start_timer(struct conn *conn, int64_t after_ms)
 {
-    ev_now_update(conn->shared->loop);
-    ev_timer_set(&conn->limit, limit_s, 0.0);
-    ev_timer_start(conn->shared->loop, &conn->limit);
+    struct ev_loop *loop = conn->shared->loop;
+
+    ev_timer_stop(loop, &conn->limit);
+    ev_timer_set(&conn->limit, (double)after_ms * S_PER_MS, 0.0);
+    ev_timer_start(loop, &conn->limit);
+}
+
+/*
+ * A timer that fires too early costs less than one that is moved for every
+ * request.
+ */
+static void
+set_limit(struct conn *conn, int64_t now_ms, int64_t limit_ms)
+{
+    int64_t before_ms = conn->due_ms;
+
+    conn->due_ms = now_ms + limit_ms;
+    if (!ev_is_active(&conn->limit) || conn->due_ms < before_ms)
+        start_timer(conn, limit_ms);
 }
 
 /* The exchange is over: wait for the next one, if the peer wants that. */
@@ -139,15 +173,15 @@ conn_rest(struct conn *conn)
 {
     struct conn_shared *shared = conn->shared;
 
-    if (!conn->keep || shared->draining) {
+    if (!conn->keep || conn->leaving) {
         conn_close(conn);
         return;
     }
-    ev_timer_stop(shared->loop, &conn->limit);
     conn->state = CONN_IDLE;
     conn->scan = (struct fcgi_scan){0};
-    conn->overflowed = false;
-    buf_free(&conn->gathered);
+    buf_free(&conn->head);
+    buf_free(&conn->body);
+    set_limit(conn, conn->arrived_us / US_PER_MS, CONN_IDLE_LIMIT_MS);
     if (!ev_is_active(&conn->readable))
         ev_io_start(shared->loop, &conn->readable);
 }
@@ -194,8 +228,7 @@ send_some(struct conn *conn)
     conn->spool_left -= (size_t)sent;
     if (conn->spool_left > 0)
         return;
-    (void)close(conn->spool);
-    conn->spool = -1;
+    release(&conn->spool);
     ev_io_stop(conn->shared->loop, &conn->writable);
     conn_rest(conn);
 }
@@ -217,14 +250,14 @@ answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
     conn->spool = memfd_create("answer", MFD_CLOEXEC);
     if (conn->spool == -1)
         return false;
-    if (fcgi_answer(conn->fcgi, conn->spool, answer) != FCGI_OK)
+    if (!fcgi_answer(conn->fcgi, conn->spool, answer))
         return false;
     size = lseek(conn->spool, 0, SEEK_CUR);
     if (size <= 0 || lseek(conn->spool, 0, SEEK_SET) != 0)
         return false;
     conn->spool_left = (size_t)size;
     conn->state = CONN_SENDING;
-    set_limit(conn, CONN_SEND_LIMIT_S);
+    set_limit(conn, conn_now_ms(), CONN_SEND_LIMIT_MS);
     ev_io_start(conn->shared->loop, &conn->writable);
     return true;
 }
@@ -249,20 +282,16 @@ conn_answer(struct conn *conn)
         conn->call != NULL ? api_call_answer(conn->call) : api_answer_memory();
     const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
                                     answer.body};
-    enum fcgi_result result = FCGI_OK;
     bool is_small = answer.body.length <= CONN_SMALL_ANSWER;
+    bool good;
 
     log_answer(conn, answer.code);
     write_back(conn);
-    if (is_small)
-        result = fcgi_answer(conn->fcgi, conn->fd, &out);
-    else if (!answer_spooled(conn, &out))
-        result = FCGI_FAULT;
+    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, &out)
+                    : answer_spooled(conn, &out);
     api_call_free(conn->call);
     conn->call = NULL;
-    if (result == FCGI_CLOSED)
-        conn->fd = -1;
-    if (result != FCGI_OK)
+    if (!good)
         conn_fault(conn);
     else if (is_small)
         conn_rest(conn);
@@ -312,8 +341,7 @@ conn_plan(struct conn *conn)
     const struct api_input input = {
         .verb = request->verb,
         .path = request->path,
-        .body_state = conn->overflowed ? API_BODY_TOO_LARGE
-                                       : body_states[request->body_state],
+        .body_state = body_states[request->body_state],
         .body = request->body,
         .body_length = request->body_length,
         .now = time(NULL),
@@ -331,86 +359,72 @@ conn_plan(struct conn *conn)
 
 /* Reading. */
 
-/* Lets libfcgi read one exchange, all of which is in fd, and plans it. */
-static void
-conn_take(struct conn *conn, int fd, size_t body_length, bool is_last)
+static size_t
+body_max(const struct conn *conn)
 {
-    enum fcgi_result result;
-
-    conn->keep = conn->scan.keep && !is_last;
-    result =
-        fcgi_read(conn->fcgi, fd, body_length,
-                  (size_t)conn->shared->config->max_body_bytes, &conn->request);
-    if (result == FCGI_CLOSED && fd == conn->fd)
-        conn->fd = -1;
-    if (result != FCGI_OK)
-        conn_fault(conn);
-    else
-        conn_plan(conn);
+    return (size_t)conn->shared->config->max_body_bytes;
 }
 
 /*
- * What was gathered, as libfcgi is to see it: all of it, or of a body over the
- * limit nothing but the end.
+ * Lets libfcgi read one exchange, all of which is in *fd. Returns false when
+ * the connection is gone.
  */
 static bool
-write_gathered(const struct conn *conn, int fd)
+conn_read(struct conn *conn, int *fd, const struct fcgi_stdin *body)
 {
-    const struct fcgi_scan *scan = &conn->scan;
-    const unsigned char end[FCGI_SCAN_HEADER_LENGTH] = {
-        [0] = 1, /* version */
-        [1] = 5, /* stdin */
-        [2] = (unsigned char)(scan->id >> 8),
-        [3] = (unsigned char)(scan->id & 0xff),
-    };
-    size_t length =
-        conn->overflowed ? scan->params_length : conn->gathered.length;
-
-    if (write(fd, conn->gathered.data, length) != (ssize_t)length)
-        return false;
-    if (conn->overflowed && write(fd, end, sizeof(end)) != sizeof(end))
-        return false;
-    return lseek(fd, 0, SEEK_SET) == 0;
+    switch (fcgi_read(conn->fcgi, *fd, body, body_max(conn), &conn->request)) {
+    case FCGI_OK:
+        return true;
+    case FCGI_CLOSED:
+        *fd = -1;
+        break;
+    case FCGI_FAULT:
+        break;
+    }
+    conn_fault(conn);
+    return false;
 }
 
+/* What was gathered, as libfcgi is to see it: with an empty body. */
+static bool
+spool_head(struct conn *conn)
+{
+    const char end[FCGI_SCAN_HEADER_LENGTH] = {
+        [0] = 1, /* version */
+        [1] = 5, /* stdin */
+        [2] = (char)(conn->scan.id >> 8),
+        [3] = (char)(conn->scan.id & 0xff),
+    };
+    struct buf *head = &conn->head;
+
+    buf_add(head, end, sizeof(end));
+    buf_add(&conn->body, "", 1);
+    if (head->failed || conn->body.failed)
+        return false;
+    conn->spool = memfd_create("request", MFD_CLOEXEC);
+    return conn->spool != -1 &&
+           write(conn->spool, head->data, head->length) ==
+               (ssize_t)head->length &&
+           lseek(conn->spool, 0, SEEK_SET) == 0;
+}
+
+/* The request counts as arrived now: its peer's slowness is not its own. */
 static void
 conn_take_gathered(struct conn *conn, bool is_last)
 {
-    size_t body_length = conn->overflowed ? 0 : (size_t)conn->scan.body_length;
-    int fd = memfd_create("request", MFD_CLOEXEC);
-    bool good = fd != -1 && write_gathered(conn, fd);
+    struct fcgi_stdin body = {.length = conn->scan.body_length};
 
-    ev_timer_stop(conn->shared->loop, &conn->limit);
-    buf_free(&conn->gathered);
-    if (good)
-        conn_take(conn, fd, body_length, is_last);
-    else
+    conn->arrived_us = conn_now_us();
+    conn->keep = conn->scan.keep && !is_last;
+    if (!spool_head(conn)) {
         conn_fault(conn);
-    if (fd != -1)
-        (void)close(fd);
-}
-
-static size_t
-gather_max(const struct conn *conn)
-{
-    size_t body_max = (size_t)conn->shared->config->max_body_bytes;
-
-    return 2 * FCGI_SCAN_PARAMS_MAX + body_max + body_max / CONN_RECORD_SHARE +
-           CONN_READ_BYTES;
-}
-
-/* The body over the limit is read to its end, and dropped. */
-static void
-gather(struct conn *conn, const void *bytes, size_t length)
-{
-    if (!conn->overflowed &&
-        conn->gathered.length + length > gather_max(conn)) {
-        conn->overflowed = true;
-        if (conn->gathered.length > conn->scan.params_length)
-            conn->gathered.length = conn->scan.params_length;
+        return;
     }
-    if (!conn->overflowed)
-        buf_add(&conn->gathered, bytes, length);
+    body.bytes = conn->body.data;
+    if (!conn_read(conn, &conn->spool, &body))
+        return;
+    release(&conn->spool);
+    conn_plan(conn);
 }
 
 static void
@@ -427,12 +441,10 @@ gather_more(struct conn *conn)
         return;
     }
     verdict = fcgi_scan(&conn->scan, look, (size_t)got);
-    if (verdict == FCGI_SCAN_BAD) {
-        conn_fault(conn);
-        return;
-    }
-    gather(conn, look, conn->scan.length - before);
-    if (conn->gathered.failed)
+    /* A body over the limit is read to its end, and dropped. */
+    if (conn->scan.body_length > body_max(conn))
+        buf_free(&conn->body);
+    if (verdict == FCGI_SCAN_BAD)
         conn_fault(conn);
     else if (verdict == FCGI_SCAN_COMPLETE)
         conn_take_gathered(conn, conn->scan.length - before < (size_t)got);
@@ -441,10 +453,20 @@ gather_more(struct conn *conn)
 static void
 start_gathering(struct conn *conn)
 {
-    conn->scan = (struct fcgi_scan){0};
+    conn->scan = (struct fcgi_scan){.head = &conn->head, .body = &conn->body};
     conn->state = CONN_GATHERING;
-    set_limit(conn, CONN_GATHER_LIMIT_S);
+    set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
     gather_more(conn);
+}
+
+static void
+conn_take(struct conn *conn, bool is_last)
+{
+    const struct fcgi_stdin body = {.length = conn->scan.body_length};
+
+    conn->keep = conn->scan.keep && !is_last;
+    if (conn_read(conn, &conn->fd, &body))
+        conn_plan(conn);
 }
 
 /* Returns false if nothing has arrived. */
@@ -462,8 +484,7 @@ look_at(struct conn *conn)
     conn->arrived_us = conn_now_us();
     switch (fcgi_scan(&conn->scan, look, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
-        conn_take(conn, conn->fd, (size_t)conn->scan.body_length,
-                  conn->scan.length < (size_t)got);
+        conn_take(conn, conn->scan.length < (size_t)got);
         break;
     case FCGI_SCAN_MORE:
         start_gathering(conn);
@@ -499,9 +520,19 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 static void
 on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 {
+    struct conn *conn = watcher->data;
+    int64_t left_ms = conn->due_ms - conn_now_ms();
+
     (void)loop;
     (void)events;
-    conn_fault(watcher->data);
+    if (left_ms > 0)
+        start_timer(conn, left_ms);
+    else if (conn->state == CONN_PARKED) /* the store's limits hold */
+        set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
+    else if (conn->state == CONN_IDLE)
+        conn_close(conn);
+    else
+        conn_fault(conn);
 }
 
 bool
@@ -524,21 +555,46 @@ conn_open(struct conn_shared *shared, int fd)
     conn->writable.data = conn;
     conn->limit.data = conn;
     TAILQ_INSERT_TAIL(&shared->conns, conn, in_list);
+    set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
     ev_io_start(shared->loop, &conn->readable);
     return true;
 }
 
+size_t
+conn_count(const struct conn_shared *shared)
+{
+    const struct conn *conn;
+    size_t count = 0;
+
+    TAILQ_FOREACH (conn, &shared->conns, in_list)
+        count++;
+    return count;
+}
+
+/* Returns whether it was not leaving before. */
+static bool
+conn_leave(struct conn *conn)
+{
+    if (conn->leaving)
+        return false;
+    conn->leaving = true;
+    if (conn->state == CONN_GATHERING)
+        set_limit(conn, conn_now_ms(), CONN_DRAIN_LIMIT_MS);
+    else if (conn->state == CONN_IDLE && !look_at(conn))
+        conn_close(conn);
+    return true;
+}
+
 void
-conn_drain_all(struct conn_shared *shared)
+conn_drain(struct conn_shared *shared, size_t count)
 {
     struct conn *next;
 
-    assert(shared->draining);
-    for (struct conn *conn = TAILQ_FIRST(&shared->conns); conn != NULL;
-         conn = next) {
+    for (struct conn *conn = TAILQ_FIRST(&shared->conns);
+         conn != NULL && count > 0; conn = next) {
         next = TAILQ_NEXT(conn, in_list);
-        if (conn->state == CONN_IDLE && !look_at(conn))
-            conn_close(conn);
+        if (conn_leave(conn))
+            count--;
     }
 }
 

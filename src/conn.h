@@ -2,6 +2,7 @@
 #define CONN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -24,7 +25,6 @@ struct conn_shared {
     struct log *log;
     struct metrics *metrics;
     struct conn_list conns;
-    bool draining;              /* close instead of waiting for more */
     void (*emptied)(void *arg); /* the last connection is gone */
     void *arg;
 };
@@ -39,11 +39,13 @@ int64_t conn_now_us(void);
  */
 bool conn_open(struct conn_shared *shared, int fd);
 
+size_t conn_count(const struct conn_shared *shared);
+
 /*
- * With shared->draining set: serves what has arrived, and closes the
- * connections on which nothing has.
+ * Lets some more connections go, in the order of their age: at once, or when
+ * what has arrived, or has begun to, is answered.
  */
-void conn_drain_all(struct conn_shared *shared);
+void conn_drain(struct conn_shared *shared, size_t count);
 
 /* Closes every connection, whatever it is doing; the store must be gone. */
 void conn_close_all(struct conn_shared *shared);

@@ -5,8 +5,10 @@
  *
  * libfcgi reads and writes through the public member ipcFd of its request, as
  * of 2.4.2 to 2.4.7, and FCGX_Accept_r() on a request that has one parses one
- * exchange without accepting; a test holds this. keepConnection says that the
- * descriptor is not to be closed, and detached that closing is not to linger.
+ * exchange without accepting; a test holds this. Only when that goes wrong does
+ * it close the descriptor, and detached says that closing is not to linger. An
+ * exchange is ended by FCGX_FClose() and FCGX_Free(), which is FCGX_Finish_r()
+ * but for its closing.
  */
 #include <fcgiapp.h>
 #include <limits.h>
@@ -104,6 +106,8 @@ body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
     struct bytes text = param(fcgi, "CONTENT_LENGTH");
     uint64_t announced;
 
+    if (got > body_max)
+        return FCGI_BODY_TOO_LARGE;
     if (text.length == 0)
         return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_OTHER;
     if (!parse_length(text, &announced))
@@ -120,60 +124,59 @@ body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
  * beginning of the next exchange.
  */
 static bool
-read_body(struct fcgi *fcgi, size_t length, size_t *ret_got)
+read_body(struct fcgi *fcgi, size_t length)
 {
     FCGX_Stream *in = fcgi->request.in;
-    int got;
 
     if (length >= INT_MAX)
         return false;
     fcgi->body = malloc(length + 1);
-    if (fcgi->body == NULL)
+    if (fcgi->body == NULL ||
+        FCGX_GetStr(fcgi->body, (int)length, in) != (int)length)
         return false;
-    got = FCGX_GetStr(fcgi->body, (int)length, in);
-    if (got < 0 || FCGX_GetChar(in) != EOF || FCGX_GetError(in) != 0)
-        return false;
-    fcgi->body[got] = '\0';
-    *ret_got = (size_t)got;
-    return true;
+    fcgi->body[length] = '\0';
+    return FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
 }
 
-static enum fcgi_result
-fault(struct fcgi *fcgi)
+/* Ends the exchange, without closing its descriptor. */
+static void
+forget(struct fcgi *fcgi)
 {
-    if (fcgi->request.ipcFd == -1)
-        return FCGI_CLOSED;
     FCGX_Free(&fcgi->request, 0);
     fcgi->request.ipcFd = -1;
     forget_body(fcgi);
-    return FCGI_FAULT;
 }
 
 enum fcgi_result
-fcgi_read(struct fcgi *fcgi, int fd, size_t body_length, size_t body_max,
-          struct fcgi_request *ret_request)
+fcgi_read(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body,
+          size_t body_max, struct fcgi_request *ret_request)
 {
     FCGX_Request *request = &fcgi->request;
-    size_t got = 0;
+    enum fcgi_body state;
 
     request->ipcFd = fd;
-    request->keepConnection = 1;
+    request->keepConnection = 1; /* else it is closed before it is read */
     request->detached = 1;
-    if (FCGX_Accept_r(request) != 0 || FCGX_GetError(request->in) != 0 ||
-        !read_body(fcgi, body_length, &got))
-        return fault(fcgi);
+    if (FCGX_Accept_r(request) != 0)
+        return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
+    if (FCGX_GetError(request->in) != 0 ||
+        !read_body(fcgi, body->bytes == NULL ? body->length : 0)) {
+        forget(fcgi);
+        return FCGI_FAULT;
+    }
+    state = body_state(fcgi, body->length, body_max);
     *ret_request = (struct fcgi_request){
         .verb = param(fcgi, "REQUEST_METHOD"),
         .path = param(fcgi, "DOCUMENT_URI"),
         .id = request_id(fcgi),
-        .body_state = body_state(fcgi, got, body_max),
-        .body = fcgi->body,
-        .body_length = got,
+        .body_state = state,
+        .body = body->bytes != NULL ? body->bytes : fcgi->body,
+        .body_length = state == FCGI_BODY_WHOLE ? body->length : 0,
     };
     return FCGI_OK;
 }
 
-static int
+static bool
 put(struct fcgi *fcgi, struct bytes text)
 {
     size_t done = 0;
@@ -183,20 +186,19 @@ put(struct fcgi *fcgi, struct bytes text)
         int part = rest > INT_MAX ? INT_MAX : (int)rest;
 
         if (FCGX_PutStr(text.at + done, part, fcgi->request.out) != part)
-            return -1;
+            return false;
         done += (size_t)part;
     }
-    return 0;
+    return true;
 }
 
-enum fcgi_result
+bool
 fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
 {
     FCGX_Request *request = &fcgi->request;
     bool good;
 
     request->ipcFd = fd;
-    request->keepConnection = 1;
     good = FCGX_FPrintF(request->out,
                         "Status: %d %s\r\nContent-Type: application/json\r\n"
                         "Content-Length: %lu\r\n%s%s\r\n",
@@ -204,16 +206,10 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
                         (unsigned long)answer->body.length,
                         answer->header != NULL ? answer->header : "",
                         answer->header != NULL ? "\r\n" : "") > 0;
-    good = put(fcgi, answer->body) == 0 && good;
+    good = put(fcgi, answer->body) && good;
     /* In this order the end of the request goes out in the same write. */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;
-    if (!good)
-        return fault(fcgi);
-    FCGX_Finish_r(request);
-    forget_body(fcgi);
-    if (request->ipcFd == -1)
-        return FCGI_CLOSED;
-    request->ipcFd = -1;
-    return FCGI_OK;
+    forget(fcgi);
+    return good;
 }

@@ -31,7 +31,7 @@ enum fcgi_body {
     FCGI_BODY_WHOLE = 0,
     FCGI_BODY_NONE,     /* no length was announced, or 0 */
     FCGI_BODY_OTHER,    /* not as many bytes came as were announced */
-    FCGI_BODY_TOO_LARGE /* the announced length is over the limit */
+    FCGI_BODY_TOO_LARGE /* the length, announced or real, is over the limit */
 };
 
 /* All texts are lent until fcgi_answer(). */
@@ -39,24 +39,32 @@ struct fcgi_request {
     struct bytes verb, path;
     struct bytes id; /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
     enum fcgi_body body_state;
-    char *body; /* NUL behind it; may be altered */
+    char *body; /* of FCGI_BODY_WHOLE: NUL behind it; may be altered */
     size_t body_length;
 };
 
 enum fcgi_result {
     FCGI_OK = 0,
-    FCGI_FAULT, /* close the descriptor */
-    FCGI_CLOSED /* libfcgi has closed it */
+    FCGI_FAULT, /* no request: close the descriptor */
+    FCGI_CLOSED /* no request, and libfcgi has closed the descriptor */
+};
+
+/* The body of an exchange, as fcgi_scan() found it. */
+struct fcgi_stdin {
+    size_t length;
+    char *bytes; /* lent until fcgi_answer(), with a NUL behind; or NULL: to be
+                    read from the descriptor, which else has an empty one */
 };
 
 /*
  * Reads one whole exchange from fd.
  *
- * body_length   bytes of stdin in it, as fcgi_scan() counted them.
- * body_max      a longer announced body is FCGI_BODY_TOO_LARGE.
+ * body_max   a body that is or is said to be longer is FCGI_BODY_TOO_LARGE;
+ *            its bytes need not be there.
  */
-enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd, size_t body_length,
-                           size_t body_max, struct fcgi_request *ret_request);
+enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd,
+                           const struct fcgi_stdin *body, size_t body_max,
+                           struct fcgi_request *ret_request);
 
 struct fcgi_answer {
     int code;
@@ -66,10 +74,10 @@ struct fcgi_answer {
 };
 
 /*
- * Writes the answer and ends the exchange. fd must take it without waiting; a
- * short write is FCGI_FAULT.
+ * Writes the answer and ends the exchange. fd must take all of it without
+ * waiting: else the result is false, and fd is of no more use. It is never
+ * closed.
  */
-enum fcgi_result fcgi_answer(struct fcgi *fcgi, int fd,
-                             const struct fcgi_answer *answer);
+bool fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer);
 
 #endif

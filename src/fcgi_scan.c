@@ -121,6 +121,8 @@ take_content(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
         return take_params(scan, bytes, length);
     case FCGI_SCAN_STDIN:
         scan->body_length += length;
+        if (scan->body != NULL)
+            buf_add(scan->body, bytes, length);
         return true;
     case FCGI_SCAN_END:
         break;
@@ -138,6 +140,8 @@ record_open(struct fcgi_scan *scan)
 
     scan->content_left = (size_t)(header[4] << 8 | header[5]);
     scan->padding_left = header[6];
+    scan->record_total +=
+        FCGI_SCAN_HEADER_LENGTH + scan->content_left + scan->padding_left;
     if (header[0] != FCGI_VERSION || header[1] != phases[scan->phase].type)
         return false;
     if (scan->phase == FCGI_SCAN_BEGIN) {
@@ -145,12 +149,14 @@ record_open(struct fcgi_scan *scan)
         return id != 0 && scan->padding_left == 0 &&
                scan->content_left == FCGI_SCAN_BEGIN_LENGTH;
     }
-    if (scan->phase == FCGI_SCAN_PARAMS)
-        scan->params_total += scan->content_left;
-
     /* libfcgi does not skip the padding of a record that ends a stream. */
-    return id == scan->id && scan->params_total <= FCGI_SCAN_PARAMS_MAX &&
-           (scan->content_left > 0 || scan->padding_left == 0);
+    if (id != scan->id || (scan->content_left == 0 && scan->padding_left > 0))
+        return false;
+    if (scan->phase == FCGI_SCAN_STDIN)
+        return true;
+    scan->params_total += scan->content_left;
+    return scan->params_total <= FCGI_SCAN_PARAMS_MAX &&
+           scan->record_total <= FCGI_SCAN_HEAD_MAX;
 }
 
 /* A record is over; a stream ends with an empty one. */
@@ -162,11 +168,8 @@ record_close(struct fcgi_scan *scan)
     scan->header_length = 0;
     if (scan->phase != FCGI_SCAN_BEGIN && !is_empty)
         return true;
-    if (scan->phase == FCGI_SCAN_PARAMS) {
-        scan->params_length = scan->length;
-        if (!params_are_whole(scan))
-            return false;
-    }
+    if (scan->phase == FCGI_SCAN_PARAMS && !params_are_whole(scan))
+        return false;
     scan->phase = phases[scan->phase].next;
     return true;
 }
@@ -211,10 +214,13 @@ fcgi_scan(struct fcgi_scan *scan, const void *bytes, size_t length)
     const uint8_t *end = at + length;
 
     while (at < end && scan->phase != FCGI_SCAN_END) {
+        bool is_head = scan->phase != FCGI_SCAN_STDIN;
         size_t taken = 0;
 
         if (!take_part(scan, at, (size_t)(end - at), &taken))
             return FCGI_SCAN_BAD;
+        if (is_head && scan->head != NULL)
+            buf_add(scan->head, at, taken);
         at += taken;
         scan->length += taken;
         if (record_is_over(scan) && !record_close(scan))

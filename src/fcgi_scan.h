@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
+
 /*
  * Walks the records of one FastCGI exchange as its bytes come in, and says
  * whether it is whole, before libfcgi may see any of it: libfcgi would wait
@@ -17,6 +19,12 @@
  * the path, for which it has 32 KiB at most.
  */
 #define FCGI_SCAN_PARAMS_MAX (64 * 1024)
+
+/*
+ * Of all before the body, with headers and padding: params cut into so many
+ * records that these weigh more than they do come from no web server.
+ */
+#define FCGI_SCAN_HEAD_MAX (2 * FCGI_SCAN_PARAMS_MAX)
 
 enum fcgi_scan_verdict {
     FCGI_SCAN_MORE = 0, /* good so far; the end is still to come */
@@ -35,12 +43,13 @@ enum fcgi_scan_phase {
 #define FCGI_SCAN_HEADER_LENGTH 8
 #define FCGI_SCAN_BEGIN_LENGTH  8
 
-/* Start with a zeroed struct. */
+/* Start with a zeroed struct, but for the copies if they are wanted. */
 struct fcgi_scan {
-    size_t length;        /* bytes taken so far; when complete, of the whole */
-    size_t params_length; /* of the part before the first record of stdin */
-    uint64_t body_length; /* content of stdin so far */
-    uint16_t id;          /* of the request */
+    struct buf *head; /* gets the records before stdin, as they are; or NULL */
+    struct buf *body; /* gets the content of stdin, without records; or NULL */
+    size_t length;    /* bytes taken so far; when complete, of the whole */
+    size_t body_length; /* content of stdin so far */
+    uint16_t id;        /* of the request */
     bool keep; /* the peer wants the connection to stay open afterwards */
     enum fcgi_scan_phase phase;
 
@@ -49,6 +58,7 @@ struct fcgi_scan {
     size_t header_length; /* bytes of it that are here */
     size_t content_left, padding_left;
     uint8_t begin[FCGI_SCAN_BEGIN_LENGTH];
+    size_t record_total; /* of all records up to its end */
 
     /* The name-value pair at hand, which may run over several records. */
     size_t params_total;

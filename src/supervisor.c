@@ -137,8 +137,10 @@ become_worker(struct supervisor *s, int slot, pid_t parent)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     s->is_orphan = prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent;
+    /* Blocked until the worker's loop takes them. */
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);
+    (void)sigaddset(&blocked, SIGTERM);
     (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 

@@ -30,8 +30,16 @@
  */
 #define LOG_PAUSE_S 0.01
 
-/* For what runs to end: longer than gathering and the store together. */
-#define DRAIN_LIMIT_S 12.0
+/* For what runs to end: less than the parent waits before it kills. */
+#define DRAIN_LIMIT_S 7.0
+
+/*
+ * Kept connections are let go one by one, so that nginx notices each: a
+ * request that meets a closed one has only as many tries as nginx has entries.
+ * With many there are several in a turn, to be done in half a second.
+ */
+#define DRAIN_TURN_S 0.005
+#define DRAIN_TURNS  100
 
 #define S_PER_MS 0.001
 
@@ -41,10 +49,12 @@ struct worker {
     struct metrics *metrics;
     int slot;
     bool accept_failing; /* logged once until one goes well */
+    bool is_draining;
+    size_t drain_share; /* connections to let go in each turn */
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
-    ev_timer accept_pause, store_due, log_due, drain_limit;
+    ev_timer accept_pause, store_due, log_due, drain_turn, drain_limit;
     ev_prepare turn;
     ev_signal term, usr1;
 };
@@ -98,7 +108,7 @@ on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
     struct worker *worker = timer->data;
 
     (void)events;
-    if (!worker->shared.draining)
+    if (!worker->is_draining)
         ev_io_start(loop, &worker->listening);
 }
 
@@ -190,7 +200,7 @@ on_emptied(void *arg)
 {
     struct worker *worker = arg;
 
-    if (worker->shared.draining)
+    if (worker->is_draining)
         ev_break(worker->loop, EVBREAK_ALL);
 }
 
@@ -206,17 +216,28 @@ on_drain_limit(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+on_drain_turn(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)loop;
+    (void)events;
+    conn_drain(&worker->shared, worker->drain_share);
+}
+
+static void
 on_term(struct ev_loop *loop, ev_signal *watcher, int events)
 {
     struct worker *worker = watcher->data;
 
     (void)events;
-    if (worker->shared.draining)
+    if (worker->is_draining)
         return;
-    worker->shared.draining = true;
+    worker->is_draining = true;
+    worker->drain_share = 1 + conn_count(&worker->shared) / DRAIN_TURNS;
     ev_io_stop(loop, &worker->listening);
+    ev_timer_start(loop, &worker->drain_turn);
     arm(loop, &worker->drain_limit, DRAIN_LIMIT_S);
-    conn_drain_all(&worker->shared);
     if (TAILQ_EMPTY(&worker->shared.conns))
         ev_break(loop, EVBREAK_ALL);
 }
@@ -259,13 +280,14 @@ init_watchers(struct worker *worker, int listen_fd)
     ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
     ev_timer_init(&worker->store_due, on_store_due, 0.0, 0.0);
     ev_timer_init(&worker->log_due, on_log_due, 0.0, 0.0);
+    ev_timer_init(&worker->drain_turn, on_drain_turn, 0.0, DRAIN_TURN_S);
     ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
     ev_prepare_init(&worker->turn, on_turn);
     ev_signal_init(&worker->term, on_term, SIGTERM);
     ev_signal_init(&worker->usr1, on_usr1, SIGUSR1);
     worker->listening.data = worker->accept_pause.data = worker;
     worker->log_due.data = worker->drain_limit.data = worker;
-    worker->turn.data = worker;
+    worker->drain_turn.data = worker->turn.data = worker;
     worker->term.data = worker->usr1.data = worker;
     ev_io_start(loop, &worker->listening);
     ev_prepare_start(loop, &worker->turn);

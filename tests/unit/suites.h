@@ -8,6 +8,7 @@ void suite_buf(void);
 void suite_config(void);
 void suite_config_file(void);
 void suite_date(void);
+void suite_fcgi_scan(void);
 void suite_fields(void);
 void suite_json(void);
 void suite_log(void);
