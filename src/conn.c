@@ -287,6 +287,10 @@ conn_answer(struct conn *conn)
 
     log_answer(conn, answer.code);
     write_back(conn);
+    /* With the last answer in hand the peer might ask again, before we close:
+     * its writes are to fail instead. */
+    if (conn->leaving)
+        (void)shutdown(conn->fd, SHUT_RD);
     good = is_small ? fcgi_answer(conn->fcgi, conn->fd, &out)
                     : answer_spooled(conn, &out);
     api_call_free(conn->call);
@@ -571,6 +575,21 @@ conn_count(const struct conn_shared *shared)
     return count;
 }
 
+/*
+ * Closing at once would drop a request that arrives after the look. Once
+ * reading is shut down the peer's writes fail, so that it knows to ask
+ * elsewhere, while what came before can still be read and answered.
+ */
+static void
+leave_idle(struct conn *conn)
+{
+    if (look_at(conn))
+        return;
+    (void)shutdown(conn->fd, SHUT_RD);
+    if (!look_at(conn))
+        conn_close(conn);
+}
+
 /* Returns whether it was not leaving before. */
 static bool
 conn_leave(struct conn *conn)
@@ -580,8 +599,8 @@ conn_leave(struct conn *conn)
     conn->leaving = true;
     if (conn->state == CONN_GATHERING)
         set_limit(conn, conn_now_ms(), CONN_DRAIN_LIMIT_MS);
-    else if (conn->state == CONN_IDLE && !look_at(conn))
-        conn_close(conn);
+    else if (conn->state == CONN_IDLE)
+        leave_idle(conn);
     return true;
 }
 
