@@ -1,15 +1,10 @@
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
-#include <stdbool.h>
-
 #include "config.h"
 #include "store.h"
 
 struct ev_loop;
-
-/* Whether this build can talk TLS ("rediss://"). */
-bool store_redis_has_tls(void);
 
 /*
  * Makes a store that is one Redis, over one connection served by the loop.

@@ -14,6 +14,7 @@
 #define CASES_NAME_MAX 512
 
 struct case_entry {
+    CU_pSuite suite;
     CU_pTest test;
     const struct case_table *table;
     const void *row;
@@ -78,6 +79,7 @@ cases_add(CU_pSuite suite, const struct case_table *table)
 
         memcpy(&row_name, row, sizeof(row_name));
         (void)snprintf(name, sizeof(name), "%s/%s", table->body, row_name);
+        entries[entry_count].suite = suite;
         entries[entry_count].table = table;
         entries[entry_count].row = row;
         entries[entry_count].test = CU_add_test(suite, name, run_current);
@@ -129,7 +131,11 @@ static void
 apply_filter(const char *filter)
 {
     for (size_t i = 0; filter != NULL && i < entry_count; i++) {
-        if (strstr(entries[i].test->pName, filter) == NULL)
+        char name[2 * CASES_NAME_MAX];
+
+        (void)snprintf(name, sizeof(name), "%s/%s", entries[i].suite->pName,
+                       entries[i].test->pName);
+        if (strstr(name, filter) == NULL)
             (void)CU_set_test_active(entries[i].test, CU_FALSE);
     }
 }

@@ -58,7 +58,7 @@ CU_pSuite cases_suite(const char *name);
 void cases_add(CU_pSuite suite, const struct case_table *table);
 
 /*
- * Runs every registered suite, or only the tests whose "body/row"
+ * Runs every registered suite, or only the tests whose "suite/body/row"
  * contains filter, when filter is not NULL. Prints each failed assertion and
  * at last "N passed, N failed". Returns the exit status of the program.
  */

@@ -1,0 +1,35 @@
+#ifndef REDIS_TLS_H
+#define REDIS_TLS_H
+
+#include <stdbool.h>
+
+struct redisContext;
+
+/*
+ * TLS of one connection at a time. In a build whose hiredis has no TLS it
+ * cannot be made; every other function accepts NULL, which means plain.
+ */
+struct redis_tls;
+
+/* Trusts what the system trusts. NULL without memory, or without TLS. */
+struct redis_tls *redis_tls_new(void);
+
+/*
+ * Begins to shake hands on a connection, whose certificate must be good for
+ * the host. False on failure; the context may say why.
+ */
+bool redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                     const char *host);
+
+/* The connection has been freed. */
+void redis_tls_end(struct redis_tls *tls);
+
+/* Whether it still shakes hands. */
+bool redis_tls_is_starting(const struct redis_tls *tls);
+
+/* Why it failed while it was shaking hands; static words. */
+const char *redis_tls_error(const struct redis_tls *tls);
+
+void redis_tls_free(struct redis_tls *tls);
+
+#endif

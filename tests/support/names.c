@@ -1,0 +1,157 @@
+/*
+ * A name server whose answers are slow, missing or late, and the way to it:
+ * c-ares reads the machine's resolv.conf, so its ares_getaddrinfo() is stood
+ * in for here by one that names this server first. Source: RFC 1035,
+ * section 4.
+ */
+#include <ares.h>
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CUnit/CUnit.h>
+
+#include "names.h"
+
+#define HEADER_SIZE 12
+#define TYPE_A      1
+#define MS_PER_S    1000
+
+/* "ADDRESS:PORT" of the server that runs; "": none. */
+static char server_text[32];
+
+typedef void look_up_fn(ares_channel channel, const char *node,
+                        const char *service,
+                        const struct ares_addrinfo_hints *hints,
+                        ares_addrinfo_callback callback, void *arg);
+
+void
+ares_getaddrinfo(ares_channel channel, const char *node, const char *service,
+                 const struct ares_addrinfo_hints *hints,
+                 ares_addrinfo_callback callback, void *arg)
+{
+    look_up_fn *look_up = NULL;
+
+    *(void **)&look_up = dlsym(RTLD_NEXT, "ares_getaddrinfo");
+    /* Refused for the second question of a channel, which needs it no more. */
+    if (server_text[0] != '\0')
+        (void)ares_set_servers_ports_csv(channel, server_text);
+    look_up(channel, node, service, hints, callback, arg);
+}
+
+/* Where the type is: after the name, which ends with an empty label. */
+static size_t
+type_at(const struct names_question *question)
+{
+    size_t at = HEADER_SIZE;
+
+    while (at < question->length && question->bytes[at] != 0)
+        at += question->bytes[at] + 1U;
+    return at + 1;
+}
+
+static bool
+is_for_ipv4(const struct names_question *question)
+{
+    size_t at = type_at(question);
+
+    return at + 1 < question->length && question->bytes[at] == 0 &&
+           question->bytes[at + 1] == TYPE_A;
+}
+
+/* Turns the question into its answer: the same and, for IPv4, one address. */
+static void
+answer(struct names_question *question)
+{
+    static const unsigned char address[] = {
+        0xc0, HEADER_SIZE,         /* the name: as in the question */
+        0,    TYPE_A,      0,   1, /* an address of the Internet */
+        0,    0,           0,   0, /* not to be remembered */
+        0,    4,           127, 0, 0, 1};
+    static const unsigned char flags[] = {0x81, 0x80}; /* a good answer */
+    size_t end = type_at(question) + 4;                /* type and class */
+    bool is_ipv4 = is_for_ipv4(question);
+
+    CU_ASSERT_FATAL(end + sizeof(address) <= sizeof(question->bytes));
+    memcpy(&question->bytes[2], flags, sizeof(flags));
+    memset(&question->bytes[6], 0, HEADER_SIZE - 6); /* counts of records */
+    question->bytes[7] = is_ipv4;
+    if (is_ipv4)
+        memcpy(&question->bytes[end], address, sizeof(address));
+    question->length = is_ipv4 ? end + sizeof(address) : end;
+}
+
+static void
+on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct names_question *question = timer->data;
+
+    (void)loop;
+    (void)events;
+    answer(question);
+    (void)sendto(question->server->readable.fd, question->bytes,
+                 question->length, 0, (const struct sockaddr *)&question->from,
+                 sizeof(question->from));
+}
+
+static void
+on_question(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct names_server *server = watcher->data;
+    struct names_question *question;
+    socklen_t length = sizeof(question->from);
+    ssize_t got;
+    int delay_ms;
+
+    (void)events;
+    CU_ASSERT_FATAL(server->count < NAMES_HELD);
+    question = &server->questions[server->count];
+    got = recvfrom(watcher->fd, question->bytes, sizeof(question->bytes), 0,
+                   (struct sockaddr *)&question->from, &length);
+    if (got < HEADER_SIZE)
+        return;
+    server->count++;
+    question->server = server;
+    question->length = (size_t)got;
+    delay_ms = is_for_ipv4(question) ? server->plan.delay_ms
+                                     : server->plan.delay_ipv6_ms;
+    if (delay_ms < 0)
+        return;
+    ev_timer_init(&question->due, on_due, (ev_tstamp)delay_ms / MS_PER_S, 0.);
+    question->due.data = question;
+    ev_timer_start(loop, &question->due);
+}
+
+void
+names_start(struct names_server *server, struct ev_loop *loop,
+            const struct names_plan *plan)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    *server = (struct names_server){.loop = loop, .plan = *plan};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CU_ASSERT_FATAL(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    (void)snprintf(server_text, sizeof(server_text), "127.0.0.1:%u",
+                   (unsigned)ntohs(address.sin_port));
+    ev_io_init(&server->readable, on_question, fd, EV_READ);
+    server->readable.data = server;
+    ev_io_start(loop, &server->readable);
+}
+
+void
+names_end(struct names_server *server)
+{
+    server_text[0] = '\0';
+    for (size_t i = 0; i < server->count; i++)
+        ev_timer_stop(server->loop, &server->questions[i].due);
+    ev_io_stop(server->loop, &server->readable);
+    (void)close(server->readable.fd);
+}

@@ -1,0 +1,64 @@
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../src/store_redis.h"
+
+/* The store's limits in here; those of docs/protocol.md. */
+#define WORLD_ATTEMPTS    3
+#define WORLD_CONNECT_MS  200
+#define WORLD_COMMAND_MS  300
+#define WORLD_DEADLINE_MS 800
+
+/* A store on a loop of its own, served as a worker does it. */
+struct world {
+    struct ev_loop *loop;
+    struct store *store;
+    ev_prepare prepare;
+    ev_timer timer, patience;
+    int events[STORE_EVENT__MAX];
+    char down[400], refused[400], lost[400]; /* the last details */
+};
+
+/* redis is borrowed until world_end(). */
+void world_start(struct world *world, const struct config_redis *redis);
+void world_end(struct world *world);
+
+/* Runs until the number is at least so large; says whether it became so. */
+bool world_run_until(struct world *world, const int *number, int wanted,
+                     int64_t limit_ms);
+void world_run_for(struct world *world, int64_t limit_ms);
+
+#define WORLD_KEYS_MAX 1100
+
+/* A read: keys and count are to be set, the rest is found out. */
+struct answer {
+    struct world *world;
+    int done; /* times that it was answered */
+    enum store_status status;
+    int64_t asked_ms, took_ms;
+    struct bytes keys[WORLD_KEYS_MAX];
+    size_t count;
+    enum store_value_kind kinds[WORLD_KEYS_MAX];
+    char first[64]; /* the first key's value */
+    size_t first_length;
+};
+
+/* Asks, with a deadline so far away, and does not wait. */
+void world_ask(struct world *world, struct answer *answer, enum store_need need,
+               int64_t limit_ms);
+
+/* Waits for the answer, which must come, and once. */
+void world_await(struct world *world, struct answer *answer);
+
+/* Asks for one key, and waits. */
+enum store_status world_get(struct world *world, struct answer *answer,
+                            enum store_need need, const char *key);
+
+/* Whether the first key's value is this; "": it has none. */
+bool answer_is(const struct answer *answer, struct bytes want);
+
+#endif
