@@ -15,8 +15,14 @@ Q := $(if $(V),,@)
 VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 LIBS := json-c hiredis libcrypto libcares
 
+# rediss:// wherever hiredis comes with TLS, which it does from 1.0.
+ifneq ($(shell pkg-config --exists hiredis_ssl && echo yes),)
+LIBS += hiredis_ssl libssl
+CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
+endif
+
 CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -MMD -MP \
-    $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
+    $(CPPFLAGS_TLS) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
 CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
 LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT))
@@ -37,20 +43,25 @@ LDFLAGS_asan = $(SANITIZE)
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
 TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swappable-parameters,-misc-no-recursion,-bugprone-assignment-in-if-condition,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized,-clang-analyzer-unix.Malloc,-clang-analyzer-optin.performance.Padding,-bugprone-implicit-widening-of-multiplication-result,-bugprone-suspicious-missing-comma,-bugprone-sizeof-expression
 
-SOURCES = api.c auth.c buf.c clients_interests.c config.c config_error.c \
-    config_file.c config_kind.c config_table.c conn.c date.c fcgi.c \
-    fcgi_scan.c fields.c json.c log.c metrics.c number.c online_score.c \
-    redis_url.c resolver.c score.c store.c store_redis.c supervisor.c worker.c
+SOURCES = api.c auth.c buf.c clients_interests.c command.c \
+    command_check_config.c command_healthcheck.c command_token.c config.c \
+    config_error.c config_file.c config_kind.c config_table.c conn.c date.c \
+    fcgi.c fcgi_client.c fcgi_scan.c fields.c json.c log.c metrics.c number.c \
+    online_score.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
+    redis_stream.c redis_tls.c redis_url.c resolver.c score.c store.c \
+    store_redis.c supervisor.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
-    test_config_file.c test_date.c test_fcgi_scan.c test_fields.c test_json.c \
-    test_log.c test_metrics.c test_number.c test_redis_url.c test_score.c \
+    test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
+    test_fields.c test_json.c test_log.c test_metrics.c test_number.c \
+    test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
     test_store.c
-INTEGRATION = main.c test_auth.c test_fcgi.c test_interests.c test_json.c \
-    test_log.c test_outage.c test_score.c test_start.c test_store_redis.c \
-    test_supervisor.c test_transport.c
+INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
+    test_json.c test_log.c test_outage.c test_score.c test_start.c \
+    test_store_redis.c test_supervisor.c test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
-    http.c load.c peer.c ports.c proc.c redis.c request.c stack.c token.c
+    http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
+    stack.c token.c world.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)
 UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
@@ -117,6 +128,19 @@ check-docs: all
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
+up:
+	docker compose up -d --build
+down:
+	docker compose down
+
+# On a copy of the checkout; skipped where no container engine can be reached.
+compose-check:
+	@tests/compose/check.sh
+
+# The README's examples, letter by letter.
+readme-check: all
+	@tests/readme.sh
+
 install: all
 	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
 
@@ -130,6 +154,9 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make up          the whole stack by docker compose; make down ends it'
+	@echo 'make compose-check  tries that stack out, if there is an engine'
+	@echo "make readme-check   runs the README's examples"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
@@ -138,5 +165,5 @@ help:
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-docs check-hardening install clean help
+    check-docs check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "command.h"
 #include "config.h"
 #include "log.h"
 #include "supervisor.h"
@@ -37,20 +38,34 @@
  */
 #define MAIN_CORE_BYTES 1
 
-struct command {
-    const char *name;
-    const char *help;
-    int (*run)(int argc, char **argv);
+static int run_serve(const struct command *command, int argc, char **argv);
+static int run_help(const struct command *command, int argc, char **argv);
+static int run_version(const struct command *command, int argc, char **argv);
+
+static const struct command serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "serve FastCGI on standard input (the default)",
+    .details = "Standard input is a listening unix socket, as spawn-fcgi -n "
+               "hands it over.\n",
+    .run = run_serve,
+};
+static const struct command help = {
+    .name = "--help",
+    .arguments = "",
+    .summary = "show this text; after a command, that command's",
+    .run = run_help,
+};
+static const struct command version = {
+    .name = "--version",
+    .arguments = "",
+    .summary = "show the version",
+    .run = run_version,
 };
 
-static int run_serve(int argc, char **argv);
-static int run_help(int argc, char **argv);
-static int run_version(int argc, char **argv);
-
-static const struct command commands[] = {
-    {"serve", "serve FastCGI on standard input (the default)", run_serve},
-    {"--help", "show this text", run_help},
-    {"--version", "show the version", run_version},
+static const struct command *const commands[] = {
+    &serve, &command_token, &command_check_config, &command_healthcheck,
+    &help,  &version,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -60,52 +75,36 @@ print_usage(FILE *out)
 {
     (void)fprintf(out, "usage: scoring [command]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-}
-
-/* Whether all that was printed has gone out. */
-static int
-output_status(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EX_OK;
-    (void)fprintf(stderr, "scoring: standard output: %s\n", strerror(errno));
-    return EX_IOERR;
-}
-
-static bool
-takes_nothing(int argc, char **argv)
-{
-    if (argc == 0)
-        return true;
-    (void)fprintf(stderr, "scoring: unexpected argument: %s\n", argv[0]);
-    print_usage(stderr);
-    return false;
+        (void)fprintf(out, "  %-12s  %s\n", commands[i]->name,
+                      commands[i]->summary);
 }
 
 static int
-run_help(int argc, char **argv)
+run_help(const struct command *command, int argc, char **argv)
 {
     struct buf settings = {0};
+    int status = command_takes_nothing(command, argc, argv);
 
-    if (!takes_nothing(argc, argv))
-        return EX_USAGE;
+    if (status != EX_OK)
+        return status;
     config_help(&settings);
     print_usage(stdout);
     (void)printf("\nSettings, as environment variables:\n\n");
     if (settings.length > 0)
         (void)fwrite(settings.data, 1, settings.length, stdout);
     buf_free(&settings);
-    return output_status();
+    return command_output_status();
 }
 
 static int
-run_version(int argc, char **argv)
+run_version(const struct command *command, int argc, char **argv)
 {
-    if (!takes_nothing(argc, argv))
-        return EX_USAGE;
+    int status = command_takes_nothing(command, argc, argv);
+
+    if (status != EX_OK)
+        return status;
     (void)printf("scoring %s\n", SCORING_VERSION);
-    return output_status();
+    return command_output_status();
 }
 
 /* An option of a socket that is a number; -1 if it has none. */
@@ -183,51 +182,22 @@ prepare_process(void)
     tzset(); /* localtime_r() need not do it */
 }
 
-/* Each mistake as one line. */
-static void
-print_mistakes(const struct buf *errors)
-{
-    const char *at = errors->data, *end = at + errors->length;
-
-    if (errors->length == 0)
-        (void)fprintf(stderr, "scoring: no memory for the settings\n");
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        int length = (int)((stop != NULL ? stop : end) - at);
-
-        (void)fprintf(stderr, "scoring: %.*s\n", length, at);
-        at += length + 1;
-    }
-}
-
-/* The settings, or NULL when their mistakes have been printed. */
-static struct config *
-load_config(void)
-{
-    struct buf errors = {0};
-    struct config *config = config_load(environ, &errors);
-
-    if (config == NULL)
-        print_mistakes(&errors);
-    buf_free(&errors);
-    return config;
-}
-
 static int
-run_serve(int argc, char **argv)
+run_serve(const struct command *command, int argc, char **argv)
 {
     const char *fault;
     struct config *config;
     struct log *log;
+    int status = command_takes_nothing(command, argc, argv);
 
-    if (!takes_nothing(argc, argv))
-        return EX_USAGE;
+    if (status != EX_OK)
+        return status;
     fault = socket_fault(MAIN_LISTEN_FD);
     if (fault != NULL) {
         (void)fprintf(stderr, "scoring: %s\n", fault);
         return EX_USAGE;
     }
-    config = load_config();
+    config = command_load_config();
     if (config == NULL)
         return EX_CONFIG;
     prepare_process();
@@ -254,18 +224,29 @@ open_standard_streams(void)
     return true;
 }
 
+/* argv[0] is the command's name. */
+static int
+run_command(const struct command *command, int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], help.name) == 0) {
+        command_print_help(command, stdout);
+        return command_output_status();
+    }
+    return command->run(command, argc, argv);
+}
+
 int
 main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : commands[0].name;
-
     if (!open_standard_streams())
         return EX_OSERR;
+    if (argc < 2)
+        return run_command(&serve, argc, argv);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return run_command(commands[i], argc - 1, argv + 1);
     }
-    (void)fprintf(stderr, "scoring: unknown command: %s\n", name);
+    (void)fprintf(stderr, "scoring: unknown command: %s\n", argv[1]);
     print_usage(stderr);
     return EX_USAGE;
 }

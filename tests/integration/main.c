@@ -27,6 +27,7 @@ main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     proc_adopt_orphans();
+    suite_command();
     suite_score();
     suite_interests();
     suite_auth();

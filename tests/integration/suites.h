@@ -3,6 +3,7 @@
 
 /* One per file test_<subject>.c; each registers its suite. */
 void suite_score(void);
+void suite_command(void);
 void suite_interests(void);
 void suite_auth(void);
 void suite_transport(void);

@@ -1,0 +1,409 @@
+/*
+ * The commands of the program beside `serve`: what they print, and how they
+ * end. Source: docs/protocol.md, "Starting it", "Token", "Settings".
+ */
+#include <poll.h>
+#include <regex.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/files.h"
+#include "../support/proc.h"
+#include "../support/stack.h"
+#include "../support/token.h"
+#include "suites.h"
+
+#define END_LIMIT_MS    5000
+#define ACCEPT_LIMIT_MS 2000
+#define ARGUMENTS_MAX   6
+#define VARIABLES_MAX   4
+
+/* Of `scoring healthcheck`, which gives up after 2 s. */
+#define HEALTH_MIN_MS 1900
+#define HEALTH_MAX_MS 3000
+
+/* What the program said, both outputs, and how it ended. */
+struct outcome {
+    int status;
+    char *text;
+};
+
+/* A program that runs, and the file that it writes to. */
+struct run {
+    struct proc proc;
+    char folder[FILES_PATH_MAX];
+    char output[FILES_PATH_MAX];
+};
+
+static void
+begin(struct run *run, const char *const *arguments,
+      const char *const *environment)
+{
+    const char *argv[ARGUMENTS_MAX + 2] = {getenv("RUN_BINARY")};
+    static const char *const none[] = {NULL};
+    struct proc_plan plan = {.argv = argv, .output = run->output};
+
+    plan.environment = environment != NULL ? environment : none;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(argv[0]);
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
+        argv[i + 1] = arguments[i];
+    CU_ASSERT_TRUE_FATAL(files_folder_make(run->folder));
+    files_path(run->output, "%s/output", run->folder);
+    CU_ASSERT_TRUE(proc_start(&run->proc, &plan));
+}
+
+/* The text is to be freed. */
+static struct outcome
+finish(struct run *run)
+{
+    struct outcome outcome = {.status = -1};
+
+    if (proc_wait(&run->proc, END_LIMIT_MS))
+        outcome.status = proc_exit_status(&run->proc);
+    else
+        proc_kill(&run->proc);
+    outcome.text = files_read(run->output);
+    files_folder_remove(run->folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(outcome.text);
+    return outcome;
+}
+
+/* Unlike expect_match() with the text as a whole: '^' is where it begins. */
+static bool
+says(const char *text, const char *pattern)
+{
+    regex_t regex;
+    bool is_match;
+
+    CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
+                          0);
+    is_match = regexec(&regex, text, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return is_match;
+}
+
+static void
+check_outcome(struct run *run, int status, const char *pattern)
+{
+    struct outcome outcome = finish(run);
+
+    CU_ASSERT_EQUAL(outcome.status, status);
+    CU_ASSERT_TRUE(says(outcome.text, pattern));
+    if (outcome.status != status || !says(outcome.text, pattern))
+        (void)printf("status %d: %s\n", outcome.status, outcome.text);
+    free(outcome.text);
+}
+
+struct command_case {
+    const char *name;
+    const char *arguments[ARGUMENTS_MAX];
+    const char *environment[VARIABLES_MAX];
+    int status;
+    const char *pattern; /* of all that it says */
+};
+
+/* The tokens: printf %s 'horns&hoofs' 'h&f' Otus | sha512sum, and so on. */
+static const struct command_case command_rows[] = {
+    {"version", {"--version"}, {NULL}, EX_OK, "^scoring [0-9.]+\n$"},
+    {"help", {"--help"}, {NULL}, EX_OK, "usage: .*healthcheck.*SCORING_SALT"},
+    {"help, no salts needed",
+     {"token", "--help"},
+     {"SCORING_SALT="},
+     EX_OK,
+     "^usage: scoring token --login"},
+    {"help of check-config",
+     {"check-config", "--help"},
+     {NULL},
+     EX_OK,
+     "^usage: scoring check-config\n"},
+    {"help of healthcheck",
+     {"healthcheck", "--help"},
+     {NULL},
+     EX_OK,
+     "^usage: scoring healthcheck \\[SOCKET\\]\n"},
+    {"help of serve", {"serve", "--help"}, {NULL}, EX_OK, "^usage: scoring s"},
+    {"unknown command", {"tokens"}, {NULL}, EX_USAGE, "unknown command: tok"},
+    {"part of a command", {"tok"}, {NULL}, EX_USAGE, "unknown command: tok"},
+    {"empty command", {""}, {NULL}, EX_USAGE, "unknown command"},
+    {"help with more", {"--help", "x"}, {NULL}, EX_USAGE, "unexpected"},
+    {"version with more", {"--version", "x"}, {NULL}, EX_USAGE, "unexpected"},
+    {"serve with more", {"serve", "x"}, {NULL}, EX_USAGE, "unexpected"},
+    {"serve without a socket", {"serve"}, {NULL}, EX_USAGE, "listening socket"},
+    {"no command, no socket", {NULL}, {NULL}, EX_USAGE, "listening socket"},
+
+    {"token by the published salt",
+     {"token", "--account", "horns&hoofs", "--login", "h&f"},
+     {NULL},
+     EX_OK,
+     "^55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954"
+     "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95\n$"},
+    {"token, options in any form and order",
+     {"token", "--login=h&f", "--account=horns&hoofs"},
+     {NULL},
+     EX_OK,
+     "^55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954"
+     "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95\n$"},
+    {"token by the newest salt: sha512 of abc",
+     {"token", "--account", "a", "--login", "b"},
+     {"SCORING_SALT=c,old"},
+     EX_OK,
+     "^ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a"
+     "274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f\n$"},
+    {"token of an empty login, no account: sha512 of abc",
+     {"token", "--login", ""},
+     {"SCORING_SALT=abc"},
+     EX_OK,
+     "^ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a"
+     "274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f\n$"},
+    {"token of nobody", {"token"}, {NULL}, EX_USAGE, "--login or --admin"},
+    {"token of an account alone",
+     {"token", "--account", "a"},
+     {NULL},
+     EX_USAGE,
+     "--login or --admin"},
+    {"token of both",
+     {"token", "--admin", "--login", "a"},
+     {NULL},
+     EX_USAGE,
+     "--admin goes without"},
+    {"token, unknown option",
+     {"token", "--salt", "x"},
+     {NULL},
+     EX_USAGE,
+     "no such option: --salt"},
+    {"token, value missing",
+     {"token", "--login"},
+     {NULL},
+     EX_USAGE,
+     "a value is missing: --login"},
+    {"token, one word too many",
+     {"token", "--login", "a", "b"},
+     {NULL},
+     EX_USAGE,
+     "unexpected argument: b"},
+    {"token, wrong settings",
+     {"token", "--admin"},
+     {"SCORING_SALT="},
+     EX_CONFIG,
+     "^scoring: SCORING_SALT: "},
+
+    {"check-config, defaults",
+     {"check-config"},
+     {NULL},
+     EX_OK,
+     "REDIS_URL=redis://127.0.0.1:6379/0\n.*SCORING_CACHE_TTL_S=3600\n"},
+    {"check-config, what was given",
+     {"check-config"},
+     {"SCORING_WORKERS=3", "SCORING_LOG_FORMAT=json"},
+     EX_OK,
+     "SCORING_WORKERS=3\n.*SCORING_LOG_FORMAT=json\n"},
+    {"check-config, secrets masked",
+     {"check-config"},
+     {"REDIS_PASSWORD=secret", "SCORING_SALT=hidden", "SCORING_ADMIN_SALT=no"},
+     EX_OK,
+     "^REDIS_URL=[^\n]*\nREDIS_USERNAME=\nREDIS_PASSWORD=\\*\\*\\*\n"
+     "SCORING_SALT=\\*\\*\\*\nSCORING_ADMIN_SALT=\\*\\*\\*\n"},
+    {"check-config, published salts are told",
+     {"check-config"},
+     {"SCORING_SALT=own"},
+     EX_OK,
+     "published default salt"},
+    {"check-config, every mistake",
+     {"check-config"},
+     {"SCORING_WORKERS=0", "SCORING_LOG_LEVEL=x", "SCORING_TYPO=1"},
+     EX_CONFIG,
+     "^scoring: SCORING_TYPO: [^\n]*\nscoring: SCORING_WORKERS: [^\n]*\n"
+     "scoring: SCORING_LOG_LEVEL: [^\n]*\n$"},
+    {"check-config with more", {"check-config", "x"}, {NULL}, EX_USAGE, "unex"},
+
+    {"healthcheck, no socket",
+     {"healthcheck", "/nonexistent"},
+     {NULL},
+     EX_UNAVAILABLE,
+     "^scoring: not healthy: /nonexistent: [^\n]*\n$"},
+    {"healthcheck, no socket but a folder",
+     {"healthcheck", "/"},
+     {NULL},
+     EX_UNAVAILABLE,
+     "^scoring: not healthy: /: [^\n]*\n$"},
+    {"healthcheck, two sockets",
+     {"healthcheck", "a", "b"},
+     {NULL},
+     EX_USAGE,
+     "unexpected argument: b"},
+    {"healthcheck, option",
+     {"healthcheck", "--socket"},
+     {NULL},
+     EX_USAGE,
+     "no such option: --socket"},
+};
+
+TEST_CASES(command, struct command_case, command_rows)
+{
+    struct run run = {0};
+
+    begin(&run, c->arguments, c->environment);
+    check_outcome(&run, c->status, c->pattern);
+}
+
+TEST_SINGLE(admin_token, "is that of the local hour")
+{
+    static const char *const arguments[] = {"token", "--admin", NULL};
+    static const char *const environment[] = {"TZ=XXX-5", NULL};
+    time_t there = clock_steady_now() + 5 * 3600;
+    char text[16], want[TOKEN_LENGTH + 1], pattern[TOKEN_LENGTH + 4];
+    struct run run = {0};
+    struct tm utc;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(gmtime_r(&there, &utc));
+    CU_ASSERT_NOT_EQUAL(strftime(text, sizeof(text), "%Y%m%d%H42", &utc), 0);
+    token_digest(text, strlen(text), want);
+    (void)snprintf(pattern, sizeof(pattern), "^%s\n$", want);
+    begin(&run, arguments, environment);
+    check_outcome(&run, EX_OK, pattern);
+}
+
+TEST_SINGLE(full_disk, "is an error of every command that prints")
+{
+    static const char *const lines[] = {"--help", "--version", "check-config",
+                                        "token --admin", "token --help"};
+
+    (void)c;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char line[FILES_PATH_MAX];
+        const char *const argv[] = {"sh", "-c", line, NULL};
+        struct proc proc = {0};
+
+        files_path(line, "\"$RUN_BINARY\" %s >/dev/full", lines[i]);
+        CU_ASSERT_TRUE_FATAL(
+            proc_start(&proc, &(struct proc_plan){.argv = argv}));
+        CU_ASSERT_TRUE(proc_wait(&proc, END_LIMIT_MS));
+        CU_ASSERT_EQUAL(proc_exit_status(&proc), EX_IOERR);
+    }
+}
+
+static const struct stack_plan without_store = {.store = STACK_REDIS_ABSENT};
+
+TEST_SINGLE(health, "is good while the service runs, with no store at all")
+{
+    struct stack *stack = stack_shared(&without_store);
+    char socket[FILES_PATH_MAX];
+    const char *const arguments[] = {"healthcheck", socket, NULL};
+    struct run run = {0};
+
+    (void)c;
+    files_path(socket, "%s/scoring.sock", stack->run_folder);
+    begin(&run, arguments, NULL);
+    check_outcome(&run, EX_OK, "^$");
+}
+
+/* What is behind the socket instead of the service. */
+struct peer_case {
+    const char *name;
+    const char *sent; /* NULL: the connection is not even accepted */
+    size_t length;
+    int min_ms, max_ms;
+    const char *pattern;
+};
+
+#define SENT(text) text, sizeof(text) - 1
+
+static const struct peer_case peer_rows[] = {
+    {"accepts nothing", NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS, "in time"},
+    {"closes at once", SENT(""), 0, HEALTH_MIN_MS, "closed without an answer"},
+    {"speaks HTTP", SENT("HTTP/1.1 422 X\r\n\r\n{\"code\": 422, "), 0,
+     HEALTH_MIN_MS, "not FastCGI"},
+    {"answers 500",
+     SENT("\1\6\0\1\0\57\0\0"
+          "Status: 500 X\r\nContent-Type: x\r\n\r\n{\"code\": 422}"
+          "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"),
+     0, HEALTH_MIN_MS, "not as the service does"},
+    {"stops half-way",
+     SENT("\1\6\0\1\0\57\0\0"
+          "Status: 422 X\r\n"),
+     0, HEALTH_MIN_MS, "closed without an answer"},
+};
+
+static int
+listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -1;
+    memcpy(address.sun_path, path, strlen(path));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, 1) != 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Takes one request, and sends what it is told to. */
+static void
+play(int listen_fd, const struct peer_case *c)
+{
+    struct pollfd poller = {.fd = listen_fd, .events = POLLIN};
+    char request[1024];
+    int fd = -1;
+
+    if (c->sent == NULL)
+        return;
+    if (poll(&poller, 1, ACCEPT_LIMIT_MS) == 1)
+        fd = accept(listen_fd, NULL, NULL);
+    CU_ASSERT_TRUE(fd >= 0);
+    if (fd < 0)
+        return;
+    CU_ASSERT_TRUE(recv(fd, request, sizeof(request), 0) > 0);
+    CU_ASSERT_EQUAL(send(fd, c->sent, c->length, MSG_NOSIGNAL),
+                    (ssize_t)c->length);
+    (void)close(fd);
+}
+
+TEST_CASES(unhealthy, struct peer_case, peer_rows)
+{
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    const char *const arguments[] = {"healthcheck", path, NULL};
+    struct run run = {0};
+    int64_t began_ms;
+    int fd;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%s/socket", folder);
+    fd = listen_at(path);
+    CU_ASSERT_TRUE(fd >= 0);
+    began_ms = clock_ms();
+    begin(&run, arguments, NULL);
+    play(fd, c);
+    check_outcome(&run, EX_UNAVAILABLE, c->pattern);
+    CU_ASSERT_TRUE(clock_ms() - began_ms >= c->min_ms);
+    CU_ASSERT_TRUE(clock_ms() - began_ms <= c->max_ms);
+    (void)close(fd);
+    files_folder_remove(folder);
+}
+
+void
+suite_command(void)
+{
+    CU_pSuite suite = cases_suite("command");
+
+    cases_add(suite, &command_cases);
+    cases_add(suite, &admin_token_cases);
+    cases_add(suite, &full_disk_cases);
+    cases_add(suite, &health_cases);
+    cases_add(suite, &unhealthy_cases);
+}
