@@ -40,7 +40,7 @@ done < <(sed -nE 's/^    ([45][0-9][0-9]) "(.*)";$/\1 \2/p' \
     nginx/templates/scoring.conf.template |
     grep -E '^(400|403|404|405|413|414|422|429|431|500|502|503|504) ')
 
-for target in $(sed -nE "s/^	@echo 'make ([a-z]+).*/\1/p" Makefile); do
+for target in $(sed -nE "s/^	@echo 'make ([a-z-]+).*/\1/p" Makefile); do
     check "Makefile: make $target" grep -qE "^$target:" Makefile
 done
 

@@ -1,0 +1,25 @@
+#!/bin/sh
+# The entry point of Redis or Valkey in docker compose, whichever the image
+# has. The accounts are written to a file, as digests: an argument would show
+# the password to everybody who can list processes.
+#
+#   default   the operator's: everything
+#   scoring   the service's: the commands it sends, on its own keys; interests
+#             it can only read
+set -eu
+
+: "${REDIS_PASSWORD:?must be set in .env}"
+
+hash=$(printf '%s' "$REDIS_PASSWORD" | sha256sum | cut -d' ' -f1)
+umask 077
+cat >/run/redis/users.acl <<ACL
+user default on #$hash ~* &* +@all
+user scoring on #$hash resetchannels -@all +select (~uid:* +get +set) (~i:* +get +mget +exists +type)
+ACL
+unset REDIS_PASSWORD
+
+server=redis-server
+if command -v valkey-server >/dev/null; then
+    server=valkey-server
+fi
+exec "$server" /etc/scoring/redis.conf

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Brings a copy of this checkout up by docker compose, under a name and on a
+# port of its own, runs probe.sh and the README's examples on it, and takes it
+# all down again. Where no engine can be reached nothing is tried, and that is
+# said. The last line is "N passed, N failed", or with ", N skipped".
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+top=$PWD
+copy=$top/build/compose-check
+log=$top/build/compose-check.log
+export COMPOSE_PROJECT_NAME=scoring-check-$$
+# Whatever the caller has set is not to change what is tried.
+unset COMPOSE_FILE COMPOSE_PROFILES HTTP_PORT HTTP_ADDRESS REDIS_URL \
+    REDIS_USERNAME REDIS_PASSWORD
+
+passed=0 failed=0 skipped=0
+
+skip() {
+    printf 'skipped: %s\n' "$*"
+    printf '0 passed, 0 failed, 1 skipped\n'
+    exit 0
+}
+
+need_engine() {
+    local said
+    command -v docker >/dev/null || skip 'there is no docker here'
+    said=$(docker info 2>&1 >/dev/null) ||
+        skip "no container engine answers: $(printf '%s' "$said" | tail -n 1)"
+    docker compose version >/dev/null 2>&1 || skip 'docker has no compose plugin'
+}
+
+# What is under version control, or could be; never the .env of whoever calls.
+copy_checkout() {
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    {
+        git ls-files -co --exclude-standard 2>/dev/null ||
+            find . -type f ! -path './build/*' ! -path ./.env
+    } | while IFS= read -r file; do
+        [ ! -e "$file" ] || printf '%s\n' "$file"
+    done | tar cf - -T - | tar xf - -C "$copy"
+}
+
+free_port() {
+    local port
+    for port in $(shuf -i 20000-30000 -n 20); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            printf '%s' "$port"
+            return
+        fi
+    done
+    return 1
+}
+
+count() { # count COMMAND...: adds up what a script that counts has found
+    local last
+    "$@" 2>&1 | tee "$log"
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+))? ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+        skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
+clean_up() {
+    trap '' INT TERM HUP
+    (cd "$copy" 2>/dev/null && docker compose down -v --remove-orphans --rmi local \
+        --timeout 15 >/dev/null 2>&1)
+    rm -rf "$copy"
+}
+
+need_engine
+copy_checkout
+port=$(free_port) || skip 'there is no free port'
+cd "$copy" || exit 1
+
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+
+if said=$(docker compose config -q 2>&1); then
+    printf 'FAILED without .env: accepted\n'
+    failed=$((failed + 1))
+elif [ "$(printf '%s\n' "$said" | wc -l)" -eq 1 ] && [[ $said == *'cp .env.example .env'* ]]; then
+    passed=$((passed + 1))
+else
+    printf 'FAILED without .env: %s\n' "$said"
+    failed=$((failed + 1))
+fi
+
+count tests/readme.sh compose
+
+sed "s/^HTTP_PORT=.*/HTTP_PORT=$port/" .env.example >.env
+if docker compose --progress plain up -d --build >"$log" 2>&1; then
+    passed=$((passed + 1))
+    count tests/compose/probe.sh
+else
+    printf 'FAILED docker compose up\n'
+    tail -n 30 "$log"
+    docker compose logs --no-color --tail 20
+    failed=$((failed + 1))
+fi
+printf '%d passed, %d failed' "$passed" "$failed"
+[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+printf '\n'
+[ "$failed" -eq 0 ]

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Runs the README's examples, letter by letter: every ```sh block, in order and
+# in one shell; where a ```json block follows, that must be the output.
+#
+#   tests/readme.sh            in a copy of this checkout; what `make run`
+#                              starts stays up for the blocks that follow, and
+#                              of `make check`, which this is a part of, is
+#                              only seen that it exists
+#   tests/readme.sh compose    the blocks of "Docker compose", right here
+#
+# The last line is "N passed, N failed", or with ", N skipped".
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+mode=${1:-run}
+section='### Docker compose'
+port=8080 # of the examples
+ready_s=120
+
+passed=0 failed=0 stack=
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-readme.XXXXXX") || exit 1
+
+# NN.sh and NN.json, of the blocks in the section, or of all others
+cut_blocks() {
+    awk -v out="$work" -v section="$section" -v mode="$mode" '
+        /^```/ && is_open { is_open = 0; next }
+        /^```/ {
+            is_open = 1
+            kind = substr($0, 4)
+            if (kind == "sh")
+                n++
+            file = sprintf("%s/%02d.%s", out, n, kind)
+            wanted = (kind == "sh" || kind == "json") && is_inside == (mode == "compose")
+            next
+        }
+        is_open { if (wanted) print >file; next }
+        /^#/ { is_inside = $0 == section }' README.md
+}
+
+copy_checkout() {
+    mkdir "$work/tree"
+    {
+        git ls-files -co --exclude-standard 2>/dev/null ||
+            find . -type f ! -path './build/*' ! -path ./.env
+        find build/release 2>/dev/null # so that it need not be built again
+    } | while IFS= read -r file; do
+        [ ! -f "$file" ] || printf '%s\n' "$file"
+    done | tar cf - -T - | tar xf - -C "$work/tree"
+}
+
+# run_stack COMMAND: `make run`, until it says that it is ready
+run_stack() {
+    local end=$((SECONDS + ready_s))
+    bash -c "exec $1" >"$work/stack.log" 2>&1 </dev/null &
+    stack=$!
+    until grep -q "^ready: http://127.0.0.1:$port\$" "$work/stack.log"; do
+        if ! kill -0 "$stack" 2>/dev/null || [ "$SECONDS" -ge "$end" ]; then
+            cat "$work/stack.log"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+clean_up() {
+    trap '' INT TERM HUP
+    if [ -n "$stack" ]; then
+        kill -TERM "$stack" 2>/dev/null
+        wait "$stack" 2>/dev/null
+    fi
+    rm -rf "$work"
+}
+
+# run_block FILE: in this shell, for what it sets the next one uses
+run_block() {
+    local line
+    if ! grep -q '^make ' "$1"; then
+        eval "$(cat "$1")"
+        return
+    fi
+    while IFS= read -r line; do
+        case $line in
+        'make run'*) run_stack "$line" ;;
+        'make check'*) make -n check >/dev/null ;;
+        *) eval "$line" ;;
+        esac || return 1
+    done <"$1"
+}
+
+try_block() {
+    local block=$1 wanted=${1%.sh}.json status=0
+    run_block "$block" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    if [ "$status" -eq 0 ] &&
+        { [ ! -f "$wanted" ] || [ "$(cat "$work/out")" = "$(cat "$wanted")" ]; }; then
+        passed=$((passed + 1))
+        return
+    fi
+    failed=$((failed + 1))
+    printf 'FAILED with %d:\n' "$status"
+    sed 's/^/    /' "$block"
+    [ ! -f "$wanted" ] || sed 's/^/wanted: /' "$wanted"
+    sed 's/^/output: /' "$work/out" "$work/err"
+}
+
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    printf 'skipped: the README speaks of port %d, which is in use\n' "$port"
+    printf '0 passed, 0 failed, 1 skipped\n'
+    exit 0
+fi
+cut_blocks
+if [ "$mode" = run ]; then
+    copy_checkout
+    cd "$work/tree" || exit 1
+fi
+# Whatever the caller has set is not to change what is tried.
+unset HTTP_PORT HTTP_ADDRESS RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD \
+    "${!SCORING_@}" MAKEFLAGS MAKELEVEL RUN_BINARY
+
+for block in "$work"/*.sh; do
+    [ ! -f "$block" ] || try_block "$block"
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
