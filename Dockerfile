@@ -36,6 +36,8 @@ RUN apt-get update \
 COPY --from=build /build/build/release/scoring /usr/local/bin/scoring
 COPY deploy/serve.sh /usr/local/bin/scoring-serve
 USER scoring
+# Said, so that the engine takes no other signal, such as HUP, for the one to
+# stop with: it would not start the container again after a crash.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 --start-period=10s \
     CMD ["scoring", "healthcheck"]
