@@ -16,6 +16,8 @@ steps=(
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
+    "readme-check"
+    "compose-check"
 )
 
 passed=0 failed=0 skipped=0
