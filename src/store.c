@@ -11,7 +11,8 @@
  * handshake. While it is open nobody waits; connections are tried on the
  * side. A handshake, which ends with a real read, closes it again, unless
  * requests were lost on connections that had shaken hands before: then one
- * request's read has to succeed first, as a trial.
+ * request's read has to succeed first, as a trial; or, when none comes, one of
+ * our own.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -28,8 +29,10 @@
 /* A connection that held this long is no sign of a flapping server. */
 #define STEADY_MS 1000
 
-/* With no request to serve as the trial, the handshake's read has to do. */
+/* With no request to serve as the trial, we ask for something ourselves. */
 #define TRIAL_WAIT_MS 500
+static const struct bytes trial_key = {STORE_LINK_PROBE_KEY,
+                                       sizeof(STORE_LINK_PROBE_KEY) - 1};
 
 /* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
 static const int64_t pauses_ms[] = {10, 100, 250, 500};
@@ -49,7 +52,7 @@ struct read {
     enum store_need need;
     int losses; /* connections and sends that failed it */
     int64_t deadline_ms;
-    store_done_fn *done;
+    store_done_fn *done; /* NULL: our own trial, abandoned from the start */
     void *arg;
     struct store_value values[];
 };
@@ -285,6 +288,28 @@ proof_is_idle(const struct store *store)
            TAILQ_EMPTY(&store->by_state[READ_SENT]) && store->writes_sent == 0;
 }
 
+/* False, with nothing sent, only without memory. */
+static bool
+send_own_trial(struct store *store, int64_t now_ms)
+{
+    struct read *read = calloc(1, sizeof(*read) + sizeof(read->values[0]));
+
+    if (read == NULL)
+        return false;
+    read->fetch.keys = &trial_key;
+    read->fetch.count = 1;
+    read->fetch.values = read->values;
+    read->fetch.abandoned = true;
+    read->need = STORE_CACHE;
+    read->state = READ_SENT;
+    if (!store->link->ops->read(store->link, &read->fetch, now_ms)) {
+        free(read);
+        return false;
+    }
+    TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
+    return true;
+}
+
 /* Failing for as long as a request may take leaves no hope for the next. */
 static void
 check_breaker(struct store *store, int64_t now_ms)
@@ -293,8 +318,9 @@ check_breaker(struct store *store, int64_t now_ms)
         !link_usable(store) &&
         now_ms - store->failing_since_ms >= store->config.deadline_ms)
         breaker_open(store);
-    if (proof_is_idle(store) && now_ms - store->ready_at_ms >= TRIAL_WAIT_MS)
-        breaker_close(store);
+    if (proof_is_idle(store) && now_ms - store->ready_at_ms >= TRIAL_WAIT_MS &&
+        !send_own_trial(store, now_ms))
+        breaker_close(store); /* the handshake's read has to do */
 }
 
 /* What the link reports. */
@@ -323,7 +349,7 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     assert(read->state == READ_SENT);
     store->opened = 0;
     breaker_close(store);
-    if (status == STORE_REFUSED) {
+    if (status == STORE_REFUSED && read->done != NULL) {
         store->reads_refused = true;
         tell(store, STORE_EVENT_REFUSED, refusal);
     } else if (status == STORE_OK && store->reads_refused) {

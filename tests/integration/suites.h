@@ -10,6 +10,7 @@ void suite_transport(void);
 void suite_json(void);
 void suite_log(void);
 void suite_outage(void);
+void suite_proxy(void);
 void suite_fcgi(void);
 void suite_start(void);
 void suite_store_redis(void);

@@ -282,6 +282,12 @@ do_half(struct stack *stack)
 }
 
 static void
+do_stall(struct stack *stack)
+{
+    peer_set(stack->peer, PEER_STALL);
+}
+
+static void
 do_late(struct stack *stack)
 {
     peer_set(stack->peer, PEER_LATE);
@@ -306,6 +312,7 @@ static const struct outage_case outage_rows[] = {
     {"connections are closed", &behind_peer, do_close, do_mend},
     {"garbage", &behind_peer, do_garbage, do_mend},
     {"half a reply", &behind_peer, do_half, do_mend},
+    {"silent in mid-reply", &behind_peer, do_stall, do_mend},
     {"replies too late", &behind_peer, do_late, do_mend},
 };
 

@@ -22,6 +22,7 @@
 #define PEER_TICK_MS   5 /* how exact delays and changes of fault are */
 #define PEER_READ_STEP (64 * 1024)
 #define PEER_SEND_MS   1000 /* for a client that does not read */
+#define PEER_FIRST_USE 2    /* pieces: a handshake, and what comes next */
 
 /* Some bytes of a reply that are to be passed on at a time. */
 struct piece {
@@ -33,6 +34,8 @@ struct piece {
 
 struct link {
     int client, server; /* -1: none */
+    int commands;       /* pieces that came from the client */
+    bool is_stalled;
     struct piece *first, **last;
 };
 
@@ -96,6 +99,8 @@ accept_one(struct peer *peer)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     link->client = fd;
     link->server = connect_target(peer);
+    link->commands = 0;
+    link->is_stalled = false;
     link->first = NULL;
     link->last = &link->first;
     if (link->server < 0)
@@ -112,6 +117,7 @@ take_commands(const struct peer *peer, struct link *link)
 
     if (got <= 0)
         return false;
+    link->commands++;
     switch ((enum peer_fault)peer->fault) {
     case PEER_SILENT:
         return true;
@@ -120,8 +126,13 @@ take_commands(const struct peer *peer, struct link *link)
     case PEER_GARBAGE:
         return send(link->client, garbage, sizeof(garbage) - 1, MSG_NOSIGNAL) >
                0;
+    case PEER_CUT:
+        if (link->commands > PEER_FIRST_USE)
+            return false;
+        break;
     case PEER_NONE:
     case PEER_HALF:
+    case PEER_STALL:
     case PEER_DRIP:
     case PEER_LATE:
     case PEER_SLOW:
@@ -156,8 +167,12 @@ take_replies(const struct peer *peer, struct link *link)
 
     if (got <= 0)
         return false;
-    if (peer->fault == PEER_SILENT)
+    if (peer->fault == PEER_SILENT || link->is_stalled)
         return true;
+    if (peer->fault == PEER_STALL && link->commands > 1) {
+        link->is_stalled = true;
+        got /= 2;
+    }
     if (peer->fault == PEER_HALF) {
         (void)send(link->client, data, (size_t)got / 2, MSG_NOSIGNAL);
         return false;

@@ -13,6 +13,8 @@ enum peer_fault {
     PEER_CLOSE,    /* closes every connection at once */
     PEER_GARBAGE,  /* answers each command by bytes that mean nothing */
     PEER_HALF,     /* closes in the middle of a reply */
+    PEER_STALL,    /* shakes hands, and is silent in the middle of a reply */
+    PEER_CUT,      /* closes connections that are used a second time */
     PEER_DRIP, /* passes replies on one byte at a time, PEER_DRIP_MS apart */
     PEER_LATE, /* passes replies on PEER_LATE_MS later */
     PEER_SLOW, /* passes replies on PEER_SLOW_MS later */

@@ -7,7 +7,8 @@
  * due mK:N   a read that matters, of key K, with deadline N; asked for at the
  *            time of the last turn    cK:N likewise, a cache read
  *     w      a write                  wok, werr   its answer
- *     okK    a read is answered       errK   it is answered by an error
+ *     okK    a read is answered       errK   it is answered by an error; K is
+ *            i for the store's own trial
  *     up     the link is ready        down, refuse   it failed
  *     oom    the link has no memory   bad    the next flush finds it broken
  *     again  a finished read asks for another one, of key 9
@@ -430,15 +431,30 @@ static const struct store_case trial_rows[] = {
     {"cache read is no slower for it",
      OVERDUE "t1264 up t1265 c2:3000 t1266 c3:3000 t1267 ok2 c4:3000 t1268",
      OVERDUE_TRACE "open send2 2=down | 3=down UP send4 |"},
-    {"no request comes", OVERDUE "t1264 up T1265 t1764 . t1765",
-     OVERDUE_TRACE "open next:500 . UP"},
+    {"no request comes: our own", OVERDUE "t1264 up T1265 t1764 . t1765 oki",
+     OVERDUE_TRACE "open next:500 . sendi | UP"},
+    {"our own is lost",
+     OVERDUE "t1264 up t1265 t1765 t2064 . t2065 m2:3000 t2066",
+     OVERDUE_TRACE "open sendi | . close 2=down"},
+    {"our own is refused, which tells nobody",
+     OVERDUE "t1264 up t1265 t1765 erri", OVERDUE_TRACE "open sendi | UP"},
+    {"requests wait for our own",
+     OVERDUE "t1264 up t1265 t1765 m2:3000 c3:3000 t1766 oki t1767",
+     OVERDUE_TRACE "open sendi | 3=down UP send2 |"},
+    {"no memory for our own", OVERDUE "t1264 up t1265 oom t1765",
+     OVERDUE_TRACE "open UP"},
     {"idle connection closed on trial",
      OVERDUE "t1264 up t1265 down t1266 m2:3000 t1267",
      OVERDUE_TRACE "open 2=down"},
     {"suspicion ends with time",
      "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
-     "t813 down t814 c2:2000 t815",
-     "open send1 | 1=timeout close open"},
+     "t813 oki down t814 c2:2000 t815",
+     "open send1 | 1=timeout close open sendi |"},
+    {"suspicion is confirmed",
+     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
+     "t813 t1113 c2:2000 t1114",
+     "open send1 | 1=timeout close open sendi | close "
+     "DOWN[no answer within 300 ms] 2=down"},
 };
 
 /* At the end of each script: whoever still waits must be told. */
