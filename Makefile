@@ -55,7 +55,7 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_fields.c test_json.c test_log.c test_metrics.c test_number.c \
     test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
     test_store.c
-INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
+INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c test_interests.c \
     test_json.c test_log.c test_outage.c test_proxy.c test_score.c test_start.c \
     test_store_redis.c test_supervisor.c test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c

@@ -34,6 +34,7 @@ main(int argc, char **argv)
     suite_transport();
     suite_json();
     suite_log();
+    suite_front();
     suite_outage();
     suite_proxy();
     suite_fcgi();

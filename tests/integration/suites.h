@@ -9,6 +9,7 @@ void suite_auth(void);
 void suite_transport(void);
 void suite_json(void);
 void suite_log(void);
+void suite_front(void);
 void suite_outage(void);
 void suite_proxy(void);
 void suite_fcgi(void);

@@ -191,11 +191,12 @@ exchange(int fd, const char *data, size_t length, struct buffer *all)
 }
 
 struct http_answer
-http_raw(int port, const void *data, size_t length, int limit_ms)
+http_raw_from(const char *address, int port, const void *data, size_t length,
+              int limit_ms)
 {
     struct buffer all = {0}, headers = {0}, body = {0};
     int64_t start = clock_us();
-    int fd = ports_connect(port, limit_ms);
+    int fd = ports_connect_from(address, port, limit_ms);
     int status = 0;
     const char *text, *end;
 
@@ -213,6 +214,12 @@ http_raw(int port, const void *data, size_t length, int limit_ms)
     }
     buffer_free(&all);
     return finish(&headers, &body, status, start);
+}
+
+struct http_answer
+http_raw(int port, const void *data, size_t length, int limit_ms)
+{
+    return http_raw_from(NULL, port, data, length, limit_ms);
 }
 
 bool

@@ -43,6 +43,10 @@ struct http_answer http_post(struct http *http, const char *body);
 struct http_answer http_raw(int port, const void *data, size_t length,
                             int limit_ms);
 
+/* The same from an address of the loopback, "127.0.0.2"; NULL: any. */
+struct http_answer http_raw_from(const char *address, int port,
+                                 const void *data, size_t length, int limit_ms);
+
 /*
  * The value of a header without the space around it, in value; false if there
  * is no such header or it does not fit.

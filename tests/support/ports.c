@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,10 +51,19 @@ ports_free(void)
     return port;
 }
 
-int
-ports_connect(int port, int limit_ms)
+static bool
+bind_to(int fd, const char *address)
 {
-    struct sockaddr_in address = loopback(port);
+    struct sockaddr_in own = loopback(0);
+
+    return inet_pton(AF_INET, address, &own.sin_addr) == 1 &&
+           bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0;
+}
+
+int
+ports_connect_from(const char *address, int port, int limit_ms)
+{
+    struct sockaddr_in peer = loopback(port);
     struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -61,8 +71,15 @@ ports_connect(int port, int limit_ms)
         return -1;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if ((address == NULL || bind_to(fd, address)) &&
+        connect(fd, (struct sockaddr *)&peer, sizeof(peer)) == 0)
         return fd;
     (void)close(fd);
     return -1;
+}
+
+int
+ports_connect(int port, int limit_ms)
+{
+    return ports_connect_from(NULL, port, limit_ms);
 }

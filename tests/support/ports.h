@@ -10,4 +10,7 @@ int ports_listen(int *ret_port);
 /* A connection to a loopback port, with a time limit on both ways; or -1. */
 int ports_connect(int port, int limit_ms);
 
+/* The same from an address of the loopback, "127.0.0.2"; NULL: any. */
+int ports_connect_from(const char *address, int port, int limit_ms);
+
 #endif

@@ -1,0 +1,566 @@
+/*
+ * What stands before the service: clients that are slow or silent by the
+ * hundred, the limit of requests, and what answers and logs give away when
+ * nginx makes them. Source: docs/protocol.md, "Transport" and "Settings".
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../support/buffer.h"
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/expect.h"
+#include "../support/load.h"
+#include "../support/ports.h"
+#include "../support/request.h"
+#include "../support/stack.h"
+#include "suites.h"
+
+#define LIMIT_MS 3000 /* for what should happen at once */
+#define PERSON   "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+
+/* Sent by the tests below, and to be in no log. */
+#define MARK       "zq7"
+#define MARK_PHONE "79160000777"
+
+static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
+
+static void
+check_file_unmarked(const char *path)
+{
+    static const char *const marks[] = {MARK, MARK_PHONE};
+    char *text = files_read(path);
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        const char *mark = text != NULL ? strstr(text, marks[i]) : NULL;
+
+        CU_ASSERT_PTR_NULL(mark);
+        if (mark != NULL)
+            (void)printf("%s holds %.200s\n", path, mark);
+    }
+    free(text);
+}
+
+static void
+check_logs_unmarked(const struct stack *stack)
+{
+    char access[FILES_PATH_MAX], error[FILES_PATH_MAX];
+
+    files_path(access, "%.200s/nginx/access.log", stack->run_folder);
+    files_path(error, "%.200s/nginx/error.log", stack->run_folder);
+    check_file_unmarked(access);
+    check_file_unmarked(error);
+    check_file_unmarked(stack->log);
+    check_file_unmarked(stack->output);
+}
+
+/*
+ * Slow and silent clients: begun first and looked at last, on a stack of
+ * their own, so that nobody waits for nginx's limits of 10 s.
+ */
+
+#define CROWD_MAX        400
+#define CROWD_LIMIT_MS   25000 /* far above those limits, for busy machines */
+#define CROWD_FIRST_MS   8000  /* and well below them */
+#define CROWD_PROBES     200
+#define CROWD_P99_S      0.25
+#define CROWD_SLOWEST_S  1.0
+#define CROWD_ANSWER     "6000000" /* bytes: more than sockets hold */
+#define CROWD_CALLERS    4
+#define CROWD_CALLERS_MS 500
+
+struct quiet_kind {
+    const char *name, *data; /* NULL: a whole request, never read */
+    size_t count;
+};
+
+#define HEAD                                                                   \
+    "POST /method?" MARK " HTTP/1.1\r\nHost: a\r\nCookie: " MARK               \
+    "\r\nAuthorization: Bearer " MARK "\r\nReferer: http://a/" MARK_PHONE      \
+    "\r\nUser-Agent: " MARK "\r\nX-Forwarded-For: " MARK "\r\n"
+
+static const struct quiet_kind quiet_kinds[] = {
+    {"silent from the start", "", 100},
+    {"half a line", "POST /method?" MARK, 60},
+    {"half a head", HEAD "X-Phone: " MARK_PHONE, 60},
+    {"no body", HEAD "Content-Length: 90\r\n\r\n", 60},
+    {"half a body",
+     HEAD "Content-Length: 90\r\n\r\n{\"arguments\": {\"phone\": \"" MARK_PHONE,
+     60},
+    {"never reads", NULL, 10},
+};
+
+#define QUIET_KINDS (sizeof(quiet_kinds) / sizeof(quiet_kinds[0]))
+
+static struct {
+    struct stack stack;
+    bool is_started;
+    int64_t since_ms;
+    size_t count;
+    int fds[CROWD_MAX];
+    const struct quiet_kind *kinds[CROWD_MAX];
+} crowd;
+
+/* A whole request, whose answer has begun to come. */
+static void
+send_unread(int fd)
+{
+    char *body = request_interests("{\"client_ids\": [1]}");
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    struct buffer text = {0};
+
+    buffer_printf(&text, HEAD "Content-Length: %zu\r\n\r\n%s", strlen(body),
+                  body);
+    CU_ASSERT_EQUAL(send(fd, text.data, text.length, MSG_NOSIGNAL),
+                    (ssize_t)text.length);
+    CU_ASSERT_EQUAL(poll(&waiting, 1, LIMIT_MS), 1);
+    buffer_free(&text);
+    free(body);
+}
+
+static void
+crowd_add(const struct quiet_kind *kind)
+{
+    int fd = ports_connect(crowd.stack.port, LIMIT_MS);
+
+    CU_ASSERT_TRUE_FATAL(fd >= 0 && crowd.count < CROWD_MAX);
+    if (kind->data == NULL)
+        send_unread(fd);
+    else
+        CU_ASSERT_EQUAL(send(fd, kind->data, strlen(kind->data), MSG_NOSIGNAL),
+                        (ssize_t)strlen(kind->data));
+    crowd.kinds[crowd.count] = kind;
+    crowd.fds[crowd.count++] = fd;
+}
+
+TEST_SINGLE(crowd_begin, "hundreds of slow and silent clients")
+{
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&crowd.stack, &plan));
+    crowd.is_started = true;
+    CU_ASSERT_TRUE(redis_do(&crowd.stack.redis, "EVAL %s 0",
+                            "redis.call('SET', 'i:1', '[\"' .. "
+                            "string.rep('a', " CROWD_ANSWER ") .. '\"]')"));
+    for (size_t i = 0; i < QUIET_KINDS; i++)
+        for (size_t j = 0; j < quiet_kinds[i].count; j++)
+            crowd_add(&quiet_kinds[i]);
+    crowd.since_ms = clock_ms();
+}
+
+static bool
+is_scored(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0;
+}
+
+static bool
+is_gone(int fd)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&waiting, 1, 0) == 1;
+}
+
+static size_t
+count_gone(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < crowd.count; i++)
+        count += is_gone(crowd.fds[i]);
+    return count;
+}
+
+TEST_SINGLE(crowd_others, "are answered at once all the while")
+{
+    char *request = request_score(PERSON);
+    const struct load_plan probes = {.port = crowd.stack.port,
+                                     .body = request,
+                                     .is_right = is_scored,
+                                     .callers = CROWD_CALLERS};
+    struct load_result one, many;
+    struct load *load;
+    double p99_s;
+
+    (void)c;
+    if (!crowd.is_started) {
+        cases_skip("it goes with crowd_begin");
+        free(request);
+        return;
+    }
+    p99_s = load_p99(&probes, CROWD_PROBES, 2, &one);
+    CU_ASSERT_TRUE(p99_s < CROWD_P99_S);
+    load = load_start(&probes);
+    clock_sleep_ms(CROWD_CALLERS_MS);
+    many = load_stop(load);
+    CU_ASSERT_TRUE(many.requests > 0);
+    CU_ASSERT_EQUAL(one.failures + many.failures, 0);
+    CU_ASSERT_TRUE(one.slowest_s < CROWD_SLOWEST_S);
+    CU_ASSERT_TRUE(many.slowest_s < CROWD_SLOWEST_S);
+    /* else nobody was in the way */
+    if (clock_ms() - crowd.since_ms < CROWD_FIRST_MS)
+        CU_ASSERT_EQUAL(count_gone(), 0);
+    free(request);
+}
+
+static bool
+all_gone(void *arg)
+{
+    (void)arg;
+    return count_gone() == crowd.count;
+}
+
+TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
+{
+    int64_t left_ms = crowd.since_ms + CROWD_LIMIT_MS - clock_ms();
+
+    (void)c;
+    if (!crowd.is_started) {
+        cases_skip("it goes with crowd_begin");
+        return;
+    }
+    CU_ASSERT_TRUE(clock_wait(all_gone, NULL, left_ms));
+    for (size_t i = 0; i < crowd.count; i++) {
+        if (!is_gone(crowd.fds[i]))
+            (void)printf("still there: %s\n", crowd.kinds[i]->name);
+        (void)close(crowd.fds[i]);
+    }
+    check_logs_unmarked(&crowd.stack);
+    CU_ASSERT_TRUE(stack_stop(&crowd.stack));
+}
+
+/* The limit of requests: off, and for each address when it is on. */
+
+#define RATE         5 /* a second, and as many at once besides */
+#define RATE_SENT    40
+#define RATE_OFF     300
+#define RATE_REST_MS 1200 /* for a burst to be allowed again */
+
+static const char *const limited[] = {"SCORING_RATE_LIMIT=5", NULL};
+static const struct stack_plan limited_plan = {.store = STACK_REDIS_UNIX,
+                                               .environment = limited};
+
+TEST_SINGLE(rate_off, "by default")
+{
+    struct http *http = http_open(stack_shared(&plan)->port);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    for (size_t i = 0; i < RATE_OFF; i++) {
+        struct http_answer answer = http_post(http, "{}");
+
+        CU_ASSERT_EQUAL(answer.status, 422);
+        http_answer_free(&answer);
+    }
+    http_close(http);
+}
+
+struct rates {
+    size_t served, refused;
+    double seconds;
+};
+
+static struct rates
+send_fast(int port)
+{
+    struct rates rates = {0, 0, 0};
+    int64_t start_ms = clock_ms();
+
+    for (size_t i = 0; i < RATE_SENT; i++) {
+        struct http_answer answer = expect_post(port, strdup("{}"));
+
+        if (answer.status == 429) {
+            expect_error_text(&answer, 429, "Too Many Requests");
+            expect_header(&answer, "Retry-After", "1");
+            rates.refused++;
+        } else {
+            expect_error(&answer, 422, NULL);
+            rates.served++;
+        }
+        http_answer_free(&answer);
+    }
+    rates.seconds = (double)(clock_ms() - start_ms) / 1000;
+    return rates;
+}
+
+/* From another address of the loopback; the status, or 0. */
+static int
+post_from(const char *address, int port)
+{
+    static const char data[] = "POST /method HTTP/1.1\r\nHost: a\r\n"
+                               "Connection: close\r\nContent-Length: 2\r\n"
+                               "\r\n{}";
+    struct http_answer answer =
+        http_raw_from(address, port, data, sizeof(data) - 1, LIMIT_MS);
+    int status = answer.status;
+
+    http_answer_free(&answer);
+    return status;
+}
+
+TEST_SINGLE(rate_on, "one burst, then so many a second, for each address")
+{
+    int port = stack_shared(&limited_plan)->port;
+
+    (void)c;
+    for (int round = 0; round < 2; round++) {
+        struct rates rates;
+
+        clock_sleep_ms(RATE_REST_MS); /* also after the probes of the start */
+        rates = send_fast(port);
+        CU_ASSERT_TRUE(rates.served >= 1 + RATE);
+        CU_ASSERT_TRUE((double)rates.served <= 2 + RATE + RATE * rates.seconds);
+        CU_ASSERT_TRUE(rates.refused > 0);
+        CU_ASSERT_EQUAL(post_from("127.0.0.2", port), 422);
+    }
+}
+
+/* Every kind of answer has the same headers, and tells no version. */
+
+enum filling { NOTHING, LONG_QUERY, LONG_HEADER };
+
+struct kind_case {
+    const char *name, *verb, *path, *body;
+    enum filling filling;
+    int want;
+};
+
+#define LONG_BYTES 40000
+
+static const struct kind_case kind_rows[] = {
+    {"400 of the service", "POST", "/method", "{", NOTHING, 400},
+    {"403 of the service", "POST", "/method",
+     "{\"login\": \"a\", \"token\": \"\", \"method\": \"online_score\", "
+     "\"arguments\": {}}",
+     NOTHING, 403},
+    {"422 of the service", "POST", "/method", "{}", NOTHING, 422},
+    {"200 of the service", "POST", "/method", NULL, NOTHING, 200},
+    {"404 of nginx", "POST", "/nope", "{}", NOTHING, 404},
+    {"405 of nginx", "PUT", "/method", "{}", NOTHING, 405},
+    {"405 of nginx, early", "TRACE", "/method", "{}", NOTHING, 405},
+    {"413 of nginx", "POST", "/method", "", NOTHING, 413},
+    {"414 of nginx", "POST", "/method", "{}", LONG_QUERY, 414},
+    {"431 of nginx", "POST", "/method", "{}", LONG_HEADER, 431},
+};
+
+static void
+check_headers(const struct http_answer *answer)
+{
+    static const char *const forbidden[] = {
+        "nginx/", "X-Powered-By", "Set-Cookie", "Access-Control", "fcgi",
+    };
+    static const struct {
+        const char *name, *value;
+    } wanted[] = {
+        {"Content-Type", "application/json"},
+        {"Server", "nginx"},
+        {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Content-Security-Policy",
+         "default-src 'none'; frame-ancestors 'none'"},
+        {"Referrer-Policy", "no-referrer"},
+    };
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        expect_header(answer, wanted[i].name, wanted[i].value);
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+        CU_ASSERT_PTR_NULL(strcasestr(answer->headers, forbidden[i]));
+    CU_ASSERT_PTR_NULL(strcasestr(answer->body, "nginx"));
+    CU_ASSERT_PTR_NULL(strchr(answer->body, '<'));
+    CU_ASSERT_TRUE(expect_match(answer->headers,
+                                "X-Request-ID: [A-Za-z0-9._-]{1,128}\r\n"));
+}
+
+TEST_CASES(kind, struct kind_case, kind_rows)
+{
+    static char path[LONG_BYTES + 32], header[LONG_BYTES + 32];
+    static char large[1024 * 1024 + 2]; /* zeros: one byte too many */
+    const char *const headers[] = {header, NULL};
+    char *body = c->body == NULL ? request_score(PERSON) : strdup(c->body);
+    struct http *http = http_open(stack_shared(&plan)->port);
+    struct http_request request = {
+        .verb = c->verb, .path = path, .body = body, .headers = headers};
+    struct http_answer answer;
+
+    (void)snprintf(path, sizeof(path), "%s%s%0*d", c->path,
+                   c->filling == LONG_QUERY ? "?" : "",
+                   c->filling == LONG_QUERY ? LONG_BYTES : 0, 0);
+    if (c->filling != LONG_QUERY)
+        path[strlen(c->path)] = '\0';
+    (void)snprintf(header, sizeof(header), "X-Long: %0*d",
+                   c->filling == LONG_HEADER ? LONG_BYTES : 1, 0);
+    if (c->want == 413) {
+        request.body = large;
+        request.body_length = sizeof(large) - 1;
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    if (c->want == 200)
+        expect_score(&answer, 3.0);
+    else
+        expect_error(&answer, c->want, NULL);
+    check_headers(&answer);
+    http_answer_free(&answer);
+    http_close(http);
+    free(body);
+}
+
+/* What the service says of its store, and of a broken value in it. */
+TEST_SINGLE(kind_store, "500 and 503 of the service")
+{
+    struct stack *stack = stack_shared(&plan);
+    struct http_answer answer;
+
+    (void)c;
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:7 broken"));
+    answer =
+        expect_post(stack->port, request_interests("{\"client_ids\": [7]}"));
+    expect_error_text(&answer, 500, "Internal Server Error");
+    check_headers(&answer);
+    http_answer_free(&answer);
+    redis_freeze(&stack->redis);
+    answer =
+        expect_post(stack->port, request_interests("{\"client_ids\": [7]}"));
+    redis_thaw(&stack->redis);
+    expect_error_text(&answer, 503, "Service Unavailable");
+    CU_ASSERT_TRUE(expect_match(answer.headers, "Retry-After: [1-9]"));
+    check_headers(&answer);
+    http_answer_free(&answer);
+}
+
+/*
+ * Behind nginx there is now a socket of our own, in place of the service's:
+ * whatever a request does to those who take it, it has only so many of them.
+ */
+
+#define ENTRIES    16   /* of the upstream, in nginx's settings */
+#define TIMEOUT_MS 6000 /* nginx waits 3 s for an answer */
+#define QUIET_MS   300  /* without another try */
+
+struct stand_in {
+    struct stack stack;
+    char path[FILES_PATH_MAX];
+    int listener;
+};
+
+static int
+listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
+    if (fd >= 0 &&
+        (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+         listen(fd, ENTRIES) != 0)) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Without the socket, and with no connection of nginx's left. */
+static void
+stand_in_start(struct stand_in *in)
+{
+    CU_ASSERT_TRUE_FATAL(stack_start(&in->stack, &plan));
+    files_path(in->path, "%.200s/scoring.sock", in->stack.run_folder);
+    CU_ASSERT_TRUE(stack_log_wait(&in->stack, "\\] I ready: ", 1));
+    CU_ASSERT_EQUAL(unlink(in->path), 0);
+    CU_ASSERT_EQUAL(kill(stack_parent(&in->stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_log_wait(&in->stack, "\\] I ready: ", 2));
+    clock_sleep_ms(QUIET_MS); /* for the older workers to end */
+}
+
+#define MARKED_REQUEST                                                         \
+    HEAD "Connection: close\r\nContent-Length: 13\r\n\r\n\"" MARK_PHONE "\""
+
+static struct http_answer
+post_marked(const struct stand_in *in)
+{
+    return http_raw(in->stack.port, MARKED_REQUEST, strlen(MARKED_REQUEST),
+                    TIMEOUT_MS);
+}
+
+/* Takes every try, reads what comes, and hangs up; says how many there were. */
+static size_t
+crash_each(const struct stand_in *in)
+{
+    struct pollfd waiting = {.fd = in->listener, .events = POLLIN};
+    char data[4096];
+    size_t count = 0;
+
+    while (count <= ENTRIES && poll(&waiting, 1, QUIET_MS) == 1) {
+        int fd = accept(in->listener, NULL, NULL);
+
+        (void)recv(fd, data, sizeof(data), 0);
+        (void)close(fd);
+        count++;
+    }
+    return count;
+}
+
+static void
+check_gateway(const struct stand_in *in, struct http_answer *answer, int want)
+{
+    expect_error(answer, want, NULL);
+    check_headers(answer);
+    http_answer_free(answer);
+    check_logs_unmarked(&in->stack);
+}
+
+static void
+check_crashes(const struct stand_in *in)
+{
+    int fd = ports_connect(in->stack.port, LIMIT_MS);
+    char line[] = "HTTP/1.1 502 ";
+
+    CU_ASSERT_EQUAL(
+        send(fd, MARKED_REQUEST, strlen(MARKED_REQUEST), MSG_NOSIGNAL),
+        (ssize_t)strlen(MARKED_REQUEST));
+    CU_ASSERT_EQUAL(crash_each(in), ENTRIES);
+    memset(line, 0, sizeof(line));
+    CU_ASSERT_EQUAL(recv(fd, line, sizeof(line) - 1, MSG_WAITALL),
+                    (ssize_t)sizeof(line) - 1);
+    CU_ASSERT_STRING_EQUAL(line, "HTTP/1.1 502 ");
+    (void)close(fd);
+}
+
+TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
+{
+    struct stand_in in = {.listener = -1};
+    struct http_answer answer;
+
+    (void)c;
+    stand_in_start(&in);
+    answer = post_marked(&in); /* no socket */
+    check_gateway(&in, &answer, 502);
+    in.listener = listen_unix(in.path);
+    CU_ASSERT_TRUE(in.listener >= 0);
+    check_crashes(&in);
+    answer = post_marked(&in); /* taken, and never answered */
+    check_gateway(&in, &answer, 504);
+    (void)close(in.listener);
+    CU_ASSERT_TRUE(stack_stop(&in.stack));
+}
+
+void
+suite_front(void)
+{
+    CU_pSuite suite = cases_suite("front");
+
+    cases_add(suite, &crowd_begin_cases);
+    cases_add(suite, &crowd_others_cases);
+    cases_add(suite, &rate_off_cases);
+    cases_add(suite, &kind_cases);
+    cases_add(suite, &kind_store_cases);
+    cases_add(suite, &rate_on_cases);
+    cases_add(suite, &gateway_cases);
+    cases_add(suite, &crowd_end_cases);
+}
