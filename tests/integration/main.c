@@ -37,6 +37,7 @@ main(int argc, char **argv)
     suite_front();
     suite_outage();
     suite_proxy();
+    suite_reload();
     suite_fcgi();
     suite_start();
     suite_store_redis();

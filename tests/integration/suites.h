@@ -12,6 +12,7 @@ void suite_log(void);
 void suite_front(void);
 void suite_outage(void);
 void suite_proxy(void);
+void suite_reload(void);
 void suite_fcgi(void);
 void suite_start(void);
 void suite_store_redis(void);

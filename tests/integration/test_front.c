@@ -227,7 +227,8 @@ TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
     }
     CU_ASSERT_TRUE(clock_wait(all_gone, NULL, left_ms));
     for (size_t i = 0; i < crowd.count; i++) {
-        if (!is_gone(crowd.fds[i]))
+        if (!is_gone(crowd.fds[i]) &&
+            (i == 0 || crowd.kinds[i] != crowd.kinds[i - 1]))
             (void)printf("still there: %s\n", crowd.kinds[i]->name);
         (void)close(crowd.fds[i]);
     }

@@ -18,10 +18,11 @@
 
 #define ANSWER_S 1.0  /* of every request, at most */
 #define BACK_MS  2000 /* until all works again */
-#define TURN_MS  260  /* of one fault; some begin while another's replies wait \
-                       */
-#define ROUNDS   2    /* of all faults */
-#define REUSES   20   /* requests over connections that serve one each */
+#define TURN_MS                                                                \
+    260             /* of one fault; some begin while another's replies wait   \
+                     */
+#define ROUNDS   2  /* of all faults */
+#define REUSES   20 /* requests over connections that serve one each */
 #define FIRST_ID 101
 #define ID_COUNT 4
 #define CALLERS  2 /* for each id and each person */

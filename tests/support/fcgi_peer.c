@@ -216,7 +216,7 @@ is_good_end(const unsigned char *content, size_t length)
 enum fcgi_peer_end
 fcgi_peer_read(int fd, int limit_ms, struct fcgi_peer_answer *ret_answer)
 {
-    static unsigned char bytes[LARGEST_RECORD];
+    static _Thread_local unsigned char bytes[LARGEST_RECORD];
     int64_t end_ms = clock_ms() + limit_ms;
     struct buffer text = {0};
     enum fcgi_peer_end end;

@@ -51,15 +51,19 @@ static void *
 run(void *arg)
 {
     struct caller *caller = arg;
+    const struct load_plan *plan = &caller->load->plan;
+    struct http *http = NULL;
 
     while (!caller->load->is_ending) {
-        struct http *http = http_open(caller->load->plan.port);
-
-        if (http == NULL)
+        if (http == NULL && (http = http_open(plan->port)) == NULL)
             break;
-        (void)send_one(&caller->load->plan, http, &caller->result);
-        http_close(http);
+        (void)send_one(plan, http, &caller->result);
+        if (!plan->is_kept) {
+            http_close(http);
+            http = NULL;
+        }
     }
+    http_close(http);
     return NULL;
 }
 

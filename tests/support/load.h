@@ -8,7 +8,7 @@
 
 /*
  * Callers in threads that send one request after the other, each over a
- * connection of its own, until they are told to stop.
+ * connection of its own unless they keep theirs, until they are told to stop.
  */
 struct load;
 
@@ -20,6 +20,7 @@ struct load_plan {
     const char *body;
     load_check_fn *is_right;
     size_t callers; /* at most 16 */
+    bool is_kept;   /* each caller's connection, from request to request */
 };
 
 struct load_result {
