@@ -38,6 +38,7 @@ main(int argc, char **argv)
     suite_outage();
     suite_proxy();
     suite_reload();
+    suite_privilege();
     suite_fcgi();
     suite_start();
     suite_store_redis();

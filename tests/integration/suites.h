@@ -13,6 +13,7 @@ void suite_front(void);
 void suite_outage(void);
 void suite_proxy(void);
 void suite_reload(void);
+void suite_privilege(void);
 void suite_fcgi(void);
 void suite_start(void);
 void suite_store_redis(void);
