@@ -3,9 +3,12 @@
  * on peers that misbehave in every way we know of. Single-threaded: peers,
  * store and clock share one loop.
  */
+#include <arpa/inet.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../support/cases.h"
@@ -701,17 +704,19 @@ struct name_case {
 
 /* A look-up may take 700 ms, and IPv6 is waited for 50 ms. */
 static const struct name_case name_rows[] = {
-    {"at once", {0, 0}, NULL},
-    {"slowly", {500, 0}, NULL},
-    {"no answer for IPv6", {0, -1}, NULL},
-    {"too slowly", {900, 0}, "host name redis.test does not resolve"},
-    {"never", {-1, -1}, "host name redis.test does not resolve in time"},
+    {"at once", {.delay_ms = 0}, NULL},
+    {"slowly", {.delay_ms = 500}, NULL},
+    {"no answer for IPv6", {.delay_ipv6_ms = -1}, NULL},
+    {"too slowly", {.delay_ms = 900}, "host name redis.test does not resolve"},
+    {"never",
+     {.delay_ms = -1, .delay_ipv6_ms = -1},
+     "host name redis.test does not resolve in time"},
 };
 
 /* Whatever the name server does, and soon well when it is well again. */
 TEST_CASES(name_server, struct name_case, name_rows)
 {
-    static const struct names_plan good = {0, 0};
+    static const struct names_plan good = {.delay_ms = 0};
     static struct names_server names;
     static struct answer must, cache;
     struct config_redis config = {.host = "redis.test", .port = server.port};
@@ -743,6 +748,55 @@ TEST_CASES(name_server, struct name_case, name_rows)
     CU_ASSERT_EQUAL(world.events[STORE_EVENT_UP], is_down);
     names_end(&names);
     world_end(&world);
+}
+
+/* A name of two addresses, of which only the second one is any good. */
+struct address_case {
+    const char *name;
+    bool listens;    /* the first, though nobody answers there */
+    int64_t took_ms; /* at most, and half of it at least if one listens */
+};
+
+static const struct address_case address_rows[] = {
+    {"the first refuses", false, WORLD_CONNECT_MS},
+    {"the first is silent", true, 2 * WORLD_COMMAND_MS},
+};
+
+static int
+listen_second(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((in_port_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    CU_ASSERT_FATAL(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        listen(fd, 1) == 0);
+    return fd;
+}
+
+TEST_CASES(address, struct address_case, address_rows)
+{
+    static const struct names_plan two = {.has_two = true};
+    static struct names_server names;
+    static struct answer answer;
+    struct config_redis config = {.host = "redis.test", .port = server.port};
+    int fd = c->listens ? listen_second(server.port) : -1;
+    struct world world;
+
+    CU_ASSERT(redis_do(&server, "SET text %s", "abc"));
+    world_start(&world, &config);
+    names_start(&names, world.loop, &two);
+    CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "text"), STORE_OK);
+    CU_ASSERT(answer_is(&answer, bytes_of("abc")));
+    CU_ASSERT(answer.took_ms < c->took_ms + SLACK_MS);
+    CU_ASSERT(!c->listens || answer.took_ms >= c->took_ms / 2);
+    CU_ASSERT_EQUAL(world.events[STORE_EVENT_DOWN], 0);
+    names_end(&names);
+    world_end(&world);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 /* Peers that misbehave. */
@@ -1084,6 +1138,7 @@ suite_store_redis(void)
     cases_add(suite, &name_resolves_cases);
     cases_add(suite, &name_unknown_cases);
     cases_add(suite, &name_server_cases);
+    cases_add(suite, &address_cases);
     cases_add(suite, &refused_connection_cases);
     cases_add(suite, &peer_cases);
     cases_add(suite, &reuse_cases);

@@ -63,26 +63,38 @@ is_for_ipv4(const struct names_question *question)
            question->bytes[at + 1] == TYPE_A;
 }
 
-/* Turns the question into its answer: the same and, for IPv4, one address. */
+/* Adds the record of 127.0.0.x to an answer. */
 static void
-answer(struct names_question *question)
+add_address(struct names_question *question, unsigned char x)
 {
-    static const unsigned char address[] = {
+    const unsigned char record[] = {
         0xc0, HEADER_SIZE,         /* the name: as in the question */
         0,    TYPE_A,      0,   1, /* an address of the Internet */
         0,    0,           0,   0, /* not to be remembered */
-        0,    4,           127, 0, 0, 1};
+        0,    4,           127, 0, 0, x};
+
+    CU_ASSERT_FATAL(question->length + sizeof(record) <=
+                    sizeof(question->bytes));
+    memcpy(&question->bytes[question->length], record, sizeof(record));
+    question->length += sizeof(record);
+    question->bytes[7]++; /* count of answers */
+}
+
+/* Turns the question into its answer: the same and, for IPv4, addresses. */
+static void
+answer(struct names_question *question)
+{
     static const unsigned char flags[] = {0x81, 0x80}; /* a good answer */
-    size_t end = type_at(question) + 4;                /* type and class */
     bool is_ipv4 = is_for_ipv4(question);
 
-    CU_ASSERT_FATAL(end + sizeof(address) <= sizeof(question->bytes));
+    question->length = type_at(question) + 4; /* type and class */
+    CU_ASSERT_FATAL(question->length <= sizeof(question->bytes));
     memcpy(&question->bytes[2], flags, sizeof(flags));
     memset(&question->bytes[6], 0, HEADER_SIZE - 6); /* counts of records */
-    question->bytes[7] = is_ipv4;
+    if (is_ipv4 && question->server->plan.has_two)
+        add_address(question, 2);
     if (is_ipv4)
-        memcpy(&question->bytes[end], address, sizeof(address));
-    question->length = is_ipv4 ? end + sizeof(address) : end;
+        add_address(question, 1);
 }
 
 static void

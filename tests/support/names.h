@@ -3,6 +3,7 @@
 
 #include <ev.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NAMES_HELD      64 /* questions, at most, in the life of a server */
@@ -11,6 +12,7 @@
 struct names_plan {
     int delay_ms;      /* of each answer; below 0: there is none */
     int delay_ipv6_ms; /* likewise, to questions for IPv6 addresses */
+    bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */
 };
 
 struct names_server;
