@@ -15,9 +15,6 @@
  */
 struct store_link;
 
-/* May be absent: only whether and how a read of it is answered matters. */
-#define STORE_LINK_PROBE_KEY "i:0"
-
 /* One read as the link sees it; it belongs to the store. */
 struct store_fetch {
     const struct bytes *keys;

@@ -21,8 +21,8 @@
 
 #define MS_PER_S 1000
 
-static const struct bytes probe_key = {STORE_LINK_PROBE_KEY,
-                                       sizeof(STORE_LINK_PROBE_KEY) - 1};
+/* A key that may be absent: only whether and how it is answered matters. */
+static const struct bytes probe_key = {"i:0", 3};
 
 enum phase {
     PHASE_CLOSED = 0, /* or being connected */
