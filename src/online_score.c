@@ -135,6 +135,25 @@ add_inputs(const struct online_score *request, struct buf *text)
     }
 }
 
+static void
+compute(const struct online_score *request, struct buf *text)
+{
+    unsigned bits = given(request);
+    const struct score_facts facts = {
+        .phone = (bits & PHONE) != 0,
+        .email = (bits & EMAIL) != 0,
+        .first_name = (bits & FIRST_NAME) != 0,
+        .last_name = (bits & LAST_NAME) != 0,
+        .birthday = (bits & BIRTHDAY) != 0,
+        .gender = request->gender > 0,
+    };
+    int tenths = score_tenths(&facts);
+
+    buf_add_int(text, tenths / SCORE_TENTHS);
+    buf_add_text(text, ".");
+    buf_add_int(text, tenths % SCORE_TENTHS);
+}
+
 /* Without memory for its key a score is made without the cache. */
 static enum method_result
 plan(const void *request, struct method_plan *method_plan)
@@ -142,8 +161,11 @@ plan(const void *request, struct method_plan *method_plan)
     char hex[AUTH_KEY_LENGTH + 1];
     struct buf *text = &method_plan->key_text;
 
-    if (method_plan->is_admin)
+    if (method_plan->is_admin) {
+        buf_add_text(&method_plan->write_value, SCORE_ADMIN);
         return METHOD_OK;
+    }
+    compute(request, &method_plan->write_value);
     method_plan->keys = malloc(sizeof(*method_plan->keys));
     if (method_plan->keys == NULL)
         return METHOD_OK;
@@ -182,25 +204,6 @@ is_score(const struct store_value *value)
 }
 
 static void
-compute(const struct online_score *request, struct buf *text)
-{
-    unsigned bits = given(request);
-    const struct score_facts facts = {
-        .phone = (bits & PHONE) != 0,
-        .email = (bits & EMAIL) != 0,
-        .first_name = (bits & FIRST_NAME) != 0,
-        .last_name = (bits & LAST_NAME) != 0,
-        .birthday = (bits & BIRTHDAY) != 0,
-        .gender = request->gender > 0,
-    };
-    int tenths = score_tenths(&facts);
-
-    buf_add_int(text, tenths / SCORE_TENTHS);
-    buf_add_text(text, ".");
-    buf_add_int(text, tenths % SCORE_TENTHS);
-}
-
-static void
 add_response(struct bytes score, struct buf *response)
 {
     buf_add_text(response, "{\"score\": ");
@@ -209,21 +212,16 @@ add_response(struct bytes score, struct buf *response)
 }
 
 static enum method_result
-answer(const void *request, struct method_plan *method_plan,
-       enum store_status status, const struct store_value *values,
-       struct buf *response)
+answer(struct method_plan *method_plan, enum store_status status,
+       const struct store_value *values, struct buf *response)
 {
     struct buf *score = &method_plan->write_value;
 
-    if (method_plan->is_admin) {
-        add_response(bytes_of(SCORE_ADMIN), response);
-        return METHOD_OK;
-    }
     if (status == STORE_OK && values != NULL && is_score(&values[0])) {
         add_response(values[0].data, response);
+        buf_clear(score); /* it is there already */
         return METHOD_OK;
     }
-    compute(request, score);
     if (score->failed)
         return METHOD_MEMORY;
     add_response(buf_bytes(score), response);
