@@ -36,6 +36,10 @@ SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-
 
 CFLAGS_release = $(HARDEN_C)
 LDFLAGS_release = $(HARDEN_LD)
+# What is deployed allocates by mimalloc: a fifth less instructions a request.
+# Empty for libc's own.
+ALLOCATOR ?= -lmimalloc
+ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
 
@@ -75,7 +79,7 @@ all: $B/scoring
 
 $B/scoring: $B/src/main.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ALLOCATOR_$(VARIANT)) $(LDLIBS_ALL)
 
 $B/unit: $(UNIT_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
