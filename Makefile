@@ -48,12 +48,15 @@ LDFLAGS_asan = $(SANITIZE)
 TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swappable-parameters,-misc-no-recursion,-bugprone-assignment-in-if-condition,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized,-clang-analyzer-unix.Malloc,-clang-analyzer-optin.performance.Padding,-bugprone-implicit-widening-of-multiplication-result,-bugprone-suspicious-missing-comma,-bugprone-sizeof-expression
 
 SOURCES = api.c auth.c buf.c clients_interests.c command.c \
-    command_check_config.c command_healthcheck.c command_token.c config.c \
-    config_error.c config_file.c config_kind.c config_table.c conn.c date.c \
-    fcgi.c fcgi_client.c fcgi_scan.c fields.c json.c log.c metrics.c number.c \
-    online_score.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
-    redis_stream.c redis_tls.c redis_url.c resolver.c score.c store.c \
-    store_redis.c supervisor.c worker.c
+    command_check_config.c command_healthcheck.c command_interests.c \
+    command_token.c config.c config_error.c config_file.c config_kind.c \
+    config_table.c conn.c date.c fcgi.c fcgi_client.c fcgi_scan.c fields.c \
+    interests_export.c interests_import.c interests_input.c interests_line.c \
+    interests_output.c interests_report.c interrupt.c json.c line_reader.c \
+    log.c metrics.c number.c online_score.c progress.c redis_command.c \
+    redis_connect.c redis_error.c redis_fetch.c redis_handshake.c redis_scan.c \
+    redis_session.c redis_stream.c redis_tls.c redis_url.c redis_writer.c \
+    resolver.c score.c store.c store_redis.c supervisor.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
     test_fields.c test_json.c test_log.c test_metrics.c test_number.c \

@@ -4,12 +4,9 @@
  */
 #include <stdlib.h>
 
+#include "interests.h"
 #include "json.h"
 #include "method.h"
-
-#define INTERESTS_KEY_PREFIX "i:"
-#define INTERESTS_KEY_MAX    22 /* prefix, sign and 19 digits */
-#define INTERESTS_NONE       "[]"
 
 struct clients_interests {
     struct field_ids client_ids;
