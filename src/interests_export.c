@@ -83,7 +83,8 @@ static int
 say_failure(struct export *export)
 {
     if (interrupt_signal() != 0)
-        interests_report_say(&export->report, "interrupted");
+        interests_report_say(&export->report, "%s: interrupted",
+                             export->report.name);
     else if (export->is_output_lost)
         interests_report_say(&export->report, "%s: %s", export->report.name,
                              strerror(export->output_errno));

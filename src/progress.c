@@ -12,7 +12,8 @@
 
 #define BAR_MIN         10
 #define BAR_MAX         40
-#define BAR_ROOM        3 /* its brackets and a space */
+#define BAR_ROOM        3  /* its brackets and a space */
+#define FIGURES_ROOM    42 /* of ten million lines: the bar keeps its width */
 #define COLUMNS_DEFAULT 80
 
 #define DRAW_MS    100 /* often enough for the eye */
@@ -101,7 +102,8 @@ progress_format(const struct progress_state *state, int columns,
     add_figures(state, &figures);
     buf_add_text(out, state->label);
     buf_add_text(out, "  ");
-    width = columns - BAR_ROOM - (int)(out->length - before + figures.length);
+    width = columns - BAR_ROOM - (int)(out->length - before);
+    width -= figures.length > FIGURES_ROOM ? (int)figures.length : FIGURES_ROOM;
     if (width > BAR_MAX)
         width = BAR_MAX;
     if (state->total > 0 && width >= BAR_MIN)
