@@ -16,6 +16,8 @@
 #include "redis_session.h"
 #include "redis_writer.h"
 
+static const char changed[] = "the file has changed since it was checked";
+
 /* One import on its way. */
 struct import {
     const struct interests_plan *plan;
@@ -25,7 +27,8 @@ struct import {
     int64_t size;  /* bytes to be read */
     int64_t lines; /* of the whole file */
     int64_t clients;
-    const char *why; /* it stopped, in words */
+    bool has_changed; /* the file, since it was checked */
+    const char *why;  /* it stopped, in words */
     struct redis_session *session;
     struct redis_writer *writer;
 };
@@ -45,6 +48,17 @@ without_mark(struct bytes text)
     return (struct bytes){text.at + length, text.length - length};
 }
 
+/* What was good at first cannot be bad at the second reading. */
+static bool
+take_fault(struct import *import, int64_t number,
+           enum interests_line_error error, const struct json_fault *fault)
+{
+    import->has_changed = import->writer != NULL;
+    if (!import->has_changed)
+        interests_report_line(&import->report, number, error, fault);
+    return !import->has_changed;
+}
+
 /* Reports what is wrong with a line; a good one goes to use(). */
 static bool
 take_line(struct import *import, struct bytes text, int64_t number,
@@ -61,8 +75,7 @@ take_line(struct import *import, struct bytes text, int64_t number,
     error = interests_line_parse(text, &line, &fault);
     if (error == INTERESTS_LINE_OK)
         return use(import, &line);
-    interests_report_line(&import->report, number, error, &fault);
-    return true;
+    return take_fault(import, number, error, &fault);
 }
 
 /* Returns what the caller returns. */
@@ -91,8 +104,8 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
         if (result == LINE_READER_END || result == LINE_READER_FAILED)
             break;
         if (result == LINE_READER_LONG)
-            interests_report_line(&import->report, line_reader_number(reader),
-                                  INTERESTS_LINE_LONG, NULL);
+            is_going_on = take_fault(import, line_reader_number(reader),
+                                     INTERESTS_LINE_LONG, NULL);
         else
             is_going_on =
                 take_line(import, text, line_reader_number(reader), use);
@@ -100,6 +113,8 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
                      line_reader_number(reader));
     }
     import->lines = line_reader_number(reader);
+    if (import->has_changed)
+        return stop(import, changed, EX_DATAERR);
     if (!is_going_on)
         return stop(import, redis_session_error(import->session),
                     EX_UNAVAILABLE);
@@ -175,10 +190,8 @@ write_file(struct import *import)
     if (status == EX_OK && !redis_writer_finish(import->writer))
         status =
             stop(import, redis_session_error(import->session), EX_UNAVAILABLE);
-    if (status == EX_OK &&
-        (import->report.faults > 0 || import->clients != clients))
-        status = stop(import, "the file has changed since it was checked",
-                      EX_DATAERR);
+    if (status == EX_OK && import->clients != clients)
+        status = stop(import, changed, EX_DATAERR);
     if (status != EX_OK)
         interests_report_say(
             &import->report,
