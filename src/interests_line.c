@@ -160,7 +160,7 @@ take_character(struct walk *walk)
     memcpy(digits, walk->at + 2, sizeof(digits) - 1);
     walk->at += UNIT_LENGTH;
     unit = strtoul(digits, NULL, 16);
-    return unit < 0x80 ? (char)unit : '\0';
+    return (char)(unit < 0x80 ? unit : 0);
 }
 
 /* Whether a JSON string, quotes included, stands for this name. */

@@ -119,10 +119,12 @@ receive(struct state *state, bool may_be_error)
     return NULL;
 }
 
+/* Of a size that fits into one command, too. */
 static bool
 is_array_of_strings(const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY)
+    if (reply->type != REDIS_REPLY_ARRAY ||
+        reply->elements > REDIS_COMMAND_KEYS_MAX)
         return false;
     for (size_t i = 0; i < reply->elements; i++) {
         if (reply->element[i]->type != REDIS_REPLY_STRING)
@@ -155,11 +157,10 @@ receive_page(struct state *state)
 /* Takes the values of a page; asks again for each that is nil. */
 static bool
 visit_values(struct state *state, const redisReply *keys,
-             const redisReply *values, bool is_nil[], size_t *ret_nil_count)
+             const redisReply *values, bool is_nil[])
 {
     if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
         return fail_kind(state);
-    *ret_nil_count = 0;
     for (size_t i = 0; i < keys->elements; i++) {
         const redisReply *value = values->element[i];
         const struct bytes key = bytes_in(keys->element[i]);
@@ -167,7 +168,6 @@ visit_values(struct state *state, const redisReply *keys,
 
         is_nil[i] = value->type == REDIS_REPLY_NIL;
         if (is_nil[i]) {
-            ++*ret_nil_count;
             if (!send_get(state, key))
                 return false;
             continue;
@@ -207,38 +207,47 @@ visit_nil(struct state *state, struct bytes key)
     return is_good;
 }
 
+/* The MGET of a page, and the SCAN for the next one. */
+static bool
+ask_ahead(struct state *state, const redisReply *keys, bool is_last)
+{
+    return (keys->elements == 0 || send_mget(state, keys)) &&
+           (is_last || send_scan(state));
+}
+
+/* Takes the reply to the MGET, if there was one. */
+static bool
+take_values(struct state *state, const redisReply *keys, bool is_nil[])
+{
+    redisReply *values;
+    bool is_good;
+
+    if (keys->elements == 0)
+        return true;
+    values = receive(state, false);
+    is_good = values != NULL && visit_values(state, keys, values, is_nil);
+    freeReplyObject(values);
+    return is_good;
+}
+
 /*
  * Visits the keys of a page, and takes the next page on the way: its reply
- * comes before those about what was nil. NULL, with the scan at its end, if
- * there is none.
+ * comes before those about what was nil. *ret_next stays NULL after the last.
  */
 static bool
 visit_page(struct state *state, const redisReply *keys, bool is_last,
            redisReply **ret_next)
 {
-    bool is_nil[REDIS_COMMAND_KEYS_MAX];
-    size_t nil_count = 0;
-    redisReply *values = NULL;
-    bool is_good;
+    bool is_nil[REDIS_COMMAND_KEYS_MAX] = {false};
 
-    if (keys->elements > 0 && !send_mget(state, keys))
+    if (!ask_ahead(state, keys, is_last) || !take_values(state, keys, is_nil))
         return false;
-    if (!is_last && !send_scan(state))
-        return false;
-    if (keys->elements > 0) {
-        values = receive(state, false);
-        is_good = values != NULL &&
-                  visit_values(state, keys, values, is_nil, &nil_count);
-        freeReplyObject(values);
-        if (!is_good)
-            return false;
-    }
     if (!is_last) {
         *ret_next = receive_page(state);
         if (*ret_next == NULL)
             return false;
     }
-    for (size_t i = 0; nil_count > 0 && i < keys->elements; i++) {
+    for (size_t i = 0; i < keys->elements; i++) {
         if (is_nil[i] && !visit_nil(state, bytes_in(keys->element[i])))
             return false;
     }
