@@ -107,8 +107,8 @@ send_mget(struct state *state, const redisReply *keys)
 static redisReply *
 receive(struct state *state, bool may_be_error)
 {
-    struct redis_command command;
-    redisReply *reply;
+    struct redis_command command = {0};
+    redisReply *reply = NULL;
 
     if (!redis_session_receive(state->session, &command, &reply))
         return NULL;
@@ -260,7 +260,7 @@ ask_total(struct state *state)
 {
     static const struct redis_command command = {.kind = REDIS_COMMAND_DBSIZE};
     struct redis_commands *commands = reserve(state, 0, 0);
-    redisReply *reply;
+    redisReply *reply = NULL;
 
     if (commands == NULL)
         return false;

@@ -174,7 +174,8 @@ redis_session_receive(struct redis_session *session,
     }
     if (!redis_commands_take(&session->commands, ret_command)) {
         freeReplyObject(reply);
-        return fail(session, "an answer that nobody asked for");
+        (void)fail(session, "an answer that nobody asked for");
+        return false;
     }
     *ret_reply = reply;
     return true;
@@ -198,8 +199,8 @@ check_shake(struct redis_session *session, const struct redis_command *command,
 static bool
 shake_hands(struct redis_session *session)
 {
-    struct redis_command command;
-    redisReply *reply;
+    struct redis_command command = {0};
+    redisReply *reply = NULL;
     bool is_good = true;
 
     if (!redis_handshake_add(&session->commands, session->config))

@@ -38,8 +38,8 @@ redis_writer_new(struct redis_session *session)
 static bool
 confirm(struct redis_writer *writer)
 {
-    struct redis_command command;
-    redisReply *reply;
+    struct redis_command command = {0};
+    redisReply *reply = NULL;
     bool is_good = true;
 
     if (!redis_session_receive(writer->session, &command, &reply))
