@@ -158,20 +158,33 @@ turn(struct redis_session *session, int64_t deadline_ms)
     return true;
 }
 
-bool
-redis_session_receive(struct redis_session *session,
-                      struct redis_command *ret_command,
-                      struct redisReply **ret_reply)
+/* NULL when the session has failed. */
+static redisReply *
+wait_reply(struct redis_session *session)
 {
     const int64_t deadline_ms = clock_ms() + session->limit_ms;
     redisReply *reply = NULL;
 
     while (reply == NULL) {
-        if (!redis_stream_next(session->stream, &reply))
-            return fail_stream(session);
+        if (!redis_stream_next(session->stream, &reply)) {
+            (void)fail_stream(session);
+            return NULL;
+        }
         if (reply == NULL && !turn(session, deadline_ms))
-            return false;
+            return NULL;
     }
+    return reply;
+}
+
+bool
+redis_session_receive(struct redis_session *session,
+                      struct redis_command *ret_command,
+                      struct redisReply **ret_reply)
+{
+    redisReply *reply = wait_reply(session);
+
+    if (reply == NULL)
+        return false;
     if (!redis_commands_take(&session->commands, ret_command)) {
         freeReplyObject(reply);
         (void)fail(session, "an answer that nobody asked for");
