@@ -76,7 +76,7 @@ UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
     $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
-SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh) .ci/run
+SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 
 all: $B/scoring
@@ -133,6 +133,8 @@ check-deps:
 	@tests/check-deps.sh
 check-docs: all
 	@tests/check-docs.sh $B/scoring
+check-completion: all
+	@tests/completion.sh $B/scoring
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
@@ -151,6 +153,9 @@ readme-check: all
 
 install: all
 	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
+	install -D -m 0644 docs/scoring.8 $(DESTDIR)$(PREFIX)/share/man/man8/scoring.8
+	install -D -m 0644 deploy/completion/scoring.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/scoring
 
 clean:
 	rm -rf build
@@ -167,11 +172,12 @@ help:
 	@echo "make readme-check   runs the README's examples"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
+	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-docs check-hardening up down compose-check readme-check install clean help
+    check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)
