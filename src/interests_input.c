@@ -135,7 +135,7 @@ interests_input_open(const struct interests_plan *plan,
                              strerror(fd < 0 ? errno : EISDIR));
         if (fd >= 0)
             (void)close(fd);
-        return EX_NOINPUT;
+        return interests_report_status(EX_NOINPUT);
     }
     if (!S_ISREG(st.st_mode)) {
         int from = fd;
