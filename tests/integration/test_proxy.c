@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/buffer.h"
 #include "../support/cases.h"
 #include "../support/clock.h"
 #include "../support/expect.h"
@@ -239,6 +240,52 @@ TEST_SINGLE(huge, "a value over 64 MiB is 503, and passes")
         memcmp(after.pid, before.pid, before.count * sizeof(before.pid[0])), 0);
 }
 
+/*
+ * An answer over 64 MiB of many small values: there is no limit to it but the
+ * time, so it is whole, or else 503.
+ */
+#define MANY_IDS   10000
+#define MANY_VALUE 7000 /* bytes */
+
+static const struct stack_plan direct = {.store = STACK_REDIS_UNIX};
+
+static char *
+many_request(void)
+{
+    struct buffer ids = {0};
+    char *request;
+
+    for (int id = 1; id <= MANY_IDS; id++)
+        buffer_printf(&ids, "%s%d", id == 1 ? "{\"client_ids\": [" : ", ", id);
+    buffer_add_text(&ids, "]}");
+    request = request_interests(buffer_text(&ids));
+    buffer_free(&ids);
+    return request;
+}
+
+TEST_SINGLE(large, "an answer over 64 MiB is whole, or 503 in time")
+{
+    struct stack *stack = stack_shared(&direct);
+    struct proc_found before = stack_workers(stack);
+    struct http_answer answer;
+    bool is_whole;
+
+    (void)c;
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "EVAL %s 0 %d %d",
+                            "local v = '[\"' .. string.rep('a', ARGV[2]) .. "
+                            "'\"]' for i = 1, ARGV[1] do "
+                            "redis.call('SET', 'i:' .. i, v) end",
+                            MANY_IDS, MANY_VALUE));
+    answer = expect_post(stack->port, many_request());
+    if (getenv("VERBOSE"))
+        printf("%d %zu %.3f %.100s\n", answer.status, answer.body_length,
+               answer.seconds, answer.body);
+    is_whole = answer.status == 200;
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(is_whole);
+    CU_ASSERT_EQUAL(memcmp(&before, &before, sizeof(before)), 0);
+}
+
 void
 suite_proxy(void)
 {
@@ -247,4 +294,5 @@ suite_proxy(void)
     cases_add(suite, &cut_cases);
     cases_add(suite, &huge_cases);
     cases_add(suite, &storm_cases);
+    cases_add(suite, &large_cases);
 }
