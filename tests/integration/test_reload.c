@@ -239,9 +239,8 @@ TEST_CASES(harm, struct harm_case, harm_rows)
     }
     CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
     result = crowd_stop(&crowd);
-    if (getenv("VERBOSE"))
-        (void)printf("%s: %zu requests, slowest %.3f s\n", c->name,
-                     result.requests, result.slowest_s);
+    (void)printf("%s: %zu requests, slowest %.3f s\n", c->name, result.requests,
+                 result.slowest_s);
 }
 
 /*
