@@ -49,9 +49,10 @@ struct read {
     TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
     enum read_state state;
     enum store_need need;
-    int losses; /* connections and sends that failed it */
+    bool is_own; /* our own trial, abandoned from the start */
+    int losses;  /* connections and sends that failed it */
     int64_t deadline_ms;
-    store_done_fn *done; /* NULL: our own trial, abandoned from the start */
+    store_done_fn *done;
     void *arg;
     struct store_value values[];
 };
@@ -299,6 +300,7 @@ send_own_trial(struct store *store, int64_t now_ms)
     read->fetch.count = 1;
     read->fetch.values = read->values;
     read->fetch.abandoned = true;
+    read->is_own = true;
     read->need = STORE_CACHE;
     read->state = READ_SENT;
     if (!store->link->ops->read(store->link, &read->fetch, now_ms)) {
@@ -348,7 +350,7 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     assert(read->state == READ_SENT);
     store->opened = 0;
     breaker_close(store);
-    if (status == STORE_REFUSED && read->done != NULL) {
+    if (status == STORE_REFUSED && !read->is_own) {
         store->reads_refused = true;
         tell(store, STORE_EVENT_REFUSED, refusal);
     } else if (status == STORE_OK && store->reads_refused) {

@@ -395,7 +395,7 @@ server_start(struct web_server *server, bool is_person)
 TEST_SINGLE(drained, "one worker after the other, under a web server's feet")
 {
     const struct stack *stack = stack_shared(&single_plan);
-    struct web_server servers[SERVERS] = {{NULL}};
+    struct web_server servers[SERVERS] = {{.path = NULL}};
     char path[FILES_PATH_MAX];
     atomic_bool is_ending = false;
 
