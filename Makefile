@@ -78,6 +78,7 @@ INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
+BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
 all: $B/scoring
 
@@ -92,6 +93,10 @@ $B/unit: $(UNIT_O) $(OBJECTS)
 $B/integration: $(INTEGRATION_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
+
+$(BENCH_TOOLS): %: %.o
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -138,6 +143,19 @@ check-completion: all
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
+# Figures are those of the release; tests/bench/bench.py tells the settings.
+packages-bench:
+	@deploy/install-packages.sh build run bench
+bench-tools: $(BENCH_TOOLS)
+bench: packages-bench
+	@$(MAKE) --no-print-directory -s all bench-tools
+	@python3 tests/bench/bench.py $B/scoring $B/tests/bench
+bench-scaling:
+	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
+# Whether the tools still work; the figures of so short a run mean nothing.
+bench-smoke:
+	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='echo,hot' $(MAKE) --no-print-directory bench
+
 up:
 	docker compose up -d --build
 down:
@@ -167,6 +185,10 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
+	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
+	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
+	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -179,5 +201,6 @@ help:
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
+    packages-bench bench-tools bench bench-scaling bench-smoke \
     check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)
