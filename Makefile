@@ -107,7 +107,7 @@ $B/%.o: %.c Makefile
 packages:
 	@deploy/install-packages.sh build run
 packages-check: packages
-	@deploy/install-packages.sh unit test
+	@deploy/install-packages.sh unit test bench
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
