@@ -16,7 +16,6 @@ WARM_S = 1
 CHECKS_BEFORE = 8
 SETTLE_LIMIT_S = 5  # after an outage: the service promises 2
 OUTAGE_S = 1  # of load, for the breakers to open
-OUTAGE_CONNECTIONS = 8
 NUMBERS_PER_RUN = 10**7  # of load.lua: more than it sends in a run
 NUMBERS = 10**10
 US_PER_S = 1e6
@@ -106,18 +105,19 @@ class Bench:
             if workload.redis == "up":
                 load(WARM_S)
             else:
-                self.outage(workload, target)
+                self.outage(workload, target, connections)
             self.check(workload, target)
             return self.watched(workload, target, lambda: load(seconds))
         finally:
             self.redis.thaw()
 
-    def outage(self, workload, target):
+    def outage(self, workload, target, connections):
+        """Every worker has to meet it, for its breaker to open."""
         if workload.redis == "down":
             self.redis.stop()
         else:
             self.redis.freeze()
-        self.wrk(workload, target, OUTAGE_S, OUTAGE_CONNECTIONS)
+        self.wrk(workload, target, OUTAGE_S, connections)
 
     def watched(self, workload, target, load):
         pids = dict(target.pids(), redis=self.redis.pids())

@@ -48,7 +48,7 @@ def measure_rows(bench, settings, title, rows, columns):
 
 def workers(bench, settings):
     rows = [
-        Row("%s, %d workers" % (workload.name, count), workload, "service, %d" % count)
+        Row("%s; workers: %d" % (workload.name, count), workload, "service, %d" % count)
         for workload in (workloads.hot_scores(), workloads.interests(10))
         for count in WORKERS
     ]
@@ -57,7 +57,7 @@ def workers(bench, settings):
 
 def connections(bench, settings):
     rows = [
-        Row("%d connections" % count, workloads.hot_scores(), connections=count)
+        Row("connections: %d" % count, workloads.hot_scores(), connections=count)
         for count in CONNECTIONS
     ]
     return measure_rows(bench, settings, "connections, hot scores", rows, LOAD)
@@ -74,10 +74,10 @@ def bodies(bench, settings):
 
 def ids(bench, settings):
     rows = [
-        Row("%d ids" % count, workloads.interests(count), connections=FEW_CONNECTIONS)
+        Row("ids: %d" % count, workloads.interests(count), connections=FEW_CONNECTIONS)
         for count in IDS
     ]
-    counts = {"%d ids" % count: count for count in IDS}
+    counts = {"ids: %d" % count: count for count in IDS}
     results = {}
 
     def per_id(key):
