@@ -15,7 +15,8 @@ SAMPLE_PAUSE_S = 0.1  # ten answers a second are compared in full
 WARM_S = 1
 CHECKS_BEFORE = 8
 SETTLE_LIMIT_S = 5  # after an outage: the service promises 2
-OUTAGE_S = 1  # of load, for the breakers to open
+OUTAGE_S = 1  # of each load, for the breakers to open
+OUTAGE_LOADS = 2  # over other connections, and so to other workers
 NUMBERS_PER_RUN = 10**7  # of load.lua: more than it sends in a run
 NUMBERS = 10**10
 US_PER_S = 1e6
@@ -117,7 +118,8 @@ class Bench:
             self.redis.stop()
         else:
             self.redis.freeze()
-        self.wrk(workload, target, OUTAGE_S, connections)
+        for _ in range(OUTAGE_LOADS):
+            self.wrk(workload, target, OUTAGE_S, connections)
 
     def watched(self, workload, target, load):
         pids = dict(target.pids(), redis=self.redis.pids())
