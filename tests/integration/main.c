@@ -40,6 +40,7 @@ main(int argc, char **argv)
     suite_proxy();
     suite_reload();
     suite_privilege();
+    suite_starvation();
     suite_fcgi();
     suite_start();
     suite_store_redis();

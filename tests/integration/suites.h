@@ -17,6 +17,7 @@ void suite_reload(void);
 void suite_privilege(void);
 void suite_fcgi(void);
 void suite_start(void);
+void suite_starvation(void);
 void suite_store_redis(void);
 void suite_supervisor(void);
 

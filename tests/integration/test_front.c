@@ -442,7 +442,7 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
  * whatever a request does to those who take it, it has only so many of them.
  */
 
-#define ENTRIES    16   /* of the upstream, in nginx's settings */
+#define ENTRIES    12   /* of both upstreams, in nginx's settings: 8 and 4 */
 #define TIMEOUT_MS 6000 /* nginx waits 3 s for an answer */
 #define QUIET_MS   300  /* without another try */
 

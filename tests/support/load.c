@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "load.h"
 
-#define LOAD_CALLERS_MAX 16
+#define LOAD_CALLERS_MAX 64
 #define LOAD_PERCENTILE  0.99
 
 struct caller {
@@ -47,6 +47,16 @@ send_one(const struct load_plan *plan, struct http *http,
     return seconds;
 }
 
+static bool
+is_done(const struct caller *caller)
+{
+    const struct load_result *result = &caller->result;
+    size_t wanted = caller->load->plan.requests;
+
+    return caller->load->is_ending ||
+           (wanted > 0 && (result->requests >= wanted || result->failures > 0));
+}
+
 static void *
 run(void *arg)
 {
@@ -54,8 +64,10 @@ run(void *arg)
     const struct load_plan *plan = &caller->load->plan;
     struct http *http = NULL;
 
-    while (!caller->load->is_ending) {
-        if (http == NULL && (http = http_open(plan->port)) == NULL)
+    while (!is_done(caller)) {
+        if (http == NULL)
+            http = http_open(plan->port);
+        if (http == NULL)
             break;
         (void)send_one(plan, http, &caller->result);
         if (!plan->is_kept) {
@@ -89,11 +101,18 @@ load_start(const struct load_plan *plan)
 struct load_result
 load_stop(struct load *load)
 {
+    if (load != NULL)
+        load->is_ending = true;
+    return load_finish(load);
+}
+
+struct load_result
+load_finish(struct load *load)
+{
     struct load_result sum = {0};
 
     if (load == NULL)
         return sum;
-    load->is_ending = true;
     for (size_t i = 0; i < load->count; i++) {
         const struct load_result *one = &load->callers[i].result;
 
