@@ -443,25 +443,25 @@ write_many(const struct bench *bench, int count, int width)
     buffer_free(&file);
 }
 
-/* 45 MB by a process that may have 16 MB of data, there and back. */
+/* 68 MB by a process that may have 48 MB of data, there and back. */
 TEST_SINGLE(many, "clients: there and back in constant memory")
 {
     struct bench *bench = shared_bench();
 
     (void)c;
-    write_many(bench, 100000, 400);
-    bench_run(bench, "ulimit -d 16384; \"$scoring\" interests import file",
+    write_many(bench, 150000, 400);
+    bench_run(bench, "ulimit -d 49152; \"$scoring\" interests import file",
               EX_OK, "^$");
-    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 100000);
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 150000);
     bench_run(bench,
-              "ulimit -d 16384; \"$scoring\" interests export copy && "
+              "ulimit -d 49152; \"$scoring\" interests export copy && "
               "sort -u copy >sorted && sort file | cmp - sorted",
               EX_OK, "^$");
     CU_ASSERT_TRUE(redis_do(&bench->redis, "FLUSHALL"));
     bench_run(bench,
-              "ulimit -d 16384; cat copy | \"$scoring\" interests import -",
+              "ulimit -d 49152; cat copy | \"$scoring\" interests import -",
               EX_OK, "^$");
-    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 100000);
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 150000);
     bench_write(bench, "copy", "");
 }
 
