@@ -46,15 +46,16 @@ TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swap
 SOURCES = api.c auth.c buf.c clients_interests.c command.c \
     command_check_config.c command_healthcheck.c command_token.c config.c \
     config_error.c config_file.c config_kind.c config_table.c conn.c date.c \
-    fcgi.c fcgi_client.c fcgi_scan.c fields.c json.c log.c metrics.c number.c \
+    endpoint.c fcgi.c fcgi_client.c fcgi_scan.c fields.c json.c log.c metrics.c metrics_text.c \
+    number.c trace.c \
     online_score.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
     redis_stream.c redis_tls.c redis_url.c resolver.c score.c store.c \
     store_redis.c supervisor.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
-    test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
-    test_fields.c test_json.c test_log.c test_metrics.c test_number.c \
+    test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c test_fcgi_scan.c \
+    test_fields.c test_json.c test_log.c test_metrics.c test_metrics_text.c test_number.c \
     test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
-    test_store.c
+    test_store.c test_trace.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
     test_json.c test_log.c test_outage.c test_score.c test_start.c \
     test_store_redis.c test_supervisor.c test_transport.c

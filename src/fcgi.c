@@ -20,6 +20,7 @@
 #define FCGI_ID_MAX      128 /* characters of a request id */
 #define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
 #define FCGI_ID_UNUSABLE "-"
+#define FCGI_TYPE        "application/json"
 
 struct fcgi {
     FCGX_Request request;
@@ -168,6 +169,8 @@ fcgi_read(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body,
     *ret_request = (struct fcgi_request){
         .verb = param(fcgi, "REQUEST_METHOD"),
         .path = param(fcgi, "DOCUMENT_URI"),
+        .listener = param(fcgi, "SCORING_LISTENER"),
+        .traceparent = param(fcgi, "TRACEPARENT"),
         .id = request_id(fcgi),
         .body_state = state,
         .body = body->bytes != NULL ? body->bytes : fcgi->body,
@@ -200,9 +203,10 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
 
     request->ipcFd = fd;
     good = FCGX_FPrintF(request->out,
-                        "Status: %d %s\r\nContent-Type: application/json\r\n"
+                        "Status: %d %s\r\nContent-Type: %s\r\n"
                         "Content-Length: %lu\r\n%s%s\r\n",
                         answer->code, answer->reason,
+                        answer->type != NULL ? answer->type : FCGI_TYPE,
                         (unsigned long)answer->body.length,
                         answer->header != NULL ? answer->header : "",
                         answer->header != NULL ? "\r\n" : "") > 0;

@@ -12,6 +12,7 @@ static void (*const suites[])(void) = {
     suite_json,      suite_log,           suite_metrics,
     suite_number,    suite_redis_command, suite_redis_error,
     suite_redis_url, suite_score,         suite_store,
+    suite_endpoint,  suite_metrics_text,  suite_trace,
 };
 
 int
