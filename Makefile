@@ -36,6 +36,10 @@ SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-
 
 CFLAGS_release = $(HARDEN_C)
 LDFLAGS_release = $(HARDEN_LD)
+# What is deployed allocates by mimalloc: a fifth less instructions a request.
+# Empty for libc's own.
+ALLOCATOR ?= -lmimalloc
+ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
 
@@ -44,20 +48,24 @@ LDFLAGS_asan = $(SANITIZE)
 TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swappable-parameters,-misc-no-recursion,-bugprone-assignment-in-if-condition,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized,-clang-analyzer-unix.Malloc,-clang-analyzer-optin.performance.Padding,-bugprone-implicit-widening-of-multiplication-result,-bugprone-suspicious-missing-comma,-bugprone-sizeof-expression
 
 SOURCES = api.c auth.c buf.c clients_interests.c command.c \
-    command_check_config.c command_healthcheck.c command_token.c config.c \
-    config_error.c config_file.c config_kind.c config_table.c conn.c date.c \
-    endpoint.c fcgi.c fcgi_client.c fcgi_scan.c fields.c json.c log.c metrics.c metrics_text.c \
-    number.c trace.c \
-    online_score.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
-    redis_stream.c redis_tls.c redis_url.c resolver.c score.c store.c \
-    store_redis.c supervisor.c worker.c
+    command_check_config.c command_healthcheck.c command_interests.c \
+    command_token.c config.c config_error.c config_file.c config_kind.c \
+    config_table.c conn.c date.c endpoint.c fcgi.c fcgi_client.c fcgi_scan.c fields.c \
+    interests_export.c interests_import.c interests_input.c interests_line.c \
+    interests_output.c interests_report.c interrupt.c json.c line_reader.c \
+    log.c metrics.c metrics_text.c number.c online_score.c progress.c redis_command.c \
+    redis_connect.c redis_error.c redis_fetch.c redis_handshake.c redis_scan.c \
+    redis_session.c redis_stream.c redis_tls.c redis_url.c redis_writer.c \
+    resolver.c score.c store.c store_redis.c supervisor.c trace.c \
+    worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c test_fcgi_scan.c \
-    test_fields.c test_json.c test_log.c test_metrics.c test_metrics_text.c test_number.c \
+    test_fields.c test_interests_line.c test_json.c test_line_reader.c \
+    test_log.c test_metrics.c test_metrics_text.c test_number.c test_progress.c \
     test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
     test_store.c test_trace.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
-    test_json.c test_log.c test_outage.c test_score.c test_start.c \
+    test_interests_command.c test_json.c test_log.c test_outage.c test_score.c test_start.c \
     test_store_redis.c test_supervisor.c test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
@@ -69,14 +77,14 @@ UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
     $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
-SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh) .ci/run
+SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 
 all: $B/scoring
 
 $B/scoring: $B/src/main.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ALLOCATOR_$(VARIANT)) $(LDLIBS_ALL)
 
 $B/unit: $(UNIT_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
@@ -126,6 +134,8 @@ check-deps:
 	@tests/check-deps.sh
 check-docs: all
 	@tests/check-docs.sh $B/scoring
+check-completion: all
+	@tests/completion.sh $B/scoring
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
@@ -144,6 +154,9 @@ readme-check: all
 
 install: all
 	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
+	install -D -m 0644 docs/scoring.8 $(DESTDIR)$(PREFIX)/share/man/man8/scoring.8
+	install -D -m 0644 deploy/completion/scoring.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/scoring
 
 clean:
 	rm -rf build
@@ -160,11 +173,12 @@ help:
 	@echo "make readme-check   runs the README's examples"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
+	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-docs check-hardening up down compose-check readme-check install clean help
+    check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -12,6 +12,7 @@ steps=(
     "tidy"
     "all VARIANT=clang CC=clang"
     "check-docs"
+    "check-completion"
     "check-hardening"
     "unit VARIANT=release"
     "unit VARIANT=asan"

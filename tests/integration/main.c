@@ -30,6 +30,7 @@ main(int argc, char **argv)
     suite_command();
     suite_score();
     suite_interests();
+    suite_interests_command();
     suite_auth();
     suite_transport();
     suite_json();

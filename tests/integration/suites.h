@@ -5,6 +5,7 @@
 void suite_score(void);
 void suite_command(void);
 void suite_interests(void);
+void suite_interests_command(void);
 void suite_auth(void);
 void suite_transport(void);
 void suite_json(void);
