@@ -64,7 +64,8 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_log.c test_metrics.c test_metrics_text.c test_number.c test_progress.c \
     test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
     test_store.c test_trace.c
-INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
+INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_health.c \
+    test_metrics.c test_interests.c \
     test_interests_command.c test_json.c test_log.c test_outage.c test_score.c test_start.c \
     test_store_redis.c test_supervisor.c test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c

@@ -35,6 +35,8 @@ main(int argc, char **argv)
     suite_transport();
     suite_json();
     suite_log();
+    suite_health();
+    suite_metrics();
     suite_outage();
     suite_fcgi();
     suite_start();

@@ -10,6 +10,8 @@ void suite_auth(void);
 void suite_transport(void);
 void suite_json(void);
 void suite_log(void);
+void suite_health(void);
+void suite_metrics(void);
 void suite_outage(void);
 void suite_fcgi(void);
 void suite_start(void);
