@@ -527,7 +527,24 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
     CU_ASSERT(value_of(stack, OPERATIONS("read", "timeout")) +
                   value_of(stack, OPERATIONS("read", "down")) >=
               1);
-    CU_ASSERT(value_of(stack, "scoring_store_retries_total") >= 1);
+}
+
+/* A reply that is overdue moves its read to a new connection. */
+TEST_SINGLE(retries, "are counted")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    double before = value_of(stack, "scoring_store_retries_total");
+    struct http_answer answer;
+
+    (void)c;
+    answer = expect_post(stack->port, request_interests(IDS));
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+    peer_set(stack->peer, PEER_LATE);
+    answer = expect_post(stack->port, request_interests(IDS));
+    http_answer_free(&answer);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
 }
 
 void
@@ -543,5 +560,6 @@ suite_metrics(void)
     cases_add(suite, &crowd_cases);
     cases_add(suite, &kept_cases);
     cases_add(suite, &promtool_cases);
+    cases_add(suite, &retries_cases);
     cases_add(suite, &gauges_cases);
 }
