@@ -50,23 +50,23 @@ TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swap
 SOURCES = api.c auth.c buf.c clients_interests.c command.c \
     command_check_config.c command_healthcheck.c command_interests.c \
     command_token.c config.c config_error.c config_file.c config_kind.c \
-    config_table.c conn.c date.c endpoint.c fcgi.c fcgi_client.c fcgi_scan.c fields.c \
-    interests_export.c interests_import.c interests_input.c interests_line.c \
-    interests_output.c interests_report.c interrupt.c json.c line_reader.c \
-    log.c metrics.c metrics_text.c number.c online_score.c progress.c redis_command.c \
-    redis_connect.c redis_error.c redis_fetch.c redis_handshake.c redis_scan.c \
-    redis_session.c redis_stream.c redis_tls.c redis_url.c redis_writer.c \
-    resolver.c score.c store.c store_redis.c supervisor.c trace.c \
-    worker.c
+    config_table.c conn.c date.c endpoint.c fcgi.c fcgi_client.c fcgi_scan.c \
+    fields.c interests_export.c interests_import.c interests_input.c \
+    interests_line.c interests_output.c interests_report.c interrupt.c json.c \
+    line_reader.c log.c metrics.c metrics_text.c number.c online_score.c \
+    progress.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
+    redis_handshake.c redis_scan.c redis_session.c redis_stream.c redis_tls.c \
+    redis_url.c redis_writer.c resolver.c score.c store.c store_redis.c \
+    supervisor.c trace.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
-    test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c test_fcgi_scan.c \
-    test_fields.c test_interests_line.c test_json.c test_line_reader.c \
-    test_log.c test_metrics.c test_metrics_text.c test_number.c test_progress.c \
-    test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
-    test_store.c test_trace.c
+    test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c \
+    test_fcgi_scan.c test_fields.c test_interests_line.c test_json.c \
+    test_line_reader.c test_log.c test_metrics.c test_metrics_text.c \
+    test_number.c test_progress.c test_redis_command.c test_redis_error.c \
+    test_redis_url.c test_score.c test_store.c test_trace.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_health.c \
-    test_metrics.c test_interests.c \
-    test_interests_command.c test_json.c test_log.c test_outage.c test_score.c test_start.c \
+    test_interests.c test_interests_command.c test_json.c test_log.c \
+    test_metrics.c test_outage.c test_score.c test_start.c test_starvation.c \
     test_store_redis.c test_supervisor.c test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
@@ -80,6 +80,7 @@ INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
+BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
 all: $B/scoring
 
@@ -95,6 +96,10 @@ $B/integration: $(INTEGRATION_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
 
+$(BENCH_TOOLS): %: %.o
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
+
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $@")
@@ -103,7 +108,7 @@ $B/%.o: %.c Makefile
 packages:
 	@deploy/install-packages.sh build run
 packages-check: packages
-	@deploy/install-packages.sh unit test
+	@deploy/install-packages.sh unit test bench
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
@@ -140,6 +145,19 @@ check-completion: all
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 
+# Figures are those of the release; tests/bench/bench.py tells the settings.
+packages-bench:
+	@deploy/install-packages.sh build run bench
+bench-tools: $(BENCH_TOOLS)
+bench: packages-bench
+	@$(MAKE) --no-print-directory -s all bench-tools
+	@python3 tests/bench/bench.py $B/scoring $B/tests/bench
+bench-scaling:
+	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
+# Whether the tools still work; the figures of so short a run mean nothing.
+bench-smoke:
+	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='echo,hot' $(MAKE) --no-print-directory bench
+
 up:
 	docker compose up -d --build
 down:
@@ -169,6 +187,10 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
+	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
+	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
+	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -181,5 +203,6 @@ help:
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
+    packages-bench bench-tools bench bench-scaling bench-smoke \
     check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -3,7 +3,8 @@
 # foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
 # ends all of it. Environment, or lines of .env (or of SCORING_CONFIG_FILE, if
 # that is given): HTTP_PORT (8080), METRICS_PORT (HTTP_PORT + 1), RUN_DIR
-# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and the service's own settings.
+# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and the
+# service's own settings.
 set -euo pipefail
 
 # nginx lives where the PATH of a user who is not root may not lead.

@@ -38,6 +38,7 @@ main(int argc, char **argv)
     suite_health();
     suite_metrics();
     suite_outage();
+    suite_starvation();
     suite_fcgi();
     suite_start();
     suite_store_redis();

@@ -15,6 +15,7 @@ void suite_metrics(void);
 void suite_outage(void);
 void suite_fcgi(void);
 void suite_start(void);
+void suite_starvation(void);
 void suite_store_redis(void);
 void suite_supervisor(void);
 
