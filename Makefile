@@ -168,6 +168,9 @@ compose-check:
 	@tests/compose/check.sh
 
 # The README's examples, letter by letter.
+contributing-check:
+	@tests/contributing.sh
+
 readme-check: all
 	@tests/readme.sh
 
@@ -194,6 +197,7 @@ help:
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
+	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make check-completion  completes command lines as bash does'
@@ -204,5 +208,5 @@ help:
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench bench-scaling bench-smoke \
-    check-docs check-completion check-hardening up down compose-check readme-check install clean help
+    check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -19,6 +19,7 @@ steps=(
     "integration VARIANT=release"
     "bench-smoke"
     "readme-check"
+    "contributing-check"
     "compose-check"
 )
 
