@@ -5,7 +5,7 @@
 set -eu
 
 top=/etc/scoring
-export RUN_DIR=/run NGINX_USER='' NGINX_LISTEN=8080
+export RUN_DIR=/run NGINX_USER='' NGINX_LISTEN=8080 NGINX_METRICS_LISTEN=8081
 export FCGI_SOCKET=/run/scoring/scoring.sock
 export NGINX_ACCESS_LOG=/dev/stdout NGINX_ERROR_LOG=/dev/stderr
 
@@ -16,7 +16,7 @@ export NGINX_ACCESS_LOG=/dev/stdout NGINX_ERROR_LOG=/dev/stderr
 # shellcheck disable=SC2016
 names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_RATE} ${NGINX_RATE_KEY}'
+    ${NGINX_RATE} ${NGINX_RATE_KEY} ${NGINX_METRICS_LISTEN}'
 
 envsubst "$names" <$top/nginx/nginx.conf.template >/run/nginx/nginx.conf
 envsubst "$names" <$top/nginx/templates/scoring.conf.template >/run/nginx/scoring.conf

@@ -2,8 +2,9 @@
 # `make run`: a private Redis, the service under spawn-fcgi, and nginx, in the
 # foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
 # ends all of it. Environment, or lines of .env (or of SCORING_CONFIG_FILE, if
-# that is given): HTTP_PORT (8080), RUN_DIR (build/run), REDIS_URL (a private
-# Redis unless given), REDIS_PASSWORD; and the service's own settings.
+# that is given): HTTP_PORT (8080), METRICS_PORT (HTTP_PORT + 1), RUN_DIR
+# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and the
+# service's own settings.
 set -euo pipefail
 
 # nginx lives where the PATH of a user who is not root may not lead.
@@ -21,7 +22,7 @@ stop_tries=150  # more than nginx (10 s) and the service take at most
 # shellcheck disable=SC2016
 template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_RATE} ${NGINX_RATE_KEY}'
+    ${NGINX_RATE} ${NGINX_RATE_KEY} ${NGINX_METRICS_LISTEN}'
 
 names=() pids=() # what runs, in the order of its start
 
@@ -61,10 +62,18 @@ read_redis_password() {
     fi
 }
 
-check_settings() {
-    if ! [[ $http_port =~ ^[1-9][0-9]{0,4}$ ]] || ((http_port > 65535)); then
-        fail "HTTP_PORT: \"$http_port\": must be a port from 1 to 65535"
+check_port() { # check_port NAME VALUE
+    if ! [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 65535)); then
+        fail "$1: \"$2\": must be a port from 1 to 65535"
     fi
+}
+
+check_settings() {
+    check_port HTTP_PORT "$http_port"
+    metrics_port=${metrics_port:-$((http_port + 1))}
+    check_port METRICS_PORT "$metrics_port"
+    [ "$metrics_port" != "$http_port" ] ||
+        fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
     [[ $max_body =~ ^[0-9]+$ ]] ||
         fail "SCORING_MAX_BODY_BYTES: \"$max_body\": must be a number of bytes"
     local longest=$run_dir/redis/redis.sock
@@ -95,8 +104,10 @@ make_run_dir() {
     rm -f "$run_dir/scoring.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
 }
 
-port_is_free() {
-    ! (exec 3<>"/dev/tcp/127.0.0.1/$http_port") 2>/dev/null
+check_port_free() { # check_port_free NAME PORT
+    if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
+        fail "$1: $2: the port is in use"
+    fi
 }
 
 # start NAME COMMAND...: in the background, ended if this script is killed, and
@@ -151,6 +162,7 @@ start_service() {
 
 render() { # render TEMPLATE FILE
     RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
+        NGINX_METRICS_LISTEN=127.0.0.1:$metrics_port \
         FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
         NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
         NGINX_ERROR_LOG=$run_dir/nginx/error.log \
@@ -247,6 +259,7 @@ settings_file=${SCORING_CONFIG_FILE-$top/.env}
 run_dir=$(setting RUN_DIR "$top/build/run")
 case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
 http_port=$(setting HTTP_PORT 8080)
+metrics_port=$(setting METRICS_PORT '')
 redis_url=$(setting REDIS_URL '')
 redis_password=$(read_redis_password)
 max_body=$(setting SCORING_MAX_BODY_BYTES 1048576)
@@ -257,7 +270,8 @@ SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT 0)
 
 check_settings
 check_programs
-port_is_free || fail "HTTP_PORT: $http_port: the port is in use"
+check_port_free HTTP_PORT "$http_port"
+check_port_free METRICS_PORT "$metrics_port"
 make_run_dir
 trap stop_all EXIT
 trap on_signal INT TERM HUP

@@ -433,6 +433,40 @@ api_call_method(const struct api_call *call)
                                 : (struct bytes){NULL, 0};
 }
 
+const char *
+api_method_name(size_t number)
+{
+    return number < COUNT(methods) ? methods[number]->name : NULL;
+}
+
+int
+api_status_code(size_t number)
+{
+    return number < COUNT(statuses) ? statuses[number].code : 0;
+}
+
+size_t
+api_call_method_number(const struct api_call *call)
+{
+    for (size_t i = 0; i < COUNT(methods); i++) {
+        if (call->method == methods[i])
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+size_t
+api_status_number(int code)
+{
+    return (size_t)(status_of(code) - statuses);
+}
+
+bool
+api_call_is_damaged(const struct api_call *call)
+{
+    return call->code == 500 && call->plan.fault.length > 0;
+}
+
 struct bytes
 api_call_context(const struct api_call *call)
 {

@@ -87,6 +87,20 @@ struct api_write api_call_write(const struct api_call *call);
 struct bytes api_call_method(const struct api_call *call);
 struct bytes api_call_context(const struct api_call *call);
 
+/*
+ * The names of the methods and the statuses of all answers, by their number in
+ * the tables, from 0; NULL and 0 beyond the last one.
+ */
+const char *api_method_name(size_t number);
+int api_status_code(size_t number);
+
+/* The numbers of an answer, for counting; of no method: SIZE_MAX. */
+size_t api_call_method_number(const struct api_call *call);
+size_t api_status_number(int code);
+
+/* Whether a 500 is due to what the store holds. */
+bool api_call_is_damaged(const struct api_call *call);
+
 /* Why a 500 was given, in words for the log; empty for other codes. */
 struct bytes api_call_fault(const struct api_call *call);
 

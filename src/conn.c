@@ -36,11 +36,13 @@
 #include "buf.h"
 #include "config.h"
 #include "conn.h"
+#include "endpoint.h"
 #include "fcgi.h"
 #include "fcgi_scan.h"
 #include "log.h"
 #include "metrics.h"
 #include "store.h"
+#include "trace.h"
 
 /* At once, per turn and connection: large enough for all but large bodies. */
 #define CONN_READ_BYTES (64 * 1024)
@@ -85,10 +87,31 @@ struct conn {
 
     struct fcgi_request request;
     struct api_call *call;
+    enum store_need need; /* of what it is parked for */
     int64_t arrived_us;
 
     int spool; /* memory file: a gathered request or a large answer; or -1 */
     size_t spool_left;
+};
+
+/* How reads are counted, by need and outcome. */
+static const enum metric read_metrics[][STORE__MAX] = {
+    [STORE_MUST] =
+        {
+            [STORE_OK] = METRIC_READ_OK,
+            [STORE_DOWN] = METRIC_READ_DOWN,
+            [STORE_TIMEOUT] = METRIC_READ_TIMEOUT,
+            [STORE_REFUSED] = METRIC_READ_REFUSED,
+            [STORE_MEMORY] = METRIC_READ_MEMORY,
+        },
+    [STORE_CACHE] =
+        {
+            [STORE_OK] = METRIC_CACHE_READ_OK,
+            [STORE_DOWN] = METRIC_CACHE_READ_DOWN,
+            [STORE_TIMEOUT] = METRIC_CACHE_READ_TIMEOUT,
+            [STORE_REFUSED] = METRIC_CACHE_READ_REFUSED,
+            [STORE_MEMORY] = METRIC_CACHE_READ_MEMORY,
+        },
 };
 
 static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
@@ -139,7 +162,7 @@ conn_close(struct conn *conn)
 static void
 conn_fault(struct conn *conn)
 {
-    metrics_add(conn->shared->metrics, METRIC_FCGI_FAULTS, 1);
+    metrics_add(conn->shared->metrics, METRIC_ERROR_FCGI, 1);
     conn_close(conn);
 }
 
@@ -189,6 +212,23 @@ conn_rest(struct conn *conn)
 /* Answering. */
 
 static void
+count_answer(const struct conn *conn, int code, int64_t duration_us)
+{
+    struct metrics *metrics = conn->shared->metrics;
+    const struct api_call *call = conn->call;
+
+    metrics_add_request(metrics,
+                        call != NULL ? api_call_method_number(call) : SIZE_MAX,
+                        api_status_number(code), duration_us);
+    if (code == 500)
+        metrics_add(metrics,
+                    call != NULL && api_call_is_damaged(call)
+                        ? METRIC_ERROR_VALUE
+                        : METRIC_ERROR_MEMORY,
+                    1);
+}
+
+static void
 log_answer(const struct conn *conn, int code)
 {
     struct conn_shared *shared = conn->shared;
@@ -201,6 +241,8 @@ log_answer(const struct conn *conn, int code)
         .duration_us = conn_now_us() - conn->arrived_us,
     };
 
+    if (conn->request.traceparent.length > 0)
+        (void)trace_parse(conn->request.traceparent, &line.trace_id);
     if (call != NULL) {
         line.method = api_call_method(call);
         line.context = api_call_context(call);
@@ -211,7 +253,7 @@ log_answer(const struct conn *conn, int code)
                   (int)conn->request.id.length, conn->request.id.at,
                   (int)fault.length, fault.at);
     log_request(shared->log, &line);
-    metrics_add(shared->metrics, METRIC_REQUESTS, 1);
+    count_answer(conn, code, line.duration_us);
 }
 
 static void
@@ -276,23 +318,17 @@ write_back(struct conn *conn)
 }
 
 static void
-conn_answer(struct conn *conn)
+conn_send(struct conn *conn, const struct fcgi_answer *out)
 {
-    struct api_answer answer =
-        conn->call != NULL ? api_call_answer(conn->call) : api_answer_memory();
-    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
-                                    answer.body};
-    bool is_small = answer.body.length <= CONN_SMALL_ANSWER;
+    bool is_small = out->body.length <= CONN_SMALL_ANSWER;
     bool good;
 
-    log_answer(conn, answer.code);
-    write_back(conn);
     /* With the last answer in hand the peer might ask again, before we close:
      * its writes are to fail instead. */
     if (conn->leaving)
         (void)shutdown(conn->fd, SHUT_RD);
-    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, &out)
-                    : answer_spooled(conn, &out);
+    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, out)
+                    : answer_spooled(conn, out);
     api_call_free(conn->call);
     conn->call = NULL;
     if (!good)
@@ -301,7 +337,68 @@ conn_answer(struct conn *conn)
         conn_rest(conn);
 }
 
+static void
+conn_answer(struct conn *conn)
+{
+    struct api_answer answer =
+        conn->call != NULL ? api_call_answer(conn->call) : api_answer_memory();
+    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
+                                    answer.body, NULL};
+
+    log_answer(conn, answer.code);
+    write_back(conn);
+    conn_send(conn, &out);
+}
+
+/*
+ * Health and metrics are neither logged nor counted: they are asked for every
+ * few seconds, by machines. Returns false if the API has to answer.
+ */
+static bool
+answer_endpoint(struct conn *conn)
+{
+    const struct conn_shared *shared = conn->shared;
+    const struct endpoint_input input = {
+        .verb = conn->request.verb,
+        .path = conn->request.path,
+        .is_metrics = conn->request.listener.length > 0,
+    };
+    const struct endpoint_view view = {
+        .metrics = shared->metrics,
+        .store_is_up = store_is_up(shared->store),
+    };
+    struct endpoint_answer answer;
+    struct buf body = {0};
+
+    if (!endpoint_answer(&input, &view, &body, &answer))
+        return false;
+    if (body.failed) {
+        conn_answer(conn); /* without a call: 500 */
+    } else {
+        const struct fcgi_answer out = {answer.code, answer.reason,
+                                        answer.header, buf_bytes(&body),
+                                        answer.type};
+
+        conn_send(conn, &out);
+    }
+    buf_free(&body);
+    return true;
+}
+
 /* Planning. */
+
+/* A score that is to be written was not in the cache. */
+static void
+count_read(const struct conn *conn, enum store_status status)
+{
+    struct metrics *metrics = conn->shared->metrics;
+    bool is_hit = api_call_write(conn->call).key.length == 0;
+
+    metrics_add(metrics, read_metrics[conn->need][status], 1);
+    if (conn->need == STORE_CACHE)
+        metrics_add(metrics, is_hit ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES,
+                    1);
+}
 
 static void
 on_values(void *arg, enum store_status status, const struct store_value *values)
@@ -309,9 +406,8 @@ on_values(void *arg, enum store_status status, const struct store_value *values)
     struct conn *conn = arg;
 
     assert(conn->state == CONN_PARKED);
-    if (status != STORE_OK)
-        metrics_add(conn->shared->metrics, METRIC_STORE_READ_FAILURES, 1);
     api_answer(conn->call, status, values);
+    count_read(conn, status);
     conn_answer(conn);
 }
 
@@ -322,12 +418,14 @@ conn_park(struct conn *conn, const struct api_wants *wants)
     int64_t arrived_ms = conn->arrived_us / US_PER_MS;
 
     conn->state = CONN_PARKED;
+    conn->need = wants->need;
     if (store_read(shared->store, wants->keys, wants->count, wants->need,
                    conn_now_ms(),
                    arrived_ms + shared->config->store_deadline_ms, on_values,
                    conn))
         return;
     api_answer(conn->call, STORE_MEMORY, NULL);
+    count_read(conn, STORE_MEMORY);
     conn_answer(conn);
 }
 
@@ -352,6 +450,8 @@ conn_plan(struct conn *conn)
     };
     struct api_wants wants = {.count = 0};
 
+    if (answer_endpoint(conn))
+        return;
     conn->call = api_plan(conn->shared->api, &input);
     if (conn->call != NULL)
         wants = api_call_wants(conn->call);

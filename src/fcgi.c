@@ -21,6 +21,7 @@
 #define FCGI_ID_MAX      128 /* characters of a request id */
 #define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
 #define FCGI_ID_UNUSABLE "-"
+#define FCGI_TYPE        "application/json"
 
 struct fcgi {
     FCGX_Request request;
@@ -178,6 +179,8 @@ fcgi_read(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body,
     *ret_request = (struct fcgi_request){
         .verb = param(fcgi, "REQUEST_METHOD"),
         .path = param(fcgi, "DOCUMENT_URI"),
+        .listener = param(fcgi, "SCORING_LISTENER"),
+        .traceparent = param(fcgi, "TRACEPARENT"),
         .id = request_id(fcgi),
         .body_state = state,
         .body = body->bytes != NULL ? body->bytes : fcgi->body,
@@ -210,8 +213,9 @@ add_headers(struct buf *text, const struct fcgi_answer *answer)
     buf_add_int(text, answer->code);
     buf_add_text(text, " ");
     buf_add_text(text, answer->reason);
-    buf_add_text(text, "\r\nContent-Type: application/json\r\n"
-                       "Content-Length: ");
+    buf_add_text(text, "\r\nContent-Type: ");
+    buf_add_text(text, answer->type != NULL ? answer->type : FCGI_TYPE);
+    buf_add_text(text, "\r\nContent-Length: ");
     buf_add_int(text, (long long)answer->body.length);
     buf_add_text(text, "\r\n");
     if (answer->header != NULL) {

@@ -37,7 +37,9 @@ enum fcgi_body {
 /* All texts are lent until fcgi_answer(). */
 struct fcgi_request {
     struct bytes verb, path;
-    struct bytes id; /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
+    struct bytes listener;    /* of nginx: "metrics", or "" for the API */
+    struct bytes traceparent; /* as the caller sent it, or "" */
+    struct bytes id;          /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
     enum fcgi_body body_state;
     char *body; /* of FCGI_BODY_WHOLE: NUL behind it; may be altered */
     size_t body_length;
@@ -71,6 +73,7 @@ struct fcgi_answer {
     const char *reason;
     const char *header; /* one more, without its end; or NULL */
     struct bytes body;
+    const char *type; /* of the body; NULL: application/json */
 };
 
 /*

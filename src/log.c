@@ -26,14 +26,14 @@
 #define LOG_FIELD_MAX  128 /* bytes of one text of a request */
 #define LOG_ESCAPE_MAX 5   /* bytes that one byte may become: \\xHH in JSON */
 #define LOG_TAIL_MAX   16  /* "..." and the end of a line, in any format */
-#define LOG_FIXED_MAX  512 /* of a request's line: all but its four texts */
+#define LOG_FIXED_MAX  512 /* of a request's line: all but its five texts */
 #define LOG_STAMP_MAX  64
 #define LOG_DIGITS_MAX 20 /* of a 64-bit number */
 #define LOG_FILE_MODE  0640
 #define LOG_FIRST_FD   3 /* a copy of standard output is no standard stream */
 
 _Static_assert(LOG_LINE_MAX <= PIPE_BUF, "a line must be atomic in a pipe");
-_Static_assert(4 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
+_Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
                    LOG_LINE_MAX - LOG_TAIL_MAX,
                "a request must fit a line, however it is escaped");
 
@@ -46,7 +46,7 @@ _Static_assert(4 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
 struct log_form {
     const char *stamp; /* for strftime() */
     struct bytes level, message, message_end, end;
-    struct bytes request, path, method, code, ms;
+    struct bytes request, trace_id, path, method, code, ms;
 };
 
 static const struct log_form log_forms[] = {
@@ -58,6 +58,7 @@ static const struct log_form log_forms[] = {
             .message_end = LITERAL(""),
             .end = LITERAL("\n"),
             .request = LITERAL(" request id="),
+            .trace_id = LITERAL(" trace_id="),
             .path = LITERAL(" path="),
             .method = LITERAL(" method="),
             .code = LITERAL(" code="),
@@ -71,6 +72,7 @@ static const struct log_form log_forms[] = {
             .message_end = LITERAL("\""),
             .end = LITERAL("}\n"),
             .request = LITERAL("\",\"message\":\"request\",\"id\":\""),
+            .trace_id = LITERAL("\",\"trace_id\":\""),
             .path = LITERAL("\",\"path\":\""),
             .method = LITERAL("\",\"method\":\""),
             .code = LITERAL("\",\"code\":"),
@@ -502,6 +504,10 @@ log_request(struct log *log, const struct log_request *request)
         return;
     put(log, form->request);
     put_word(log, request->id);
+    if (request->trace_id.length > 0) {
+        put(log, form->trace_id);
+        put_word(log, request->trace_id);
+    }
     put(log, form->path);
     put_word(log, request->path);
     put(log, form->method);

@@ -25,12 +25,13 @@ struct log;
 #define LOG_BUFFER_BYTES (256 * 1024)
 
 /*
- * One request as it is logged. Texts may be empty; each is cut at 128 bytes,
+ * One request as it is logged. Texts may be empty (an empty trace_id is left
+ * out); each is cut at 128 bytes,
  * and escaped beyond [A-Za-z0-9/._~-]. The context is one "name=value": digits
  * or words joined by commas.
  */
 struct log_request {
-    struct bytes id, path, method, context;
+    struct bytes id, trace_id, path, method, context;
     int code;
     int64_t duration_us;
 };

@@ -2,25 +2,45 @@
 #define METRICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
- * Counters and outage flags in memory that the parent maps before it forks
- * and all workers share; they outlive any worker. Updates are atomic.
+ * Counters, gauges and outage flags in memory that the parent maps before it
+ * forks and all workers share; they outlive any worker. Each worker counts in
+ * a block of its own, so that none waits for another's cache lines, and a
+ * block goes on counting for the worker that takes it next. Updates are
+ * atomic. metrics_text.h puts all of it into words.
  */
 struct metrics;
 
 enum metric {
-    METRIC_REQUESTS = 0,
-    METRIC_CACHE_HITS,
+    METRIC_CACHE_HITS = 0,
     METRIC_CACHE_MISSES,
+    METRIC_READ_OK, /* reads that an answer depends on */
+    METRIC_READ_DOWN,
+    METRIC_READ_TIMEOUT,
+    METRIC_READ_REFUSED,
+    METRIC_READ_MEMORY,
+    METRIC_CACHE_READ_OK,
+    METRIC_CACHE_READ_DOWN,
+    METRIC_CACHE_READ_TIMEOUT,
+    METRIC_CACHE_READ_REFUSED,
+    METRIC_CACHE_READ_MEMORY,
+    METRIC_CACHE_WRITE_OK,
+    METRIC_CACHE_WRITE_LOST,
     METRIC_STORE_RETRIES,
-    METRIC_STORE_READ_FAILURES,
-    METRIC_STORE_WRITE_FAILURES,
-    METRIC_STORE_OUTAGES,
-    METRIC_FCGI_FAULTS,
+    METRIC_BREAKER_OPENED,
+    METRIC_ERROR_FCGI,
+    METRIC_ERROR_VALUE,
+    METRIC_ERROR_MEMORY,
+    METRIC_ERROR_ACCEPT,
     METRIC_LOG_LINES_LOST,
-    METRIC_WORKER_RESTARTS,
+    METRIC_RESTART_SIGNAL,
+    METRIC_RESTART_EXIT,
+    METRIC_RESTART_RELOAD,
+    METRIC_RELOAD_OK,
+    METRIC_RELOAD_FAILED,
     METRIC__MAX
 };
 
@@ -32,10 +52,30 @@ enum outage {
     OUTAGE__MAX
 };
 
+/* What the service as a whole is at. */
+enum metrics_phase {
+    METRICS_STARTING = 0, /* not every worker stands yet */
+    METRICS_SERVING,
+    METRICS_DRAINING /* what runs is finished, and then all ends */
+};
+
 #define METRICS_WORKERS_MAX 1024 /* bound of the setting */
 
 /* A worker has one while it lives; new ones overlap with those they replace. */
 #define METRICS_SLOTS (2 * METRICS_WORKERS_MAX)
+
+/*
+ * Requests are counted by the numbers of their method and status in the API's
+ * tables. The last of the methods is for all that is beyond, or has none.
+ */
+#define METRICS_METHODS  9
+#define METRICS_STATUSES 16
+
+/* Buckets of the durations; the last one has no bound. */
+#define METRICS_BUCKETS 13
+
+/* The upper bound of a bucket, inclusive; bucket < METRICS_BUCKETS - 1. */
+int64_t metrics_bucket_us(size_t bucket);
 
 /* NULL with errno set when the memory cannot be had. */
 struct metrics *metrics_new(void);
@@ -43,11 +83,44 @@ struct metrics *metrics_new(void);
 /* Unmaps it from this process only. Accepts NULL. */
 void metrics_free(struct metrics *metrics);
 
+/* From here on this process counts as the worker that has the slot. */
+void metrics_use_slot(struct metrics *metrics, int slot);
+
 void metrics_add(struct metrics *metrics, enum metric metric, uint64_t by);
 uint64_t metrics_get(const struct metrics *metrics, enum metric metric);
 
-/* The counter's name, words joined by underscores; static. */
-const char *metrics_name(enum metric metric);
+/*
+ * A request has been answered.
+ *
+ * method, status    numbers; any that are too large count as the last one.
+ */
+void metrics_add_request(struct metrics *metrics, size_t method, size_t status,
+                         int64_t duration_us);
+uint64_t metrics_get_requests(const struct metrics *metrics, size_t method,
+                              size_t status);
+
+struct metrics_durations {
+    uint64_t buckets[METRICS_BUCKETS]; /* not cumulative */
+    uint64_t sum_us;
+};
+struct metrics_durations metrics_get_durations(const struct metrics *metrics,
+                                               size_t method);
+
+/* How many requests of this worker wait for the store at the moment. */
+void metrics_set_parked(struct metrics *metrics, uint64_t parked);
+uint64_t metrics_get_parked(const struct metrics *metrics);
+
+void metrics_set_phase(struct metrics *metrics, enum metrics_phase phase);
+enum metrics_phase metrics_get_phase(const struct metrics *metrics);
+
+/* When metrics_new() was called, in seconds of the time of day. */
+int64_t metrics_started_s(const struct metrics *metrics);
+
+/* Slots that are taken. */
+unsigned metrics_workers(const struct metrics *metrics);
+
+/* Workers that are in an outage. */
+unsigned metrics_outage_count(const struct metrics *metrics, enum outage what);
 
 /*
  * Worker `slot` entered (or left) an outage. Returns true if that is news for
@@ -64,7 +137,8 @@ const char *metrics_outage_text(enum outage what);
 int metrics_slot_take(struct metrics *metrics);
 
 /*
- * Gives a slot back when its worker is gone, and leaves all its outages.
+ * Gives a slot back when its worker is gone, and leaves all its outages; what
+ * it counted stays, and nothing of it waits any more.
  *
  * Returns the outages that ended with it, as bits 1 << enum outage: the dead
  * worker cannot tell of them.

@@ -207,6 +207,12 @@ store_pending(const struct store *store)
     return store->pending;
 }
 
+bool
+store_is_up(const struct store *store)
+{
+    return link_usable(store) && store->breaker == BREAKER_CLOSED;
+}
+
 /* Writes. */
 
 static void
@@ -237,7 +243,10 @@ store_link_wrote(struct store *store, const char *error)
     store->writes_sent--;
     if (error != NULL) {
         write_failed(store, error);
-    } else if (store->writes_failing) {
+        return;
+    }
+    tell(store, STORE_EVENT_WROTE, NULL);
+    if (store->writes_failing) {
         store->writes_failing = false;
         tell(store, STORE_EVENT_WRITE_OK, NULL);
     }

@@ -87,6 +87,9 @@ int64_t store_turn(struct store *store, int64_t now_ms);
 /* Reads not yet answered. */
 size_t store_pending(const struct store *store);
 
+/* Whether a read sent now would go out at once, on a trusted connection. */
+bool store_is_up(const struct store *store);
+
 /* Answers what is still pending with STORE_DOWN. Accepts NULL. */
 void store_free(struct store *store);
 
@@ -97,13 +100,14 @@ enum store_event {
     STORE_EVENT_READ_OK,      /* a read answered well after REFUSED */
     STORE_EVENT_WRITE_FAILED, /* a cache write was lost */
     STORE_EVENT_WRITE_OK,     /* one went well after WRITE_FAILED */
+    STORE_EVENT_WROTE,        /* a cache write went well */
     STORE_EVENT_RETRY,        /* a read moves to a new connection */
     STORE_EVENT__MAX
 };
 
 /*
  * What happened, to be counted, and logged if it changes anything. Events
- * other than RETRY, WRITE_FAILED and REFUSED come only on a change.
+ * other than RETRY, WRITE_FAILED, WROTE and REFUSED come only on a change.
  *
  * detail   lent; a reason in words, without values or keys; may be NULL.
  */

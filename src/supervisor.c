@@ -136,6 +136,7 @@ become_worker(struct supervisor *s, int slot, pid_t parent)
     sigset_t blocked;
 
     s->own_slot = slot;
+    metrics_use_slot(s->metrics, slot);
     log_forget(s->log);
     /* A terminal sends these to all of us; only the parent acts on them. */
     (void)signal(SIGINT, SIG_IGN);
@@ -247,6 +248,7 @@ settle(struct supervisor *s, int64_t now)
     if (s->is_settled || !all_stand(s, now))
         return;
     s->is_settled = true;
+    metrics_set_phase(s->metrics, METRICS_SERVING);
     log_info(s->log, "ready: %d worker(s)", s->seat_count);
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].generation != s->generation)
@@ -306,6 +308,20 @@ log_death(struct supervisor *s, const struct worker *worker, int status,
     buf_free(&cause);
 }
 
+/* A worker that is dead is replaced, or has been already. */
+static void
+count_replaced(struct supervisor *s, const struct worker *worker, int status)
+{
+    enum metric reason =
+        WIFSIGNALED(status) ? METRIC_RESTART_SIGNAL : METRIC_RESTART_EXIT;
+
+    if (s->is_stopping)
+        return;
+    if (worker->kill_ms != 0 || worker->generation != s->generation)
+        reason = METRIC_RESTART_RELOAD;
+    metrics_add(s->metrics, reason, 1);
+}
+
 /* Takes a dead worker off the books. */
 static void
 bury(struct supervisor *s, int slot, int status, int64_t now)
@@ -319,8 +335,8 @@ bury(struct supervisor *s, int slot, int status, int64_t now)
     s->live--;
     if (worker.kill_ms == 0 && worker.generation == s->generation) {
         vacate(&s->seats[worker.seat], now - worker.started_ms, now);
-        metrics_add(s->metrics, METRIC_WORKER_RESTARTS, 1);
     }
+    count_replaced(s, &worker, status);
     if (worker.kill_ms == 0 || !is_clean)
         log_death(s, &worker, status, now);
     for (int what = 0; what < OUTAGE__MAX; what++) {
@@ -352,6 +368,7 @@ on_stop(struct supervisor *s, int64_t now)
     if (s->is_stopping)
         return;
     s->is_stopping = true;
+    metrics_set_phase(s->metrics, METRICS_DRAINING);
     log_info(s->log, "stopping: %d worker(s) finish what runs", s->live);
     for (int slot = 0; slot < METRICS_SLOTS; slot++)
         end_worker(&s->workers[slot], now);
@@ -412,6 +429,8 @@ on_reload(struct supervisor *s, int64_t now)
     replace_settings(s, config, log, now);
     config = NULL;
 out:
+    metrics_add(s->metrics,
+                log != NULL ? METRIC_RELOAD_OK : METRIC_RELOAD_FAILED, 1);
     if (log == NULL)
         log_error(s->log, "settings not read again: the old stay in force");
     config_free(config);

@@ -56,7 +56,8 @@ struct worker {
     bool is_standby;
     bool accept_failing; /* logged once until one goes well */
     bool is_draining;
-    size_t drain_share; /* connections to let go in each turn */
+    uint64_t lines_lost; /* log lines that have been counted as lost */
+    size_t drain_share;  /* connections to let go in each turn */
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
@@ -76,13 +77,15 @@ struct event_row {
 };
 
 static const struct event_row event_rows[STORE_EVENT__MAX] = {
-    [STORE_EVENT_DOWN] = {OUTAGE_STORE, true, true, METRIC_STORE_OUTAGES, true},
+    [STORE_EVENT_DOWN] = {OUTAGE_STORE, true, true, METRIC_BREAKER_OPENED,
+                          true},
     [STORE_EVENT_UP] = {OUTAGE_STORE, false, true, 0, false},
     [STORE_EVENT_REFUSED] = {OUTAGE_REFUSED, true, true, 0, false},
     [STORE_EVENT_READ_OK] = {OUTAGE_REFUSED, false, true, 0, false},
     [STORE_EVENT_WRITE_FAILED] = {OUTAGE_WRITES, true, true,
-                                  METRIC_STORE_WRITE_FAILURES, true},
+                                  METRIC_CACHE_WRITE_LOST, true},
     [STORE_EVENT_WRITE_OK] = {OUTAGE_WRITES, false, true, 0, false},
+    [STORE_EVENT_WROTE] = {0, false, false, METRIC_CACHE_WRITE_OK, true},
     [STORE_EVENT_RETRY] = {0, false, false, METRIC_STORE_RETRIES, true},
 };
 
@@ -130,6 +133,7 @@ accept_failed(struct worker *worker, const char *why)
     if (!worker->accept_failing)
         log_error(worker->log, "cannot accept connections: %s", why);
     worker->accept_failing = true;
+    metrics_add(worker->metrics, METRIC_ERROR_ACCEPT, 1);
     pause_accepting(worker, ACCEPT_PAUSE_S);
 }
 
@@ -198,13 +202,24 @@ on_store_due(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+write_log(struct worker *worker)
+{
+    uint64_t lost;
+
+    log_flush(worker->log);
+    lost = log_lost(worker->log);
+    if (lost > worker->lines_lost)
+        metrics_add(worker->metrics, METRIC_LOG_LINES_LOST,
+                    lost - worker->lines_lost);
+    worker->lines_lost = lost;
+}
+
+static void
 on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    struct worker *worker = timer->data;
-
     (void)loop;
     (void)events;
-    log_flush(worker->log);
+    write_log(timer->data);
 }
 
 static void
@@ -219,8 +234,9 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         ev_now_update(loop);
         arm(loop, &worker->store_due, (double)due_ms * S_PER_MS);
     }
+    metrics_set_parked(worker->metrics, store_pending(worker->shared.store));
     if (log_pending(worker->log) >= LOG_LINE_MAX)
-        log_flush(worker->log);
+        write_log(worker);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
 }
@@ -378,7 +394,7 @@ stop(struct worker *worker)
     store_free(worker->shared.store);
     conn_close_all(&worker->shared);
     api_free(worker->shared.api);
-    log_flush(worker->log);
+    write_log(worker);
     if (worker->loop != NULL)
         ev_loop_destroy(worker->loop);
 }

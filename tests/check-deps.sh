@@ -35,6 +35,8 @@ only '#include [<"]ares' resolver.c
 only '#include [<"]json-c' json.c fields.c api.c
 only '#include [<"]openssl' auth.c redis_tls.c
 only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn.c
+only '#include "(endpoint|trace)\.h"' endpoint.c trace.c conn.c
+only '#include "metrics_text\.h"' metrics_text.c endpoint.c
 only '#include [<"]store_redis\.h' store_redis.c worker.c
 only '#include [<"]worker\.h' worker.c supervisor.c
 only '#include [<"]supervisor\.h' supervisor.c main.c
@@ -44,7 +46,7 @@ only '\b(printf|puts|fputs|perror|syslog) *\(' main.c command.c command_check_co
     command_healthcheck.c command_token.c
 # The pure part knows neither clock nor network.
 for file in api.c json.c online_score.c clients_interests.c fields.c score.c \
-    date.c store.c auth.c; do
+    date.c store.c auth.c endpoint.c metrics_text.c trace.c; do
     if grep -nE '\b(time\(NULL\)|clock_gettime|gettimeofday|socket|connect) *\(' "$file"; then
         printf 'src/%s: must not read the clock or the network\n' "$file"
         failed=1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Holds the documents to the code: every setting of `scoring --help` is in the
-# README's table with the same default; every status and its text, every
-# target of `make help`, and every log field that the README shows exist. The
-# manual page has every command, option and setting, and no mistakes.
+# README's table with the same default; every status and its text, every metric,
+# every target of `make help`, and every log field that the README shows exist.
+# The manual page has every command, option and setting, and no mistakes.
 #
 #   tests/check-docs.sh BINARY
 set -euo pipefail
@@ -49,6 +49,14 @@ while read -r name default; do
 done < <("$binary" --help |
     sed -nE 's/^  ((SCORING|REDIS)_[A-Z_]+)  +(.*)$/\1 \3/p' |
     sed -E 's/^([A-Z_]+) (.*[^ ])  +.*$/\1 \2/; s/  .*$//')
+
+for name in $(sed -nE 's/.*\{"([a-z_]+)", "(counter|gauge|histogram)".*/\1/p' \
+    src/metrics_text.c); do
+    check "docs/protocol.md: metric $name" grep -qE "^\| .*\`$name\`" docs/protocol.md
+done
+for file in README.md .env.example; do
+    check "$file: METRICS_PORT" grep -qE 'METRICS_PORT' "$file"
+done
 
 while read -r code text; do
     check "docs/protocol.md: $code $text" \

@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 mode=${1:-run}
 section='### Docker compose'
 port=8080 # of the examples
+metrics_port=8081
 ready_s=120
 
 passed=0 failed=0 stack=
@@ -104,18 +105,20 @@ try_block() {
 
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
-if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    printf 'skipped: the README speaks of port %d, which is in use\n' "$port"
-    printf '0 passed, 0 failed, 1 skipped\n'
-    exit 0
-fi
+for used in "$port" "$metrics_port"; do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$used") 2>/dev/null; then
+        printf 'skipped: the README speaks of port %d, which is in use\n' "$used"
+        printf '0 passed, 0 failed, 1 skipped\n'
+        exit 0
+    fi
+done
 cut_blocks
 if [ "$mode" = run ]; then
     copy_checkout
     cd "$work/tree" || exit 1
 fi
 # Whatever the caller has set is not to change what is tried.
-unset HTTP_PORT HTTP_ADDRESS RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD \
+unset HTTP_PORT METRICS_PORT HTTP_ADDRESS RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD \
     "${!SCORING_@}" MAKEFLAGS MAKELEVEL RUN_BINARY
 
 for block in "$work"/*.sh; do

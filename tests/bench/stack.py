@@ -109,6 +109,7 @@ class Stack:
         self.folder = folder
         self.binary = binary
         self.port = free_port()
+        self.metrics_port = free_port()
         os.makedirs(folder, exist_ok=True)
         self.log = os.path.join(folder, "run.log")
         self.environment = {
@@ -120,6 +121,7 @@ class Stack:
             RUN_BINARY=binary,
             RUN_DIR=folder,
             HTTP_PORT=str(self.port),
+            METRICS_PORT=str(self.metrics_port),
             REDIS_URL="unix://" + redis_socket,
             SCORING_CONFIG_FILE="/dev/null",
             SCORING_LOG_FILE=os.path.join(folder, "scoring.log"),
@@ -193,6 +195,7 @@ class Nginx:
             text = file.read()
         text = text.replace(self.stack.folder, self.folder)
         text = text.replace(":%d" % self.stack.port, ":%d" % self.port)
+        text = text.replace(":%d" % self.stack.metrics_port, ":%d" % free_port())
         text = text.replace("fastcgi_pass scoring;", self.ANSWER)
         with open(os.path.join(self.folder, name), "w") as file:
             file.write(text)

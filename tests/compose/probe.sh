@@ -150,6 +150,14 @@ probe_answers() {
         '{"code": 200, "response": {"score": 42}}'
     check 'a score is in the cache' cached_score
     check 'a body over the limit' oversized
+    check 'it is alive' equal "$(curl -q -s -m 2 --noproxy '*' "$base/healthz")" \
+        '{"status": "ok"}'
+    check 'it is ready' equal "$(curl -q -s -m 2 --noproxy '*' "$base/readyz")" \
+        '{"status": "ready", "store": "up"}'
+    check 'metrics inside' inside nginx sh -c \
+        'curl -q -s -m 2 http://127.0.0.1:8081/metrics | grep "^scoring_build_info{"'
+    check 'no metrics outside' equal "$(curl -q -s -m 2 --noproxy '*' "$base/metrics")" \
+        '{"code": 404, "error": "Not Found"}'
     check 'another path' equal "$(curl -q -s -m 2 --noproxy '*' "$base/")" \
         '{"code": 404, "error": "Not Found"}'
 }

@@ -36,6 +36,8 @@ main(int argc, char **argv)
     suite_json();
     suite_log();
     suite_front();
+    suite_health();
+    suite_metrics();
     suite_outage();
     suite_proxy();
     suite_reload();

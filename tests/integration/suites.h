@@ -11,6 +11,8 @@ void suite_transport(void);
 void suite_json(void);
 void suite_log(void);
 void suite_front(void);
+void suite_health(void);
+void suite_metrics(void);
 void suite_outage(void);
 void suite_proxy(void);
 void suite_reload(void);

@@ -134,6 +134,47 @@ TEST_CASES(line, struct line_case, line_rows)
     free(body);
 }
 
+/* The caller's trace, when its header is well formed. */
+struct trace_case {
+    const char *name;
+    const char *header;
+    const char *want; /* between id and path */
+};
+
+#define TRACE       "4bf92f3577b34da6a3ce929d0e0e4736"
+#define TRACEPARENT "traceparent: 00-" TRACE "-00f067aa0ba902b7-01"
+
+static const struct trace_case trace_rows[] = {
+    {"none", NULL, " "},
+    {"well formed", TRACEPARENT, " trace_id=" TRACE " "},
+    {"of a higher version",
+     "Traceparent: 42-" TRACE "-00f067aa0ba902b7-01-more",
+     " trace_id=" TRACE " "},
+    {"ill formed", TRACEPARENT "-more", " "},
+    {"empty", "traceparent;", " "},
+};
+
+TEST_CASES(trace, struct trace_case, trace_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    char id[48], pattern[256];
+    const char *const headers[] = {id, c->header, NULL};
+    const struct http_request request = {.body = "{}", .headers = headers};
+    struct http *http = http_open(stack->port);
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    (void)snprintf(id, sizeof(id), "X-Request-ID: trace-%d",
+                   (int)(c - trace_rows));
+    answer = http_send(http, &request);
+    CU_ASSERT_EQUAL(answer.status, 422);
+    http_answer_free(&answer);
+    http_close(http);
+    (void)snprintf(pattern, sizeof(pattern), "id=trace-%d%spath=/method ",
+                   (int)(c - trace_rows), c->want);
+    CU_ASSERT_TRUE(stack_log_wait(stack, pattern, 1));
+}
+
 /* Every line, whatever it is about, with the local time of now. */
 TEST_SINGLE(form, "of every line")
 {
@@ -382,6 +423,25 @@ check_json_line(const char *line)
     json_object_put(object);
 }
 
+TEST_SINGLE(json_trace, "is a member of its own")
+{
+    static const char *const headers[] = {TRACEPARENT, NULL};
+    static const struct http_request request = {.body = "{}",
+                                                .headers = headers};
+    const struct stack *stack = stack_shared(&json_plan);
+    struct http *http = http_open(stack->port);
+    struct http_answer answer;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    CU_ASSERT_EQUAL(answer.status, 422);
+    http_answer_free(&answer);
+    http_close(http);
+    CU_ASSERT_TRUE(
+        stack_log_wait(stack, "\"trace_id\":\"" TRACE "\",\"path\"", 1));
+}
+
 TEST_SINGLE(json, "is one object a line")
 {
     const struct stack *stack = stack_shared(&json_plan);
@@ -423,12 +483,14 @@ suite_log(void)
 
     cases_add(suite, &published_cases);
     cases_add(suite, &line_cases);
+    cases_add(suite, &trace_cases);
     cases_add(suite, &form_cases);
     cases_add(suite, &access_log_cases);
     cases_add(suite, &secret_cases);
     cases_add(suite, &raw_secret_cases);
     cases_add(suite, &token_secret_cases);
     cases_add(suite, &rotated_cases);
+    cases_add(suite, &json_trace_cases);
     cases_add(suite, &json_cases);
     cases_add(suite, &level_cases);
 }

@@ -71,6 +71,9 @@ static const struct setting_case setting_rows[] = {
     {"port no number", "HTTP_PORT=abc", "HTTP_PORT"},
     {"port 0", "HTTP_PORT=0", "HTTP_PORT"},
     {"port 65536", "HTTP_PORT=65536", "HTTP_PORT"},
+    {"metrics port no number", "METRICS_PORT=abc", "METRICS_PORT"},
+    {"metrics port 0", "METRICS_PORT=0", "METRICS_PORT"},
+    {"metrics port 65536", "METRICS_PORT=65536", "METRICS_PORT"},
     {"workers no number", "SCORING_WORKERS=abc", "SCORING_WORKERS"},
     {"workers 0", "SCORING_WORKERS=0", "SCORING_WORKERS"},
     {"attempts 0", "SCORING_STORE_ATTEMPTS=0", "SCORING_STORE_ATTEMPTS"},
@@ -177,6 +180,32 @@ TEST_SINGLE(port, "is in use")
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
     check_refused(&stack, words);
     (void)close(fd);
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(metrics_port, "is in use")
+{
+    struct stack stack;
+    int fd;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    fd = ports_listen(&stack.metrics_port);
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, "METRICS_PORT");
+    (void)close(fd);
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(same_port, "for both is refused")
+{
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    stack.metrics_port = stack.port;
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, "METRICS_PORT");
     stack_discard(&stack);
 }
 
@@ -594,6 +623,8 @@ suite_start(void)
     cases_add(suite, &all_mistakes_cases);
     cases_add(suite, &program_cases);
     cases_add(suite, &port_cases);
+    cases_add(suite, &metrics_port_cases);
+    cases_add(suite, &same_port_cases);
     cases_add(suite, &run_folder_file_cases);
     cases_add(suite, &run_folder_long_cases);
     cases_add(suite, &run_folder_taken_cases);

@@ -78,8 +78,9 @@ variables_printf(struct variables *variables, const char *format, ...)
 bool
 stack_init(struct stack *stack)
 {
-    *stack = (struct stack){.port = ports_free()};
-    if (stack->port < 0 || !files_folder_make(stack->folder))
+    *stack = (struct stack){.port = ports_free(), .metrics_port = ports_free()};
+    if (stack->port < 0 || stack->metrics_port < 0 ||
+        !files_folder_make(stack->folder))
         return false;
     files_path(stack->run_folder, "%s/run", stack->folder);
     files_path(stack->output, "%s/output", stack->folder);
@@ -140,6 +141,7 @@ set_variables(const struct stack *stack, const struct stack_plan *plan,
             variables_printf(variables, "%s=%s", inherited[i], value);
     }
     variables_printf(variables, "HTTP_PORT=%d", stack->port);
+    variables_printf(variables, "METRICS_PORT=%d", stack->metrics_port);
     variables_printf(variables, "RUN_DIR=%s", stack->run_folder);
     variables_printf(variables, "SCORING_LOG_FILE=%s", stack->log);
     /* A .env of the checkout is the developer's, not ours. */

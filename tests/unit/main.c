@@ -16,7 +16,8 @@ static void (*const suites[])(void) = {
     suite_number,        suite_progress,
     suite_redis_command, suite_redis_error,
     suite_redis_url,     suite_score,
-    suite_store,
+    suite_store,         suite_endpoint,
+    suite_metrics_text,  suite_trace,
 };
 
 int

@@ -8,6 +8,7 @@ void suite_buf(void);
 void suite_config(void);
 void suite_config_file(void);
 void suite_date(void);
+void suite_endpoint(void);
 void suite_fcgi_scan(void);
 void suite_fcgi_client(void);
 void suite_fields(void);
@@ -16,6 +17,7 @@ void suite_json(void);
 void suite_line_reader(void);
 void suite_log(void);
 void suite_metrics(void);
+void suite_metrics_text(void);
 void suite_number(void);
 void suite_progress(void);
 void suite_redis_command(void);
@@ -23,5 +25,6 @@ void suite_redis_error(void);
 void suite_redis_url(void);
 void suite_score(void);
 void suite_store(void);
+void suite_trace(void);
 
 #endif

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "../../src/log.h"
 #include "../support/cases.h"
 #include "suites.h"
@@ -196,11 +198,131 @@ TEST_CASES(request, struct request_case, request_rows)
     log_row(c, CONFIG_LOG_JSON, c->want_json);
 }
 
+struct trace_case {
+    const char *name, *trace_id;
+    const char *want_text, *want_json;
+};
+
+static const struct trace_case trace_rows[] = {
+    {"none", "", "I request id=1 path=/ method=- code=200 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":200,\"ms\":0.000}\n"},
+    {"one", "4bf92f3577b34da6a3ce929d0e0e4736",
+     "I request id=1 trace_id=4bf92f3577b34da6a3ce929d0e0e4736 path=/ "
+     "method=- code=200 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\","
+     "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":200,\"ms\":0.000}\n"},
+};
+
+TEST_CASES(trace, struct trace_case, trace_rows)
+{
+    const enum config_log_format formats[] = {CONFIG_LOG_TEXT, CONFIG_LOG_JSON};
+    const char *const want[] = {c->want_text, c->want_json};
+    const struct log_request request = {.id = text("1"),
+                                        .trace_id = text(c->trace_id),
+                                        .path = text("/"),
+                                        .code = 200};
+
+    for (size_t i = 0; i < 2; i++) {
+        int fd;
+        struct log *log = open_memory(formats[i], CONFIG_LOG_INFO, &fd);
+
+        log_request(log, &request);
+        log_close(log);
+        CU_ASSERT_STRING_EQUAL(first_line(fd, formats[i]), want[i]);
+        (void)close(fd);
+    }
+}
+
+/*
+ * JSON by a decoder that is not ours to bend, and in it what the text form
+ * has, in its words.
+ */
+struct same_case {
+    const char *name;
+    const char *dirt; /* all texts of the request */
+};
+
+static const struct same_case same_rows[] = {
+    {"plain", "plain"},
+    {"quotes", "\"quotes\" and 'others'"},
+    {"a backslash", "\\"},
+    {"escapes spelled out", "\\u0041 and \\n"},
+    {"line ends", "\n line ends \r\n"},
+    {"control characters", "\x01\x02\x1f\x7f"},
+    {"no UTF-8", "\xff\xfe \xc3"},
+    {"UTF-8", "\xd0\xb9 \xf0\x9f\x98\x80"},
+    {"JSON", "{\"id\": [1], null}"},
+    {"HTML", "</script>&amp;"},
+    {"separators", "a=b,c=d"},
+};
+
+/* A text that is one object and a line end; NULL if it is not. */
+static struct json_object *
+decode(const char *line)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    struct json_object *object;
+
+    json_tokener_set_flags(tokener,
+                           JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    object = json_tokener_parse_ex(tokener, line, (int)strlen(line));
+    CU_ASSERT_EQUAL(line[json_tokener_get_parse_end(tokener)], '\0');
+    json_tokener_free(tokener);
+    return object;
+}
+
+static void
+check_member(struct json_object *object, const char *name, const char *line)
+{
+    struct json_object *member = NULL;
+    char want[LOG_LINE_MAX];
+
+    CU_ASSERT_TRUE(json_object_object_get_ex(object, name, &member));
+    (void)snprintf(want, sizeof(want), " %s=%s", name,
+                   json_object_get_string(member));
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, want));
+}
+
+TEST_CASES(same, struct same_case, same_rows)
+{
+    static const char *const names[] = {"id",     "trace_id", "path",
+                                        "method", "code",     "ms"};
+    const struct bytes dirt = text(c->dirt);
+    const struct log_request request = {.id = dirt,
+                                        .trace_id = dirt,
+                                        .path = dirt,
+                                        .method = dirt,
+                                        .code = 200,
+                                        .duration_us = 1234};
+    char line[LOG_LINE_MAX];
+    struct json_object *object;
+    int fd;
+    struct log *log = open_memory(CONFIG_LOG_TEXT, CONFIG_LOG_INFO, &fd);
+
+    log_request(log, &request);
+    log_close(log);
+    (void)snprintf(line, sizeof(line), "%.4000s",
+                   first_line(fd, CONFIG_LOG_TEXT));
+    (void)close(fd);
+    log = open_memory(CONFIG_LOG_JSON, CONFIG_LOG_INFO, &fd);
+    log_request(log, &request);
+    log_close(log);
+    object = decode(content(fd));
+    (void)close(fd);
+    CU_ASSERT_TRUE_FATAL(json_object_is_type(object, json_type_object));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        check_member(object, names[i], line);
+    json_object_put(object);
+}
+
 TEST_SINGLE(worst, "a request of nothing but escapes fits its line")
 {
     static char dirt[1024];
     const struct bytes all = {dirt, sizeof(dirt)};
     const struct log_request request = {.id = all,
+                                        .trace_id = all,
                                         .path = all,
                                         .method = all,
                                         .context = all,
@@ -690,6 +812,8 @@ suite_log(void)
     CU_pSuite suite = cases_suite("log");
 
     cases_add(suite, &request_cases);
+    cases_add(suite, &trace_cases);
+    cases_add(suite, &same_cases);
     cases_add(suite, &worst_cases);
     cases_add(suite, &message_cases);
     cases_add(suite, &cut_cases);

@@ -1,9 +1,7 @@
 /*
- * Counters and outages: what is news for the whole service, and what becomes
- * of a worker's part in it when the worker is killed.
+ * Counters, gauges and outages: what is news for the whole service, and what
+ * becomes of a worker's part in it when the worker is killed.
  */
-#include <ctype.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,34 +107,142 @@ TEST_SINGLE(shared, "what a child counts and enters, the parent sees")
     (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     slot = metrics_slot_take(metrics);
-    metrics_add(metrics, METRIC_REQUESTS, 2);
+    metrics_add(metrics, METRIC_CACHE_MISSES, 2);
     pid = fork();
     if (pid == 0) {
-        metrics_add(metrics, METRIC_REQUESTS, 40);
+        metrics_add(metrics, METRIC_CACHE_MISSES, 40);
         (void)metrics_outage_enter(metrics, slot, OUTAGE_STORE);
         _exit(0);
     }
     CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
-    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_REQUESTS), 42);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_MISSES), 42);
     CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS), 0);
     CU_ASSERT_EQUAL(metrics_slot_release(metrics, slot), 1U << OUTAGE_STORE);
     metrics_free(metrics);
 }
 
-TEST_SINGLE(names, "every counter and outage has one of its own")
+TEST_SINGLE(outlive, "what a worker counted stays, what waited does not")
 {
-    (void)c;
-    for (int i = 0; i < METRIC__MAX; i++) {
-        const char *name = metrics_name((enum metric)i);
+    struct metrics *metrics = metrics_new();
+    int slot;
 
-        CU_ASSERT_PTR_NOT_NULL_FATAL(name);
-        for (const char *at = name; *at != '\0'; at++)
-            CU_ASSERT(islower((unsigned char)*at) || *at == '_');
-        for (int j = 0; j < i; j++)
-            CU_ASSERT(strcmp(name, metrics_name((enum metric)j)) != 0);
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add(metrics, METRIC_CACHE_HITS, 1); /* the parent itself */
+    for (int life = 1; life <= 3; life++) {
+        slot = metrics_slot_take(metrics);
+        CU_ASSERT_EQUAL(slot, 0);
+        metrics_use_slot(metrics, slot);
+        metrics_add(metrics, METRIC_CACHE_HITS, 10);
+        metrics_set_parked(metrics, 7);
+        CU_ASSERT_EQUAL(metrics_get_parked(metrics), 7);
+        (void)metrics_slot_release(metrics, slot);
+        CU_ASSERT_EQUAL(metrics_get_parked(metrics), 0);
+        CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS),
+                        (uint64_t)(1 + 10 * life));
     }
-    for (int i = 0; i < OUTAGE__MAX; i++)
-        CU_ASSERT_PTR_NOT_NULL(metrics_outage_text((enum outage)i));
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(gauges, "add up over the workers that there are")
+{
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 0);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
+        metrics_use_slot(metrics, slot);
+        metrics_set_parked(metrics, (uint64_t)slot + 1);
+        (void)metrics_outage_enter(metrics, slot, OUTAGE_STORE);
+    }
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 2 + 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_WRITES), 0);
+    (void)metrics_slot_release(metrics, 1);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 2);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 2);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(phases, "are what was set last, first of all the start")
+{
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_STARTING);
+    metrics_set_phase(metrics, METRICS_SERVING);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_SERVING);
+    metrics_set_phase(metrics, METRICS_DRAINING);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_DRAINING);
+    metrics_free(metrics);
+}
+
+/* Bounds are inclusive, as Prometheus has them. */
+struct bucket_case {
+    const char *name;
+    int64_t us;
+    size_t want;
+    uint64_t sum_us;
+};
+
+static const struct bucket_case bucket_rows[] = {
+    {"a clock that went back", -1, 0, 0},
+    {"nothing", 0, 0, 0},
+    {"0.5 ms", 500, 0, 500},
+    {"just more", 501, 1, 501},
+    {"1 ms", 1000, 1, 1000},
+    {"2.5 ms", 2500, 2, 2500},
+    {"800 ms", 800000, 10, 800000},
+    {"2.5 s", 2500000, 11, 2500000},
+    {"more than any bound", 2500001, 12, 2500001},
+};
+
+TEST_CASES(bucket, struct bucket_case, bucket_rows)
+{
+    struct metrics *metrics = metrics_new();
+    struct metrics_durations durations;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_request(metrics, 1, 2, c->us);
+    durations = metrics_get_durations(metrics, 1);
+    for (size_t i = 0; i < METRICS_BUCKETS; i++)
+        CU_ASSERT_EQUAL(durations.buckets[i], i == c->want);
+    CU_ASSERT_EQUAL(durations.sum_us, c->sum_us);
+    CU_ASSERT_EQUAL(metrics_get_durations(metrics, 0).sum_us, 0);
+    metrics_free(metrics);
+}
+
+struct number_case {
+    const char *name;
+    size_t method, status, want_method, want_status;
+};
+
+static const struct number_case number_rows[] = {
+    {"first", 0, 0, 0, 0},
+    {"last", METRICS_METHODS - 1, METRICS_STATUSES - 1, METRICS_METHODS - 1,
+     METRICS_STATUSES - 1},
+    {"beyond", METRICS_METHODS, METRICS_STATUSES, METRICS_METHODS - 1,
+     METRICS_STATUSES - 1},
+    {"none", SIZE_MAX, SIZE_MAX, METRICS_METHODS - 1, METRICS_STATUSES - 1},
+};
+
+TEST_CASES(number, struct number_case, number_rows)
+{
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_request(metrics, c->method, c->status, 1);
+    for (size_t i = 0; i < METRICS_METHODS; i++) {
+        for (size_t j = 0; j < METRICS_STATUSES; j++)
+            CU_ASSERT_EQUAL(metrics_get_requests(metrics, i, j),
+                            i == c->want_method && j == c->want_status);
+    }
+    metrics_free(metrics);
 }
 
 void
@@ -148,5 +254,9 @@ suite_metrics(void)
     cases_add(suite, &kinds_cases);
     cases_add(suite, &slots_cases);
     cases_add(suite, &shared_cases);
-    cases_add(suite, &names_cases);
+    cases_add(suite, &outlive_cases);
+    cases_add(suite, &gauges_cases);
+    cases_add(suite, &phases_cases);
+    cases_add(suite, &bucket_cases);
+    cases_add(suite, &number_cases);
 }

@@ -156,6 +156,7 @@ on_event(void *arg, enum store_event event, const char *detail)
         [STORE_EVENT_WRITE_FAILED] = "WRITE_FAILED",
         [STORE_EVENT_WRITE_OK] = "WRITE_OK",
         [STORE_EVENT_RETRY] = "RETRY",
+        [STORE_EVENT_WROTE] = "WROTE",
     };
 
     CU_ASSERT_PTR_EQUAL(arg, &fake);
@@ -415,8 +416,8 @@ static const struct store_case loss_rows[] = {
      "down t127",
      "open send1 | RETRY[gone] open send1 | 1=ok open open"},
     {"write errors", "t0 up t1 w t2 werr w t3 werr w t4 wok w t5 wok",
-     "open set | WRITE_FAILED[no] set | WRITE_FAILED[no] set | WRITE_OK "
-     "set |"},
+     "open set | WRITE_FAILED[no] set | WRITE_FAILED[no] set | "
+     "WROTE WRITE_OK set | WROTE"},
 };
 
 static const struct store_case trial_rows[] = {

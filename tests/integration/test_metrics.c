@@ -1,0 +1,565 @@
+/*
+ * The metrics as Prometheus gets them, on their own port: what each request
+ * adds, that nothing is lost when workers die or settings are read again, and
+ * that nobody is named. Source: docs/protocol.md, "Metrics".
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/buffer.h"
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/expect.h"
+#include "../support/load.h"
+#include "../support/request.h"
+#include "../support/stack.h"
+#include "suites.h"
+
+#define WORKERS         2
+#define CHANGE_LIMIT_MS 5000
+#define PROMTOOL_MS     10000
+#define LOAD_MS         500
+#define CALLERS         8
+#define NOT_FOUND       127 /* of the shell */
+#define SENT_EACH_TIME  20
+
+#define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define IDS    "{\"client_ids\": [1, 2]}"
+
+static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
+static const struct stack_plan behind_peer = {.store = STACK_REDIS_PEER};
+
+static struct http_answer
+ask(int port, const char *verb, const char *path)
+{
+    const struct http_request request = {.verb = verb, .path = path};
+    struct http *http = http_open(port);
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    http_close(http);
+    return answer;
+}
+
+/* All metrics, to be freed. */
+static char *
+scrape(const struct stack *stack)
+{
+    struct http_answer answer = ask(stack->metrics_port, "GET", "/metrics");
+    char *text = strdup(answer.body);
+
+    CU_ASSERT_EQUAL(answer.status, 200);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    http_answer_free(&answer);
+    return text;
+}
+
+/* The value of a sample, given by name and labels as they are; -1: none. */
+static double
+value_in(const char *text, const char *sample)
+{
+    size_t length = strlen(sample);
+
+    for (const char *at = text; (at = strstr(at, sample)) != NULL; at++) {
+        if ((at == text || at[-1] == '\n') && at[length] == ' ')
+            return strtod(at + length, NULL);
+    }
+    return -1;
+}
+
+static double
+value_of(const struct stack *stack, const char *sample)
+{
+    char *text = scrape(stack);
+    double value = value_in(text, sample);
+
+    free(text);
+    return value;
+}
+
+/* The sum of all samples of a family. */
+static double
+sum_of(const struct stack *stack, const char *family)
+{
+    char *text = scrape(stack), *rest = text, *line;
+    size_t length = strlen(family);
+    double sum = 0;
+
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        const char *value = strrchr(line, ' ');
+
+        if (strncmp(line, family, length) == 0 && value != NULL &&
+            (line[length] == '{' || line[length] == ' '))
+            sum += strtod(value, NULL);
+    }
+    free(text);
+    return sum;
+}
+
+/* A sample that is to reach a value. */
+struct wanted {
+    const struct stack *stack;
+    const char *sample;
+    double least;
+};
+
+static bool
+is_reached(void *arg)
+{
+    const struct wanted *wanted = arg;
+
+    return value_of(wanted->stack, wanted->sample) >= wanted->least;
+}
+
+static bool
+is_zero(void *arg)
+{
+    const struct wanted *wanted = arg;
+
+    return value_of(wanted->stack, wanted->sample) == 0;
+}
+
+static bool
+becomes(const struct stack *stack, const char *sample, double least)
+{
+    struct wanted wanted = {stack, sample, least};
+
+    return clock_wait(is_reached, &wanted, CHANGE_LIMIT_MS);
+}
+
+static bool
+falls_to_zero(const struct stack *stack, const char *sample)
+{
+    struct wanted wanted = {stack, sample, 0};
+
+    return clock_wait(is_zero, &wanted, CHANGE_LIMIT_MS);
+}
+
+struct route_case {
+    const char *name, *verb, *path;
+    int want;
+};
+
+static const struct route_case route_rows[] = {
+    {"metrics", "GET", "/metrics", 200},
+    {"with a query", "GET", "/metrics?name=x", 200},
+    {"by HEAD", "HEAD", "/metrics", 200},
+    {"by POST", "POST", "/metrics", 405},
+    {"by DELETE", "DELETE", "/metrics", 405},
+    {"root", "GET", "/", 404},
+    {"and a slash", "GET", "/metrics/", 404},
+    {"in capitals", "GET", "/METRICS", 404},
+    {"the API", "POST", "/method", 404},
+    {"health", "GET", "/healthz", 404},
+    {"readiness", "GET", "/readyz", 404},
+    {"page of the errors", "GET", "/scoring-error", 404},
+};
+
+TEST_CASES(route, struct route_case, route_rows)
+{
+    struct http_answer answer =
+        ask(stack_shared(&plan)->metrics_port, c->verb, c->path);
+
+    CU_ASSERT_EQUAL(answer.status, c->want);
+    if (c->want == 200)
+        expect_header(&answer, "Content-Type",
+                      "text/plain; version=0.0.4; charset=utf-8");
+    else
+        expect_error(&answer, c->want, NULL);
+    if (c->want == 405)
+        expect_header(&answer, "Allow", "GET, HEAD");
+    http_answer_free(&answer);
+}
+
+/* A caller of the API has no way to the metrics. */
+TEST_SINGLE(beside, "the API there are none")
+{
+    static const char *const headers[] = {"SCORING_LISTENER: metrics",
+                                          "Scoring-Listener: metrics", NULL};
+    static const struct http_request request = {
+        .verb = "GET", .path = "/metrics", .headers = headers};
+    struct http *http = http_open(stack_shared(&plan)->port);
+    struct http_answer answer;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    expect_error_text(&answer, 404, "Not Found");
+    http_answer_free(&answer);
+    http_close(http);
+}
+
+/* promtool knows the format, and the conventions for names and units. */
+TEST_SINGLE(promtool, "finds nothing to complain of")
+{
+    const struct stack *stack = stack_shared(&plan);
+    char file[FILES_PATH_MAX], output[FILES_PATH_MAX], *said;
+    char command[2 * FILES_PATH_MAX];
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    const struct proc_plan proc_plan = {
+        .argv = argv, .output = output, .death_signal = SIGKILL};
+    struct proc proc = {0};
+    char *text = scrape(stack);
+
+    (void)c;
+    files_path(file, "%s/metrics", stack->folder);
+    files_path(output, "%s/promtool", stack->folder);
+    (void)snprintf(command, sizeof(command), "promtool check metrics <%s",
+                   file);
+    CU_ASSERT_TRUE(files_write(file, text));
+    free(text);
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &proc_plan));
+    CU_ASSERT_TRUE(proc_wait(&proc, PROMTOOL_MS));
+    if (proc_exit_status(&proc) == NOT_FOUND) {
+        cases_skip("there is no promtool (package prometheus)");
+        return;
+    }
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), 0);
+    said = files_read(output);
+    CU_ASSERT_STRING_EQUAL(said != NULL ? said : "", "");
+    free(said);
+}
+
+/* What one request adds. */
+enum kind { SCORE, INTERESTS, ADMIN_SCORE, AS_IT_IS };
+
+struct count_case {
+    const char *name;
+    enum kind kind;
+    const char *text; /* arguments, or the whole body */
+    int status;
+    const char *samples[3]; /* each grows by 1 */
+};
+
+#define REQUESTS(method, code)                                                 \
+    "scoring_requests_total{method=\"" method "\",code=\"" code "\"}"
+#define OPERATIONS(kind, result)                                               \
+    "scoring_store_operations_total{operation=\"" kind "\",result=\"" result   \
+    "\"}"
+
+static const struct count_case count_rows[] = {
+    {"a new score",
+     SCORE,
+     PERSON,
+     200,
+     {REQUESTS("online_score", "200"), "scoring_cache_misses_total",
+      OPERATIONS("cache_write", "ok")}},
+    {"the same score",
+     SCORE,
+     PERSON,
+     200,
+     {REQUESTS("online_score", "200"), "scoring_cache_hits_total",
+      OPERATIONS("cache_read", "ok")}},
+    {"the admin's score",
+     ADMIN_SCORE,
+     NAMES,
+     200,
+     {REQUESTS("online_score", "200")}},
+    {"interests",
+     INTERESTS,
+     IDS,
+     200,
+     {REQUESTS("clients_interests", "200"), OPERATIONS("read", "ok")}},
+    {"a damaged value",
+     INTERESTS,
+     "{\"client_ids\": [66]}",
+     500,
+     {REQUESTS("clients_interests", "500"),
+      "scoring_errors_total{kind=\"damaged_value\"}"}},
+    {"a bad argument",
+     SCORE,
+     "{\"phone\": 1}",
+     422,
+     {REQUESTS("online_score", "422"),
+      "scoring_request_duration_seconds_count{method=\"online_score\"}"}},
+    {"no JSON",
+     AS_IT_IS,
+     "{",
+     400,
+     {REQUESTS("none", "400"),
+      "scoring_request_duration_seconds_bucket{method=\"none\",le=\"+Inf\"}"}},
+    {"no request", AS_IT_IS, "{}", 422, {REQUESTS("none", "422")}},
+    {"a wrong token",
+     AS_IT_IS,
+     "{\"login\": \"\", \"token\": \"\", \"method\": \"online_score\", "
+     "\"arguments\": {}}",
+     403,
+     {REQUESTS("none", "403")}},
+};
+
+static char *
+make_body(enum kind kind, const char *text)
+{
+    switch (kind) {
+    case SCORE:
+        return request_score(text);
+    case INTERESTS:
+        return request_interests(text);
+    case ADMIN_SCORE:
+        return request_admin("online_score", text);
+    case AS_IT_IS:
+        break;
+    }
+    return strdup(text);
+}
+
+TEST_CASES(count, struct count_case, count_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *before = scrape(stack);
+    double all = sum_of(stack, "scoring_requests_total");
+    struct http_answer answer;
+
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:66 broken"));
+    answer = expect_post(stack->port, make_body(c->kind, c->text));
+    CU_ASSERT_EQUAL(answer.status, c->status);
+    http_answer_free(&answer);
+    for (size_t i = 0; i < 3 && c->samples[i] != NULL; i++) {
+        double was = value_in(before, c->samples[i]);
+
+        CU_ASSERT(was >= 0);
+        CU_ASSERT_TRUE(becomes(stack, c->samples[i], was + 1));
+        CU_ASSERT_EQUAL(value_of(stack, c->samples[i]), was + 1);
+    }
+    CU_ASSERT_EQUAL(sum_of(stack, "scoring_requests_total"), all + 1);
+    free(before);
+}
+
+/* Health and the metrics themselves are no requests of the API. */
+TEST_SINGLE(aside, "health does not count")
+{
+    const struct stack *stack = stack_shared(&plan);
+    double before = sum_of(stack, "scoring_requests_total");
+    struct http_answer answer = ask(stack->port, "GET", "/readyz");
+
+    (void)c;
+    http_answer_free(&answer);
+    CU_ASSERT_EQUAL(sum_of(stack, "scoring_requests_total"), before);
+}
+
+/* No label has anything of what callers send. */
+TEST_SINGLE(nobody, "is named")
+{
+    static const struct request marked = {.account = "zq7",
+                                          .login = "zq7",
+                                          .method = "zq7",
+                                          .arguments = "{\"zq7\": \"zq7\"}"};
+    static const char *const headers[] = {"X-Request-ID: zq7", NULL};
+    const struct stack *stack = stack_shared(&plan);
+    char *body = request_text(&marked), *text;
+    const struct http_request request = {
+        .path = "/method?zq7", .body = body, .headers = headers};
+    struct http *http = http_open(stack->port);
+    struct http_answer answer;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    expect_error(&answer, 422, "method: ");
+    http_answer_free(&answer);
+    http_close(http);
+    free(body);
+    text = scrape(stack);
+    CU_ASSERT_PTR_NULL(strstr(text, "zq7"));
+    CU_ASSERT_PTR_NULL(strstr(text, "h&f"));
+    free(text);
+}
+
+static void
+send_scores(const struct stack *stack, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct http_answer answer =
+            expect_post(stack->port, request_score(NAMES));
+
+        expect_score(&answer, 0.5);
+        http_answer_free(&answer);
+    }
+}
+
+static bool
+is_scored(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0;
+}
+
+TEST_SINGLE(crowd, "each request of many callers is counted once")
+{
+    const struct stack *stack = stack_shared(&plan);
+    double before = sum_of(stack, "scoring_requests_total");
+    double durations = sum_of(stack, "scoring_request_duration_seconds_count");
+    char *request = request_score(PERSON);
+    const struct load_plan scores = {.port = stack->port,
+                                     .body = request,
+                                     .is_right = is_scored,
+                                     .callers = CALLERS};
+    struct load *load = load_start(&scores);
+    struct load_result result;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    clock_sleep_ms(LOAD_MS);
+    result = load_stop(load);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    CU_ASSERT_EQUAL(sum_of(stack, "scoring_requests_total"),
+                    before + (double)result.requests);
+    CU_ASSERT_EQUAL(sum_of(stack, "scoring_request_duration_seconds_count"),
+                    durations + (double)result.requests);
+    free(request);
+}
+
+/* Workers of which none is one of these any more. */
+struct replacement {
+    const struct stack *stack;
+    struct proc_found before;
+};
+
+static bool
+is_replaced(void *arg)
+{
+    const struct replacement *wanted = arg;
+    struct proc_found now = stack_workers(wanted->stack);
+
+    for (size_t i = 0; i < now.count; i++) {
+        for (size_t j = 0; j < wanted->before.count; j++) {
+            if (now.pid[i] == wanted->before.pid[j])
+                return false;
+        }
+    }
+    return now.count == WORKERS;
+}
+
+static void
+kill_workers(const struct stack *stack)
+{
+    struct replacement wanted = {stack, stack_workers(stack)};
+
+    CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
+    for (size_t i = 0; i < wanted.before.count; i++)
+        (void)kill(wanted.before.pid[i], SIGKILL);
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CHANGE_LIMIT_MS));
+}
+
+static void
+reload(const struct stack *stack)
+{
+    struct replacement wanted = {stack, stack_workers(stack)};
+
+    (void)kill(stack_parent(stack), SIGHUP);
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CHANGE_LIMIT_MS));
+}
+
+#define SCORES     REQUESTS("online_score", "200")
+#define RESTARTS   "scoring_worker_restarts_total"
+#define BY_SIGNAL  RESTARTS "{reason=\"signal\"}"
+#define BY_RELOAD  RESTARTS "{reason=\"reload\"}"
+#define RELOADS_OK "scoring_settings_reloads_total{result=\"ok\"}"
+
+TEST_SINGLE(kept, "counters grow on over deaths and a reload")
+{
+    const struct stack *stack = stack_shared(&plan);
+    double scores = value_of(stack, SCORES);
+    double killed = value_of(stack, BY_SIGNAL);
+    double reloaded = value_of(stack, BY_RELOAD);
+    double reloads = value_of(stack, RELOADS_OK);
+    double started = value_of(stack, "process_start_time_seconds");
+
+    (void)c;
+    send_scores(stack, SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + SENT_EACH_TIME);
+    kill_workers(stack);
+    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(value_of(stack, BY_SIGNAL), killed + WORKERS);
+    send_scores(stack, SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 2 * SENT_EACH_TIME);
+    reload(stack);
+    CU_ASSERT_TRUE(becomes(stack, BY_RELOAD, reloaded + WORKERS));
+    CU_ASSERT_EQUAL(value_of(stack, RELOADS_OK), reloads + 1);
+    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 2 * SENT_EACH_TIME);
+    send_scores(stack, SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 3 * SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(value_of(stack, BY_SIGNAL), killed + WORKERS);
+    CU_ASSERT_EQUAL(value_of(stack, "scoring_workers"), WORKERS);
+    CU_ASSERT_EQUAL(value_of(stack, "process_start_time_seconds"), started);
+}
+
+/* No caller's answer matters here. */
+static bool
+is_anything(const struct http_answer *answer)
+{
+    (void)answer;
+    return true;
+}
+
+#define PARKED  "scoring_requests_parked"
+#define BREAKER "scoring_store_breaker_open"
+#define OPENED  "scoring_store_breaker_opened_total"
+
+TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    char *request = request_interests(IDS);
+    const struct load_plan interests = {.port = stack->port,
+                                        .body = request,
+                                        .is_right = is_anything,
+                                        .callers = CALLERS};
+    struct load *load;
+
+    (void)c;
+    CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
+    CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
+    peer_set(stack->peer, PEER_SILENT);
+    load = load_start(&interests);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    CU_ASSERT_TRUE(becomes(stack, PARKED, 1));
+    kill_workers(stack);
+    CU_ASSERT_TRUE(becomes(stack, BREAKER, 1));
+    CU_ASSERT_TRUE(becomes(stack, OPENED, 1));
+    (void)load_stop(load);
+    free(request);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
+    CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
+    CU_ASSERT(value_of(stack, OPERATIONS("read", "timeout")) +
+                  value_of(stack, OPERATIONS("read", "down")) >=
+              1);
+}
+
+/* A reply that is overdue moves its read to a new connection. */
+TEST_SINGLE(retries, "are counted")
+{
+    struct stack *stack = stack_shared(&behind_peer);
+    double before = value_of(stack, "scoring_store_retries_total");
+    struct http_answer answer;
+
+    (void)c;
+    answer = expect_post(stack->port, request_interests(IDS));
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+    peer_set(stack->peer, PEER_LATE);
+    answer = expect_post(stack->port, request_interests(IDS));
+    http_answer_free(&answer);
+    peer_set(stack->peer, PEER_NONE);
+    CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
+}
+
+void
+suite_metrics(void)
+{
+    CU_pSuite suite = cases_suite("metrics");
+
+    cases_add(suite, &route_cases);
+    cases_add(suite, &beside_cases);
+    cases_add(suite, &count_cases);
+    cases_add(suite, &aside_cases);
+    cases_add(suite, &nobody_cases);
+    cases_add(suite, &crowd_cases);
+    cases_add(suite, &kept_cases);
+    cases_add(suite, &promtool_cases);
+    cases_add(suite, &retries_cases);
+    cases_add(suite, &gauges_cases);
+}
