@@ -111,6 +111,12 @@ integration: all $B/integration
 asan:
 	$(MAKE) unit VARIANT=asan
 
+# Load and faults at random; SOAK_SEED repeats the faults of an earlier run.
+SOAK_SECONDS ?= 300
+SOAK_SEED ?=
+soak: all
+	@tests/soak/soak.py $B/scoring $(SOAK_SECONDS) $(SOAK_SEED)
+
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
 	    $(CPPFLAGS_ALL) -std=c11
@@ -154,6 +160,7 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -163,7 +170,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit integration asan tidy \
+.PHONY: all packages packages-check run check unit integration asan soak tidy \
     format format-check shellcheck check-deps \
     check-docs check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

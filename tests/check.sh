@@ -16,6 +16,7 @@ steps=(
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
+    "soak SOAK_SECONDS=15"
     "readme-check"
     "compose-check"
 )
