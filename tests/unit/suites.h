@@ -17,6 +17,7 @@ void suite_metrics(void);
 void suite_number(void);
 void suite_redis_command(void);
 void suite_redis_error(void);
+void suite_redis_link(void);
 void suite_redis_url(void);
 void suite_score(void);
 void suite_store(void);
