@@ -1,6 +1,7 @@
 /*
- * The unit tests: no network, no clock. An argument runs only the tests whose
- * name contains it.
+ * The unit tests: no network and no other program; those of a module with a
+ * clock or a peer of its own bring them along, on a socket in a private folder.
+ * An argument runs only the tests whose name contains it.
  */
 #include "../support/cases.h"
 #include "suites.h"
@@ -12,7 +13,7 @@ static void (*const suites[])(void) = {
     suite_json,       suite_log,           suite_metrics,
     suite_number,     suite_redis_command, suite_redis_error,
     suite_redis_link, suite_redis_url,     suite_score,
-    suite_store,
+    suite_store,      suite_worker,
 };
 
 int
