@@ -38,6 +38,9 @@ CFLAGS_release = $(HARDEN_C)
 LDFLAGS_release = $(HARDEN_LD)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
+# Several processes add to the same counts.
+CFLAGS_coverage = -O0 --coverage -fprofile-update=atomic
+LDFLAGS_coverage = --coverage
 
 # Off: what warns of every memcpy(), and what version 14 gets wrong about
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
@@ -54,12 +57,13 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
     test_fields.c test_json.c test_log.c test_metrics.c test_number.c \
     test_redis_command.c test_redis_error.c test_redis_link.c \
-    test_redis_url.c test_score.c test_store.c test_worker.c
+    test_redis_url.c test_score.c test_store.c test_supervisor.c \
+    test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
     test_json.c test_log.c test_outage.c test_score.c test_start.c \
-    test_store_redis.c test_supervisor.c test_transport.c
-UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c request.c \
-    store_fake.c token.c
+    test_store_redis.c test_transport.c
+UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c proc.c \
+    request.c store_fake.c token.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
@@ -103,7 +107,7 @@ run: packages
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
 
-unit: $B/unit
+unit: all $B/unit
 	$B/unit $(FILTER)
 
 integration: all $B/integration
@@ -117,6 +121,24 @@ SOAK_SECONDS ?= 300
 SOAK_SEED ?=
 soak: all
 	@tests/soak/soak.py $B/scoring $(SOAK_SECONDS) $(SOAK_SEED)
+
+# What the tests below reach of src/; fails under 95 % of the lines or 90 % of
+# the branches. Calls cannot throw, so their branches are none.
+COVERAGE_TESTS = unit integration
+coverage:
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@for tests in $(COVERAGE_TESTS); do $(MAKE) --no-print-directory VARIANT=coverage $$tests || exit 1; done
+	@gcovr --root . --filter src/ --object-directory build/coverage --sort-percentage \
+	    --print-summary --fail-under-line 95 --fail-under-branch 90 build/coverage
+	@gcovr --root . --filter src/ --object-directory build/coverage --branches -o build/coverage/branches.txt \
+	    build/coverage
+
+# Changes src/ at one place at a time; the seed repeats an earlier sample.
+MUTANTS ?= 300
+MUTANTS_SEED ?=
+MUTANTS_FILES ?=
+mutants:
+	@tests/mutants/mutants.py --count $(MUTANTS) $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
@@ -162,6 +184,8 @@ help:
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
 	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
+	@echo 'make coverage    lines and branches of src/ that the tests reach'
+	@echo 'make mutants     does a test notice? (MUTANTS=300 MUTANTS_SEED= MUTANTS_FILES=)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -171,7 +195,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit integration asan soak tidy \
+.PHONY: all packages packages-check run check unit integration asan soak coverage mutants tidy \
     format format-check shellcheck check-deps \
     check-docs check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -13,6 +13,5 @@ void suite_outage(void);
 void suite_fcgi(void);
 void suite_start(void);
 void suite_store_redis(void);
-void suite_supervisor(void);
 
 #endif

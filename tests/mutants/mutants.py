@@ -6,11 +6,13 @@
 Each change is built with ASan and UBSan and meets the unit tests; if they
 pass, and its file has a line in integration.txt, the integration tests that
 are named there. What survives both is printed. Changes that do not compile,
-and those that equivalent.txt explains, are not counted. Everything happens in
+that compile to the same code, and those that equivalent.txt explains, are not
+counted. Everything happens in
 copies below build/mutants. The exit status is 1 if fewer than 90 % were
 killed."""
 
 import argparse
+import fcntl
 import os
 import queue
 import random
@@ -31,7 +33,7 @@ GOAL = 90  # per cent
 BUILD_LIMIT_S = 300
 UNIT_LIMIT_S = 60
 INTEGRATION_LIMIT_S = 180
-MAKE = ["make", "-s", "V=1", "VARIANT=mutants", "CFLAGS=-O0 -g1", "WERROR=",
+MAKE = ["make", "-s", "V=1", "VARIANT=mutants", "CFLAGS=-O1 -g0", "WERROR=",
         "CFLAGS_mutants=-fsanitize=address,undefined -fno-sanitize-recover=all "
         "-fno-omit-frame-pointer -w",
         "LDFLAGS_mutants=-fsanitize=address,undefined"]
@@ -123,18 +125,20 @@ class Copy:
         return status == 0 and not failed
 
     def judge(self, what, filters):
-        """"killed", "survived" or "no" if it does not compile."""
+        """"killed", "survived", "no" if it does not compile, or "same"."""
         path = self.top / what.file
         built = self.top / BUILT / what.file.replace(".c", ".o")
         text, good = path.read_text(), built.read_bytes()
         times = os.stat(path)
         path.write_text(text[:what.start] + what.new + text[what.end:])
         try:
-            if not self.build("unit"):
+            if not self.build("unit", "scoring"):
                 return "no"
+            if built.read_bytes() == good:
+                return "same"  # not compiled here, or for the compiler the same
             if not self.unit_passes():
                 return "killed"
-            if filters and self.build("integration", "scoring") and \
+            if filters and self.build("integration") and \
                     not all(self.integration_passes(name) for name in filters):
                 return "killed"
             return "survived"
@@ -160,7 +164,7 @@ class Run:
             self.waiting.put(what)
         self.count, self.integration, self.verbose = count, integration, verbose
         self.lock = threading.Lock()
-        self.killed = self.survived = self.refused = 0
+        self.killed = self.survived = self.refused = self.same = 0
 
     def is_done(self):
         return self.killed + self.survived >= self.count
@@ -178,6 +182,8 @@ class Run:
     def take(self, what, result):
         if result == "no":
             self.refused += 1
+        elif result == "same":
+            self.same += 1
         elif self.is_done():
             pass  # one more than was asked for
         elif result == "killed":
@@ -223,6 +229,12 @@ def arguments():
 
 def main():
     given = arguments()
+    WORK.mkdir(parents=True, exist_ok=True)
+    lock = open(WORK / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("mutants: another run is under way")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sample = draw(given.files, given.seed)
     print(f"mutants: {len(sample)} possible, {given.count} wanted, "
@@ -240,7 +252,8 @@ def main():
     total = run.killed + run.survived
     share = 100 * run.killed / total if total else 0
     print(f"mutants: {run.killed} of {total} killed: {share:.1f} % "
-          f"(seed {given.seed}; {run.refused} did not compile)")
+          f"(seed {given.seed}; {run.refused} did not compile, "
+          f"{run.same} compiled to the same)")
     return 0 if share >= GOAL else 1
 
 

@@ -1,9 +1,12 @@
 /*
- * The unit tests: no network and no other program; those of a module with a
- * clock or a peer of its own bring them along, on a socket in a private folder.
- * An argument runs only the tests whose name contains it.
+ * The unit tests: no network and no program but our own; those of a module with
+ * a clock or a peer bring these along, on a socket in a private folder. An
+ * argument runs only the tests whose name contains it.
  */
+#include <signal.h>
+
 #include "../support/cases.h"
+#include "../support/proc.h"
 #include "suites.h"
 
 static void (*const suites[])(void) = {
@@ -13,12 +16,14 @@ static void (*const suites[])(void) = {
     suite_json,       suite_log,           suite_metrics,
     suite_number,     suite_redis_command, suite_redis_error,
     suite_redis_link, suite_redis_url,     suite_score,
-    suite_store,      suite_worker,
+    suite_store,      suite_worker,        suite_supervisor,
 };
 
 int
 main(int argc, char **argv)
 {
+    (void)signal(SIGPIPE, SIG_IGN);
+    proc_adopt_orphans();
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
         suites[i]();
     return cases_run(argc > 1 ? argv[1] : NULL);

@@ -21,6 +21,7 @@ void suite_redis_link(void);
 void suite_redis_url(void);
 void suite_score(void);
 void suite_store(void);
+void suite_supervisor(void);
 void suite_worker(void);
 
 #endif
