@@ -57,12 +57,12 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
     test_fields.c test_json.c test_log.c test_metrics.c test_number.c \
     test_redis_command.c test_redis_error.c test_redis_link.c \
-    test_redis_url.c test_score.c test_store.c test_supervisor.c \
-    test_worker.c
+    test_redis_url.c test_resolver.c test_score.c test_store.c \
+    test_supervisor.c test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
     test_json.c test_log.c test_outage.c test_score.c test_start.c \
     test_store_redis.c test_transport.c
-UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c proc.c \
+UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c names.c proc.c \
     request.c store_fake.c token.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \

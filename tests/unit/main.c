@@ -15,8 +15,9 @@ static void (*const suites[])(void) = {
     suite_fcgi_scan,  suite_fcgi_client,   suite_fields,
     suite_json,       suite_log,           suite_metrics,
     suite_number,     suite_redis_command, suite_redis_error,
-    suite_redis_link, suite_redis_url,     suite_score,
-    suite_store,      suite_worker,        suite_supervisor,
+    suite_redis_link, suite_redis_url,     suite_resolver,
+    suite_score,      suite_store,         suite_worker,
+    suite_supervisor,
 };
 
 int

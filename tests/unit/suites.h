@@ -19,6 +19,7 @@ void suite_redis_command(void);
 void suite_redis_error(void);
 void suite_redis_link(void);
 void suite_redis_url(void);
+void suite_resolver(void);
 void suite_score(void);
 void suite_store(void);
 void suite_supervisor(void);
