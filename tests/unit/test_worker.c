@@ -2,13 +2,16 @@
  * One worker in a process of its own, between a web server and a Redis that
  * this test plays: what it answers, logs, counts, parks, sends and drains.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +35,7 @@
 #define PROBE       "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
 #define GET_ONE     "*2\r\n$3\r\nGET\r\n$3\r\ni:1\r\n"
 #define DEADLINE_MS 800
+#define TAKEN_MAX   16 /* descriptors that may be free below the limit */
 
 struct bench {
     pid_t pid;
@@ -473,6 +477,98 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
     bench_end(&bench);
 }
 
+/* The old file stays in use. */
+TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
+{
+    char old[FILES_PATH_MAX];
+    struct bench bench;
+    char *text;
+
+    (void)c;
+    bench_start(&bench, false);
+    free(log_with(&bench, "")); /* it is up once its log is there */
+    files_path(old, "%s.1", bench.log);
+    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT_EQUAL(rename(bench.log, old), 0);
+    CU_ASSERT_EQUAL(mkdir(bench.log, 0700), 0);
+    (void)kill(bench.pid, SIGUSR1);
+    clock_sleep_ms(2 * SETTLE_MS);
+    text = files_read(old);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "cannot open the log file again: "));
+    free(text);
+    bench_end(&bench);
+}
+
+static size_t
+count_of_text(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        count++;
+        text += strlen(part);
+    }
+    return count;
+}
+
+/* No descriptor above those that it has now. */
+static void
+limit_descriptors(pid_t pid)
+{
+    struct rlimit limit = {.rlim_max = 0};
+    char path[FILES_PATH_MAX];
+    const struct dirent *entry;
+    DIR *folder;
+
+    files_path(path, "/proc/%d/fd", (int)pid);
+    folder = opendir(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        rlim_t next = (rlim_t)strtoul(entry->d_name, NULL, 10) + 1;
+
+        if (next > limit.rlim_max)
+            limit.rlim_max = next;
+    }
+    (void)closedir(folder);
+    limit.rlim_cur = limit.rlim_max;
+    CU_ASSERT_EQUAL(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
+{
+    static const char words[] = "cannot accept connections: Too many open";
+    struct bench bench;
+    int first, last, taken[TAKEN_MAX];
+    size_t count = 0;
+    char *text;
+
+    (void)c;
+    bench_start(&bench, false);
+    first = fcgi_peer_connect(bench.socket);
+    send_body(first, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(first, ANSWER_MS), 422);
+    clock_sleep_ms(SETTLE_MS);
+    limit_descriptors(bench.pid);
+    last = fcgi_peer_connect(bench.socket);
+    send_body(last, "{}");
+    /* Lower numbers may be free: the next ones take these. */
+    while (count < TAKEN_MAX && fcgi_peer_status(last, 250) == 422) {
+        taken[count++] = last;
+        last = fcgi_peer_connect(bench.socket);
+        send_body(last, "{}");
+    }
+    text = log_with(&bench, words);
+    CU_ASSERT_EQUAL(count_of_text(text, words), 1);
+    free(text);
+    (void)close(first);
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, ANSWER_MS), 422);
+    (void)close(last);
+    while (count-- > 0)
+        (void)close(taken[count]);
+    bench_end(&bench);
+}
+
 TEST_SINGLE(store, "a request waits for the store, and others do not")
 {
     struct bench bench;
@@ -728,6 +824,8 @@ suite_worker(void)
     cases_add(suite, &last_cases);
     cases_add(suite, &line_cases);
     cases_add(suite, &rotation_cases);
+    cases_add(suite, &rotation_refused_cases);
+    cases_add(suite, &full_cases);
     cases_add(suite, &store_cases);
     cases_add(suite, &cache_cases);
     cases_add(suite, &away_cases);
