@@ -125,7 +125,7 @@ soak: all
 # What the tests below reach of src/; fails under 95 % of the lines or 90 % of
 # the branches. The one exclusion: the branch of an assert() that ends the
 # process is our own broken promise, which no test can bring about.
-COVERAGE_TESTS = unit integration
+COVERAGE_TESTS = unit integration $(if $(wildcard tests/memory),memory)
 coverage:
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@for tests in $(COVERAGE_TESTS); do $(MAKE) --no-print-directory VARIANT=coverage $$tests || exit 1; done
