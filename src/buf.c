@@ -12,15 +12,11 @@
 #define BUF_INT_DIGITS     24 /* of a 64-bit number, its sign and more */
 
 bool
-buf_reserve(struct buf *buf, size_t more)
+buf_grow(struct buf *buf, size_t more)
 {
     size_t capacity = buf->capacity ? buf->capacity : BUF_FIRST_CAPACITY;
     char *data;
 
-    if (buf->failed)
-        return false;
-    if (buf->capacity - buf->length >= more)
-        return true;
     if (more > SIZE_MAX / 2 - buf->length) {
         buf->failed = true;
         return false;
@@ -35,27 +31,6 @@ buf_reserve(struct buf *buf, size_t more)
     buf->data = data;
     buf->capacity = capacity;
     return true;
-}
-
-void
-buf_add(struct buf *buf, const void *data, size_t length)
-{
-    if (length == 0 || !buf_reserve(buf, length))
-        return;
-    memcpy(buf->data + buf->length, data, length);
-    buf->length += length;
-}
-
-void
-buf_add_text(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
-}
-
-void
-buf_add_bytes(struct buf *buf, struct bytes bytes)
-{
-    buf_add(buf, bytes.at, bytes.length);
 }
 
 void

@@ -18,6 +18,7 @@ struct command {
 
 extern const struct command command_check_config;
 extern const struct command command_healthcheck;
+extern const struct command command_interests;
 extern const struct command command_token;
 
 /* Its line of usage and its details. */

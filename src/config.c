@@ -52,7 +52,7 @@ struct loader {
 
 /* Of a machine with more cores than a cpu_set_t holds, those that are up. */
 static int64_t
-workers_default(void)
+count_cores(void)
 {
     cpu_set_t cores;
     int64_t count;
@@ -61,9 +61,14 @@ workers_default(void)
         count = CPU_COUNT(&cores);
     else
         count = sysconf(_SC_NPROCESSORS_ONLN);
-    if (count < 1)
-        count = 1;
-    count *= WORKERS_PER_CORE;
+    return count > 0 ? count : 1;
+}
+
+static int64_t
+workers_default(int64_t cores)
+{
+    int64_t count = cores * WORKERS_PER_CORE;
+
     return count < METRICS_WORKERS_MAX ? count : METRICS_WORKERS_MAX;
 }
 
@@ -327,7 +332,8 @@ config_load(char *const environment[], struct buf *errors)
         return NULL;
     }
     config = &owner->config;
-    config->workers = workers_default();
+    config->cores = count_cores();
+    config->workers = workers_default(config->cores);
 
     /* Each of these runs whatever the others found: all mistakes are told. */
     is_good = file_load(&loader);

@@ -32,6 +32,7 @@ struct config {
     struct auth_secrets secrets;
     bool salts_are_published; /* one of the two default salts is in force */
     int64_t workers;
+    int64_t cores; /* that this process may use; at least 1 */
     int64_t store_attempts;
     int64_t store_connect_timeout_ms;
     int64_t store_timeout_ms;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "buf.h"
 #include "fcgi.h"
 
 #define FCGI_ID_MAX      128 /* characters of a request id */
@@ -24,6 +25,7 @@
 struct fcgi {
     FCGX_Request request;
     char *body;
+    struct buf headers; /* of an answer; its memory is kept for the next */
 };
 
 bool
@@ -58,6 +60,7 @@ fcgi_free(struct fcgi *fcgi)
         return;
     FCGX_Free(&fcgi->request, 0);
     forget_body(fcgi);
+    buf_free(&fcgi->headers);
     free(fcgi);
 }
 
@@ -69,17 +72,24 @@ param(const struct fcgi *fcgi, const char *name)
     return bytes_of(value != NULL ? value : "");
 }
 
+static bool
+is_id_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
 static struct bytes
 request_id(const struct fcgi *fcgi)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._-";
     struct bytes id = param(fcgi, "REQUEST_ID");
 
-    if (id.length == 0 || id.length > FCGI_ID_MAX ||
-        strspn(id.at, allowed) != id.length)
+    if (id.length == 0 || id.length > FCGI_ID_MAX)
         return bytes_of(FCGI_ID_UNUSABLE);
+    for (size_t i = 0; i < id.length; i++) {
+        if (!is_id_character(id.at[i]))
+            return bytes_of(FCGI_ID_UNUSABLE);
+    }
     return id;
 }
 
@@ -192,6 +202,25 @@ put(struct fcgi *fcgi, struct bytes text)
     return true;
 }
 
+/* Put together by hand, which costs a tenth of FCGX_FPrintF(). */
+static void
+add_headers(struct buf *text, const struct fcgi_answer *answer)
+{
+    buf_add_text(text, "Status: ");
+    buf_add_int(text, answer->code);
+    buf_add_text(text, " ");
+    buf_add_text(text, answer->reason);
+    buf_add_text(text, "\r\nContent-Type: application/json\r\n"
+                       "Content-Length: ");
+    buf_add_int(text, (long long)answer->body.length);
+    buf_add_text(text, "\r\n");
+    if (answer->header != NULL) {
+        buf_add_text(text, answer->header);
+        buf_add_text(text, "\r\n");
+    }
+    buf_add_text(text, "\r\n");
+}
+
 bool
 fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
 {
@@ -199,14 +228,10 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
     bool good;
 
     request->ipcFd = fd;
-    good = FCGX_FPrintF(request->out,
-                        "Status: %d %s\r\nContent-Type: application/json\r\n"
-                        "Content-Length: %lu\r\n%s%s\r\n",
-                        answer->code, answer->reason,
-                        (unsigned long)answer->body.length,
-                        answer->header != NULL ? answer->header : "",
-                        answer->header != NULL ? "\r\n" : "") > 0;
-    good = put(fcgi, answer->body) && good;
+    buf_clear(&fcgi->headers);
+    add_headers(&fcgi->headers, answer);
+    good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
+           put(fcgi, answer->body);
     /* In this order the end of the request goes out in the same write. */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;

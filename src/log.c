@@ -7,7 +7,6 @@
  * anew through /proc. Where that cannot be done (a socket, another user's
  * terminal) each write is asked for first.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -79,17 +78,24 @@ static const struct log_form log_forms[] = {
         },
 };
 
-/* Which bytes besides letters and digits need no escape. */
+/* Where a byte needs no escape. */
 enum log_charset {
-    LOG_WORD = 0, /* a word of a request */
-    LOG_CONTEXT,  /* its context, as text */
-    LOG_MESSAGE   /* all that is printable */
+    LOG_WORD = 1 << 0,    /* a word of a request */
+    LOG_CONTEXT = 1 << 1, /* its context, as text */
+    LOG_MESSAGE = 1 << 2  /* all that is printable */
 };
 
-static const char *const log_plain[] = {
-    [LOG_WORD] = "/._~-",
-    [LOG_CONTEXT] = "/._~-=,",
-    [LOG_MESSAGE] = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+#define LOG_PUNCTUATION (LOG_CONTEXT | LOG_MESSAGE)
+#define LOG_ANYWHERE    (LOG_WORD | LOG_CONTEXT | LOG_MESSAGE)
+
+static const unsigned char log_plain[UCHAR_MAX + 1] = {
+    [' ' ... '+'] = LOG_MESSAGE,  [','] = LOG_PUNCTUATION,
+    ['-' ... '9'] = LOG_ANYWHERE, [':' ... '<'] = LOG_MESSAGE,
+    ['='] = LOG_PUNCTUATION,      ['>' ... '@'] = LOG_MESSAGE,
+    ['A' ... 'Z'] = LOG_ANYWHERE, ['[' ... '^'] = LOG_MESSAGE,
+    ['_'] = LOG_ANYWHERE,         ['`'] = LOG_MESSAGE,
+    ['a' ... 'z'] = LOG_ANYWHERE, ['{' ... '}'] = LOG_MESSAGE,
+    ['~'] = LOG_ANYWHERE,
 };
 
 enum log_sink {
@@ -265,9 +271,7 @@ put_ms(struct log *log, int64_t us)
 static bool
 is_plain(unsigned char byte, enum log_charset set)
 {
-    /* No locale is ever set: letters are those of ASCII. */
-    return isalnum(byte) ||
-           (byte != '\0' && strchr(log_plain[set], byte) != NULL);
+    return (log_plain[byte] & set) != 0;
 }
 
 static void
@@ -307,11 +311,24 @@ put_escaped(struct log *log, struct bytes text, size_t max,
         put(log, bytes_of("..."));
 }
 
+/* Whether all of a text stands for itself, also as JSON. */
+static bool
+is_verbatim(struct bytes text, enum log_charset set)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        if (!is_plain((unsigned char)text.at[i], set))
+            return false;
+    }
+    return set != LOG_MESSAGE; /* which has quotes */
+}
+
 static void
 put_word(struct log *log, struct bytes word)
 {
     if (word.length == 0)
         put_char(log, '-');
+    else if (word.length <= LOG_FIELD_MAX && is_verbatim(word, LOG_WORD))
+        put(log, word);
     else
         put_escaped(log, word, LOG_FIELD_MAX, LOG_WORD);
 }
@@ -381,7 +398,10 @@ put_context(struct log *log, struct bytes context)
     switch (log->format) {
     case CONFIG_LOG_TEXT:
         put_char(log, ' ');
-        put_escaped(log, context, LOG_FIELD_MAX, LOG_CONTEXT);
+        if (is_verbatim(context, LOG_CONTEXT))
+            put(log, context);
+        else
+            put_escaped(log, context, LOG_FIELD_MAX, LOG_CONTEXT);
         break;
     case CONFIG_LOG_JSON:
         put_context_json(log, context);

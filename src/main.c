@@ -64,8 +64,13 @@ static const struct command version = {
 };
 
 static const struct command *const commands[] = {
-    &serve, &command_token, &command_check_config, &command_healthcheck,
-    &help,  &version,
+    &serve,
+    &command_token,
+    &command_check_config,
+    &command_healthcheck,
+    &command_interests,
+    &help,
+    &version,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -11,7 +11,8 @@
 /*
  * A method of the API as a row of the method table in api.c. Every function
  * is pure: no clock, no network. `request` is the method's own struct, laid
- * out by its field table.
+ * out by its field table; it and its texts are gone once the request is
+ * planned, so what the answer needs is in the plan.
  */
 
 enum method_result {
@@ -31,7 +32,8 @@ struct method_plan {
     struct bytes *keys; /* allocated array; bytes in key_text */
     struct buf key_text;
     enum store_need need;
-    struct buf write_value; /* empty: nothing to write (under keys[0]) */
+    struct buf write_value; /* what to write under keys[0], unless the answer
+                               empties it */
     struct buf fault;       /* words for the log, of METHOD_BROKEN */
 };
 
@@ -53,10 +55,10 @@ struct method {
     enum method_result (*plan)(const void *request, struct method_plan *plan);
 
     /*
-     * The member "response", from the request and the values of the keys
+     * The member "response", from the plan and the values of the keys
      * (status of the read; values NULL unless STORE_OK or no keys).
      */
-    enum method_result (*answer)(const void *request, struct method_plan *plan,
+    enum method_result (*answer)(struct method_plan *plan,
                                  enum store_status status,
                                  const struct store_value *values,
                                  struct buf *response);

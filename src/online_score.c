@@ -9,12 +9,11 @@
 #include "method.h"
 #include "score.h"
 
-#define SCORE_ADMIN       "42"
-#define SCORE_KEY_PREFIX  "uid:"
-#define SCORE_LENGTH      3  /* "5.0" */
-#define SCORE_HIGHEST     50 /* tenths: all weights together */
-#define SCORE_TENTHS      10
-#define SCORE_INPUT_COUNT 6
+#define SCORE_ADMIN      "42"
+#define SCORE_KEY_PREFIX "uid:"
+#define SCORE_LENGTH     3  /* "5.0" */
+#define SCORE_HIGHEST    50 /* tenths: all weights together */
+#define SCORE_TENTHS     10
 
 struct online_score {
     struct bytes phone, email, first_name, last_name, birthday;
@@ -31,30 +30,36 @@ static const struct field fields[] = {
     FIELD(struct online_score, gender, field_gender, FIELD_OPTIONAL),
 };
 
-/* The rows of fields[], as bits of what was given. */
-enum given {
-    PHONE = 1 << 0,
-    EMAIL = 1 << 1,
-    FIRST_NAME = 1 << 2,
-    LAST_NAME = 1 << 3,
-    BIRTHDAY = 1 << 4,
-    GENDER = 1 << 5
-};
-
-struct pair {
-    unsigned members;
-    const char *text;
-};
-
-static const struct pair pairs[] = {
-    {PHONE | EMAIL, "phone and email"},
-    {FIRST_NAME | LAST_NAME, "first_name and last_name"},
-    {GENDER | BIRTHDAY, "gender and birthday"},
-};
-
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static_assert(COUNT(fields) == SCORE_INPUT_COUNT, "the key covers every field");
+/* The rows of fields[]. */
+enum input {
+    PHONE = 0,
+    EMAIL,
+    FIRST_NAME,
+    LAST_NAME,
+    BIRTHDAY,
+    GENDER,
+    INPUT__MAX
+};
+
+static_assert(COUNT(fields) == INPUT__MAX, "each field is an input");
+
+/* One of these must be complete. */
+static const struct pair {
+    enum input first, second;
+    const char *text;
+} pairs[] = {
+    {PHONE, EMAIL, "phone and email"},
+    {FIRST_NAME, LAST_NAME, "first_name and last_name"},
+    {GENDER, BIRTHDAY, "gender and birthday"},
+};
+
+/* The text of each input; empty: not given. */
+struct inputs {
+    struct bytes text[INPUT__MAX];
+    char gender;
+};
 
 static void
 init(void *request)
@@ -62,34 +67,35 @@ init(void *request)
     ((struct online_score *)request)->gender = FIELD_GENDER_NONE;
 }
 
-static unsigned
-given(const struct online_score *request)
+static void
+list_inputs(const struct online_score *request, struct inputs *inputs)
 {
-    const struct {
-        bool is_given;
-        unsigned bit;
-    } rows[] = {
-        {request->phone.length > 0, PHONE},
-        {request->email.length > 0, EMAIL},
-        {request->first_name.length > 0, FIRST_NAME},
-        {request->last_name.length > 0, LAST_NAME},
-        {request->birthday.length > 0, BIRTHDAY},
-        {request->gender != FIELD_GENDER_NONE, GENDER},
-    };
-    unsigned bits = 0;
+    const bool has_gender = request->gender != FIELD_GENDER_NONE;
 
-    for (size_t i = 0; i < COUNT(rows); i++)
-        bits |= rows[i].is_given ? rows[i].bit : 0;
-    return bits;
+    inputs->gender = (char)('0' + request->gender);
+    inputs->text[PHONE] = request->phone;
+    inputs->text[EMAIL] = request->email;
+    inputs->text[FIRST_NAME] = request->first_name;
+    inputs->text[LAST_NAME] = request->last_name;
+    inputs->text[BIRTHDAY] = request->birthday;
+    inputs->text[GENDER] = (struct bytes){&inputs->gender, has_gender ? 1 : 0};
+}
+
+static bool
+is_given(const struct inputs *inputs, enum input input)
+{
+    return inputs->text[input].length > 0;
 }
 
 static bool
 check(const void *request, struct buf *faults)
 {
-    unsigned bits = given(request);
+    struct inputs inputs;
 
+    list_inputs(request, &inputs);
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        if ((bits & pairs[i].members) == pairs[i].members)
+        if (is_given(&inputs, pairs[i].first) &&
+            is_given(&inputs, pairs[i].second))
             return true;
     }
     buf_add_text(faults, "arguments: at least one pair must be complete: ");
@@ -103,12 +109,13 @@ check(const void *request, struct buf *faults)
 static void
 context(const void *request, struct buf *text)
 {
-    unsigned bits = given(request);
     const char *separator = "";
+    struct inputs inputs;
 
+    list_inputs(request, &inputs);
     buf_add_text(text, "has=");
-    for (size_t i = 0; i < COUNT(fields); i++) {
-        if ((bits & (1u << i)) == 0)
+    for (size_t i = 0; i < INPUT__MAX; i++) {
+        if (!is_given(&inputs, (enum input)i))
             continue;
         buf_add_text(text, separator);
         buf_add_text(text, fields[i].name);
@@ -118,21 +125,31 @@ context(const void *request, struct buf *text)
 
 /* Every input with its length in front, so that no two people share a text. */
 static void
-add_inputs(const struct online_score *request, struct buf *text)
+add_inputs(const struct inputs *inputs, struct buf *text)
 {
-    const char digit = (char)('0' + request->gender);
-    const struct bytes gender = {&digit,
-                                 request->gender == FIELD_GENDER_NONE ? 0 : 1};
-    const struct bytes inputs[SCORE_INPUT_COUNT] = {
-        request->phone,     request->email,    request->first_name,
-        request->last_name, request->birthday, gender,
-    };
-
-    for (size_t i = 0; i < SCORE_INPUT_COUNT; i++) {
-        buf_add_int(text, (long long)inputs[i].length);
+    for (size_t i = 0; i < INPUT__MAX; i++) {
+        buf_add_int(text, (long long)inputs->text[i].length);
         buf_add_text(text, ":");
-        buf_add_bytes(text, inputs[i]);
+        buf_add_bytes(text, inputs->text[i]);
     }
+}
+
+static void
+compute(const struct inputs *inputs, struct buf *text)
+{
+    const struct score_facts facts = {
+        .phone = is_given(inputs, PHONE),
+        .email = is_given(inputs, EMAIL),
+        .first_name = is_given(inputs, FIRST_NAME),
+        .last_name = is_given(inputs, LAST_NAME),
+        .birthday = is_given(inputs, BIRTHDAY),
+        .gender = is_given(inputs, GENDER) && inputs->gender != '0',
+    };
+    int tenths = score_tenths(&facts);
+
+    buf_add_int(text, tenths / SCORE_TENTHS);
+    buf_add_text(text, ".");
+    buf_add_int(text, tenths % SCORE_TENTHS);
 }
 
 /* Without memory for its key a score is made without the cache. */
@@ -141,13 +158,18 @@ plan(const void *request, struct method_plan *method_plan)
 {
     char hex[AUTH_KEY_LENGTH + 1];
     struct buf *text = &method_plan->key_text;
+    struct inputs inputs;
 
-    if (method_plan->is_admin)
+    if (method_plan->is_admin) {
+        buf_add_text(&method_plan->write_value, SCORE_ADMIN);
         return METHOD_OK;
+    }
+    list_inputs(request, &inputs);
+    compute(&inputs, &method_plan->write_value);
     method_plan->keys = malloc(sizeof(*method_plan->keys));
     if (method_plan->keys == NULL)
         return METHOD_OK;
-    add_inputs(request, text);
+    add_inputs(&inputs, text);
     if (text->failed ||
         auth_key(method_plan->auth, buf_bytes(text), hex) != AUTH_OK)
         return METHOD_OK;
@@ -182,25 +204,6 @@ is_score(const struct store_value *value)
 }
 
 static void
-compute(const struct online_score *request, struct buf *text)
-{
-    unsigned bits = given(request);
-    const struct score_facts facts = {
-        .phone = (bits & PHONE) != 0,
-        .email = (bits & EMAIL) != 0,
-        .first_name = (bits & FIRST_NAME) != 0,
-        .last_name = (bits & LAST_NAME) != 0,
-        .birthday = (bits & BIRTHDAY) != 0,
-        .gender = request->gender > 0,
-    };
-    int tenths = score_tenths(&facts);
-
-    buf_add_int(text, tenths / SCORE_TENTHS);
-    buf_add_text(text, ".");
-    buf_add_int(text, tenths % SCORE_TENTHS);
-}
-
-static void
 add_response(struct bytes score, struct buf *response)
 {
     buf_add_text(response, "{\"score\": ");
@@ -209,21 +212,16 @@ add_response(struct bytes score, struct buf *response)
 }
 
 static enum method_result
-answer(const void *request, struct method_plan *method_plan,
-       enum store_status status, const struct store_value *values,
-       struct buf *response)
+answer(struct method_plan *method_plan, enum store_status status,
+       const struct store_value *values, struct buf *response)
 {
     struct buf *score = &method_plan->write_value;
 
-    if (method_plan->is_admin) {
-        add_response(bytes_of(SCORE_ADMIN), response);
-        return METHOD_OK;
-    }
     if (status == STORE_OK && values != NULL && is_score(&values[0])) {
         add_response(values[0].data, response);
+        buf_clear(score); /* it is there already */
         return METHOD_OK;
     }
-    compute(request, score);
     if (score->failed)
         return METHOD_MEMORY;
     add_response(buf_bytes(score), response);

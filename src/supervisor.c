@@ -62,6 +62,7 @@ struct supervisor {
     struct metrics *metrics;
     sigset_t signals;
     int own_slot; /* in a worker's process; -1 in the parent */
+    int own_seat; /* likewise */
     bool is_orphan;
     bool is_stopping;
     bool is_settled; /* all seats are served and older workers told to go */
@@ -172,6 +173,7 @@ start_worker(struct supervisor *s, int index, int64_t now)
     }
     pid = fork();
     if (pid == 0) {
+        s->own_seat = index;
         become_worker(s, slot, parent);
         return;
     }
@@ -539,7 +541,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         status = EX_OK;
     else if (!s->is_orphan)
         status = worker_run(s->listen_fd, s->config, s->log, s->metrics,
-                            s->own_slot);
+                            s->own_slot, s->own_seat >= s->config->cores);
 out:
     metrics_free(s->metrics);
     log_close(s->log);

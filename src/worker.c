@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <ev.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,10 @@
 
 /* How long a worker without descriptors stays away from new connections. */
 #define ACCEPT_PAUSE_S 0.1
+
+/* How long a worker in reserve leaves new connections to the others: more than
+ * a turn of their loops takes at the worst. */
+#define STANDBY_PAUSE_S 0.05
 
 /*
  * Lines are written many at a time: when there is enough for one write, or
@@ -48,6 +53,7 @@ struct worker {
     struct log *log;
     struct metrics *metrics;
     int slot;
+    bool is_standby;
     bool accept_failing; /* logged once until one goes well */
     bool is_draining;
     size_t drain_share; /* connections to let go in each turn */
@@ -103,13 +109,18 @@ on_store_event(void *arg, enum store_event event, const char *detail)
 /* Watchers. */
 
 static void
-on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
+arm(struct ev_loop *loop, ev_timer *timer, double after_s)
 {
-    struct worker *worker = timer->data;
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, after_s, 0.0);
+    ev_timer_start(loop, timer);
+}
 
-    (void)events;
-    if (!worker->is_draining)
-        ev_io_start(loop, &worker->listening);
+static void
+pause_accepting(struct worker *worker, double pause_s)
+{
+    ev_io_stop(worker->loop, &worker->listening);
+    arm(worker->loop, &worker->accept_pause, pause_s);
 }
 
 /* Without descriptors or memory the socket would be ready for ever. */
@@ -119,9 +130,7 @@ accept_failed(struct worker *worker, const char *why)
     if (!worker->accept_failing)
         log_error(worker->log, "cannot accept connections: %s", why);
     worker->accept_failing = true;
-    ev_io_stop(worker->loop, &worker->listening);
-    ev_timer_set(&worker->accept_pause, ACCEPT_PAUSE_S, 0.0);
-    ev_timer_start(worker->loop, &worker->accept_pause);
+    pause_accepting(worker, ACCEPT_PAUSE_S);
 }
 
 static bool
@@ -130,32 +139,53 @@ is_passing(int error)
     return error == EAGAIN || error == EINTR || error == ECONNABORTED;
 }
 
+/* Returns whether there was a connection, and it has been taken. */
+static bool
+accept_one(struct worker *worker)
+{
+    int fd =
+        accept4(worker->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd == -1) {
+        if (!is_passing(errno))
+            accept_failed(worker, strerror(errno));
+        return false;
+    }
+    if (!conn_open(&worker->shared, fd)) {
+        accept_failed(worker, strerror(ENOMEM));
+        return false;
+    }
+    worker->accept_failing = false;
+    return true;
+}
+
 /* One per turn, so that connections spread over the workers. */
 static void
 on_listening(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct worker *worker = watcher->data;
-    int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)loop;
     (void)events;
-    if (fd == -1) {
-        if (!is_passing(errno))
-            accept_failed(worker, strerror(errno));
-        return;
-    }
-    if (conn_open(&worker->shared, fd))
-        worker->accept_failing = false;
+    if (worker->is_standby)
+        pause_accepting(worker, STANDBY_PAUSE_S);
     else
-        accept_failed(worker, strerror(ENOMEM));
+        (void)accept_one(worker);
 }
 
+/* What still waits for one in reserve is more than the others can take. */
 static void
-arm(struct ev_loop *loop, ev_timer *timer, double after_s)
+on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    ev_timer_stop(loop, timer);
-    ev_timer_set(timer, after_s, 0.0);
-    ev_timer_start(loop, timer);
+    struct worker *worker = timer->data;
+
+    (void)events;
+    if (worker->is_draining)
+        return;
+    if (worker->is_standby && accept_one(worker))
+        arm(loop, timer, 0.0);
+    else if (!ev_is_active(timer))
+        ev_io_start(loop, &worker->listening);
 }
 
 /* Only ends the waiting: on_turn() does the work. */
@@ -271,6 +301,20 @@ mask_signals(int how)
     (void)sigprocmask(how, &set, NULL);
 }
 
+/*
+ * A worker that wakes up does not interrupt who is at work: on a busy machine
+ * that is nginx or Redis, which then hand over many requests or replies at a
+ * time. It costs nothing where a CPU is idle. Refused, all works as well.
+ * Source: sched(7), SCHED_BATCH.
+ */
+static void
+wait_for_turn(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 static void
 init_watchers(struct worker *worker, int listen_fd)
 {
@@ -341,12 +385,13 @@ stop(struct worker *worker)
 
 int
 worker_run(int listen_fd, const struct config *config, struct log *log,
-           struct metrics *metrics, int slot)
+           struct metrics *metrics, int slot, bool is_standby)
 {
     struct worker worker = {
         .log = log,
         .metrics = metrics,
         .slot = slot,
+        .is_standby = is_standby,
         .shared = {.config = config,
                    .log = log,
                    .metrics = metrics,
@@ -354,6 +399,7 @@ worker_run(int listen_fd, const struct config *config, struct log *log,
     };
     bool is_started;
 
+    wait_for_turn();
     TAILQ_INIT(&worker.shared.conns);
     worker.shared.arg = &worker;
     is_started = start(&worker, config);

@@ -1,6 +1,8 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stdbool.h>
+
 struct config;
 struct log;
 struct metrics;
@@ -13,11 +15,14 @@ struct metrics;
  * config, log, metrics
  *             borrowed.
  * slot        this worker's place in the metrics.
+ * is_standby  takes only connections that others leave waiting: every core has
+ *             a worker already. Twice as many that take their share each would
+ *             wake up twice as often, for half the requests.
  *
  * Returns the exit status of the process: EX_OK, or EX_OSERR when it could not
  * start (which is logged).
  */
 int worker_run(int listen_fd, const struct config *config, struct log *log,
-               struct metrics *metrics, int slot);
+               struct metrics *metrics, int slot, bool is_standby);
 
 #endif

@@ -22,10 +22,15 @@ only() { # only PATTERN FILE...
 
 only '#include <fcgi' fcgi.c
 only '#include "fcgi(_scan)?\.h"' fcgi.c fcgi_scan.c conn.c worker.c
-only '#include [<"]hiredis' redis_fetch.c redis_stream.c redis_tls.c store_redis.c
-only '#include "redis_(command|connect|error|fetch|stream|tls)\.h"' redis_command.c \
-    redis_connect.c redis_error.c redis_fetch.c redis_fetch.h redis_stream.c \
-    redis_tls.c store_redis.c
+only '#include [<"]hiredis' redis_fetch.c redis_scan.c redis_session.c redis_stream.c \
+    redis_tls.c redis_writer.c store_redis.c
+only '#include "redis_(command|connect|error|fetch|handshake|stream|tls)\.h"' redis_command.c \
+    redis_connect.c redis_error.c redis_fetch.c redis_fetch.h redis_handshake.c redis_handshake.h \
+    redis_scan.c redis_session.c redis_session.h redis_stream.c redis_tls.c store_redis.c
+only '#include "redis_(session|scan|writer)\.h"' redis_scan.c redis_session.c redis_writer.c \
+    interests_export.c interests_import.c
+only '#include "interests_(export|import)\.h"' interests_export.c interests_import.c \
+    command_interests.c
 only '#include [<"]ares' resolver.c
 only '#include [<"]json-c' json.c fields.c api.c
 only '#include [<"]openssl' auth.c redis_tls.c
@@ -33,7 +38,8 @@ only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn.c
 only '#include [<"]store_redis\.h' store_redis.c worker.c
 only '#include [<"]worker\.h' worker.c supervisor.c
 only '#include [<"]supervisor\.h' supervisor.c main.c
-only '\b(secure_)?getenv *\(' config.c
+# TERM and TMPDIR are no settings of ours.
+only '\b(secure_)?getenv *\(' config.c command_interests.c
 only '\b(printf|puts|fputs|perror|syslog) *\(' main.c command.c command_check_config.c \
     command_healthcheck.c command_token.c
 # The pure part knows neither clock nor network.

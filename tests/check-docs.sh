@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Holds the documents to the code: every setting of `scoring --help` is in the
 # README's table with the same default; every status and its text, every
-# target of `make help`, and every log field that the README shows exist.
+# target of `make help`, and every log field that the README shows exist. The
+# manual page has every command, option and setting, and no mistakes.
 #
 #   tests/check-docs.sh BINARY
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 binary=$1
-passed=0 failed=0
+passed=0 failed=0 skipped=0
+page=docs/scoring.8
 
 check() { # check WHAT COMMAND...: it must succeed
     local what=$1
@@ -21,6 +23,20 @@ check() { # check WHAT COMMAND...: it must succeed
     fi
 }
 
+# commands_of HELP: those that it lists, without options
+commands_of() {
+    sed -nE '/^Settings/q; s/^  ([a-z][a-z-]*) .*/\1/p' <<<"$1"
+}
+
+# check_page COMMAND...: its page has it, and each of its options
+check_page() {
+    local option
+    check "$page: $*" grep -qE "^\.It Cm $*\$" "$page"
+    for option in $("$binary" "$@" --help | grep -oE '^  --[a-z-]+'); do
+        check "$page: $* $option" grep -qE "^\.(Op |It )?Fl -${option#--}( |\$)" "$page"
+    done
+}
+
 # readme_row NAME DEFAULT: both in one row of a table
 readme_row() {
     grep -F "\`$1\`" README.md | grep -E '^\|' | grep -qF "$2"
@@ -29,6 +45,7 @@ readme_row() {
 while read -r name default; do
     check "README: $name with default $default" readme_row "$name" "$default"
     check ".env.example: $name" grep -qE "^#?$name=" .env.example
+    check "$page: $name" grep -qE "(^\.It Ev |, |^)$name( |\$)" "$page"
 done < <("$binary" --help |
     sed -nE 's/^  ((SCORING|REDIS)_[A-Z_]+)  +(.*)$/\1 \3/p' |
     sed -E 's/^([A-Z_]+) (.*[^ ])  +.*$/\1 \2/; s/  .*$//')
@@ -44,8 +61,25 @@ for target in $(sed -nE "s/^	@echo 'make ([a-z-]+).*/\1/p" Makefile); do
     check "Makefile: make $target" grep -qE "^$target:" Makefile
 done
 
+for command in $(commands_of "$("$binary" --help)"); do
+    # A command that only has commands of its own lists those.
+    commands=$("$binary" "$command" --help | sed -nE 's/^  ([a-z]+) .*/\1/p')
+    [ -n "$commands" ] || check_page "$command"
+    for word in $commands; do
+        check_page "$command" "$word"
+    done
+done
+if command -v mandoc >/dev/null; then
+    check "$page: mandoc -T lint" mandoc -T lint -W warning "$page"
+else
+    printf 'skipped: %s: there is no mandoc to check it\n' "$page"
+    skipped=$((skipped + 1))
+fi
+
 version=$("$binary" --version | cut -d' ' -f2)
 check "CHANGELOG: version $version" grep -qF "## [$version]" CHANGELOG.md
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
+printf '%d passed, %d failed' "$passed" "$failed"
+[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+printf '\n'
 [ "$failed" -eq 0 ]

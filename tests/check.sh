@@ -10,14 +10,17 @@ steps=(
     "format-check"
     "shellcheck"
     "tidy"
-    "all VARIANT=clang CC=clang"
+    "all bench-tools VARIANT=clang CC=clang"
     "check-docs"
+    "check-completion"
     "check-hardening"
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
     "soak SOAK_SECONDS=15"
+    "bench-smoke"
     "readme-check"
+    "contributing-check"
     "compose-check"
 )
 

@@ -122,11 +122,25 @@ healthy() {
 
 # --- answers
 
+# As the operator imports; the service's account may not write interests.
+import() { # import USER
+    printf '%s\n' '{"client_id": 424242, "interests": ["books", "hi-tech"]}' |
+        docker compose exec -T -e REDIS_USERNAME="$1" scoring scoring interests import -
+}
+
+import_refused() {
+    ! import scoring
+}
+
 probe_answers() {
     check 'both pairs give a score' is_score
     check 'interests are written' equal \
         "$(redis MSET i:424242 '["books", "hi-tech"]' i:424243 '["кино"]')" OK
     check 'interests are read' is_interests
+    redis DEL i:424242 >/dev/null
+    check 'interests are imported' import default
+    check 'interests that were imported are read' is_interests
+    check 'the service itself may not import' import_refused
     check 'interests of one client' equal \
         "$(call clients_interests '{"client_ids": [424242]}')" \
         '{"code": 200, "response": {"424242": ["books", "hi-tech"]}}'
@@ -251,7 +265,7 @@ no_capability() {
 
 declare -A writable=(
     [nginx]='/run/nginx'
-    [scoring]='/run/scoring'
+    [scoring]='/run/scoring /tmp'
     [redis]='/data /run/redis'
 )
 

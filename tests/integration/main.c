@@ -30,11 +30,13 @@ main(int argc, char **argv)
     suite_command();
     suite_score();
     suite_interests();
+    suite_interests_command();
     suite_auth();
     suite_transport();
     suite_json();
     suite_log();
     suite_outage();
+    suite_starvation();
     suite_fcgi();
     suite_start();
     suite_store_redis();

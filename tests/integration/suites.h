@@ -5,6 +5,7 @@
 void suite_score(void);
 void suite_command(void);
 void suite_interests(void);
+void suite_interests_command(void);
 void suite_auth(void);
 void suite_transport(void);
 void suite_json(void);
@@ -12,6 +13,7 @@ void suite_log(void);
 void suite_outage(void);
 void suite_fcgi(void);
 void suite_start(void);
+void suite_starvation(void);
 void suite_store_redis(void);
 
 #endif

@@ -10,14 +10,19 @@
 #include "suites.h"
 
 static void (*const suites[])(void) = {
-    suite_api,        suite_auth,          suite_buf,
-    suite_config,     suite_config_file,   suite_date,
-    suite_fcgi_scan,  suite_fcgi_client,   suite_fields,
-    suite_json,       suite_log,           suite_metrics,
-    suite_number,     suite_redis_command, suite_redis_error,
-    suite_redis_link, suite_redis_url,     suite_resolver,
-    suite_score,      suite_store,         suite_worker,
-    suite_supervisor,
+    suite_api,           suite_auth,
+    suite_buf,           suite_config,
+    suite_config_file,   suite_date,
+    suite_fcgi_client,   suite_fcgi_scan,
+    suite_fields,        suite_interests_line,
+    suite_json,          suite_line_reader,
+    suite_log,           suite_metrics,
+    suite_number,        suite_progress,
+    suite_redis_command, suite_redis_error,
+    suite_redis_link,    suite_redis_url,
+    suite_resolver,      suite_score,
+    suite_store,         suite_supervisor,
+    suite_worker,
 };
 
 int

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #include "../support/cases.h"
 #include "../support/clock.h"
+#include "../support/fcgi_peer.h"
 #include "../support/files.h"
 #include "../support/proc.h"
 #include "suites.h"
@@ -650,6 +652,97 @@ TEST_CASES(secret, struct secret_case, secret_rows)
     service_end(&service);
 }
 
+/* Leaves this process, and what it starts, one core, or gives all back. */
+static void
+use_cores(cpu_set_t *all, bool is_one)
+{
+    cpu_set_t one;
+
+    if (is_one) {
+        CU_ASSERT_EQUAL(sched_getaffinity(0, sizeof(*all), all), 0);
+        CPU_ZERO(&one);
+        for (size_t core = 0; CPU_COUNT(&one) == 0 && core < CPU_SETSIZE;
+             core++) {
+            if (CPU_ISSET(core, all))
+                CPU_SET(core, &one);
+        }
+    }
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(one), is_one ? &one : all), 0);
+}
+
+static int
+count_descriptors(pid_t pid)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 64; fd++) {
+        char link[64], target[FILES_PATH_MAX];
+
+        (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+        count += readlink(link, target, sizeof(target)) > 0;
+    }
+    return count;
+}
+
+/* A kept connection on which one exchange has been answered; or -1. */
+static int
+ask_once(const struct service *service)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&bytes, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
+    buffer_free(&bytes);
+    return fd;
+}
+
+struct reserve_case {
+    const char *name;
+    bool is_first_frozen;
+    int first, reserve; /* connections that each takes */
+};
+
+static const struct reserve_case reserve_rows[] = {
+    {"takes none while there is a worker on every core", false, 8, 0},
+    {"takes what the others leave waiting", true, 0, 8},
+};
+
+/* The default is two workers a core, and here there is one core. */
+TEST_CASES(reserve, struct reserve_case, reserve_rows)
+{
+    static const char *const settings[] = {STORE, NULL};
+    struct proc_found workers;
+    struct service service;
+    cpu_set_t all;
+    int fd[8], before[2];
+
+    use_cores(&all, true);
+    service_serve(&service, settings);
+    use_cores(&all, false);
+    clock_sleep_ms(LIVED_MS);
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        before[i] = count_descriptors(workers.pid[i]);
+    if (c->is_first_frozen)
+        (void)kill(workers.pid[0], SIGSTOP);
+    for (size_t i = 0; i < 8; i++)
+        fd[i] = ask_once(&service);
+    CU_ASSERT_EQUAL(count_descriptors(workers.pid[0]) - before[0], c->first);
+    CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]) - before[1], c->reserve);
+    for (size_t i = 0; i < 8; i++)
+        (void)close(fd[i]);
+    (void)kill(workers.pid[0], SIGCONT);
+    service_end(&service);
+}
+
 void
 suite_supervisor(void)
 {
@@ -664,4 +757,5 @@ suite_supervisor(void)
     cases_add(suite, &reload_storm_cases);
     cases_add(suite, &rotation_cases);
     cases_add(suite, &secret_cases);
+    cases_add(suite, &reserve_cases);
 }

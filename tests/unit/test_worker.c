@@ -38,6 +38,7 @@
 struct bench {
     pid_t pid;
     int status; /* exit status, -1 after a signal */
+    bool is_standby;
     int listener;
     int redis; /* listens; -1: there is none */
     int link;  /* the worker's connection to Redis; -1 */
@@ -75,7 +76,8 @@ run_worker(const struct bench *bench)
     log = log_open(bench->log, CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
     if (config == NULL || log == NULL)
         _exit(99);
-    status = worker_run(bench->listener, config, log, bench->metrics, 0);
+    status = worker_run(bench->listener, config, log, bench->metrics, 0,
+                        bench->is_standby);
     log_close(log);
     config_free(config);
     metrics_free(bench->metrics);
@@ -83,9 +85,10 @@ run_worker(const struct bench *bench)
 }
 
 static void
-bench_start(struct bench *bench, bool has_store)
+bench_launch(struct bench *bench, bool has_store, bool is_standby)
 {
-    *bench = (struct bench){.redis = -1, .link = -1, .status = -1};
+    *bench = (struct bench){
+        .redis = -1, .link = -1, .status = -1, .is_standby = is_standby};
     CU_ASSERT_FATAL(files_folder_make(bench->folder));
     files_path(bench->socket, "%s/socket", bench->folder);
     files_path(bench->store, "%s/redis", bench->folder);
@@ -101,6 +104,12 @@ bench_start(struct bench *bench, bool has_store)
     bench->pid = fork();
     if (bench->pid == 0)
         run_worker(bench);
+}
+
+static void
+bench_start(struct bench *bench, bool has_store)
+{
+    bench_launch(bench, has_store, false);
 }
 
 static bool
@@ -716,6 +725,20 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     bench_end(&bench);
 }
 
+TEST_SINGLE(standby, "one that stands by takes what nobody else does")
+{
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    bench_launch(&bench, false, true);
+    fd = fcgi_peer_connect(bench.socket);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
 struct drain_case {
     const char *name;
     size_t early; /* bytes of the request before SIGTERM; SIZE_MAX: all */
@@ -813,6 +836,7 @@ suite_worker(void)
     cases_add(suite, &away_cases);
     cases_add(suite, &large_cases);
     cases_add(suite, &parked_cases);
+    cases_add(suite, &standby_cases);
     cases_add(suite, &drain_cases);
     cases_add(suite, &drain_many_cases);
 }

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Completion of scoring(8). What there is to complete is read from the
+# program's own --help, so that it is always that of the program at hand.
+
+# _scoring_help PROGRAM [COMMAND...]: that help, or nothing
+_scoring_help() {
+    local program=${1/#\~\//$HOME/}
+    shift
+    "$program" "$@" --help </dev/null 2>/dev/null
+}
+
+# The words that may follow in place of a command: those of "a|b ..."
+_scoring_choices() {
+    sed -nE '1s/^usage: scoring [a-z-]+ ([a-z|]*\|[a-z|]*).*/\1/p' <<<"$1" | tr '|' '\n'
+}
+
+_scoring() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local -a path=("${COMP_WORDS[1]}")
+    local help choices
+
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        help=$(_scoring_help "$1" | sed -nE '/^Settings/q; s/^  ([a-z-]+) .*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$help" -- "$current")
+        return
+    fi
+    help=$(_scoring_help "$1" "${path[@]}")
+    choices=$(_scoring_choices "$help")
+    if [ -n "$choices" ] && [ "$COMP_CWORD" -gt 2 ]; then
+        path+=("${COMP_WORDS[2]}")
+        help=$(_scoring_help "$1" "${path[@]}")
+        choices=
+    fi
+    if [ "$previous" = = ] || grep -qE -- "^  $previous [A-Z]" <<<"$help"; then
+        return # the value of an option
+    fi
+    case $current in
+    -*) choices=$(grep -oE '^  --[a-z-]+' <<<"$help")$'\n--help' ;;
+    *)
+        if [[ ${help%%$'\n'*} =~ (FILE|SOCKET) ]]; then
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+        fi
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
+}
+
+complete -F _scoring scoring

@@ -1,0 +1,19 @@
+#ifndef INTERESTS_H
+#define INTERESTS_H
+
+/*
+ * How the interests of a client are kept in the store: a JSON array of strings
+ * under this prefix and the client's id. Source: docs/protocol.md, "Interests".
+ */
+#define INTERESTS_KEY_PREFIX "i:"
+#define INTERESTS_KEY_MAX    22   /* prefix, sign and 19 digits */
+#define INTERESTS_NONE       "[]" /* of a client without any */
+
+/*
+ * Bytes of a line of import and export, and so of a value that is imported:
+ * 512 of these, which the service asks for at once, are still an answer of the
+ * size that it believes (redis_stream.c).
+ */
+#define INTERESTS_LINE_MAX (128 * 1024)
+
+#endif

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Completes command lines as bash would, with the program at hand: every
+# command of its help, every option of theirs, files, and nothing else.
+#
+#   tests/completion.sh BINARY
+set -uo pipefail
+binary=$(realpath "$1")
+cd "$(dirname "$0")/.." || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-completion.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+
+passed=0 failed=0
+
+# complete_line WORD...: what bash would offer for the last word, sorted
+complete_line() {
+    COMP_WORDS=("$binary" "$@")
+    COMP_CWORD=$#
+    _scoring "$binary" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' ' | sed 's/ *$//; s/^ *//'
+}
+
+# expect WANT WORD...
+expect() {
+    local want=$1 got
+    shift
+    got=$(complete_line "$@")
+    if [ "$got" = "$want" ]; then
+        passed=$((passed + 1))
+    else
+        printf 'FAILED: scoring %s: [%s], not [%s]\n' "$*" "$got" "$want"
+        failed=$((failed + 1))
+    fi
+}
+
+# options_of COMMAND...: those of its help, from anywhere in the text
+options_of() {
+    {
+        "$binary" "$@" --help | grep -oE -- '--[a-z-]+'
+        printf '%s\n' --help
+    } | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+. deploy/completion/scoring.bash
+mkdir "$work/folder"
+touch "$work/folder/one.jsonl" "$work/folder/one.sock" "$work/folder/with space"
+
+mapfile -t commands < <("$binary" --help | sed -nE '/^Settings/q; s/^  ([a-z-]+) .*/\1/p')
+expect "$(printf '%s\n' "${commands[@]}" | sort | tr '\n' ' ' | sed 's/ $//')" ''
+for command in "${commands[@]}"; do
+    expect "$command" "$command"
+    [[ $command == --* ]] || [ "$command" = interests ] ||
+        expect "$(options_of "$command")" "$command" --
+done
+for command in import export; do
+    expect "$(options_of interests "$command")" interests "$command" --
+done
+
+expect 'check-config' ch
+expect '--help --version' --
+expect '' nonsense
+expect '' nonsense ''
+expect 'export import' interests ''
+expect 'export' interests e
+expect '' interests delete ''
+expect '--dry-run' interests import --d
+expect '' interests export --d
+expect '' interests import --timeout ''
+expect '' interests import --timeout = ''
+expect '' token --login ''
+expect '--account --admin' token --login x --a
+expect '--account' token --login x --ac
+expect '' token ''
+expect "$work/folder/one.jsonl $work/folder/one.sock" interests import "$work/folder/one"
+expect "$work/folder/one.jsonl" interests export --timeout 5 "$work/folder/one.j"
+expect "$work/folder/with space" interests import "$work/folder/w"
+expect "$work/folder/one.sock" healthcheck "$work/folder/one.s"
+expect '' check-config ''
+
+# As a shell that has just been started does it.
+ln -s "$binary" "$work/scoring"
+got=$(PATH=$work:$PATH bash --noprofile --norc -c '
+    . deploy/completion/scoring.bash
+    complete -p scoring' 2>&1)
+if [ "$got" = 'complete -F _scoring scoring' ]; then
+    passed=$((passed + 1))
+else
+    printf 'FAILED: %s\n' "$got"
+    failed=$((failed + 1))
+fi
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,1017 @@
+/*
+ * `scoring interests`: files to the store and back, on a real Redis that is
+ * also killed, frozen, slow and full of other things. Source: docs/protocol.md,
+ * "Import and export".
+ */
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "../support/buffer.h"
+#include "../support/cases.h"
+#include "../support/clock.h"
+#include "../support/expect.h"
+#include "../support/files.h"
+#include "../support/peer.h"
+#include "../support/proc.h"
+#include "../support/redis.h"
+#include "../support/request.h"
+#include "../support/stack.h"
+#include "suites.h"
+
+#define PASSWORD      "s3cret-of-the-import"
+#define END_LIMIT_MS  20000
+#define WAIT_LIMIT_MS 10000
+#define LINES_MAX     16384 /* bytes of a command line */
+
+/* 60 batches: by a slow proxy, four under way, more than two seconds. */
+#define SLOW_CLIENTS 30720
+
+#define LINE(id, json) "{\"client_id\": " id ", \"interests\": " json "}\n"
+
+/* A folder with a Redis, perhaps a proxy in front of it, and a program. */
+struct bench {
+    char folder[FILES_PATH_MAX];
+    char output[FILES_PATH_MAX]; /* both outputs of the program */
+    char url[REDIS_URL_MAX];
+    const char *username, *password;
+    struct redis redis;
+    struct peer *peer;
+    struct proc proc;
+};
+
+static void
+bench_start(struct bench *bench)
+{
+    *bench = (struct bench){.username = "", .password = PASSWORD};
+    CU_ASSERT_TRUE_FATAL(files_folder_make(bench->folder));
+    files_path(bench->output, "%s/output", bench->folder);
+    CU_ASSERT_TRUE_FATAL(redis_init(&bench->redis, bench->folder, PASSWORD));
+    CU_ASSERT_TRUE_FATAL(redis_start(&bench->redis));
+    redis_url_unix(&bench->redis, bench->url);
+}
+
+static void
+bench_end(struct bench *bench)
+{
+    peer_stop(bench->peer);
+    redis_kill(&bench->redis);
+    files_folder_remove(bench->folder);
+}
+
+/* From now on the program goes through a proxy. */
+static void
+bench_put_peer(struct bench *bench, enum peer_fault fault)
+{
+    bench->peer = peer_start(bench->redis.socket);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->peer);
+    peer_set(bench->peer, fault);
+    (void)snprintf(bench->url, sizeof(bench->url), "redis://127.0.0.1:%d",
+                   peer_port(bench->peer));
+}
+
+/* A shell runs it, in the folder; $scoring is the program. */
+static void
+bench_begin(struct bench *bench, const char *line)
+{
+    const char *const binary = getenv("RUN_BINARY");
+    char command[LINES_MAX], settings[3][REDIS_URL_MAX + 32];
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    const char *const environment[] = {"PATH=/usr/bin:/bin", settings[0],
+                                       settings[1], settings[2], NULL};
+    const struct proc_plan plan = {
+        .argv = argv, .environment = environment, .output = bench->output};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(binary);
+    (void)snprintf(settings[0], sizeof(settings[0]), "REDIS_URL=%s",
+                   bench->url);
+    (void)snprintf(settings[1], sizeof(settings[1]), "REDIS_PASSWORD=%s",
+                   bench->password);
+    (void)snprintf(settings[2], sizeof(settings[2]), "REDIS_USERNAME=%s",
+                   bench->username);
+    (void)snprintf(command, sizeof(command), "cd '%s'; scoring='%s'; %s",
+                   bench->folder, binary, line);
+    (void)unlink(bench->output);
+    CU_ASSERT_TRUE_FATAL(proc_start(&bench->proc, &plan));
+}
+
+static bool
+says(const char *text, const char *pattern)
+{
+    regex_t regex;
+    bool is_match;
+
+    CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
+                          0);
+    is_match = regexec(&regex, text, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return is_match;
+}
+
+/* How it ended, and all that it said. */
+static void
+bench_expect(struct bench *bench, int status, const char *pattern)
+{
+    char *text;
+    bool is_good;
+
+    if (!proc_wait(&bench->proc, END_LIMIT_MS))
+        proc_kill(&bench->proc);
+    text = files_read(bench->output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    is_good = proc_exit_status(&bench->proc) == status && says(text, pattern);
+    CU_ASSERT_TRUE(is_good);
+    if (!is_good)
+        (void)printf("status %d, not %d: %s\n", proc_exit_status(&bench->proc),
+                     status, text);
+    free(text);
+}
+
+static void
+bench_run(struct bench *bench, const char *line, int status,
+          const char *pattern)
+{
+    bench_begin(bench, line);
+    bench_expect(bench, status, pattern);
+}
+
+static void
+bench_write(const struct bench *bench, const char *name, const char *text)
+{
+    char path[FILES_PATH_MAX];
+
+    files_path(path, "%s/%s", bench->folder, name);
+    CU_ASSERT_TRUE_FATAL(files_write(path, text));
+}
+
+static void
+expect_file(const struct bench *bench, const char *name, const char *want)
+{
+    char path[FILES_PATH_MAX];
+    char *text;
+
+    files_path(path, "%s/%s", bench->folder, name);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_STRING_EQUAL(text, want);
+    if (strcmp(text, want) != 0)
+        (void)printf("%s: %s\n", name, text);
+    free(text);
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    const redisReply *const *x = a, *const *y = b;
+
+    return strcmp((*x)->str, (*y)->str);
+}
+
+/* All keys with their values, "key value\n", in order; to be freed. */
+static char *
+dump(const struct redis *redis)
+{
+    redisReply *keys = redis_run(redis, "KEYS *");
+    struct buffer text = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(keys);
+    if (keys->elements > 0)
+        qsort(keys->element, keys->elements, sizeof(keys->element[0]),
+              compare_texts);
+    for (size_t i = 0; i < keys->elements; i++) {
+        redisReply *value = redis_run(redis, "GET %s", keys->element[i]->str);
+
+        buffer_printf(&text, "%s %s\n", keys->element[i]->str,
+                      value != NULL ? value->str : "(none)");
+        freeReplyObject(value);
+    }
+    freeReplyObject(keys);
+    return buffer_take(&text);
+}
+
+static void
+expect_dump(const struct bench *bench, const char *want)
+{
+    char *text = dump(&bench->redis);
+
+    CU_ASSERT_STRING_EQUAL(text, want);
+    if (strcmp(text, want) != 0)
+        (void)printf("the store has: %s\n", text);
+    free(text);
+}
+
+/* Import. */
+
+/* Before each row the store has i:1 ["old"]. */
+#define OLD "i:1 [\"old\"]\n"
+
+struct import_case {
+    const char *name, *file;
+    int status;
+    const char *pattern; /* of all that it says */
+    const char *want;    /* the store afterwards */
+};
+
+static const struct import_case import_rows[] = {
+    {"one client", LINE("2", "[\"books\", \"hi-tech\"]"), EX_OK, "^$",
+     OLD "i:2 [\"books\", \"hi-tech\"]\n"},
+    {"client known before", LINE("1", "[]"), EX_OK, "^$", "i:1 []\n"},
+    {"last line without an end",
+     LINE("2", "[]") "{\"client_id\": 3, "
+                     "\"interests\": []}",
+     EX_OK, "^$", OLD "i:2 []\ni:3 []\n"},
+    {"lines of Windows",
+     "\xef\xbb\xbf{\"client_id\": 2, \"interests\": []}\r\n\r\n"
+     "{\"client_id\": 3, \"interests\": []}\r\n",
+     EX_OK, "^$", OLD "i:2 []\ni:3 []\n"},
+    {"empty lines", "\n \n" LINE("2", "[]") "\n\n", EX_OK, "^$",
+     OLD "i:2 []\n"},
+    {"empty file", "", EX_OK, "^$", OLD},
+    {"byte order mark alone", "\xef\xbb\xbf", EX_OK, "^$", OLD},
+    {"repeated id: the last line counts",
+     LINE("2", "[\"a\"]") LINE("3", "[]") LINE("2", "[\"b\"]"), EX_OK, "^$",
+     OLD "i:2 [\"b\"]\ni:3 []\n"},
+    {"smallest and largest id",
+     LINE("-9223372036854775808", "[]") LINE("9223372036854775807", "[]"),
+     EX_OK, "^$",
+     "i:-9223372036854775808 []\n" OLD "i:9223372036854775807 []\n"},
+    {"not ASCII", LINE("2", "[\"\xd0\xba\xd0\xb8\xd0\xbd\xd0\xbe\"]"), EX_OK,
+     "^$", OLD "i:2 [\"\xd0\xba\xd0\xb8\xd0\xbd\xd0\xbe\"]\n"},
+
+    {"one bad line among good ones",
+     LINE("2", "[]") "\n{\"client_id\": 3}\n" LINE("4", "[]"), EX_DATAERR,
+     "^scoring: file:3: interests: is missing\n"
+     "scoring: file: 1 of 4 lines are bad; nothing is written\n$",
+     OLD},
+    {"every bad line",
+     "x\n" LINE("1.5", "[]") LINE("2", "[1]") "{\"interests\": []}\n[]",
+     EX_DATAERR,
+     "^scoring: file:1: invalid JSON at byte 0: a value was expected\n"
+     "scoring: file:2: client_id: must be an integer of 64 bits\n"
+     "scoring: file:3: interests: must be an array of strings\n"
+     "scoring: file:4: client_id: is missing\n"
+     "scoring: file:5: must be a JSON object\n"
+     "scoring: file: 5 of 5 lines are bad; nothing is written\n$",
+     OLD},
+    {"last line cut off", LINE("2", "[]") "{\"client_id\": 3, \"inter",
+     EX_DATAERR, "^scoring: file:2: invalid JSON at byte 23: unexpected end",
+     OLD},
+    {"byte order mark in a later line", LINE("2", "[]") "\xef\xbb\xbf{}",
+     EX_DATAERR, "^scoring: file:2: invalid JSON at byte 0: byte order mark\n",
+     OLD},
+    {"20 bad lines are all shown",
+     "1\n1\n1\n1\n1\n1\n1\n1\n1\n1\n"
+     "1\n1\n1\n1\n1\n1\n1\n1\n1\n1\n",
+     EX_DATAERR, "file:20: must be a JSON object\nscoring: file: 20 of 20 lin",
+     OLD},
+    {"of 21 bad lines one is not",
+     "1\n1\n1\n1\n1\n1\n1\n1\n1\n1\n"
+     "1\n1\n1\n1\n1\n1\n1\n1\n1\n1\n1\n",
+     EX_DATAERR,
+     "file:20: must be a JSON object\nscoring: and 1 more like these\n"
+     "scoring: file: 21 of 21 lines are bad; nothing is written\n$",
+     OLD},
+    {"nothing of a client is told",
+     LINE("2", "[\"private\"], \"name\": \"private\""), EX_DATAERR,
+     "^scoring: file:1: a member other than client_id and interests\n"
+     "scoring: file: 1 of 1 lines",
+     OLD},
+};
+
+static struct bench shared;
+
+/* One Redis for all rows that leave it as it was. */
+static struct bench *
+shared_bench(void)
+{
+    if (shared.folder[0] == '\0')
+        bench_start(&shared);
+    redis_url_unix(&shared.redis, shared.url);
+    CU_ASSERT_TRUE_FATAL(redis_do(&shared.redis, "FLUSHALL"));
+    return &shared;
+}
+
+TEST_CASES(import, struct import_case, import_rows)
+{
+    struct bench *bench = shared_bench();
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 [\"old\"]"));
+    bench_write(bench, "file", c->file);
+    bench_run(bench, "\"$scoring\" interests import file", c->status,
+              c->pattern);
+    expect_dump(bench, c->want);
+}
+
+/* The same two lines by each way that a file can come. */
+struct way_case {
+    const char *name, *line;
+    int status;
+    const char *pattern, *want;
+};
+
+#define BOTH "i:2 [\"a\"]\ni:3 []\n"
+
+static const struct way_case way_rows[] = {
+    {"redirected", "\"$scoring\" interests import - <file", EX_OK, "^$", BOTH},
+    {"from where it stands",
+     "{ read -r line; \"$scoring\" interests import -; } <file", EX_OK, "^$",
+     "i:3 []\n"},
+    {"piped", "cat file | \"$scoring\" interests import -", EX_OK, "^$", BOTH},
+    {"piped in pieces",
+     "{ head -c 10 file; sleep 0.3; tail -c +11 file; } | "
+     "\"$scoring\" interests import -",
+     EX_OK, "^$", BOTH},
+    {"as a device", "cat file | \"$scoring\" interests import /dev/stdin",
+     EX_OK, "^$", BOTH},
+    {"piped, with a bad line",
+     "{ cat file; echo x; } | \"$scoring\" interests import -", EX_DATAERR,
+     "^scoring: standard input:3: invalid JSON at byte 0: a value was "
+     "expected\nscoring: standard input: 1 of 3 lines are bad; nothing",
+     ""},
+    {"piped, without a folder to keep it",
+     "cat file | TMPDIR=/nonexistent \"$scoring\" interests import -",
+     EX_CANTCREAT, "^scoring: /nonexistent: No such file[^\n]*\n$", ""},
+    {"dry run", "\"$scoring\" interests import --dry-run file", EX_OK, "^$",
+     ""},
+    {"dry run without a store",
+     "REDIS_URL=unix:///nonexistent \"$scoring\" interests import --dry-run "
+     "file",
+     EX_OK, "^$", ""},
+    {"dry run of a bad line",
+     "echo x | \"$scoring\" interests import --dry-run -", EX_DATAERR,
+     "standard input:1: ", ""},
+    {"options in any form", "\"$scoring\" interests import --timeout=7 file",
+     EX_OK, "^$", BOTH},
+    {"database of the URL",
+     "REDIS_URL=$REDIS_URL?db=3 \"$scoring\" interests import file", EX_OK,
+     "^$", ""},
+    {"no such file", "\"$scoring\" interests import nonexistent", EX_NOINPUT,
+     "^scoring: nonexistent: No such file or directory\n$", ""},
+    {"a folder", "\"$scoring\" interests import .", EX_NOINPUT,
+     "^scoring: \\.: Is a directory\n$", ""},
+    {"standard input closed", "\"$scoring\" interests import - <&-", EX_OK,
+     "^$", ""},
+
+    {"no command", "\"$scoring\" interests", EX_USAGE, "import or export", ""},
+    {"unknown command", "\"$scoring\" interests delete", EX_USAGE,
+     "no such command: delete", ""},
+    {"no file", "\"$scoring\" interests import", EX_USAGE, "which file", ""},
+    {"two files", "\"$scoring\" interests import file file", EX_USAGE,
+     "unexpected argument: file", ""},
+    {"export to two files", "\"$scoring\" interests export a b", EX_USAGE,
+     "unexpected argument: b", ""},
+    {"export, dry", "\"$scoring\" interests export --dry-run", EX_USAGE,
+     "no such option: --dry-run", ""},
+    {"unknown option", "\"$scoring\" interests import --force file", EX_USAGE,
+     "no such option: --force", ""},
+    {"time limit missing", "\"$scoring\" interests import --timeout", EX_USAGE,
+     "a value is missing: --timeout", ""},
+    {"time limit of 0", "\"$scoring\" interests import --timeout 0 file",
+     EX_USAGE, "integer from 1 to 3600", ""},
+    {"time limit of 3600", "\"$scoring\" interests import --timeout 3600 file",
+     EX_OK, "^$", BOTH},
+    {"time limit of 3601", "\"$scoring\" interests import --timeout 3601 file",
+     EX_USAGE, "integer from 1 to 3600", ""},
+    {"help", "\"$scoring\" interests --help", EX_OK,
+     "^usage: scoring interests import\\|export", ""},
+    {"help of import", "\"$scoring\" interests import --help", EX_OK,
+     "^usage: scoring interests import .*--dry-run.*--timeout", ""},
+    {"help of export", "\"$scoring\" interests export --help", EX_OK,
+     "^usage: scoring interests export ", ""},
+    {"wrong settings", "REDIS_URL=http://x \"$scoring\" interests import file",
+     EX_CONFIG, "^scoring: REDIS_URL: ", ""},
+};
+
+TEST_CASES(way, struct way_case, way_rows)
+{
+    struct bench *bench = shared_bench();
+
+    bench_write(bench, "file", LINE("2", "[\"a\"]") LINE("3", "[]"));
+    bench_run(bench, c->line, c->status, c->pattern);
+    expect_dump(bench, c->want);
+}
+
+/* A line of so many bytes. */
+struct long_case {
+    const char *name;
+    int length;
+    int status;
+    const char *pattern;
+};
+
+static const struct long_case long_rows[] = {
+    {"longest", 131072, EX_OK, "^$"},
+    {"one byte longer", 131073, EX_DATAERR,
+     "^scoring: file:2: is longer than 131072 bytes\n"},
+    {"a megabyte", 1 << 20, EX_DATAERR,
+     "^scoring: file:2: is longer than 131072 bytes\n"
+     "scoring: file: 1 of 3 lines are bad"},
+};
+
+TEST_CASES(long_line, struct long_case, long_rows)
+{
+    static const char head[] = "{\"client_id\": 2, \"interests\": [\"";
+    struct bench *bench = shared_bench();
+    struct buffer file = {0};
+
+    buffer_printf(&file, LINE("1", "[]") "%s%0*d\"]}\n" LINE("3", "[]"), head,
+                  c->length - (int)strlen(head) - 3, 0);
+    bench_write(bench, "file", buffer_text(&file));
+    bench_run(bench, "\"$scoring\" interests import file", c->status,
+              c->pattern);
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"),
+                    c->status == EX_OK ? 3 : 0);
+    buffer_free(&file);
+}
+
+/* Clients from 1 to count, each with so many bytes of interests. */
+static void
+write_many(const struct bench *bench, int count, int width)
+{
+    struct buffer file = {0};
+
+    for (int i = 1; i <= count; i++)
+        buffer_printf(&file, "{\"client_id\": %d, \"interests\": [\"%0*d\"]}\n",
+                      i, width, i);
+    bench_write(bench, "file", buffer_text(&file));
+    buffer_free(&file);
+}
+
+/* 45 MB by a process that may have 16 MB of data, there and back. */
+TEST_SINGLE(many, "clients: there and back in constant memory")
+{
+    struct bench *bench = shared_bench();
+
+    (void)c;
+    write_many(bench, 100000, 400);
+    bench_run(bench, "ulimit -d 16384; \"$scoring\" interests import file",
+              EX_OK, "^$");
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 100000);
+    bench_run(bench,
+              "ulimit -d 16384; \"$scoring\" interests export copy && "
+              "sort -u copy >sorted && sort file | cmp - sorted",
+              EX_OK, "^$");
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "FLUSHALL"));
+    bench_run(bench,
+              "ulimit -d 16384; cat copy | \"$scoring\" interests import -",
+              EX_OK, "^$");
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 100000);
+    bench_write(bench, "copy", "");
+}
+
+static const struct stack_plan stack = {.store = STACK_REDIS_TCP};
+
+/* What was imported is what the service answers. */
+TEST_SINGLE(service, "answers what has been imported")
+{
+    struct bench *bench = shared_bench();
+    const struct redis *redis = &stack_shared(&stack)->redis;
+    struct http_answer answer;
+
+    (void)c;
+    redis_url_tcp(redis, bench->url);
+    bench->password = STACK_PASSWORD;
+    bench_write(bench, "file",
+                LINE("2", "[\"books\"]") LINE("-3", "[\"\\u20ac\"]"));
+    bench_run(bench, "\"$scoring\" interests import file", EX_OK, "^$");
+    bench->password = PASSWORD;
+    answer = expect_post(stack_shared(&stack)->port,
+                         request_interests("{\"client_ids\": [2, -3, 4]}"));
+    expect_response(&answer, "{\"2\": [\"books\"], \"-3\": [\"\xe2\x82\xac\"], "
+                             "\"4\": []}");
+    http_answer_free(&answer);
+}
+
+/* Export. */
+
+struct export_case {
+    const char *name;
+    const char *command[4]; /* to fill the store */
+    int status;
+    const char *pattern;
+    const char *want; /* the file */
+};
+
+static const struct export_case export_rows[] = {
+    {"nothing", {NULL}, EX_OK, "^$", ""},
+    {"one client", {"SET i:1 [\"a\"]"}, EX_OK, "^$", LINE("1", "[\"a\"]")},
+    {"other keys are not looked at",
+     {"SET uid:1 5.0", "SET x 1", "RPUSH ii:1 1", "SET i:1 []"},
+     EX_OK,
+     "^$",
+     LINE("1", "[]")},
+    {"not JSON",
+     {"SET i:1 books", "SET i:2 []"},
+     EX_DATAERR,
+     "^scoring: i:1: interests: must be an array of strings\n"
+     "scoring: 1 keys are damaged and left out, 1 clients are exported\n$",
+     LINE("2", "[]")},
+    {"number in it",
+     {"SET i:1 [1]"},
+     EX_DATAERR,
+     "^scoring: i:1: interests: must be",
+     ""},
+    {"another type",
+     {"RPUSH i:1 books", "SET i:2 []"},
+     EX_DATAERR,
+     "^scoring: i:1: is not a string, but of another type\nscoring: 1 keys",
+     LINE("2", "[]")},
+    {"no id",
+     {"SET i:x []"},
+     EX_DATAERR,
+     "^scoring: i:x: there is no such",
+     ""},
+    {"no id, of another type",
+     {"RPUSH i:01 x"},
+     EX_DATAERR,
+     "^scoring: i:01: there is no such client id\n",
+     ""},
+    {"what a terminal would obey",
+     {"SET i:\033]0;x []"},
+     EX_DATAERR,
+     "^scoring: i:\\?\\]0;x: there is no such client id\n",
+     ""},
+    {"several at once",
+     {"RPUSH i:1 a", "HSET i:2 a b", "SADD i:3 a", "SET i:4 []"},
+     EX_DATAERR,
+     "scoring: 3 keys are damaged and left out, 1 clients are exported\n$",
+     LINE("4", "[]")},
+};
+
+TEST_CASES(export, struct export_case, export_rows)
+{
+    struct bench *bench = shared_bench();
+
+    for (size_t i = 0; i < 4 && c->command[i] != NULL; i++)
+        CU_ASSERT_TRUE(redis_do(&bench->redis, c->command[i]));
+    bench_run(bench, "\"$scoring\" interests export copy", c->status,
+              c->pattern);
+    expect_file(bench, "copy", c->want);
+}
+
+/* Values with what redis_do() would cut at: as they are set by hand. */
+TEST_SINGLE(round_trip, "of all that the service reads")
+{
+    static const char *const values[][2] = {
+        {"i:1", ""},
+        {"i:2", " [ \"a\" ,\n\t\"b\" ]\r\n"},
+        {"i:3", "[\"\\u20ac\", \"\\ud800\", \"\\u0000\", \"\xe2\x82\xac\"]"},
+        {"i:-4", "[\"\\\"\\\\\\n]\"]"},
+    };
+    static const char want[] = LINE("-4", "[\"\\\"\\\\\\n]\"]") LINE("1", "[]")
+        LINE("2", "[ \"a\" ,\t\"b\" ]")
+            LINE("3", "[\"\\u20ac\", \"\\ud800\", \"\\u0000\", "
+                      "\"\xe2\x82\xac\"]");
+    struct bench *bench = shared_bench();
+
+    (void)c;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        CU_ASSERT_TRUE(
+            redis_do(&bench->redis, "SET %s %s", values[i][0], values[i][1]));
+    bench_run(bench, "\"$scoring\" interests export | LC_ALL=C sort >copy",
+              EX_OK, "^$");
+    expect_file(bench, "copy", want);
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "FLUSHALL"));
+    bench_run(bench,
+              "\"$scoring\" interests import copy && "
+              "\"$scoring\" interests export - | LC_ALL=C sort >copy2",
+              EX_OK, "^$");
+    expect_file(bench, "copy2", want);
+}
+
+/* Where an export goes. The store has client 1; copy holds "old". */
+struct file_case {
+    const char *name, *line;
+    int status;
+    const char *pattern, *want;
+};
+
+#define ONE LINE("1", "[]")
+
+static const struct file_case file_rows[] = {
+    {"a file, replaced", "\"$scoring\" interests export copy", EX_OK, "^$",
+     ONE},
+    {"its owner's alone",
+     "chmod 644 copy; umask 0; \"$scoring\" interests export copy; "
+     "stat -c %a copy",
+     EX_OK, "^600\n$", ONE},
+    {"behind a link",
+     "ln -s copy link; \"$scoring\" interests export link; readlink link",
+     EX_OK, "^copy\n$", ONE},
+    {"standard output", "\"$scoring\" interests export >copy", EX_OK, "^$",
+     ONE},
+    {"standard output by its name", "\"$scoring\" interests export - >copy",
+     EX_OK, "^$", ONE},
+    {"a device", "\"$scoring\" interests export /dev/stdout | cat >copy", EX_OK,
+     "^$", ONE},
+    {"no such folder", "\"$scoring\" interests export none/copy", EX_CANTCREAT,
+     "^scoring: none/copy: No such file or directory\n$", "old"},
+    {"a folder", "\"$scoring\" interests export .", EX_CANTCREAT,
+     "^scoring: \\.: Is a directory\n$", "old"},
+    {"a full disk", "\"$scoring\" interests export >/dev/full", EX_IOERR,
+     "^scoring: standard output: No space left on device\n$", "old"},
+    {"a full disk by its name", "\"$scoring\" interests export /dev/full",
+     EX_IOERR, "^scoring: /dev/full: No space left on device\n$", "old"},
+    {"a file too large",
+     "ulimit -f 0; trap '' XFSZ; exec 2>&-; \"$scoring\" interests export copy",
+     EX_IOERR, "^$", "old"},
+    {"without a store",
+     "REDIS_URL=unix:///nonexistent \"$scoring\" interests export copy",
+     EX_UNAVAILABLE,
+     "^scoring: the store: connection failed: No such file or directory\n$",
+     "old"},
+};
+
+/* Whatever happens no other file is left. */
+TEST_CASES(file, struct file_case, file_rows)
+{
+    struct bench *bench = shared_bench();
+    char line[LINES_MAX];
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 []"));
+    bench_write(bench, "copy", "old");
+    bench_run(bench, c->line, c->status, c->pattern);
+    expect_file(bench, "copy", c->want);
+    (void)snprintf(line, sizeof(line), "rm -f link; ls -A | grep 'copy\\.'");
+    bench_run(bench, line, 1, "^$");
+}
+
+/* A store that does not do what it should. */
+
+struct refusal_case {
+    const char *name;
+    const char *before, *after; /* commands to the Redis; or NULL */
+    const char *username, *password;
+    const char *line;
+    const char *pattern;
+};
+
+#define IMPORT "\"$scoring\" interests import file"
+#define EXPORT "\"$scoring\" interests export"
+
+static const struct refusal_case refusal_rows[] = {
+    {"wrong password, import", NULL, NULL, "", "wrong", IMPORT,
+     "^scoring: the store: the password was refused \\(WRONGPASS\\); nothing "
+     "is written\n$"},
+    {"wrong password, export", NULL, NULL, "", "wrong", EXPORT,
+     "^scoring: the store: the password was refused \\(WRONGPASS\\)\n$"},
+    {"no password", NULL, NULL, "", "", IMPORT,
+     "^scoring: the store: a password is needed \\(NOAUTH\\); nothing"},
+    {"user who may only read",
+     "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
+     "reader", PASSWORD, IMPORT,
+     "^scoring: file: the user lacks a permission \\(NOPERM\\); at least the "
+     "first 0 clients are written: run it again\n$"},
+    {"user who may not scan",
+     "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
+     "reader", PASSWORD, EXPORT,
+     "^scoring: the store: the user lacks a permission \\(NOPERM\\)\n$"},
+    {"full store", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "",
+     PASSWORD, IMPORT,
+     "^scoring: file: the server is out of memory \\(OOM\\); at least the "
+     "first 0 clients are written"},
+    {"database out of range", NULL, NULL, "", PASSWORD,
+     "REDIS_URL=$REDIS_URL?db=99 " IMPORT,
+     "^scoring: the store: the database number was refused; nothing"},
+    {"nothing listens", NULL, NULL, "", PASSWORD,
+     "REDIS_URL=redis://127.0.0.1:1 " IMPORT,
+     "^scoring: the store: connection refused; nothing is written\n$"},
+    {"name unknown", NULL, NULL, "", PASSWORD,
+     "REDIS_URL=redis://name.invalid " EXPORT,
+     "^scoring: the store: host name name.invalid does not resolve[^\n]*\n$"},
+};
+
+TEST_CASES(refusal, struct refusal_case, refusal_rows)
+{
+    struct bench *bench = shared_bench();
+
+    if (c->before != NULL)
+        CU_ASSERT_TRUE(redis_do(&bench->redis, c->before));
+    bench->username = c->username;
+    bench->password = c->password;
+    bench_write(bench, "file", LINE("2", "[]"));
+    bench_run(bench, c->line, EX_UNAVAILABLE, c->pattern);
+    bench->username = "";
+    bench->password = PASSWORD;
+    if (c->after != NULL)
+        CU_ASSERT_TRUE(redis_do(&bench->redis, c->after));
+    expect_dump(bench, "");
+}
+
+/* Those who may do just what is needed can do it. */
+TEST_SINGLE(permission, "needed, and no other")
+{
+    struct bench *bench = shared_bench();
+
+    (void)c;
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER importer on >" PASSWORD
+                                           " ~i:* +mset +get +mget +scan"));
+    bench->username = "importer";
+    bench_write(bench, "file", LINE("2", "[]"));
+    bench_run(bench, IMPORT, EX_OK, "^$");
+    bench_run(bench, EXPORT, EX_OK,
+              "^"
+              "\\{\"client_id\": 2, ");
+    bench->username = "";
+}
+
+struct fault_case {
+    const char *name;
+    enum peer_fault fault;
+    const char *pattern; /* what the store is said to do */
+};
+
+static const struct fault_case fault_rows[] = {
+    {"silent", PEER_SILENT, "no answer within 1000 ms"},
+    {"closes", PEER_CLOSE, "the connection broke"},
+    {"garbage", PEER_GARBAGE, "not an answer of Redis"},
+    {"half a reply", PEER_HALF, "the connection broke"},
+};
+
+/* In one line, and at once or at the time limit. */
+TEST_CASES(fault, struct fault_case, fault_rows)
+{
+    static const char *const lines[] = {
+        "\"$scoring\" interests import --timeout 1 file",
+        "\"$scoring\" interests export --timeout 1 copy"};
+    char pattern[256];
+    struct bench bench;
+    int64_t began_ms;
+
+    bench_start(&bench);
+    bench_put_peer(&bench, c->fault);
+    bench_write(&bench, "file", LINE("2", "[]"));
+    (void)snprintf(pattern, sizeof(pattern), "^scoring: the store: %s[^\n]*\n$",
+                   c->pattern);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        began_ms = clock_ms();
+        bench_run(&bench, lines[i], EX_UNAVAILABLE, pattern);
+        CU_ASSERT_TRUE(clock_ms() - began_ms < WAIT_LIMIT_MS);
+    }
+    bench_end(&bench);
+}
+
+static bool
+has_keys(void *arg)
+{
+    return redis_number(arg, "DBSIZE") > 0;
+}
+
+/* What happens while an import is half done. */
+struct midway_case {
+    const char *name;
+    void (*act)(struct bench *bench);
+    int status;
+    const char *pattern;
+};
+
+static void
+kill_store(struct bench *bench)
+{
+    redis_kill(&bench->redis);
+}
+
+static void
+freeze_store(struct bench *bench)
+{
+    redis_freeze(&bench->redis);
+}
+
+static void
+press_ctrl_c(struct bench *bench)
+{
+    proc_signal(&bench->proc, SIGINT);
+}
+
+static void
+terminate(struct bench *bench)
+{
+    proc_signal(&bench->proc, SIGTERM);
+}
+
+static void
+fill_store(struct bench *bench)
+{
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "CONFIG SET maxmemory 1"));
+}
+
+static void
+empty_file(struct bench *bench)
+{
+    bench_write(bench, "file", "");
+}
+
+#define FAR "; at least the first [0-9]+ clients are written: run it again\n$"
+
+static const struct midway_case midway_rows[] = {
+    {"store killed", kill_store, EX_UNAVAILABLE,
+     "^scoring: file: the connection broke[^\n]*" FAR},
+    {"store frozen", freeze_store, EX_UNAVAILABLE,
+     "^scoring: file: no answer within 2000 ms" FAR},
+    {"store full", fill_store, EX_UNAVAILABLE,
+     "^scoring: file: the server is out of memory \\(OOM\\)" FAR},
+    {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: file: interrupted" FAR},
+    {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: file: interrupted" FAR},
+    {"file emptied", empty_file, EX_DATAERR,
+     "^scoring: file: the file has changed since it was checked" FAR},
+};
+
+/* Said with how far it came; and a second run writes all. */
+TEST_CASES(midway, struct midway_case, midway_rows)
+{
+    struct bench bench;
+
+    bench_start(&bench);
+    bench_put_peer(&bench, PEER_SLOW);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_begin(&bench, "exec \"$scoring\" interests import --timeout 2 file");
+    CU_ASSERT_TRUE(clock_wait(has_keys, &bench.redis, WAIT_LIMIT_MS));
+    c->act(&bench);
+    bench_expect(&bench, c->status, c->pattern);
+
+    redis_kill(&bench.redis);
+    CU_ASSERT_TRUE_FATAL(redis_start(&bench.redis));
+    peer_set(bench.peer, PEER_NONE);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    CU_ASSERT_EQUAL(redis_number(&bench.redis, "DBSIZE"), SLOW_CLIENTS);
+    bench_end(&bench);
+}
+
+static bool
+has_temporary(void *arg)
+{
+    struct bench *bench = arg;
+    struct bench look = *bench;
+    char *text;
+    bool is_there;
+
+    files_path(look.output, "%s/look", bench->folder);
+    bench_begin(&look, "ls");
+    (void)proc_wait(&look.proc, END_LIMIT_MS);
+    text = files_read(look.output);
+    is_there = text != NULL && strstr(text, "copy.") != NULL;
+    free(text);
+    return is_there;
+}
+
+struct ended_case {
+    const char *name;
+    void (*act)(struct bench *bench);
+    int status;
+    const char *pattern;
+};
+
+static const struct ended_case ended_rows[] = {
+    {"store killed", kill_store, EX_UNAVAILABLE,
+     "^scoring: the store: the connection broke[^\n]*\n$"},
+    {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: copy: interrupted\n$"},
+    {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: copy: interrupted\n$"},
+};
+
+/* An export that ends early leaves the file that there was. */
+TEST_CASES(ended, struct ended_case, ended_rows)
+{
+    struct bench bench;
+
+    bench_start(&bench);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(&bench, PEER_SLOW);
+    bench_write(&bench, "copy", "old");
+    bench_begin(&bench, "exec \"$scoring\" interests export copy");
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    c->act(&bench);
+    bench_expect(&bench, c->status, c->pattern);
+    expect_file(&bench, "copy", "old");
+    CU_ASSERT_FALSE(has_temporary(&bench));
+    bench_end(&bench);
+}
+
+/* Keys that vanish between being found and being read are left out. */
+TEST_SINGLE(vanishing, "keys are left out of an export")
+{
+    struct bench bench;
+
+    (void)c;
+    bench_start(&bench);
+    write_many(&bench, 2560, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(&bench, PEER_SLOW);
+    bench_begin(&bench, "exec \"$scoring\" interests export copy");
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    clock_sleep_ms(3 * PEER_SLOW_MS);
+    CU_ASSERT_TRUE(redis_do(&bench.redis, "FLUSHALL"));
+    bench_expect(&bench, EX_OK, "^$");
+    bench_run(&bench, "\"$scoring\" interests import --dry-run copy", EX_OK,
+              "^$");
+    bench_end(&bench);
+}
+
+static bool
+catches_term(void *arg)
+{
+    const struct proc *proc = arg;
+    char path[FILES_PATH_MAX];
+    unsigned long long mask = 0;
+    const char *at;
+    char *text;
+
+    files_path(path, "/proc/%d/status", (int)proc->pid);
+    text = files_read(path);
+    at = text != NULL ? strstr(text, "SigCgt:") : NULL;
+    if (at != NULL)
+        mask = strtoull(at + strlen("SigCgt:"), NULL, 16);
+    free(text);
+    return (mask >> (SIGTERM - 1) & 1) != 0;
+}
+
+/* Nothing comes through the pipe, and nothing ever would. */
+TEST_SINGLE(waiting, "for input ends by a signal, too")
+{
+    struct bench *bench = shared_bench();
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    (void)c;
+    files_path(path, "%s/fifo", bench->folder);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    bench_begin(bench, "exec \"$scoring\" interests import - <fifo");
+    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, WAIT_LIMIT_MS));
+    proc_signal(&bench->proc, SIGTERM);
+    bench_expect(bench, 128 + SIGTERM,
+                 "^scoring: standard input: interrupted; nothing is written");
+    (void)close(fd);
+    (void)unlink(path);
+}
+
+/* On a terminal, which script(1) makes. */
+struct terminal_case {
+    const char *name, *line, *pattern;
+};
+
+#define TERMINAL(term, line)                                                   \
+    "TERM=" term " scoring=\"$scoring\" script -qec '" line "' /dev/null"
+
+static const struct terminal_case terminal_rows[] = {
+    {"shows how far it is",
+     TERMINAL("xterm", "stty cols 80; \"$scoring\" interests import file"),
+     "\r\033\\[Kwriting  \\[#*\\.*\\]  *[0-9]+%  [0-9]+ lines.*"
+     "\r\033\\[Kscoring: file: 30720 clients are written\r\n$"},
+    {"a narrow one",
+     TERMINAL("xterm", "stty cols 20; \"$scoring\" interests import file"),
+     "\r\033\\[Kwriting  +[0-9]+%  [^\r]*\r\033\\[K.*clients are written"},
+    {"one that cannot", TERMINAL("dumb", "\"$scoring\" interests import file"),
+     "^$"},
+};
+
+TEST_CASES(terminal, struct terminal_case, terminal_rows)
+{
+    struct bench bench;
+
+    bench_start(&bench);
+    bench_put_peer(&bench, PEER_SLOW);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_run(&bench, c->line, EX_OK, c->pattern);
+    bench_end(&bench);
+}
+
+static int
+clean_up(void)
+{
+    if (shared.folder[0] != '\0')
+        bench_end(&shared);
+    shared = (struct bench){0};
+    return 0;
+}
+
+void
+suite_interests_command(void)
+{
+    CU_pSuite suite = cases_suite("interests_command");
+
+    suite->pCleanupFunc = clean_up;
+    cases_add(suite, &import_cases);
+    cases_add(suite, &way_cases);
+    cases_add(suite, &long_line_cases);
+    cases_add(suite, &many_cases);
+    cases_add(suite, &export_cases);
+    cases_add(suite, &round_trip_cases);
+    cases_add(suite, &file_cases);
+    cases_add(suite, &refusal_cases);
+    cases_add(suite, &permission_cases);
+    cases_add(suite, &fault_cases);
+    cases_add(suite, &midway_cases);
+    cases_add(suite, &ended_cases);
+    cases_add(suite, &vanishing_cases);
+    cases_add(suite, &waiting_cases);
+    cases_add(suite, &terminal_cases);
+    cases_add(suite, &service_cases);
+}
