@@ -153,7 +153,7 @@ MUTANTS ?= 300
 MUTANTS_SEED ?=
 MUTANTS_FILES ?=
 mutants:
-	@tests/mutants/mutants.py --count $(MUTANTS) $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
+	@tests/mutants/mutants.py --count $(MUTANTS) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \

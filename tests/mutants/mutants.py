@@ -192,8 +192,9 @@ class Run:
             self.survived += 1
             print(f"survived: {what.file}:{what.line}\n  - {what.before}\n  + {what.after}",
                   flush=True)
-        if self.verbose and (self.killed + self.survived) % 25 == 0:
-            print(f"... {self.killed + self.survived}", file=sys.stderr, flush=True)
+        if self.verbose:
+            print(f"... {self.killed} killed, {self.survived} survived",
+                  file=sys.stderr, flush=True)
 
 
 def draw(parts, seed):
