@@ -42,6 +42,9 @@ ALLOCATOR ?= -lmimalloc
 ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
+# Several processes add to the same counts.
+CFLAGS_coverage = -O0 --coverage -fprofile-update=atomic
+LDFLAGS_coverage = --coverage
 
 # Off: what warns of every memcpy(), and what version 14 gets wrong about
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
@@ -63,13 +66,15 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_fcgi_scan.c test_fields.c test_interests_line.c test_json.c \
     test_line_reader.c test_log.c test_metrics.c test_metrics_text.c \
     test_number.c test_progress.c test_redis_command.c test_redis_error.c \
-    test_redis_url.c test_score.c test_store.c test_trace.c
+    test_redis_link.c test_redis_url.c test_resolver.c test_score.c \
+    test_store.c test_supervisor.c test_trace.c test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
     test_health.c test_interests.c test_interests_command.c test_json.c \
     test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \
     test_reload.c test_score.c test_start.c test_starvation.c \
-    test_store_redis.c test_supervisor.c test_transport.c
-UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
+    test_store_redis.c test_transport.c
+UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c names.c proc.c \
+    request.c store_fake.c token.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
@@ -118,7 +123,7 @@ run: packages
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
 
-unit: $B/unit
+unit: all $B/unit
 	$B/unit $(FILTER)
 
 integration: all $B/integration
@@ -126,6 +131,32 @@ integration: all $B/integration
 
 asan:
 	$(MAKE) unit VARIANT=asan
+
+# Load and faults at random; SOAK_SEED repeats the faults of an earlier run.
+SOAK_SECONDS ?= 300
+SOAK_SEED ?=
+soak: all
+	@tests/soak/soak.py $B/scoring $(SOAK_SECONDS) $(SOAK_SEED)
+
+# What the tests below reach of src/; fails under 95 % of the lines or 90 % of
+# the branches. The one exclusion: the branch of an assert() that ends the
+# process is our own broken promise, which no test can bring about.
+COVERAGE_TESTS = unit integration $(if $(wildcard tests/memory),memory)
+coverage:
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@for tests in $(COVERAGE_TESTS); do $(MAKE) --no-print-directory VARIANT=coverage $$tests || exit 1; done
+	@gcovr --root . --filter src/ --object-directory build/coverage --sort-percentage \
+	    --exclude-branches-by-pattern '\s*assert\(' --txt build/coverage/lines.txt \
+	    --html-details build/coverage/report.html --print-summary \
+	    --fail-under-line 95 --fail-under-branch 90 build/coverage/src; \
+	    status=$$?; cat build/coverage/lines.txt; exit $$status
+
+# Changes src/ at one place at a time; the seed repeats an earlier sample.
+MUTANTS ?= 300
+MUTANTS_SEED ?=
+MUTANTS_FILES ?=
+mutants:
+	@tests/mutants/mutants.py --count $(MUTANTS) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
@@ -191,6 +222,9 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
+	@echo 'make coverage    lines and branches of src/ that the tests reach'
+	@echo 'make mutants     does a test notice? (MUTANTS=300 MUTANTS_SEED= MUTANTS_FILES=)'
 	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
 	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
 	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
@@ -206,7 +240,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit integration asan tidy \
+.PHONY: all packages packages-check run check unit integration asan soak coverage mutants tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench bench-scaling bench-smoke \
     check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help

@@ -17,6 +17,7 @@ steps=(
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
+    "soak SOAK_SECONDS=15"
     "bench-smoke"
     "readme-check"
     "contributing-check"

@@ -46,7 +46,6 @@ main(int argc, char **argv)
     suite_fcgi();
     suite_start();
     suite_store_redis();
-    suite_supervisor();
     status = cases_run(argc > 1 ? argv[1] : NULL);
     if (!stack_shared_end())
         status = EXIT_FAILURE;

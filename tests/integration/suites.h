@@ -21,6 +21,5 @@ void suite_fcgi(void);
 void suite_start(void);
 void suite_starvation(void);
 void suite_store_redis(void);
-void suite_supervisor(void);
 
 #endif

@@ -1,28 +1,36 @@
 /*
- * The unit tests: no network, no clock. An argument runs only the tests whose
- * name contains it.
+ * The unit tests: no network and no program but our own; those of a module with
+ * a clock or a peer bring these along, on a socket in a private folder. An
+ * argument runs only the tests whose name contains it.
  */
+#include <signal.h>
+
 #include "../support/cases.h"
+#include "../support/proc.h"
 #include "suites.h"
 
 static void (*const suites[])(void) = {
     suite_api,           suite_auth,
     suite_buf,           suite_config,
     suite_config_file,   suite_date,
-    suite_fcgi_scan,     suite_fcgi_client,
+    suite_fcgi_client,   suite_fcgi_scan,
     suite_fields,        suite_interests_line,
     suite_json,          suite_line_reader,
     suite_log,           suite_metrics,
     suite_number,        suite_progress,
     suite_redis_command, suite_redis_error,
-    suite_redis_url,     suite_score,
-    suite_store,         suite_endpoint,
-    suite_metrics_text,  suite_trace,
+    suite_endpoint,      suite_metrics_text,
+    suite_redis_link,    suite_redis_url,
+    suite_resolver,      suite_score,
+    suite_store,         suite_supervisor,
+    suite_trace,         suite_worker,
 };
 
 int
 main(int argc, char **argv)
 {
+    (void)signal(SIGPIPE, SIG_IGN);
+    proc_adopt_orphans();
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
         suites[i]();
     return cases_run(argc > 1 ? argv[1] : NULL);

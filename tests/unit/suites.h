@@ -22,9 +22,13 @@ void suite_number(void);
 void suite_progress(void);
 void suite_redis_command(void);
 void suite_redis_error(void);
+void suite_redis_link(void);
 void suite_redis_url(void);
+void suite_resolver(void);
 void suite_score(void);
 void suite_store(void);
 void suite_trace(void);
+void suite_supervisor(void);
+void suite_worker(void);
 
 #endif

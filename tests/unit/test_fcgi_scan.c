@@ -228,6 +228,30 @@ TEST_CASES(keep, struct keep_case, keep_rows)
 
 /* Limits that need many bytes. */
 
+struct id_case {
+    const char *name, *begin;
+    uint16_t id;
+};
+
+static const struct id_case id_rows[] = {
+    {"1", "01 01 0001 0008 00 00 0001 01 0000000000 ", 1},
+    {"255", "01 01 00ff 0008 00 00 0001 01 0000000000 ", 255},
+    {"256", "01 01 0100 0008 00 00 0001 01 0000000000 ", 256},
+    {"both bytes", "01 01 8102 0008 00 00 0001 01 0000000000 ", 0x8102},
+};
+
+TEST_CASES(id, struct id_case, id_rows)
+{
+    struct fcgi_scan scan = {0};
+    struct buffer bytes = {0};
+
+    put_hex(&bytes, c->begin);
+    CU_ASSERT_EQUAL(fcgi_scan(&scan, (unsigned char *)bytes.data, bytes.length),
+                    FCGI_SCAN_MORE);
+    CU_ASSERT_EQUAL(scan.id, c->id);
+    buffer_free(&bytes);
+}
+
 struct params_case {
     const char *name;
     size_t total; /* of the content of all params */
@@ -477,6 +501,7 @@ suite_fcgi_scan(void)
     cases_add(suite, &prefixes_cases);
     cases_add(suite, &stops_cases);
     cases_add(suite, &keep_cases);
+    cases_add(suite, &id_cases);
     cases_add(suite, &params_cases);
     cases_add(suite, &weight_cases);
     cases_add(suite, &copies_cases);

@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+"""Changes the sources at one place at a time and looks whether a test notices.
+
+    mutants.py [--count N] [--seed S] [--jobs N] [--files PART]...
+
+Each change is built as the project builds (a warning is an error), with ASan
+and UBSan besides, and meets the unit tests; if they
+pass, and its file has a line in integration.txt, the integration tests that
+are named there. What survives both is printed. Changes that do not compile,
+that compile to the same code, and those that equivalent.txt explains, are not
+counted. Everything happens in
+copies below build/mutants. The exit status is 1 if fewer than 90 % were
+killed."""
+
+import argparse
+import fcntl
+import os
+import queue
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import changes
+
+TOP = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+WORK = TOP / "build" / "mutants"
+GOAL = 90  # per cent
+BUILD_LIMIT_S = 300
+UNIT_LIMIT_S = 60
+INTEGRATION_LIMIT_S = 180
+MAKE = ["make", "-s", "V=1", "VARIANT=mutants", "CFLAGS=-O1 -g0",
+        "CFLAGS_mutants=-fsanitize=address,undefined -fno-sanitize-recover=all "
+        "-fno-omit-frame-pointer",
+        "LDFLAGS_mutants=-fsanitize=address,undefined"]
+BUILT = "build/mutants"
+# Programs that hold no other running; those of failing memory where they are.
+QUICK = ["unit"] + (["memory"] if (TOP / "tests" / "memory").is_dir() else [])
+
+
+def sources(parts):
+    files = sorted(path.relative_to(TOP).as_posix() for path in (TOP / "src").glob("*.c"))
+    return [file for file in files if not parts or any(part in file for part in parts)]
+
+
+def read_integration():
+    """File -> filters of the integration tests that hold it."""
+    table = {}
+    for line in (HERE / "integration.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            file, *filters = line.split()
+            table[file] = filters
+    return table
+
+
+def read_equivalents():
+    """(file, line, changed line) of every change that changes nothing."""
+    blocks = (HERE / "equivalent.txt").read_text().split("\n\n")
+    found = set()
+    for block in blocks:
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        if not lines:
+            continue
+        if len(lines) < 4 or not lines[3].startswith("because "):
+            sys.exit(f"mutants: equivalent.txt: no reason beside: {block}")
+        file, before, after = lines[0], lines[1], lines[2]
+        found.add((file, before.removeprefix("- "), after.removeprefix("+ ")))
+    return found
+
+
+class Copy:
+    """A copy of the checkout in which one change at a time is made."""
+
+    def __init__(self, number):
+        self.top = WORK / f"copy{number}"
+
+    def make(self):
+        shutil.rmtree(self.top, ignore_errors=True)
+        listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP,
+                                check=True, capture_output=True, text=True).stdout
+        for name in listed.splitlines():
+            if (TOP / name).is_file():
+                target = self.top / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(TOP / name, target)
+        if not self.build("scoring", "integration", *QUICK):
+            sys.exit("mutants: the sources do not build as they are")
+        if not self.unit_passes():
+            sys.exit("mutants: the unit tests fail as they are")
+
+    def build(self, *targets):
+        return subprocess.run(MAKE + [f"{BUILT}/{target}" for target in targets], cwd=self.top,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=BUILD_LIMIT_S).returncode == 0
+
+    def unit_passes(self):
+        return all(self.run([f"{BUILT}/{name}"], UNIT_LIMIT_S) for name in QUICK)
+
+    def integration_passes(self, name):
+        return self.run([f"{BUILT}/integration", name], INTEGRATION_LIMIT_S)
+
+    def run(self, command, limit_s):
+        """Whether all pass; ends at the first that does not."""
+        environment = dict(os.environ, RUN_BINARY=str(self.top / BUILT / "scoring"))
+        process = subprocess.Popen(command, cwd=self.top, env=environment, text=True,
+                                   errors="replace", stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
+        timer = threading.Timer(limit_s, process.kill)
+        timer.start()
+        failed = False
+        for line in process.stdout:
+            if line.startswith("FAILED: "):
+                failed = True
+                # Not killed: it is to take with it what it has started.
+                process.send_signal(signal.SIGTERM)
+                break
+        process.stdout.close()
+        status = process.wait()
+        timer.cancel()
+        end_group(process.pid)
+        return status == 0 and not failed
+
+    def judge(self, what, filters):
+        """"killed", "survived", "no" if it does not compile, or "same"."""
+        path = self.top / what.file
+        built = self.top / BUILT / what.file.replace(".c", ".o")
+        text, good = path.read_text(), built.read_bytes()
+        times = os.stat(path)
+        path.write_text(text[:what.start] + what.new + text[what.end:])
+        try:
+            if not self.build("scoring", *QUICK):
+                return "no"
+            if built.read_bytes() == good:
+                return "same"  # not compiled here, or for the compiler the same
+            if not self.unit_passes():
+                return "killed"
+            if filters and self.build("integration") and \
+                    not all(self.integration_passes(name) for name in filters):
+                return "killed"
+            return "survived"
+        finally:
+            path.write_text(text)
+            os.utime(path, (times.st_atime, times.st_mtime))
+            built.write_bytes(good)
+
+
+def end_group(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Run:
+    """The sample, shared by the copies; results are printed as they come."""
+
+    def __init__(self, sample, count, integration, verbose):
+        self.waiting = queue.SimpleQueue()
+        for what in sample:
+            self.waiting.put(what)
+        self.count, self.integration, self.verbose = count, integration, verbose
+        self.lock = threading.Lock()
+        self.killed = self.survived = self.refused = self.same = 0
+
+    def is_done(self):
+        return self.killed + self.survived >= self.count
+
+    def work(self, copy):
+        while not self.is_done():
+            try:
+                what = self.waiting.get_nowait()
+            except queue.Empty:
+                return
+            result = copy.judge(what, self.integration.get(what.file, []))
+            with self.lock:
+                self.take(what, result)
+
+    def take(self, what, result):
+        if result == "no":
+            self.refused += 1
+        elif result == "same":
+            self.same += 1
+        elif self.is_done():
+            pass  # one more than was asked for
+        elif result == "killed":
+            self.killed += 1
+        else:
+            self.survived += 1
+            print(f"survived: {what.file}:{what.line}\n  - {what.before}\n  + {what.after}",
+                  flush=True)
+        if self.verbose:
+            print(f"... {self.killed} killed, {self.survived} survived",
+                  file=sys.stderr, flush=True)
+
+
+def draw(parts, seed):
+    """All changes in the order of a seed, and those that change nothing."""
+    found = []
+    for file in sources(parts):
+        found += changes.changes_of(file, (TOP / file).read_text())
+    known = {(what.file, what.before, what.after) for what in found}
+    equivalent = read_equivalents()
+    stale = [row for row in equivalent if row not in known and row[0] in sources(parts)]
+    for row in stale:
+        print(f"mutants: equivalent.txt: fits nothing any more: {row}")
+    if stale:
+        sys.exit(1)
+    random.Random(seed).shuffle(found)
+    return [what for what in found if (what.file, what.before, what.after) not in equivalent]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--files", action="append", default=[])
+    parser.add_argument("--unit-only", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args()
+    if given.seed is None:
+        given.seed = random.SystemRandom().randrange(1 << 32)
+    return given
+
+
+def main():
+    given = arguments()
+    WORK.mkdir(parents=True, exist_ok=True)
+    lock = open(WORK / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("mutants: another run is under way")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sample = draw(given.files, given.seed)
+    print(f"mutants: {len(sample)} possible, {given.count} wanted, "
+          f"MUTANTS_SEED={given.seed}", flush=True)
+    integration = {} if given.unit_only else read_integration()
+    run = Run(sample, given.count, integration, given.verbose)
+    copies = [Copy(i) for i in range(given.jobs)]
+    for copy in copies:
+        copy.make()
+    threads = [threading.Thread(target=run.work, args=(copy,)) for copy in copies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = run.killed + run.survived
+    share = 100 * run.killed / total if total else 0
+    print(f"mutants: {run.killed} of {total} killed: {share:.1f} % "
+          f"(seed {given.seed}; {run.refused} did not compile, "
+          f"{run.same} compiled to the same)")
+    return 0 if share >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
