@@ -207,7 +207,8 @@ class Stack:
                         "RUN_DIR": str(self.run_dir), "SCORING_WORKERS": "1",
                         "SCORING_CONFIG_FILE": "/dev/null", **settings}
         self.process = subprocess.Popen(
-            [TOP / "deploy/run.sh"], env=environment, stdout=self.log,
+            ["setpriv", "--pdeathsig", "TERM", TOP / "deploy/run.sh"],
+            env=environment, stdout=self.log,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def __enter__(self):
