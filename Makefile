@@ -105,6 +105,7 @@ packages-check: packages
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
+	@deploy/web.sh fetch || true
 	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
@@ -137,6 +138,15 @@ check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
+# The description of the API, the code, and the running service.
+check-openapi: all
+	@tests/openapi.py $B/scoring
+
+# The viewer of the documentation page.
+web:
+	@deploy/web.sh fetch
+check-web: packages all
+	@tests/web/check.sh $B/scoring $(PICTURES)
 
 up:
 	docker compose up -d --build
@@ -173,11 +183,14 @@ help:
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make check-completion  completes command lines as bash does'
+	@echo 'make check-openapi  holds docs/openapi.json to code and service'
+	@echo 'make web         fetches the viewer of the documentation page'
+	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-docs check-completion check-hardening up down compose-check readme-check install clean help
+    check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -30,6 +30,7 @@ DOCUMENT = json.loads((TOP / "docs/openapi.json").read_text())
 OPERATION = DOCUMENT["paths"]["/method"]["post"]
 JSON = "application/json"
 READY_S = 30
+LISTENING = "00010000"  # flags in /proc/net/unix
 BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
 
 # Every rule of src/fields.h, and the schema that says the same.
@@ -111,6 +112,15 @@ def rows_of_code():
     return tables
 
 
+def check_tables():
+    """The tables in the description of the operation."""
+    rows = rows_of_code()
+    told = re.findall(r"^\| `(\w+)` \|", OPERATION["description"], re.M)
+    check_equal("tables of arguments", told,
+                [row[0] for row in
+                 rows["online_score"] + rows["clients_interests"]])
+
+
 def schemas_of_member(schema):
     return {schema["$ref"].rsplit("/", 1)[1]} if "$ref" in schema else set()
 
@@ -182,7 +192,8 @@ def check_limits():
     ids = DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
     changes = (TOP / "CHANGELOG.md").read_text()
     version = re.search(r"^## \[(\d[\d.]*)\]", changes, re.M)
-    check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings)
+    check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings
+          and f" 1 to {ids} " in OPERATION["description"])
     check("largest body",
           str(BODY_MAX) in response_of(413)["description"])
     check_equal("version", DOCUMENT["info"]["version"], version[1])
@@ -231,14 +242,14 @@ class Stack:
         return Path(self.log.name).read_text()
 
     def service(self):
-        """The processes of the service, by their standard input."""
-        inode = None
-        for line in Path("/proc/net/unix").read_text().splitlines():
-            if line.endswith(f" {self.run_dir}/scoring.sock"):
-                inode = line.split()[6]
-                break
+        """The processes whose standard input is the socket it listens on."""
+        sockets = [line.split() for line in
+                   Path("/proc/net/unix").read_text().splitlines()
+                   if line.endswith(f" {self.run_dir}/scoring.sock")]
+        inputs = [f"socket:[{words[6]}]" for words in sockets
+                  if words[3] == LISTENING]
         return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")
-                if link(entry / "fd/0") == f"socket:[{inode}]"]
+                if link(entry / "fd/0") in inputs]
 
     def redis(self, *command):
         subprocess.run(["redis-cli", "-s", self.run_dir / "redis/redis.sock",
@@ -493,6 +504,7 @@ def check_served(stack):
 
 def main(binary):
     check_fields()
+    check_tables()
     check_methods()
     check_statuses()
     check_limits()

@@ -22,5 +22,5 @@ SwaggerUIBundle({
     tryItOutEnabled: true,
     displayRequestDuration: true,
     defaultModelsExpandDepth: 0,
-    defaultModelExpandDepth: 3,
+    defaultModelExpandDepth: 5, /* down to the rules of each field */
 });
