@@ -150,8 +150,14 @@ probe_answers() {
         '{"code": 200, "response": {"score": 42}}'
     check 'a score is in the cache' cached_score
     check 'a body over the limit' oversized
-    check 'another path' equal "$(curl -q -s -m 2 --noproxy '*' "$base/")" \
-        '{"code": 404, "error": "Not Found"}'
+    check 'another path' equal "$(get /nope)" '{"code": 404, "error": "Not Found"}'
+    check 'the page' grep -q 'src="docs/swagger-ui-bundle.js"' <(get /)
+    check 'its viewer' grep -q SwaggerUIBundle <(get /docs/swagger-ui-bundle.js)
+    check 'the description' cmp <(get /openapi.json) docs/openapi.json
+}
+
+get() {
+    curl -q -s -m 5 --noproxy '*' "$base$1"
 }
 
 damaged_id() {
