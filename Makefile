@@ -64,8 +64,9 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
     test_store.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
-    test_interests_command.c test_json.c test_log.c test_outage.c test_score.c test_start.c \
-    test_store_redis.c test_supervisor.c test_transport.c
+    test_interests_command.c test_json.c test_log.c test_outage.c test_score.c \
+    test_start.c test_starvation.c test_store_redis.c test_supervisor.c \
+    test_transport.c
 UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
@@ -78,6 +79,7 @@ INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
+BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
 all: $B/scoring
 
@@ -93,6 +95,10 @@ $B/integration: $(INTEGRATION_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
 
+$(BENCH_TOOLS): %: %.o
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
+
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $@")
@@ -101,7 +107,7 @@ $B/%.o: %.c Makefile
 packages:
 	@deploy/install-packages.sh build run
 packages-check: packages
-	@deploy/install-packages.sh unit test
+	@deploy/install-packages.sh unit test bench
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
@@ -148,6 +154,19 @@ web:
 check-web: packages all
 	@tests/web/check.sh $B/scoring $(PICTURES)
 
+# Figures are those of the release; tests/bench/bench.py tells the settings.
+packages-bench:
+	@deploy/install-packages.sh build run bench
+bench-tools: $(BENCH_TOOLS)
+bench: packages-bench
+	@$(MAKE) --no-print-directory -s all bench-tools
+	@python3 tests/bench/bench.py $B/scoring $B/tests/bench
+bench-scaling:
+	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
+# Whether the tools still work; the figures of so short a run mean nothing.
+bench-smoke:
+	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='echo,hot' $(MAKE) --no-print-directory bench
+
 up:
 	docker compose up -d --build
 down:
@@ -158,6 +177,9 @@ compose-check:
 	@tests/compose/check.sh
 
 # The README's examples, letter by letter.
+contributing-check:
+	@tests/contributing.sh
+
 readme-check: all
 	@tests/readme.sh
 
@@ -177,9 +199,14 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
+	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
+	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
+	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
+	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make check-completion  completes command lines as bash does'
@@ -192,5 +219,6 @@ help:
 
 .PHONY: all packages packages-check run check unit integration asan tidy \
     format format-check shellcheck check-deps \
-    check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check install clean help
+    packages-bench bench-tools bench bench-scaling bench-smoke \
+    check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

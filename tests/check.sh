@@ -10,7 +10,7 @@ steps=(
     "format-check"
     "shellcheck"
     "tidy"
-    "all VARIANT=clang CC=clang"
+    "all bench-tools VARIANT=clang CC=clang"
     "check-docs"
     "check-completion"
     "check-hardening"
@@ -18,7 +18,9 @@ steps=(
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"
+    "bench-smoke"
     "readme-check"
+    "contributing-check"
     "compose-check"
 )
 

@@ -40,17 +40,6 @@ SCHEMA_OF_RULE = {
     "field_date": "Date", "field_birthday": "Birthday",
     "field_gender": "Gender", "field_client_ids": "ClientIds",
 }
-# The members of the request have schemas of their own.
-SCHEMA_OF_MEMBER = {
-    "account": {"Account"}, "login": {"Login"}, "token": {"Token"},
-    "arguments": {"OnlineScoreArguments", "ClientsInterestsArguments"},
-}
-STRUCT_OF_SCHEMA = {
-    "OnlineScoreArguments": "online_score",
-    "ClientsInterestsArguments": "clients_interests",
-    "OnlineScoreRequest": "envelope",
-    "ClientsInterestsRequest": "envelope",
-}
 
 formats = FormatChecker(formats=())
 results = {"passed": 0, "failed": 0}
@@ -126,45 +115,72 @@ def schemas_of_member(schema):
     return {schema["$ref"].rsplit("/", 1)[1]} if "$ref" in schema else set()
 
 
+def mapping_of_methods():
+    """{method: name of the schema of its request}"""
+    body = OPERATION["requestBody"]["content"][JSON]["schema"]
+    return {method: target.rsplit("/", 1)[1] for method, target
+            in body["discriminator"]["mapping"].items()}
+
+
 def check_fields():
-    tables = rows_of_code()
-    schemas = DOCUMENT["components"]["schemas"]
+    tables, schemas = rows_of_code(), DOCUMENT["components"]["schemas"]
     check_equal("every table of fields has a schema", set(tables),
-                set(STRUCT_OF_SCHEMA.values()))
-    for name, struct in STRUCT_OF_SCHEMA.items():
-        rows, schema = tables[struct], schemas[name]
-        check_equal(f"{name}: fields", list(schema["properties"]),
-                    [member for member, _, _ in rows])
-        check_equal(f"{name}: required", schema.get("required", []),
-                    [member for member, _, required in rows if required])
-        for member, rule, _ in rows:
-            if member in schema["properties"]:
-                check_rule(f"{name}.{member}", schema["properties"][member],
-                           struct, member, rule)
+                {"envelope", *mapping_of_methods()})
+    for method, name in mapping_of_methods().items():
+        members = schemas[name]["properties"]
+        check_table(name, schemas[name], tables["envelope"])
+        check_table(f"{name}.arguments", resolve(members["arguments"]),
+                    tables.get(method, []))
+        for member in ("account", "login", "token"):
+            check_schema(f"{name}.{member}", members[member], member.title())
 
 
-def check_rule(name, schema, struct, member, rule):
-    if struct != "envelope":
-        check_equal(name, schemas_of_member(schema), {SCHEMA_OF_RULE[rule]})
-    elif member != "method":
-        check(name, schemas_of_member(schema) <= SCHEMA_OF_MEMBER[member],
-              schema)
+def check_table(name, schema, rows):
+    check_equal(f"{name}: fields", list(schema["properties"]),
+                [member for member, _, _ in rows])
+    check_equal(f"{name}: required", schema.get("required", []),
+                [member for member, _, required in rows if required])
+    for member, rule, _ in rows:
+        if rule in SCHEMA_OF_RULE and "arguments" not in schema["properties"]:
+            check_schema(f"{name}.{member}",
+                         schema["properties"].get(member, {}),
+                         SCHEMA_OF_RULE[rule])
+
+
+def check_schema(name, schema, want):
+    check_equal(name, schema.get("$ref"), f"#/components/schemas/{want}")
+
+
+def check_page():
+    """The tables of arguments on the page."""
+    page = (TOP / "docs/web/index.html").read_text()
+    tables = rows_of_code()
+    check_equal("arguments on the page",
+                re.findall(r"^<tr><td><code>(\w+)</code>", page, re.M),
+                [row[0] for method in mapping_of_methods()
+                 for row in tables.get(method, [])])
+    check_equal("methods on the page",
+                re.findall(r"^<h3>(\w+)</h3>", page, re.M),
+                list(mapping_of_methods()))
 
 
 def check_methods():
-    named = re.findall(r'^const struct method method_\w+ = \{\n    \.name = "(\w+)"',
-                       source("online_score.c") + source("clients_interests.c"),
-                       re.M)
+    name = re.compile(r'^const struct method method_(\w+) = \{\n'
+                      r'    \.name = "(\w+)"', re.M)
+    named = [pair for file in (TOP / "src").glob("*.c")
+             for pair in name.findall(file.read_text())]
     listed = re.findall(r"^    &method_(\w+),", source("api.c"), re.M)
     body = OPERATION["requestBody"]["content"][JSON]["schema"]
-    mapping = body["discriminator"]["mapping"]
-    check_equal("methods have the names of their modules", named, listed)
-    check_equal("methods", list(mapping), listed)
-    check_equal("methods have a schema each", list(mapping.values()),
+    check_equal("methods have the names of their modules", sorted(named),
+                sorted((method, method) for method in listed))
+    check_equal("methods", list(mapping_of_methods()), listed)
+    check_equal("methods have a schema each",
+                list(body["discriminator"]["mapping"].values()),
                 [choice["$ref"] for choice in body["oneOf"]])
-    for method, target in mapping.items():
-        schema = resolve({"$ref": target})["properties"]["method"]
-        check_equal(f"{method}: const", schema["const"], method)
+    for method, name in mapping_of_methods().items():
+        schema = DOCUMENT["components"]["schemas"][name]
+        check_equal(f"{method}: const",
+                    schema["properties"]["method"]["const"], method)
 
 
 def check_statuses():
@@ -195,7 +211,7 @@ def check_limits():
     changes = (TOP / "CHANGELOG.md").read_text()
     version = re.search(r"^## \[(\d[\d.]*)\]", changes, re.M)
     check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings
-          and f" 1 to {ids} " in OPERATION["description"])
+          and f"1 to {ids} " in (TOP / "docs/web/index.html").read_text())
     check("largest body",
           str(BODY_MAX) in response_of(413)["description"])
     check_equal("version", DOCUMENT["info"]["version"], version[1])
@@ -507,7 +523,7 @@ def check_served(stack):
 
 def main(binary):
     check_fields()
-    check_tables()
+    check_page()
     check_methods()
     check_statuses()
     check_limits()

@@ -36,6 +36,7 @@ main(int argc, char **argv)
     suite_json();
     suite_log();
     suite_outage();
+    suite_starvation();
     suite_fcgi();
     suite_start();
     suite_store_redis();

@@ -13,6 +13,7 @@ void suite_log(void);
 void suite_outage(void);
 void suite_fcgi(void);
 void suite_start(void);
+void suite_starvation(void);
 void suite_store_redis(void);
 void suite_supervisor(void);
 

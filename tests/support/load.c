@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "load.h"
 
-#define LOAD_CALLERS_MAX 16
+#define LOAD_CALLERS_MAX 64
 #define LOAD_PERCENTILE  0.99
 
 struct caller {
@@ -47,19 +47,35 @@ send_one(const struct load_plan *plan, struct http *http,
     return seconds;
 }
 
+static bool
+is_done(const struct caller *caller)
+{
+    const struct load_result *result = &caller->result;
+    size_t wanted = caller->load->plan.requests;
+
+    return caller->load->is_ending ||
+           (wanted > 0 && (result->requests >= wanted || result->failures > 0));
+}
+
 static void *
 run(void *arg)
 {
     struct caller *caller = arg;
+    const struct load_plan *plan = &caller->load->plan;
+    struct http *http = NULL;
 
-    while (!caller->load->is_ending) {
-        struct http *http = http_open(caller->load->plan.port);
-
+    while (!is_done(caller)) {
+        if (http == NULL)
+            http = http_open(plan->port);
         if (http == NULL)
             break;
-        (void)send_one(&caller->load->plan, http, &caller->result);
-        http_close(http);
+        (void)send_one(plan, http, &caller->result);
+        if (!plan->is_kept) {
+            http_close(http);
+            http = NULL;
+        }
     }
+    http_close(http);
     return NULL;
 }
 
@@ -85,11 +101,18 @@ load_start(const struct load_plan *plan)
 struct load_result
 load_stop(struct load *load)
 {
+    if (load != NULL)
+        load->is_ending = true;
+    return load_finish(load);
+}
+
+struct load_result
+load_finish(struct load *load)
+{
     struct load_result sum = {0};
 
     if (load == NULL)
         return sum;
-    load->is_ending = true;
     for (size_t i = 0; i < load->count; i++) {
         const struct load_result *one = &load->callers[i].result;
 

@@ -7,8 +7,8 @@
 #include "http.h"
 
 /*
- * Callers in threads that send one request after the other, each over a
- * connection of its own, until they are told to stop.
+ * Callers in threads that send one request after the other, until they are
+ * told to stop or have sent what they were to.
  */
 struct load;
 
@@ -19,7 +19,9 @@ struct load_plan {
     int port;
     const char *body;
     load_check_fn *is_right;
-    size_t callers; /* at most 16 */
+    size_t callers;  /* at most 64 */
+    bool is_kept;    /* a connection for each caller; else for each request */
+    size_t requests; /* of each caller, whom a failure ends; 0: no limit */
 };
 
 struct load_result {
@@ -29,9 +31,12 @@ struct load_result {
     double slowest_s;
 };
 
-/* plan->body is borrowed until load_stop(). */
+/* plan->body is borrowed until load_stop() or load_finish(). */
 struct load *load_start(const struct load_plan *plan);
 struct load_result load_stop(struct load *load);
+
+/* Waits until all has been sent; for plans that say how much that is. */
+struct load_result load_finish(struct load *load);
 
 /*
  * Sends so many requests one after the other over one connection, with

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""`make bench`: what a request costs, and how that compares to the ceilings.
+
+    bench.py BINARY TOOLS
+
+BINARY is the service, TOOLS the folder of delay, echo and rate. Measures in
+rounds, forwards and backwards in turn, so that drift falls on all alike, and
+shows medians. A wrong answer voids the run: exit status 1. Environment:
+
+    BENCH_SECONDS      of one measurement (3)
+    BENCH_ROUNDS       (4)
+    BENCH_CONNECTIONS  of wrk (64)
+    BENCH_ONLY         parts of the names of what is measured, with commas
+                       between; of sections with BENCH_SCALING (all)
+    BENCH_AGAINST      another binary of the service, measured in the same run
+    BENCH_JSON         file that keeps the figures of every round
+    BENCH_SCALING      1: what scaling.py measures instead
+    BENCH_MILLIONS     of requests over which memory is to be flat (1)
+"""
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import scaling
+import throughput
+from measure import Bench
+from processes import Failure
+from settings import Settings
+from stack import TOP
+from targets import Targets
+
+
+def said(*command):
+    done = subprocess.run(
+        command, cwd=TOP, stdout=subprocess.PIPE, universal_newlines=True
+    )
+    return done.stdout.strip()
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return os.uname().machine
+
+
+def circumstances():
+    """What the figures are of, for whoever reads them later."""
+    variables = [
+        "%s=%s" % (name, shlex.quote(value))
+        for name, value in sorted(os.environ.items())
+        if name.startswith("BENCH_") and name != "BENCH_JSON"
+    ]
+    return {
+        "command": " ".join(["make", "bench"] + variables),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "commit": said("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "machine": {
+            "processor": processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "kernel": os.uname().release,
+            "load_before": os.getloadavg(),
+        },
+    }
+
+
+def keep(path, about, results):
+    with open(path, "w") as file:
+        json.dump(dict(about, runs=results), file, indent=1)
+        file.write("\n")
+
+
+def run(settings, binary, tools):
+    # Short, as a socket's path has to be.
+    folder = tempfile.mkdtemp(prefix="scoring-bench-")
+    targets = None
+    try:
+        targets = Targets(folder, binary, tools, settings.against)
+        bench = Bench(folder, targets)
+        for name in ("service", "against") if settings.against else ("service",):
+            bench.check_contract(targets.get(name))
+        measure = scaling.measure if settings.is_scaling else throughput.measure
+        return measure(bench, settings)
+    finally:
+        if targets:
+            targets.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    binary, tools = (os.path.abspath(path) for path in sys.argv[1:3])
+    about = circumstances()
+    try:
+        settings = Settings()
+        results = run(settings, binary, tools)
+        if settings.json:
+            keep(settings.json, about, results)
+    except (Failure, OSError) as failure:
+        print("bench: VOID: %s" % failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

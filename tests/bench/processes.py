@@ -1,0 +1,104 @@
+"""Processes: started, ended by their ids, and what they cost, from /proc."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+POLL_S = 0.05
+STOP_LIMIT_S = 30
+
+
+class Failure(Exception):
+    """The run is void; the text says why."""
+
+
+def wait_until(check, limit_s, what):
+    end = time.monotonic() + limit_s
+    while not check():
+        if time.monotonic() > end:
+            raise Failure(what)
+        time.sleep(POLL_S)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def spawn(command, log, **options):
+    """Ended with this process, whatever happens to it."""
+    with open(log, "ab") as out:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM"] + command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            **options
+        )
+
+
+def end(process):
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def stat_fields(pid):
+    """Of /proc/PID/stat: the command, and the fields behind it."""
+    with open("/proc/%d/stat" % pid) as file:
+        text = file.read()
+    opening, closing = text.index("("), text.rindex(")")
+    return text[opening + 1 : closing], text[closing + 2 :].split()
+
+
+def cpu_s(pids):
+    """User and system time of these processes so far."""
+    ticks = 0
+    for pid in pids:
+        try:
+            _, fields = stat_fields(pid)
+        except OSError:
+            raise Failure("process %d has ended" % pid) from None
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_S
+
+
+def private_kib(pids):
+    """Memory that is theirs alone, shared pages left out."""
+    total = 0
+    for pid in pids:
+        with open("/proc/%d/smaps_rollup" % pid) as file:
+            for line in file:
+                if line.startswith("Private_"):
+                    total += int(line.split()[1])
+    return total
+
+
+def descendants(root):
+    """pid -> command of everything that root started, and that lives."""
+    children, names = {}, {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            name, fields = stat_fields(int(entry))
+        except OSError:
+            continue
+        names[int(entry)] = name
+        children.setdefault(int(fields[1]), []).append(int(entry))
+    found, waiting = {}, [root]
+    while waiting:
+        for pid in children.get(waiting.pop(), []):
+            found[pid] = names[pid]
+            waiting.append(pid)
+    return found

@@ -1,0 +1,342 @@
+/*
+ * Load at a constant rate, for `make bench`: one request after the other is
+ * due at its time, whether or not those before it have been answered. A
+ * latency counts from when the request was due, not from when it could be
+ * sent, so that a server that stalls cannot hide it by holding the load back
+ * (coordinated omission). wrk, a closed loop, cannot measure this.
+ *
+ *     rate PORT CONNECTIONS PER_SECOND SECONDS BODIES
+ *
+ * BODIES is a file with a body per line, sent in turn by POST to /method over
+ * kept connections to the loopback. Prints one JSON object, of microseconds.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define US_PER_S        1000000
+#define NS_PER_US       1000
+#define HEAD_MAX        4096 /* of an answer; more is an error */
+#define READ_BYTES      65536
+#define GRACE_S         5.0 /* for what is unanswered at the end */
+#define REQUESTS_MAX    50000000
+#define CONNECTIONS_MAX 8192
+#define STATUS_AT       9 /* behind "HTTP/1.1 " */
+#define STATUS_OK       "200"
+
+struct request {
+    char *text;
+    size_t length;
+};
+
+struct conn {
+    TAILQ_ENTRY(conn) in_list;
+    ev_io readable;
+    int64_t due_us; /* of the request at hand */
+    char head[HEAD_MAX];
+    size_t got;   /* bytes of the answer so far */
+    size_t total; /* of the answer; 0 until its head is whole */
+};
+
+TAILQ_HEAD(conns, conn);
+
+static struct plan {
+    int port;
+    size_t connections, count;
+    double per_s;
+    struct request *requests;
+    size_t request_count;
+} plan;
+
+static struct conns idle = TAILQ_HEAD_INITIALIZER(idle);
+static ev_io due;
+static int64_t start_us;
+static size_t sent, answered, refused;
+static uint32_t *latencies_us; /* of what was answered */
+
+static void __attribute__((noreturn)) fail(const char *what)
+{
+    (void)fprintf(stderr, "rate: %s\n", what);
+    exit(EXIT_FAILURE);
+}
+
+static int64_t
+now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
+}
+
+/* When the n-th request is to be sent. */
+static int64_t
+due_us_of(size_t n)
+{
+    return start_us + (int64_t)((double)n * US_PER_S / plan.per_s);
+}
+
+/* Sending. */
+
+static void
+send_on(struct ev_loop *loop, struct conn *conn)
+{
+    const struct request *request = &plan.requests[sent % plan.request_count];
+
+    TAILQ_REMOVE(&idle, conn, in_list);
+    conn->due_us = due_us_of(sent++);
+    conn->got = conn->total = 0;
+    if (send(conn->readable.fd, request->text, request->length, MSG_NOSIGNAL) !=
+        (ssize_t)request->length)
+        fail("cannot send");
+    ev_io_start(loop, &conn->readable);
+}
+
+/* libev's timers, of milliseconds, would send in bursts. */
+static void
+arm(int64_t at_us)
+{
+    const struct itimerspec at = {
+        .it_value = {.tv_sec = at_us / US_PER_S,
+                     .tv_nsec = at_us % US_PER_S * NS_PER_US}};
+
+    if (timerfd_settime(due.fd, TFD_TIMER_ABSTIME, &at, NULL) != 0)
+        fail("no timer");
+}
+
+/* All that is due, as far as there are connections without a request. */
+static void
+send_due(struct ev_loop *loop)
+{
+    int64_t at_us = now_us();
+
+    while (sent < plan.count && due_us_of(sent) <= at_us && !TAILQ_EMPTY(&idle))
+        send_on(loop, TAILQ_FIRST(&idle));
+    if (sent < plan.count && !TAILQ_EMPTY(&idle))
+        arm(due_us_of(sent));
+}
+
+static void
+on_due(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    uint64_t times;
+
+    (void)events;
+    if (read(watcher->fd, &times, sizeof(times)) == sizeof(times))
+        send_due(loop);
+}
+
+/* Answers. */
+
+/* The length of the whole answer, once its head is there; else 0. */
+static size_t
+answer_length(const struct conn *conn)
+{
+    static const char name[] = "\r\nContent-Length:";
+    const char *end = strstr(conn->head, "\r\n\r\n");
+    const char *field;
+
+    if (end == NULL)
+        return 0;
+    field = strcasestr(conn->head, name);
+    if (field == NULL || field > end)
+        fail("an answer without a Content-Length");
+    return (size_t)(end - conn->head) + strlen("\r\n\r\n") +
+           strtoul(field + strlen(name), NULL, 10);
+}
+
+static void
+finish(struct ev_loop *loop, struct conn *conn)
+{
+    latencies_us[answered++] = (uint32_t)(now_us() - conn->due_us);
+    if (strncmp(conn->head + STATUS_AT, STATUS_OK, strlen(STATUS_OK)) != 0)
+        refused++;
+    ev_io_stop(loop, &conn->readable);
+    TAILQ_INSERT_TAIL(&idle, conn, in_list);
+    if (answered == plan.count)
+        ev_break(loop, EVBREAK_ALL);
+    else
+        send_due(loop);
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    static char look[READ_BYTES];
+    struct conn *conn = watcher->data;
+    ssize_t got = recv(watcher->fd, look, sizeof(look), MSG_DONTWAIT);
+
+    (void)events;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0)
+        fail("a connection was closed");
+    if (conn->total == 0) {
+        size_t room = sizeof(conn->head) - 1 - conn->got;
+        size_t part = (size_t)got < room ? (size_t)got : room;
+
+        memcpy(conn->head + conn->got, look, part);
+        conn->head[conn->got + part] = '\0';
+        conn->total = answer_length(conn);
+        if (conn->total == 0 && part == room)
+            fail("an answer with too long a head");
+    }
+    conn->got += (size_t)got;
+    if (conn->total > 0 && conn->got >= conn->total)
+        finish(loop, conn);
+}
+
+/* Start and end. */
+
+static void
+conn_open(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)plan.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct conn *conn = calloc(1, sizeof(*conn));
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (conn == NULL || fd == -1 ||
+        connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
+        fail("cannot connect");
+    ev_io_init(&conn->readable, on_readable, fd, EV_READ);
+    conn->readable.data = conn;
+    TAILQ_INSERT_TAIL(&idle, conn, in_list);
+}
+
+static void
+add_request(const char *body, size_t length)
+{
+    struct request *request;
+
+    plan.requests = reallocarray(plan.requests, plan.request_count + 1,
+                                 sizeof(*plan.requests));
+    if (plan.requests == NULL)
+        fail("no memory");
+    request = &plan.requests[plan.request_count++];
+    request->length = (size_t)asprintf(&request->text,
+                                       "POST /method HTTP/1.1\r\n"
+                                       "Host: localhost\r\n"
+                                       "Content-Type: application/json\r\n"
+                                       "Content-Length: %zu\r\n\r\n%.*s",
+                                       length, (int)length, body);
+    if (request->length == (size_t)-1)
+        fail("no memory");
+}
+
+static void
+read_bodies(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+
+    if (file == NULL)
+        fail("cannot read the bodies");
+    while ((length = getline(&line, &size, file)) > 0) {
+        length -= line[length - 1] == '\n';
+        if (length > 0)
+            add_request(line, (size_t)length);
+    }
+    free(line);
+    (void)fclose(file);
+    if (plan.request_count == 0)
+        fail("no bodies");
+}
+
+static void
+read_plan(char **arguments)
+{
+    double count;
+
+    plan.port = atoi(arguments[0]);
+    plan.connections = strtoul(arguments[1], NULL, 10);
+    plan.per_s = strtod(arguments[2], NULL);
+    count = plan.per_s * strtod(arguments[3], NULL);
+    if (plan.connections < 1 || plan.connections > CONNECTIONS_MAX ||
+        count < 1 || count > REQUESTS_MAX)
+        fail("connections, rate or time make no sense");
+    plan.count = (size_t)count;
+    read_bodies(arguments[4]);
+    latencies_us = calloc(plan.count, sizeof(*latencies_us));
+    if (latencies_us == NULL)
+        fail("no memory");
+}
+
+static void
+on_late(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)timer;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The latency that such a part of all had at most. */
+static unsigned
+percentile(double part)
+{
+    return answered == 0
+               ? 0
+               : latencies_us[(size_t)((double)(answered - 1) * part)];
+}
+
+static void
+report(int64_t took_us)
+{
+    qsort(latencies_us, answered, sizeof(*latencies_us), compare);
+    (void)printf("{\"requests\":%zu,\"us\":%lld,\"refused\":%zu,"
+                 "\"errors\":%zu,\"p50\":%u,\"p99\":%u,\"p999\":%u,"
+                 "\"max\":%u}\n",
+                 answered, (long long)took_us, refused, plan.count - answered,
+                 percentile(0.5), percentile(0.99), percentile(0.999),
+                 percentile(1.0));
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    ev_timer late;
+
+    if (argc != 6)
+        fail("usage: rate PORT CONNECTIONS PER_SECOND SECONDS BODIES");
+    if (loop == NULL)
+        fail("no event loop");
+    read_plan(argv + 1);
+    for (size_t i = 0; i < plan.connections; i++)
+        conn_open();
+    ev_io_init(&due, on_due,
+               timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+               EV_READ);
+    start_us = now_us();
+    ev_timer_init(&late, on_late, (double)plan.count / plan.per_s + GRACE_S,
+                  0.0);
+    ev_now_update(loop);
+    ev_timer_start(loop, &late);
+    ev_io_start(loop, &due);
+    send_due(loop);
+    (void)ev_run(loop, 0);
+    report(now_us() - start_us);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,214 @@
+"""The servers: Redis, the way to it, nginx alone, and whole stacks.
+
+Everything listens on loopback or on unix sockets below one folder, which goes
+away at the end; everything that was started is ended, by its process id.
+"""
+import os
+import signal
+import socket
+
+from ask import post
+from processes import Failure, descendants, end, free_port, spawn, wait_until
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+START_LIMIT_S = 15
+REPLY_LIMIT_S = 10
+
+
+class Redis:
+    """A private one, without persistence, on a unix socket."""
+
+    def __init__(self, folder, contents):
+        self.folder = folder
+        self.contents = contents  # commands
+        self.socket = os.path.join(folder, "redis.sock")
+        self.process = None
+
+    def start(self):
+        self.process = spawn(
+            ["redis-server", "--port", "0", "--unixsocket", self.socket]
+            + ["--save", "", "--appendonly", "no", "--dir", self.folder]
+            # Scores, which expire, make room for others; interests stay.
+            + ["--maxmemory", "512mb", "--maxmemory-policy", "volatile-lru"],
+            os.path.join(self.folder, "redis.log"),
+        )
+        wait_until(self.answers, START_LIMIT_S, "Redis does not start")
+
+    def refresh(self):
+        """As at the beginning, whatever was done to it."""
+        if self.process is None:
+            self.start()
+        self.ask([["FLUSHALL"]] + self.contents)
+
+    def stop(self):
+        end(self.process)
+        self.process = None
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
+    def pids(self):
+        return [] if self.process is None else [self.process.pid]
+
+    def answers(self):
+        try:
+            return self.ask([["PING"]]) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def ask(self, commands):
+        """Sends them all at once; returns the replies as they come."""
+        text = b""
+        for command in commands:
+            words = [word.encode() for word in command]
+            text += b"*%d\r\n" % len(words)
+            text += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(REPLY_LIMIT_S)
+            peer.connect(self.socket)
+            peer.sendall(text)
+            peer.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: peer.recv(65536), b""))
+
+    def command_count(self):
+        """Commands run so far, but for ours."""
+        count = 0
+        for line in self.ask([["INFO", "commandstats"]]).decode().splitlines():
+            if line.startswith("cmdstat_") and not line.startswith("cmdstat_info"):
+                count += int(line.split("calls=")[1].split(",")[0])
+        return count
+
+
+class Delay:
+    """A way to Redis that takes longer: delay.c."""
+
+    def __init__(self, folder, program, redis, delay_ms):
+        self.log = os.path.join(folder, "delay.log")
+        self.socket = os.path.join(folder, "redis-%d-ms.sock" % delay_ms)
+        self.command = [program, self.socket, redis.socket, str(delay_ms * 1000)]
+        self.process = None
+
+    def start(self):
+        self.process = spawn(self.command, self.log)
+        wait_until(
+            lambda: os.path.exists(self.socket), START_LIMIT_S, "delay does not start"
+        )
+
+    def stop(self):
+        end(self.process)
+
+
+class Stack:
+    """deploy/run.sh, as a user starts it, with some binary and our Redis."""
+
+    def __init__(self, folder, binary, redis_socket, **settings):
+        self.folder = folder
+        self.binary = binary
+        self.port = free_port()
+        os.makedirs(folder, exist_ok=True)
+        self.log = os.path.join(folder, "run.log")
+        self.environment = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("SCORING_", "REDIS_"))
+        }
+        self.environment.update(
+            RUN_BINARY=binary,
+            RUN_DIR=folder,
+            HTTP_PORT=str(self.port),
+            REDIS_URL="unix://" + redis_socket,
+            SCORING_CONFIG_FILE="/dev/null",
+            SCORING_LOG_FILE=os.path.join(folder, "scoring.log"),
+        )
+        self.environment.update(settings)
+        self.process = None
+
+    def start(self):
+        self.process = spawn(
+            [os.path.join(TOP, "deploy", "run.sh")], self.log, env=self.environment
+        )
+        try:
+            wait_until(self.is_ready, START_LIMIT_S, "does not start")
+        except Failure as failure:
+            raise Failure("%s %s: %s" % (self.binary, failure, self.said())) from None
+
+    def said(self):
+        with open(self.log) as file:
+            return file.read().strip()
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise Failure("has ended")
+        return "ready: " in self.said()
+
+    def trim_logs(self):
+        """Both are opened for appending: so a run cannot fill the disk."""
+        for name in ("scoring.log", "nginx/access.log"):
+            path = os.path.join(self.folder, name)
+            if os.path.exists(path):
+                os.truncate(path, 0)
+
+    def stop(self):
+        end(self.process)
+
+    def pids(self):
+        """The processes to be charged: those of nginx, those of the service."""
+        name = os.path.basename(self.binary)[:15]
+        found = descendants(self.process.pid)
+        return {
+            "nginx": [pid for pid, comm in found.items() if comm == "nginx"],
+            "service": [pid for pid, comm in found.items() if comm == name],
+        }
+
+
+class Nginx:
+    """The site of a stack, but answering by itself: nginx's own ceiling."""
+
+    ANSWER = "return 200 '{\"code\": 200, \"response\": {\"score\": 5.0}}';"
+
+    def __init__(self, folder, stack):
+        self.folder = folder
+        self.stack = stack
+        self.port = free_port()
+        self.process = None
+
+    def start(self):
+        os.makedirs(os.path.join(self.folder, "nginx"), exist_ok=True)
+        for name in ("nginx/nginx.conf", "nginx/scoring.conf"):
+            self.copy(name)
+        log = os.path.join(self.folder, "nginx", "error.log")
+        self.process = spawn(
+            ["nginx", "-e", log, "-p", self.folder]
+            + ["-c", os.path.join(self.folder, "nginx", "nginx.conf")],
+            log,
+        )
+        wait_until(self.answers, START_LIMIT_S, "nginx does not start: see " + log)
+
+    def copy(self, name):
+        with open(os.path.join(self.stack.folder, name)) as file:
+            text = file.read()
+        text = text.replace(self.stack.folder, self.folder)
+        text = text.replace(":%d" % self.stack.port, ":%d" % self.port)
+        text = text.replace("fastcgi_pass scoring;", self.ANSWER)
+        with open(os.path.join(self.folder, name), "w") as file:
+            file.write(text)
+
+    def answers(self):
+        try:
+            return post(self.port, "{}")[0] == 200
+        except OSError:
+            return False
+
+    def trim_logs(self):
+        os.truncate(os.path.join(self.folder, "nginx", "access.log"), 0)
+
+    def stop(self):
+        end(self.process)
+
+    def pids(self):
+        found = descendants(self.process.pid)
+        return {"nginx": [self.process.pid] + list(found), "service": []}

@@ -1,0 +1,146 @@
+"""As many requests as there can be: what one costs, against the ceilings."""
+import os
+
+import table
+import workloads
+
+HALF = 0.5  # of the saturated rate
+QUARTER = 0.25  # of it: the proxy has its share of the CPU
+STEADY = "at half the rate"
+STEADY_CEILING = "at half the rate, ceiling"
+AWAY_MS = (0, 1, 5)
+AWAY = "Redis %d ms away"
+AWAY_CONNECTIONS = 512  # enough for all that is under way in 5 ms
+HOT, ECHO, ALONE = "scores, hot", "libfcgi echo", "nginx alone"
+
+
+def cells(settings):
+    """What is measured in each round: (name, workload, name of the target)."""
+    found = []
+    for workload in workloads.standard():
+        if not settings.wants(workload.name):
+            continue
+        found.append((workload.name, workload, workload.target))
+        if settings.against and workload.target == "service":
+            found.append((workload.name + " *", workload, "against"))
+    return found
+
+
+def measure_saturated(bench, settings):
+    rows, results = cells(settings), {}
+    for name, workload, target in settings.orders(rows):
+        figures = bench.run(
+            workload,
+            bench.targets.get(target),
+            settings.seconds,
+            settings.connections,
+        )
+        results.setdefault(name, []).append(figures)
+    if results:
+        show_saturated({row[0]: results[row[0]] for row in rows}, settings)
+    return results
+
+
+def show_saturated(results, settings):
+    rows = {name: table.medians(runs) for name, runs in results.items()}
+    echo, alone = rows.get(ECHO), rows.get(ALONE)
+    table.show(
+        "saturated by %d connections; medians of %d rounds; CPU in us a request"
+        % (settings.connections, settings.rounds),
+        rows,
+        table.USUAL
+        + [
+            table.ratio("CPU/echo", "cpu", echo),
+            table.ratio("req/s/echo", "rps", echo),
+            table.ratio("CPU/nginx", "cpu", alone),
+        ],
+    )
+    if settings.against:
+        print("* " + os.path.abspath(settings.against))
+
+
+def saturated_rate(bench, settings, results):
+    """Requests a second of hot scores, measured now if it was not before."""
+    if HOT not in results:
+        workload, target = workloads.hot_scores(), bench.targets.get("service")
+        runs = [bench.run(workload, target, settings.seconds, settings.connections)]
+    else:
+        runs = results[HOT]
+    return table.medians(runs)["rps"]
+
+
+def measure_steady(bench, settings, saturated):
+    """Latency at half the rate: what a caller sees on an ordinary day."""
+    rows = [
+        (STEADY, workloads.hot_scores(), "service"),
+        (STEADY_CEILING, workloads.ceiling(STEADY_CEILING, "echo"), "echo"),
+    ]
+    rows = [row for row in rows if settings.wants(row[0])]
+    per_s, results = saturated(HALF), {}
+    for name, workload, target in settings.orders(rows):
+        figures = bench.run(
+            workload,
+            bench.targets.get(target),
+            settings.seconds,
+            settings.connections,
+            per_s,
+        )
+        results.setdefault(name, []).append(figures)
+    table.show(
+        "%.0f requests/s, half of what hot scores reach; from the time they are due"
+        % per_s,
+        {name: table.medians(runs) for name, runs in results.items()},
+        [table.RPS]
+        + table.LATENCY
+        + [table.MAX, table.Column("p99/p50", spread)]
+        + table.CPU
+        + [table.ERRORS],
+    )
+    return results
+
+
+def spread(figures):
+    return "%.2f" % (figures["p99"] / figures["p50"])
+
+
+def measure_away(bench, settings, saturated):
+    """Redis behind the same proxy, which holds its replies for so long."""
+    rows = []
+    for away_ms in AWAY_MS:
+        name, target = AWAY % away_ms, "service, %d ms" % away_ms
+        rows.append((name, target, None))
+        rows.append((name + ", at a quarter", target, QUARTER))
+    results = {}
+    for name, target, part in settings.orders(rows):
+        figures = bench.run(
+            workloads.hot_scores(),
+            bench.targets.get(target),
+            settings.seconds,
+            AWAY_CONNECTIONS,
+            part and saturated(part),
+        )
+        results.setdefault(name, []).append(figures)
+    table.show(
+        "hot scores, %d connections, Redis behind a proxy; saturated, and at a "
+        "quarter of the rate above" % AWAY_CONNECTIONS,
+        {row[0]: table.medians(results[row[0]]) for row in rows},
+        [table.RPS] + table.LATENCY + table.CPU + [table.ERRORS],
+    )
+    return results
+
+
+def measure(bench, settings):
+    """Returns section -> name -> figures of each round."""
+    results = {"saturated": measure_saturated(bench, settings)}
+    rate = []
+
+    def saturated(part):
+        if not rate:
+            rate.append(saturated_rate(bench, settings, results["saturated"]))
+        return rate[0] * part
+
+    if settings.wants(STEADY):
+        results["steady"] = measure_steady(bench, settings, saturated)
+    if settings.wants("Redis away"):
+        results["away"] = measure_away(bench, settings, saturated)
+    return results
