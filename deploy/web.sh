@@ -13,6 +13,7 @@ source=$top/docs/web
 build=$top/build/web
 viewer=$build/node_modules/swagger-ui-dist
 viewer_files=(swagger-ui.css swagger-ui-bundle.js)
+fetch_s=120 # without a network `make run` goes on, and not much later
 licences=(LICENSE NOTICE swagger-ui-bundle.js.LICENSE.txt)
 
 fail() {
@@ -32,7 +33,8 @@ fetch() {
     mkdir -p "$build"
     rm -f "$build/fetched"
     cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$build"
-    (cd "$build" && npm ci "$omit" --no-audit --no-fund --loglevel=error >/dev/null) ||
+    (cd "$build" && timeout "$fetch_s" npm ci "$omit" --prefer-offline --fetch-retries=1 \
+        --no-audit --no-fund --loglevel=error >/dev/null) ||
         fail 'npm ci failed: the page comes without its viewer'
     (cd "$viewer" && gzip -9 -k -f "${viewer_files[@]}")
     printf '%s\n' "$stamp" >"$build/fetched"

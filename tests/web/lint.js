@@ -20,7 +20,9 @@ const config = {
 };
 
 async function main(file) {
-    const problems = await lint({ ref: file, config: await createConfig(config) });
+    const problems = await lint({
+        ref: file, config: await createConfig(config),
+    });
     const totals = getTotals(problems);
     const faults = totals.errors + totals.warnings;
 
