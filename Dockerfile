@@ -1,5 +1,17 @@
 # The service: built and unit-tested on Debian 13, whose hiredis has TLS. The
 # final image has the binary, spawn-fcgi and the libraries they are linked to.
+# The target nginx is the other image: nginx with the documentation page.
+ARG NGINX_IMAGE=nginx:1.28
+
+FROM node:22-slim AS web
+WORKDIR /build
+COPY deploy/web.sh deploy/
+COPY docs/openapi.json docs/
+COPY docs/web docs/web
+RUN deploy/web.sh fetch && deploy/web.sh lay-out /site
+
+FROM ${NGINX_IMAGE} AS nginx
+COPY --from=web /site /usr/share/scoring/web
 
 FROM debian:trixie-slim AS build
 WORKDIR /build

@@ -118,6 +118,7 @@ packages-check: packages
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
+	@deploy/web.sh fetch || true
 	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
@@ -176,6 +177,15 @@ check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
+# The description of the API, the code, and the running service.
+check-openapi: all
+	@tests/openapi.py $B/scoring
+
+# The viewer of the documentation page.
+web:
+	@deploy/web.sh fetch
+check-web: packages all
+	@tests/web/check.sh $B/scoring $(PICTURES)
 
 # Figures are those of the release; tests/bench/bench.py tells the settings.
 packages-bench:
@@ -236,6 +246,9 @@ help:
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make check-completion  completes command lines as bash does'
+	@echo 'make check-openapi  holds docs/openapi.json to code and service'
+	@echo 'make web         fetches the viewer of the documentation page'
+	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
@@ -243,5 +256,5 @@ help:
 .PHONY: all packages packages-check run check unit integration asan soak coverage mutants tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench bench-scaling bench-smoke \
-    check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
+    check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -22,7 +22,7 @@ stop_tries=150  # more than nginx (10 s) and the service take at most
 # shellcheck disable=SC2016
 template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_RATE} ${NGINX_RATE_KEY} ${NGINX_METRICS_LISTEN}'
+    ${NGINX_RATE} ${NGINX_RATE_KEY} ${NGINX_METRICS_LISTEN} ${WEB_DIR}'
 
 names=() pids=() # what runs, in the order of its start
 
@@ -163,6 +163,7 @@ start_service() {
 render() { # render TEMPLATE FILE
     RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
         NGINX_METRICS_LISTEN=127.0.0.1:$metrics_port \
+        WEB_DIR=$run_dir/web \
         FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
         NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
         NGINX_ERROR_LOG=$run_dir/nginx/error.log \
@@ -176,6 +177,8 @@ start_nginx() {
     [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
     render "$top/nginx/nginx.conf.template" "$run_dir/nginx/nginx.conf"
     render "$top/nginx/templates/scoring.conf.template" "$run_dir/nginx/scoring.conf"
+    render "$top/nginx/web.conf.template" "$run_dir/nginx/web.conf"
+    "$top/deploy/web.sh" lay-out "$run_dir/web"
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
     start nginx nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \

@@ -14,6 +14,7 @@ steps=(
     "check-docs"
     "check-completion"
     "check-hardening"
+    "check-openapi"
     "unit VARIANT=release"
     "unit VARIANT=asan"
     "integration VARIANT=release"

@@ -150,16 +150,22 @@ probe_answers() {
         '{"code": 200, "response": {"score": 42}}'
     check 'a score is in the cache' cached_score
     check 'a body over the limit' oversized
-    check 'it is alive' equal "$(curl -q -s -m 2 --noproxy '*' "$base/healthz")" \
+    check 'it is alive' equal "$(get /healthz)" \
         '{"status": "ok"}'
-    check 'it is ready' equal "$(curl -q -s -m 2 --noproxy '*' "$base/readyz")" \
+    check 'it is ready' equal "$(get /readyz)" \
         '{"status": "ready", "store": "up"}'
     check 'metrics inside' inside nginx sh -c \
         'curl -q -s -m 2 http://127.0.0.1:8081/metrics | grep "^scoring_build_info{"'
-    check 'no metrics outside' equal "$(curl -q -s -m 2 --noproxy '*' "$base/metrics")" \
+    check 'no metrics outside' equal "$(get /metrics)" \
         '{"code": 404, "error": "Not Found"}'
-    check 'another path' equal "$(curl -q -s -m 2 --noproxy '*' "$base/")" \
-        '{"code": 404, "error": "Not Found"}'
+    check 'another path' equal "$(get /nope)" '{"code": 404, "error": "Not Found"}'
+    check 'the page' grep -q 'src="docs/swagger-ui-bundle.js"' <(get /)
+    check 'its viewer' grep -q SwaggerUIBundle <(get /docs/swagger-ui-bundle.js)
+    check 'the description' cmp <(get /openapi.json) docs/openapi.json
+}
+
+get() {
+    curl -q -s -m 5 --noproxy '*' "$base$1"
 }
 
 damaged_id() {

@@ -94,6 +94,9 @@ static const struct verb_case verb_rows[] = {
     {"TRACE", "/method", 405},   {"FOO", "/method", 405},
     {"POSTX", "/method", 405},   {"POS", "/method/?a", 405},
     {"GET ", "/nope", 404},      {"PUT ", "/", 404},
+    {"OPTIONS ", "/", 404},      {"DELETE ", "/openapi.json", 404},
+    {"TRACE ", "/", 404},        {"GET  ", "/index.html", 404},
+    {"GET   ", "/docs/", 404},   {"GET    ", "/docs/nothing.js", 404},
 };
 
 TEST_CASES(verb, struct verb_case, verb_rows)
@@ -111,6 +114,30 @@ TEST_CASES(verb, struct verb_case, verb_rows)
     } else {
         expect_error_text(&answer, 404, "Not Found");
     }
+    http_answer_free(&answer);
+}
+
+/* Files of nginx's: the page, and what it shows. */
+struct file_case {
+    const char *name, *path, *type;
+};
+
+static const struct file_case file_rows[] = {
+    {"page", "/", "text/html; charset=utf-8"},
+    {"page with a query", "/?a", "text/html; charset=utf-8"},
+    {"description", "/openapi.json", "application/json"},
+    {"style", "/docs/page.css", "text/css; charset=utf-8"},
+    {"script", "/docs/page.js", "text/javascript; charset=utf-8"},
+};
+
+TEST_CASES(file, struct file_case, file_rows)
+{
+    const struct http_request request = {.verb = "GET", .path = c->path};
+    struct http_answer answer = send_one(&request);
+
+    CU_ASSERT_EQUAL(answer.status, 200);
+    CU_ASSERT_TRUE(answer.body_length > 0);
+    expect_header(&answer, "Content-Type", c->type);
     http_answer_free(&answer);
 }
 
@@ -630,6 +657,7 @@ suite_transport(void)
     cases_add(suite, &stall_begin_cases);
     cases_add(suite, &path_cases);
     cases_add(suite, &verb_cases);
+    cases_add(suite, &file_cases);
     cases_add(suite, &head_cases);
     cases_add(suite, &headers_cases);
     cases_add(suite, &body_cases);

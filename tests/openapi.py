@@ -1,0 +1,546 @@
+#!/usr/bin/python3
+"""Holds docs/openapi.json, the code and the running service together.
+
+    tests/openapi.py BINARY
+
+The tables of src/ must be in the document and the other way round: methods,
+fields with their rules, statuses with their texts. Then the whole stack runs:
+every example request gets the answer that has its name; every error is
+provoked, down to a service that is gone; for each kind of field the schema
+and the service must agree on values from both sides of every boundary.
+
+The last line is "N passed, N failed". Needs python3-jsonschema.
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+TOP = Path(__file__).resolve().parent.parent
+DOCUMENT = json.loads((TOP / "docs/openapi.json").read_text())
+OPERATION = DOCUMENT["paths"]["/method"]["post"]
+JSON = "application/json"
+READY_S = 30
+LISTENING = "00010000"  # flags in /proc/net/unix
+BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
+
+# Every rule of src/fields.h, and the schema that says the same.
+SCHEMA_OF_RULE = {
+    "field_string": "String", "field_email": "Email", "field_phone": "Phone",
+    "field_date": "Date", "field_birthday": "Birthday",
+    "field_gender": "Gender", "field_client_ids": "ClientIds",
+}
+
+formats = FormatChecker(formats=())
+results = {"passed": 0, "failed": 0}
+
+
+@formats.checks("int64")
+def is_int64(value):
+    return not isinstance(value, int) or -2**63 <= value < 2**63
+
+
+def check(name, good, detail=""):
+    results["passed" if good else "failed"] += 1
+    if not good:
+        print(f"FAILED {name}: {detail}")
+
+
+def check_equal(name, got, want):
+    check(name, got == want, f"got {got!r}, wanted {want!r}")
+
+
+def resolve(node):
+    while "$ref" in node:
+        target = DOCUMENT
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = target
+    return node
+
+
+def faults(schema, value):
+    """What is wrong with a value, by a schema of the document."""
+    whole = {**schema, "components": DOCUMENT["components"]}
+    validator = Draft202012Validator(whole, format_checker=formats)
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def response_of(status):
+    return resolve(OPERATION["responses"][str(status)])
+
+
+def examples_of(status):
+    content = response_of(status)["content"][JSON]
+    return {name: e["value"] for name, e in content["examples"].items()}
+
+
+# --- the tables of the code
+
+def source(name):
+    return (TOP / "src" / name).read_text()
+
+
+def rows_of_code():
+    """{struct: [(member, rule, required)]}, of every FIELD() in src/."""
+    row = re.compile(r"FIELD\(struct (\w+),\s*(\w+),\s*(\w+),\s*FIELD_(\w+)\)")
+    tables = {}
+    for file in sorted((TOP / "src").glob("*.c")):
+        for struct, member, rule, presence in row.findall(file.read_text()):
+            tables.setdefault(struct, []).append(
+                (member, rule, presence == "REQUIRED"))
+    return tables
+
+
+def check_tables():
+    """The tables in the description of the operation."""
+    rows = rows_of_code()
+    told = re.findall(r"^\| `(\w+)` \|", OPERATION["description"], re.M)
+    check_equal("tables of arguments", told,
+                [row[0] for row in
+                 rows["online_score"] + rows["clients_interests"]])
+
+
+def schemas_of_member(schema):
+    return {schema["$ref"].rsplit("/", 1)[1]} if "$ref" in schema else set()
+
+
+def mapping_of_methods():
+    """{method: name of the schema of its request}"""
+    body = OPERATION["requestBody"]["content"][JSON]["schema"]
+    return {method: target.rsplit("/", 1)[1] for method, target
+            in body["discriminator"]["mapping"].items()}
+
+
+def check_fields():
+    tables, schemas = rows_of_code(), DOCUMENT["components"]["schemas"]
+    check_equal("every table of fields has a schema", set(tables),
+                {"envelope", *mapping_of_methods()})
+    for method, name in mapping_of_methods().items():
+        members = schemas[name]["properties"]
+        check_table(name, schemas[name], tables["envelope"])
+        check_table(f"{name}.arguments", resolve(members["arguments"]),
+                    tables.get(method, []))
+        for member in ("account", "login", "token"):
+            check_schema(f"{name}.{member}", members[member], member.title())
+
+
+def check_table(name, schema, rows):
+    check_equal(f"{name}: fields", list(schema["properties"]),
+                [member for member, _, _ in rows])
+    check_equal(f"{name}: required", schema.get("required", []),
+                [member for member, _, required in rows if required])
+    for member, rule, _ in rows:
+        if rule in SCHEMA_OF_RULE and "arguments" not in schema["properties"]:
+            check_schema(f"{name}.{member}",
+                         schema["properties"].get(member, {}),
+                         SCHEMA_OF_RULE[rule])
+
+
+def check_schema(name, schema, want):
+    check_equal(name, schema.get("$ref"), f"#/components/schemas/{want}")
+
+
+def check_page():
+    """The tables of arguments on the page."""
+    page = (TOP / "docs/web/index.html").read_text()
+    tables = rows_of_code()
+    check_equal("arguments on the page",
+                re.findall(r"^<tr><td><code>(\w+)</code>", page, re.M),
+                [row[0] for method in mapping_of_methods()
+                 for row in tables.get(method, [])])
+    check_equal("methods on the page",
+                re.findall(r"^<h3>(\w+)</h3>", page, re.M),
+                list(mapping_of_methods()))
+
+
+def check_methods():
+    name = re.compile(r'^const struct method method_(\w+) = \{\n'
+                      r'    \.name = "(\w+)"', re.M)
+    named = [pair for file in (TOP / "src").glob("*.c")
+             for pair in name.findall(file.read_text())]
+    listed = re.findall(r"^    &method_(\w+),", source("api.c"), re.M)
+    body = OPERATION["requestBody"]["content"][JSON]["schema"]
+    check_equal("methods have the names of their modules", sorted(named),
+                sorted((method, method) for method in listed))
+    check_equal("methods", list(mapping_of_methods()), listed)
+    check_equal("methods have a schema each",
+                list(body["discriminator"]["mapping"].values()),
+                [choice["$ref"] for choice in body["oneOf"]])
+    for method, name in mapping_of_methods().items():
+        schema = DOCUMENT["components"]["schemas"][name]
+        check_equal(f"{method}: const",
+                    schema["properties"]["method"]["const"], method)
+
+
+def check_statuses():
+    api = re.findall(r'^    \{(\d+), "([^"]+)", (?:NULL|"(.*?): .*?")\},',
+                     source("api.c"), re.M)
+    template = (TOP / "nginx/templates/scoring.conf.template").read_text()
+    nginx = dict(re.findall(r'^    ([45]\d\d) "(.*)";', template, re.M))
+    table = re.findall(r"^\| ((?:\d+, )*\d+) \|",
+                       (TOP / "docs/protocol.md").read_text(), re.M)
+    told = {code for cell in table for code in cell.split(", ")}
+    documented = set(OPERATION["responses"])
+    check_equal("statuses of the code are documented",
+                {code for code, _, _ in api} - documented, set())
+    check_equal("statuses of the protocol are documented",
+                told - documented, set())
+    check_equal("documented statuses exist",
+                documented - set(nginx) - {code for code, _, _ in api}, set())
+    for code, _, header in api:
+        wanted = {"X-Request-ID", header} - {""}
+        if code in documented:
+            check_equal(f"{code}: headers",
+                        set(response_of(code)["headers"]), wanted)
+
+
+def check_limits():
+    settings = (TOP / ".env.example").read_text()
+    ids = DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
+    changes = (TOP / "CHANGELOG.md").read_text()
+    version = re.search(r"^## \[(\d[\d.]*)\]", changes, re.M)
+    check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings
+          and f"1 to {ids} " in (TOP / "docs/web/index.html").read_text())
+    check("largest body",
+          str(BODY_MAX) in response_of(413)["description"])
+    check_equal("version", DOCUMENT["info"]["version"], version[1])
+
+
+# --- the running service
+
+class Stack:
+    """What `make run` starts, in a folder and on a port of its own."""
+
+    def __init__(self, binary, **settings):
+        self.folder = tempfile.TemporaryDirectory(prefix="scoring-openapi.")
+        self.run_dir = Path(self.folder.name) / "run"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = open(Path(self.folder.name) / "log", "w+")
+        kept = ("PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ")
+        environment = {name: os.environ[name] for name in kept
+                       if name in os.environ}
+        environment |= {"HTTP_PORT": str(self.port), "RUN_BINARY": binary,
+                        "RUN_DIR": str(self.run_dir), "SCORING_WORKERS": "1",
+                        "SCORING_CONFIG_FILE": "/dev/null", **settings}
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", TOP / "deploy/run.sh"],
+            env=environment, stdout=self.log,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        end = time.monotonic() + READY_S
+        while f"ready: http://127.0.0.1:{self.port}\n" not in self.said():
+            if self.process.poll() is not None or time.monotonic() > end:
+                said = self.said()
+                self.__exit__()
+                sys.exit(f"the stack did not start:\n{said}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
+        self.folder.cleanup()
+
+    def said(self):
+        return Path(self.log.name).read_text()
+
+    def service(self):
+        """The processes whose standard input is the socket it listens on."""
+        sockets = [line.split() for line in
+                   Path("/proc/net/unix").read_text().splitlines()
+                   if line.endswith(f" {self.run_dir}/scoring.sock")]
+        inputs = [f"socket:[{words[6]}]" for words in sockets
+                  if words[3] == LISTENING]
+        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")
+                if link(entry / "fd/0") in inputs]
+
+    def redis(self, *command):
+        subprocess.run(["redis-cli", "-s", self.run_dir / "redis/redis.sock",
+                        *command], check=True, stdout=subprocess.DEVNULL)
+
+    def send(self, body, verb="POST", path="/method", headers=None):
+        """(status, headers, body) of one request, on its own connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=20)
+        try:
+            connection.request(verb, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def send_raw(self, head):
+        """The same for what no client library would send."""
+        with socket.create_connection(("127.0.0.1", self.port), 20) as raw:
+            raw.sendall(head.encode())
+            answer = http.client.HTTPResponse(raw)
+            answer.begin()
+            return answer.status, answer.headers, answer.read()
+
+
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def check_answer(name, answer, status):
+    """Status, headers and body are those of the document; gives the body."""
+    got, headers, text = answer
+    if got != status:
+        check(name, False, f"got {got}, wanted {status}: {text[:200]!r}")
+        return None
+    response = response_of(status)
+    body = json.loads(text)
+    wrong = faults(response["content"][JSON]["schema"], body)
+    for header, node in response["headers"].items():
+        if header not in headers:
+            wrong.append(f"no {header}")
+            continue
+        wrong += faults(resolve(node)["schema"], headers[header])
+    if headers.get_content_type() != JSON:
+        wrong.append(headers.get_content_type())
+    check(name, not wrong, wrong)
+    return body
+
+
+def check_example(name, status, answer):
+    body = check_answer(f"{status} {name}", answer, status)
+    if body is not None:
+        check_equal(f"{status} {name}: as documented", body,
+                    examples_of(status)[name])
+
+
+def check_requests(stack):
+    """A request and the answer of the same name belong together."""
+    content = OPERATION["requestBody"]["content"][JSON]
+    statuses = {name: int(status) for status in OPERATION["responses"]
+                for name in examples_of(status)}
+    stack.redis("MSET", "i:1", '["books", "hi-tech"]', "i:2", '["pets"]')
+    for name, example in content["examples"].items():
+        status, request = statuses.get(name), example["value"]
+        if status is None:
+            check(f"request {name}", False, "has no answer")
+            continue
+        check_example(name, status, stack.send(json.dumps(request)))
+        fits = not faults(content["schema"], request)
+        check_equal(f"request {name} fits its schema", fits, status != 422)
+    others = set(statuses) - set(content["examples"])
+    check_equal("the other answers are provoked", others, set(ERRORS))
+
+
+def interests_request(**changes):
+    examples = OPERATION["requestBody"]["content"][JSON]["examples"]
+    return json.dumps({**examples["interests"]["value"], **changes})
+
+
+def send_damaged(stack):
+    stack.redis("SET", "i:3", "no list")
+    return stack.send(interests_request(arguments={"client_ids": [3]}))
+
+
+def send_too_many(stack):
+    for _ in range(100):
+        answer = stack.send("{}")
+        if answer[0] == 429:
+            break
+    return answer
+
+
+def send_to_silent(stack):
+    for pid in stack.service():
+        os.kill(pid, signal.SIGSTOP)
+    return stack.send("{}")
+
+
+def send_to_nobody(stack):
+    """
+    After the one before: the socket is gone, and so are the workers and the
+    connections that nginx has kept; their parent stands still.
+    """
+    pids = stack.service()
+    (stack.run_dir / "scoring.sock").unlink()
+    for pid in pids:
+        if parent_of(pid) in pids:
+            os.kill(pid, signal.SIGKILL)
+    answer = stack.send("{}")
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    return answer
+
+
+def parent_of(pid):
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rsplit(")", 1)[1].split()[1])
+
+
+# Errors that no request for trying out can show: name, stack, status, how.
+ERRORS = {
+    "broken_json": ("whole", 400, lambda s: s.send("{'account': 1}")),
+    "no_body": ("whole", 400, lambda s: s.send("")),
+    "other_path": ("whole", 404, lambda s: s.send("{}", path="/methods")),
+    "other_verb": ("whole", 405, lambda s: s.send(None, verb="GET")),
+    "large_body": ("whole", 413, lambda s: s.send(" " * (BODY_MAX + 1))),
+    "long_address": ("whole", 414,
+                     lambda s: s.send("{}", path="/method?" + "a" * 8192)),
+    "no_object": ("whole", 422, lambda s: s.send("[]")),
+    "large_header": ("whole", 431,
+                     lambda s: s.send("{}", headers={"A": "a" * 8192})),
+    "damaged": ("whole", 500, send_damaged),
+    "other_encoding": ("whole", 501, lambda s: s.send_raw(
+        "POST /method HTTP/1.1\r\nHost: a\r\n"
+        "Transfer-Encoding: gzip\r\n\r\n")),
+    "other_version": ("whole", 505, lambda s: s.send_raw(
+        "POST /method HTTP/3.0\r\nHost: a\r\n\r\n")),
+    "store_away": ("poor", 503, lambda s: s.send(interests_request())),
+    "too_many": ("poor", 429, send_too_many),
+    "silent": ("mute", 504, send_to_silent),
+    "away": ("mute", 502, send_to_nobody),
+}
+
+
+def check_errors(stack, kind):
+    for name, (where, status, send) in ERRORS.items():
+        if where == kind:
+            check_example(name, status, send(stack))
+
+
+# Values of each kind, from both sides of every boundary.
+TEXTS = ["", "a", "0", None, 0, 1.5, False, [], {}]
+DATES = ["01.01.1990", "31.12.1999", "01.01.0001", "9.01.1990", "1990.01.01",
+         "00.01.1990", "32.01.1990", "01.00.1990", "01.13.1990", "01.01.0000",
+         "01.01.19900", "01-01-1990", "01.01.1990 ", " 01.01.1990",
+         "٠١.01.1990", "29.02.2000", *TEXTS]
+VALUES = {
+    "String": TEXTS,
+    "Email": ["a@b", "@", "@@", *TEXTS],
+    "Phone": ["79175002040", "70000000000", "79999999999", "89175002040",
+              "7917500204", "791750020400", "7917500204a", "+7917500204",
+              "٧9175002040", 79175002040, 70000000000, 69999999999,
+              79999999999, 80000000000, -79175002040, 79175002040.5, *TEXTS],
+    "Date": ["01.01.9999", *DATES],
+    "Birthday": [d for d in DATES if d != "01.01.0001"],
+    "Gender": [0, 1, 2, 3, -1, 1.5, "1", True, *TEXTS],
+    "ClientIds": [[1], [0], [-1], [2**63 - 1], [2**63], [-2**63],
+                  [-2**63 - 1], [], [1, "2"], [True], [1.5], [None],
+                  [0] * 10000, [0] * 10001, *TEXTS],
+    "Account": ["", None, 1, True, [], {}],
+    "Login": ["", None, 1, True, [], {}],
+    "Token": ["", None, 1, True, [], {}],
+}
+# Right in form; that the day is none, or too long ago, only the service sees.
+BEYOND = {
+    "Date": ["30.02.2000", "29.02.1900", "31.04.1999"],
+    "Birthday": ["30.02.2000", "29.02.1900", "31.04.1999", "01.01.0001",
+                 "01.01.9999"],
+}
+# The rest of the arguments, so that only the field decides.
+FILL = {"first_name": "a", "last_name": "b"}
+FIELDS = [
+    ("String", "online_score", "first_name",
+     {"phone": "79175002040", "email": "@"}),
+    ("Email", "online_score", "email", FILL),
+    ("Phone", "online_score", "phone", FILL),
+    ("Birthday", "online_score", "birthday", FILL),
+    ("Gender", "online_score", "gender", FILL),
+    ("Date", "clients_interests", "date", {"client_ids": [1]}),
+    ("ClientIds", "clients_interests", "client_ids", {}),
+]
+
+
+def check_values(stack):
+    body = OPERATION["requestBody"]["content"][JSON]
+    base = body["examples"]["score"]["value"]
+    for kind, method, field, fill in FIELDS:
+        rows = [(value, None) for value in VALUES[kind]]
+        rows += [(value, 422) for value in BEYOND.get(kind, [])]
+        for value, want in rows:
+            request = {**base, "method": method,
+                       "arguments": {**fill, field: value}}
+            check_value(stack, body["schema"], f"{field}", value, request,
+                        want)
+    for kind, field in (("Account", "account"), ("Login", "login"),
+                        ("Token", "token")):
+        for value in VALUES[kind]:
+            check_value(stack, body["schema"], field, value,
+                        {**base, field: value}, None)
+
+
+def check_value(stack, schema, field, value, request, want):
+    """422 if and only if the schema refuses it, unless the row says what."""
+    name = f"{field}: {json.dumps(value, ensure_ascii=False)[:40]}"
+    status, _, text = stack.send(json.dumps(request))
+    wrong = faults(schema, request)
+    if want is not None:
+        check_equal(f"{name}, by the service alone", (status, wrong),
+                    (want, []))
+        return
+    check(name, (status == 422) == bool(wrong),
+          f"{status} {text[:200]!r}, but by the schema: {wrong[:1]}")
+    check(f"{name}: status", status in (200, 403, 422), status)
+
+
+def check_served(stack):
+    served = stack.send(None, "GET", "/openapi.json")
+    check_equal("/openapi.json is served", served[0], 200)
+    check_equal("/openapi.json is the document", json.loads(served[2]),
+                DOCUMENT)
+    check_equal("/openapi.json has its type", served[1].get_content_type(),
+                JSON)
+    page = stack.send(None, "GET", "/")
+    check_equal("the page is served", page[0], 200)
+    check("the page's policy", "script-src 'self';" in
+          page[1]["Content-Security-Policy"] and "unsafe" not in
+          page[1]["Content-Security-Policy"])
+    check_equal("HEAD of the page", stack.send(None, "HEAD", "/")[::2],
+                (200, b""))
+    for verb, path in (("POST", "/"), ("PUT", "/"), ("DELETE", "/"),
+                       ("OPTIONS", "/"), ("POST", "/openapi.json"),
+                       ("GET", "/openapi.json/"), ("GET", "/index.html"),
+                       ("GET", "/docs"), ("GET", "/docs/"),
+                       ("GET", "/docs/.npmrc"), ("GET", "/docs/nothing.js"),
+                       ("GET", "/docs/..%2Findex.html"), ("GET", "//"),
+                       ("POST", "/docs/page.js")):
+        check_answer(f"{verb} {path}", stack.send(None, verb, path), 404)
+
+
+def main(binary):
+    check_fields()
+    check_page()
+    check_methods()
+    check_statuses()
+    check_limits()
+    with Stack(binary) as stack:
+        check_served(stack)
+        check_requests(stack)
+        check_errors(stack, "whole")
+        check_values(stack)
+    # Nothing listens on port 1; the limit must not hold the start up.
+    with Stack(binary, REDIS_URL="redis://127.0.0.1:1",
+               SCORING_RATE_LIMIT="5") as stack:
+        check_errors(stack, "poor")
+    with Stack(binary) as stack:
+        check_errors(stack, "mute")
+    print("{passed} passed, {failed} failed".format(**results))
+    return 1 if results["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
