@@ -76,12 +76,12 @@ def faults(schema, value):
     return [error.message for error in validator.iter_errors(value)]
 
 
-def response_of(status):
-    return resolve(OPERATION["responses"][str(status)])
+def response_of(status, operation=OPERATION):
+    return resolve(operation["responses"][str(status)])
 
 
-def examples_of(status):
-    content = response_of(status)["content"][JSON]
+def examples_of(status, operation=OPERATION):
+    content = response_of(status, operation)["content"][JSON]
     return {name: e["value"] for name, e in content["examples"].items()}
 
 
@@ -300,13 +300,13 @@ def link(path):
         return None
 
 
-def check_answer(name, answer, status):
+def check_answer(name, answer, status, operation=OPERATION):
     """Status, headers and body are those of the document; gives the body."""
     got, headers, text = answer
     if got != status:
         check(name, False, f"got {got}, wanted {status}: {text[:200]!r}")
         return None
-    response = response_of(status)
+    response = response_of(status, operation)
     body = json.loads(text)
     wrong = faults(response["content"][JSON]["schema"], body)
     for header, node in response["headers"].items():
@@ -320,11 +320,11 @@ def check_answer(name, answer, status):
     return body
 
 
-def check_example(name, status, answer):
-    body = check_answer(f"{status} {name}", answer, status)
+def check_example(name, status, answer, operation=OPERATION):
+    body = check_answer(f"{status} {name}", answer, status, operation)
     if body is not None:
         check_equal(f"{status} {name}: as documented", body,
-                    examples_of(status)[name])
+                    examples_of(status, operation)[name])
 
 
 def check_requests(stack):
@@ -497,6 +497,44 @@ def check_value(stack, schema, field, value, request, want):
     check(f"{name}: status", status in (200, 403, 422), status)
 
 
+def check_health_schemas():
+    """That of a start or an end, too, which pass too quickly to be asked."""
+    code = set(re.findall(r'"(/\w+z)"', source("endpoint.c")))
+    check_equal("paths", code | {"/method"}, set(DOCUMENT["paths"]))
+    words = re.findall(r'^    \[METRICS_\w+\] = \{"(\w+)", "(\w+)", (\w+)\}',
+                       source("endpoint.c"), re.M)
+    schemas = DOCUMENT["components"]["schemas"]
+    for name, good in (("Ready", "true"), ("NotReady", "false")):
+        told = schemas[name]["properties"]["status"]["enum"]
+        check_equal(f"{name}: states", set(told),
+                    {word for *two, is_ready in words for word in two
+                     if is_ready == good})
+    for path in code:
+        operation = DOCUMENT["paths"][path]["get"]
+        for status in operation["responses"]:
+            content = response_of(status, operation)["content"][JSON]
+            for name, value in examples_of(status, operation).items():
+                check_equal(f"{path} {status} {name} fits",
+                            faults(content["schema"], value), [])
+
+
+def check_health(stack, name):
+    alive, ready = (DOCUMENT["paths"][path]["get"]
+                    for path in ("/healthz", "/readyz"))
+    check_example("alive", 200, stack.send(None, "GET", "/healthz"), alive)
+    check_example("other_verb", 405, stack.send("{}", "PUT", "/healthz"),
+                  alive)
+    check_example("other_verb", 405, stack.send("{}", "POST", "/readyz"),
+                  ready)
+    end = time.monotonic() + READY_S
+    want = examples_of(200, ready)[name]
+    answer = stack.send(None, "GET", "/readyz")
+    while json.loads(answer[2]) != want and time.monotonic() < end:
+        time.sleep(0.1)
+        answer = stack.send(None, "GET", "/readyz")
+    check_example(name, 200, answer, ready)
+
+
 def check_served(stack):
     served = stack.send(None, "GET", "/openapi.json")
     check_equal("/openapi.json is served", served[0], 200)
@@ -527,14 +565,17 @@ def main(binary):
     check_methods()
     check_statuses()
     check_limits()
+    check_health_schemas()
     with Stack(binary) as stack:
         check_served(stack)
+        check_health(stack, "ready")
         check_requests(stack)
         check_errors(stack, "whole")
         check_values(stack)
     # Nothing listens on port 1; the limit must not hold the start up.
     with Stack(binary, REDIS_URL="redis://127.0.0.1:1",
                SCORING_RATE_LIMIT="5") as stack:
+        check_health(stack, "degraded")
         check_errors(stack, "poor")
     with Stack(binary) as stack:
         check_errors(stack, "mute")

@@ -13,6 +13,8 @@
 const { chromium } = require('playwright-core');
 
 const LIMIT_MS = 30000;
+const EXAMPLES = '.opblock-section-request-body .examples-select select';
+const ANSWERS = '.opblock-post .responses-table > tbody > .response';
 const FULL_SCORE = '{"code": 200, "response": {"score": 5.0}}';
 
 const screens = [
@@ -56,7 +58,7 @@ function watch(page, base) {
 async function execute(page) {
     const [response] = await Promise.all([
         page.waitForResponse((r) => r.url().endsWith('/method')),
-        page.click('button.execute'),
+        page.click('.opblock-post button.execute'),
     ]);
 
     await page.waitForSelector('.live-responses-table .response');
@@ -84,9 +86,9 @@ async function tryFirst(page, name) {
 }
 
 async function tryMistake(page, name) {
-    await page.selectOption('.opblock-section-request-body .examples-select select',
-        'wrong_fields');
-    checkEqual(`${name}: status of a mistake`, (await execute(page)).status(), 422);
+    await page.selectOption(EXAMPLES, 'wrong_fields');
+    checkEqual(`${name}: status of a mistake`,
+        (await execute(page)).status(), 422);
     check(`${name}: the mistake is shown`,
         (await shownAnswer(page)).includes('email: must contain @') ?
             [] : [await shownAnswer(page)]);
@@ -94,22 +96,26 @@ async function tryMistake(page, name) {
 
 async function lookAt(browser, base, screen, folder) {
     const { name, width, height, colorScheme } = screen;
-    const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+    const page = await browser.newPage({
+        viewport: { width, height }, colorScheme,
+    });
     const seen = watch(page, base);
 
     page.setDefaultTimeout(LIMIT_MS);
     await page.goto(`${base}/`);
-    await page.waitForSelector('button.execute');
+    await page.waitForSelector('.opblock-post button.execute');
     checkEqual(`${name}: title`, await page.title(), 'Scoring API');
     checkEqual(`${name}: address in the example`,
         await page.innerText('#origin'), base);
     checkEqual(`${name}: too wide by`, await overflow(page), 0);
     checkEqual(`${name}: answers`,
-        await page.locator('.responses-table > tbody > .response').count(), 16);
+        await page.locator(ANSWERS).count(), 16);
     await tryFirst(page, name);
     checkEqual(`${name}: too wide with an answer by`, await overflow(page), 0);
     if (folder)
-        await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+        await page.screenshot({
+            path: `${folder}/${name}.png`, fullPage: true,
+        });
     check(`${name}: nothing is complained of`, seen.faults);
     await tryMistake(page, name);
     check(`${name}: no other host is asked`, seen.strangers);
