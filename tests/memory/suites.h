@@ -1,0 +1,9 @@
+#ifndef SUITES_H
+#define SUITES_H
+
+/* One per file test_<module>.c; each registers its suite. */
+void suite_api(void);
+void suite_config(void);
+void suite_store(void);
+
+#endif
