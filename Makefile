@@ -42,6 +42,8 @@ ALLOCATOR ?= -lmimalloc
 ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
+CFLAGS_fuzz = $(SANITIZE) -fsanitize=fuzzer-no-link
+LDFLAGS_fuzz = $(SANITIZE)
 
 # Off: what warns of every memcpy(), and what version 14 gets wrong about
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
@@ -70,12 +72,20 @@ UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
+MEMORY = main.c test_api.c test_config.c test_store.c
+MEMORY_SUPPORT = cases.c memory.c reply_link.c
+FUZZ_SUPPORT = reply_link.c
+FUZZ = fuzz_api.c fuzz_fcgi.c fuzz_json.c fuzz_replies.c fuzz_settings.c \
+    fuzz_store.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)
 UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
     $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
+MEMORY_O = $(MEMORY:%.c=$B/tests/memory/%.o) \
+    $(MEMORY_SUPPORT:%.c=$B/tests/support/%.o)
+FUZZ_O = $(FUZZ_SUPPORT:%.c=$B/tests/support/%.o)
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 
@@ -92,6 +102,14 @@ $B/unit: $(UNIT_O) $(OBJECTS)
 $B/integration: $(INTEGRATION_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
+
+$B/memory: $(MEMORY_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
+
+$(FUZZ:%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(FUZZ_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -113,11 +131,27 @@ check: packages-check
 unit: $B/unit
 	$B/unit $(FILTER)
 
+# Every allocation fails once.
+memory: $B/memory
+	$B/memory $(FILTER)
+
+# What valgrind sees and ASan does not: values that were never set.
+valgrind: $B/unit
+	valgrind -q --error-exitcode=99 --leak-check=full \
+	    --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
+	    $B/unit $(FILTER)
+
 integration: all $B/integration
 	RUN_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
 
 asan:
 	$(MAKE) unit VARIANT=asan
+
+# clang alone has libFuzzer. FUZZ_SECONDS are those of all targets together.
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
+	@tests/fuzz/run.sh build/fuzz $(FUZZ:fuzz_%.c=%)
+fuzz-targets: $(FUZZ:%.c=$B/%)
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
@@ -167,6 +201,9 @@ help:
 	@echo 'make unit        unit tests          (FILTER=part of a name)'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
 	@echo 'make asan        unit tests under ASan and UBSan'
+	@echo 'make memory      tests with every allocation failing in turn'
+	@echo 'make valgrind    unit tests under valgrind'
+	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -177,7 +214,8 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit integration asan tidy \
+.PHONY: all packages packages-check run check unit memory valgrind integration asan fuzz \
+    fuzz-targets tidy \
     format format-check shellcheck check-deps \
     check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)
