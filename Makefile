@@ -107,6 +107,10 @@ $B/memory: $(MEMORY_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
+$B/decode: $B/tests/differential/decode.o $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
 $(FUZZ:%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(FUZZ_O) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
@@ -142,7 +146,7 @@ valgrind: $B/unit
 	    $B/unit $(FILTER)
 
 integration: all $B/integration
-	RUN_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
+	RUN_BINARY=$(abspath $B/scoring) tests/sanitized.sh $B/reports $B/integration $(FILTER)
 
 asan:
 	$(MAKE) unit VARIANT=asan
@@ -152,6 +156,10 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
 	@tests/fuzz/run.sh build/fuzz $(FUZZ:fuzz_%.c=%)
 fuzz-targets: $(FUZZ:%.c=$B/%)
+
+# The JSON decoder and Python's over DIFF_TEXTS generated texts.
+differential: $B/decode
+	@tests/differential/compare.py $B/decode
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
@@ -204,6 +212,7 @@ help:
 	@echo 'make memory      tests with every allocation failing in turn'
 	@echo 'make valgrind    unit tests under valgrind'
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
+	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -215,7 +224,7 @@ help:
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check unit memory valgrind integration asan fuzz \
-    fuzz-targets tidy \
+    fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
     check-docs check-completion check-hardening up down compose-check readme-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

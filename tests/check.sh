@@ -18,6 +18,7 @@ steps=(
     "unit VARIANT=asan"
     "memory VARIANT=asan"
     "valgrind"
+    "differential VARIANT=asan DIFF_TEXTS=40000 DIFF_SEED=1"
     "fuzz FUZZ_SECONDS=24 FUZZ_SEED=1"
     "integration VARIANT=release"
     "readme-check"

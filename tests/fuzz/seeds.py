@@ -102,4 +102,5 @@ def main():
     print("seeds: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
 
 
-main()
+if __name__ == "__main__":
+    main()
