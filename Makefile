@@ -75,7 +75,7 @@ INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
 MEMORY = main.c test_api.c test_config.c test_store.c
 MEMORY_SUPPORT = cases.c memory.c reply_link.c
 FUZZ_SUPPORT = reply_link.c
-FUZZ = fuzz_api.c fuzz_fcgi.c fuzz_json.c fuzz_replies.c fuzz_settings.c \
+FUZZ = fuzz_api.c fuzz_command.c fuzz_fcgi.c fuzz_json.c fuzz_replies.c fuzz_settings.c \
     fuzz_store.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)

@@ -70,4 +70,15 @@ fuzz_copy(struct bytes bytes)
     return copy;
 }
 
+/* The next part as a text of its own, to be freed. */
+static inline char *
+fuzz_text(struct fuzz_input *input)
+{
+    struct bytes part = fuzz_part(input);
+    char *text = strndup(part.length > 0 ? part.at : "", part.length);
+
+    FUZZ_CHECK(text != NULL);
+    return text;
+}
+
 #endif

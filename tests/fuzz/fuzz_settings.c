@@ -1,7 +1,8 @@
 /*
- * The settings: a file of lines and the URL of a Redis. The first byte
- * chooses; of a file the input goes on to the next NUL, and what comes behind
- * is the file of a secret.
+ * The settings: a file of lines, the URL of a Redis, or the environment. The
+ * first byte chooses; of a file the input goes on to the next NUL, and what
+ * comes behind is the file of a secret. An environment has NULs between its
+ * variables.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "fuzz.h"
 #include "redis_url.h"
 
+#define VARIABLES_MAX        16
 #define PATH_SIZE            64
 #define HOST_MAX             253
 #define PORT_MAX             65535
@@ -71,20 +73,11 @@ check_config(const struct config *config)
 
 /* There are settings, or there is at least one whole line that says why. */
 static void
-try_file(struct fuzz_input *input)
+load(char *const environment[])
 {
-    static struct file settings, salt;
-    char *environment[] = {settings.setting, NULL, NULL};
     struct buf errors = {0};
-    struct config *config;
+    struct config *config = config_load(environment, &errors);
 
-    file_fill(&settings, "SCORING_CONFIG_FILE", fuzz_part(input));
-    if (input->left > 0) {
-        file_fill(&salt, "SCORING_SALT_FILE",
-                  (struct bytes){(const char *)input->at, input->left});
-        environment[1] = salt.setting;
-    }
-    config = config_load(environment, &errors);
     FUZZ_CHECK((config != NULL) == (errors.length == 0));
     if (config != NULL)
         check_config(config);
@@ -92,6 +85,34 @@ try_file(struct fuzz_input *input)
         FUZZ_CHECK(errors.data[errors.length - 1] == '\n');
     config_free(config);
     buf_free(&errors);
+}
+
+static void
+try_file(struct fuzz_input *input)
+{
+    static struct file settings, salt;
+    char *environment[] = {settings.setting, NULL, NULL};
+
+    file_fill(&settings, "SCORING_CONFIG_FILE", fuzz_part(input));
+    if (input->left > 0) {
+        file_fill(&salt, "SCORING_SALT_FILE",
+                  (struct bytes){(const char *)input->at, input->left});
+        environment[1] = salt.setting;
+    }
+    load(environment);
+}
+
+static void
+try_environment(struct fuzz_input *input)
+{
+    char *environment[VARIABLES_MAX + 1] = {NULL};
+    size_t count = 0;
+
+    while (input->left > 0 && count < VARIABLES_MAX)
+        environment[count++] = fuzz_text(input);
+    load(environment);
+    while (count > 0)
+        free(environment[--count]);
 }
 
 static bool
@@ -121,11 +142,9 @@ check_printed(const struct config_redis *redis)
 static void
 try_url(struct fuzz_input *input)
 {
-    struct bytes part = fuzz_part(input);
-    char *url = strndup(part.length > 0 ? part.at : "", part.length);
+    char *url = fuzz_text(input);
     struct config_redis redis;
 
-    FUZZ_CHECK(url != NULL);
     if (redis_url_parse(url, &redis) == REDIS_URL_OK) {
         check_redis(&redis);
         check_printed(&redis);
@@ -136,11 +155,10 @@ try_url(struct fuzz_input *input)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static void (*const tries[])(struct fuzz_input *) = {try_file, try_url,
+                                                         try_environment};
     struct fuzz_input input = {data, size};
 
-    if (fuzz_byte(&input) & 1)
-        try_url(&input);
-    else
-        try_file(&input);
+    tries[fuzz_byte(&input) % (sizeof(tries) / sizeof(tries[0]))](&input);
     return 0;
 }

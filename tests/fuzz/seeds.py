@@ -23,6 +23,13 @@ STEPS = {"t": 0, "T": 0, "m": 1, "c": 2, "w": 3, "up": 4, "down": 5, "refuse": 6
          "ok": 7, "wok": 7, "err": 8, "werr": 8, "oom": 9, "bad": 10}
 STEP_MS = 8
 
+# Command lines of `scoring token` and `scoring check-config`.
+COMMANDS = [
+    b"token --login a", b"token --login=a --account b", b"token --admin", b"token --admin x",
+    b"token --login", b"token --log a --acc=", b"token -- --login a", b"token -l a", b"token -",
+    b"check-config", b"check-config --help",
+]
+
 REPLIES = [
     b"$5\r\n[\"a\"]\r\n", b"$-1\r\n", b"$0\r\n\r\n", b"-ERR no\r\n",
     b"-WRONGTYPE Operation against a key\r\n", b":1\r\n", b"+OK\r\n",
@@ -77,6 +84,10 @@ def inputs():
         yield "settings", b"\0" + text
     for text in rows("redis_url", "config"):
         yield "settings", b"\1" + text
+    for text in rows("config"):
+        yield "settings", b"\2" + text + b"\0SCORING_WORKERS=2\0REDIS_URL=unix:///s?db=1"
+    for line in COMMANDS:
+        yield "command", line.replace(b" ", b"\0")
     for text in rows("fcgi_scan"):
         digits = text.replace(b" ", b"")
         if HEX.match(digits.decode("latin-1")):
