@@ -10,6 +10,7 @@ import ast
 import hashlib
 import os
 import re
+import struct
 import subprocess
 import sys
 
@@ -28,6 +29,12 @@ COMMANDS = [
     b"token --login a", b"token --login=a --account b", b"token --admin", b"token --admin x",
     b"token --login", b"token --log a --acc=", b"token -- --login a", b"token -l a", b"token -",
     b"check-config", b"check-config --help",
+]
+
+ARGUMENTS = [
+    ("online_score", '{"phone": "79175002040", "email": "@"}'),
+    ("clients_interests", '{"client_ids": [1, 2, 3]}'),
+    ("online_score", "{}"),
 ]
 
 REPLIES = [
@@ -74,6 +81,26 @@ def steps(script):
     return bytes(pairs)
 
 
+def request(method, arguments):
+    """A body with a good token."""
+    return ('{"account": "", "login": "h&f", "token": "%s", "method": "%s", "arguments": %s}' %
+            (hashlib.sha512(b"h&fOtus").hexdigest(), method, arguments)).encode()
+
+
+def record(kind, content):
+    return struct.pack(">BBHHBx", 1, kind, 1, len(content), 0) + content
+
+
+def exchange(body, keep):
+    """The records of a request, as nginx sends them."""
+    params = b""
+    for name, value in ((b"REQUEST_METHOD", b"POST"), (b"DOCUMENT_URI", b"/method"),
+                        (b"CONTENT_LENGTH", b"%d" % len(body)), (b"REQUEST_ID", b"a")):
+        params += bytes([len(name), len(value)]) + name + value
+    return (record(1, struct.pack(">HB5x", 1, keep)) + record(4, params) + record(4, b"") +
+            record(5, body) + record(5, b""))
+
+
 def inputs():
     for text in rows("json", "api", "fields"):
         yield "json", text
@@ -92,6 +119,13 @@ def inputs():
         digits = text.replace(b" ", b"")
         if HEX.match(digits.decode("latin-1")):
             yield "fcgi", b"\7" + bytes.fromhex(digits.decode())
+            yield "conn", b"\3\1" + bytes.fromhex(digits.decode())
+    for arguments in ARGUMENTS:
+        for keep in (0, 1):
+            for ending in range(3):
+                whole = exchange(request(*arguments), keep)
+                yield "conn", bytes([255, ending]) + whole + whole
+                yield "conn", bytes([6, ending]) + whole
     for text in rows("store"):
         pairs = steps(text)
         if pairs:

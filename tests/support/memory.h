@@ -8,7 +8,8 @@
  * Failing memory: in a program that is linked with memory.c every allocation,
  * also that of a library, goes through it and can be made to fail. Works under
  * ASan too, but not under valgrind, which puts its own in the place. For one
- * thread.
+ * thread. Spared are libraries that end the process without memory: libfcgi and
+ * libev; see there.
  */
 
 /* The n-th allocation from now, counted from 1, fails; the others do not. */
