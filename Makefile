@@ -74,9 +74,9 @@ INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     stack.c token.c world.c
 MEMORY = main.c test_api.c test_config.c test_conn.c test_store.c
 MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c memory.c reply_link.c served.c
-FUZZ_SUPPORT = reply_link.c served.c
-FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_json.c fuzz_replies.c fuzz_settings.c \
-    fuzz_store.c
+FUZZ_SUPPORT = reply_link.c reply_server.c served.c
+FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_interests.c fuzz_json.c \
+    fuzz_replies.c fuzz_session.c fuzz_settings.c fuzz_store.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)
 UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \

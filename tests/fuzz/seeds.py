@@ -44,6 +44,19 @@ REPLIES = [
     b"*-1\r\n", b"*0\r\n", b"*1\r\n*1\r\n:1\r\n", b"*100000\r\n", b"$1000000\r\na",
 ]
 
+# What a server says to an export, and to an import, with and without AUTH.
+SESSIONS = [
+    b"\0:0\r\n:3\r\n*2\r\n$1\r\n0\r\n*0\r\n",
+    b"\0:0\r\n:3\r\n*2\r\n$1\r\n0\r\n*1\r\n$3\r\ni:1\r\n*1\r\n$5\r\n[\"a\"]\r\n",
+    b"\0:1\r\n-NOPERM\r\n*2\r\n$1\r\n0\r\n*2\r\n$3\r\ni:1\r\n$3\r\ni:2\r\n*2\r\n$-1\r\n$-1\r\n"
+    b"-WRONGTYPE no\r\n$2\r\n[]\r\n",
+    b"\4:0\r\n:9\r\n*2\r\n$1\r\n7\r\n*1\r\n$3\r\ni:1\r\n*1\r\n$-1\r\n*2\r\n$1\r\n0\r\n"
+    b"*1\r\n$3\r\ni:2\r\n$-1\r\n*1\r\n$2\r\n[]\r\n",
+    b"\2+OK\r\n+OK\r\n:0\r\n:0\r\n*2\r\n$1\r\n0\r\n*0\r\n", b"\2-WRONGPASS no\r\n",
+    b"\1:0\r\n+OK\r\n+OK\r\n", b"\5:0\r\n+OK\r\n", b"\5:0\r\n-OOM no\r\n", b"\1-NOPERM no\r\n+OK\r\n",
+    b"\1-LOADING no\r\n", b"\0:0\r\n:0\r\n*2\r\n$24\r\n111111111111111111111111\r\n*0\r\n",
+]
+
 
 def texts(path):
     """The string literals of one file, adjacent ones joined."""
@@ -126,6 +139,15 @@ def inputs():
                 whole = exchange(request(*arguments), keep)
                 yield "conn", bytes([255, ending]) + whole + whole
                 yield "conn", bytes([6, ending]) + whole
+    for text in rows("interests_line", "json"):
+        yield "interests", b"\0" + text
+        yield "interests", b"\1" + text
+    for text in rows("interests_line"):
+        yield "interests", b"\2" + text
+    for text in rows("line_reader", "interests_line"):
+        yield "interests", b"\3\x09\0" + text
+    for replies in SESSIONS:
+        yield "session", replies
     for text in rows("store"):
         pairs = steps(text)
         if pairs:
