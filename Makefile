@@ -72,8 +72,9 @@ UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
-MEMORY = main.c test_api.c test_config.c test_conn.c test_store.c
-MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c memory.c reply_link.c served.c
+MEMORY = main.c test_api.c test_config.c test_conn.c test_session.c test_store.c
+MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c memory.c reply_link.c \
+    reply_server.c served.c
 FUZZ_SUPPORT = reply_link.c reply_server.c served.c
 FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_interests.c fuzz_json.c \
     fuzz_replies.c fuzz_session.c fuzz_settings.c fuzz_store.c

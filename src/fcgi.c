@@ -22,6 +22,9 @@
 #define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
 #define FCGI_ID_UNUSABLE "-"
 
+/* More than the headers of any answer: no memory is needed to write one. */
+#define FCGI_HEADERS_ROOM 512
+
 struct fcgi {
     FCGX_Request request;
     char *body;
@@ -41,8 +44,11 @@ fcgi_new(void)
 {
     struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
 
-    if (fcgi != NULL)
-        (void)FCGX_InitRequest(&fcgi->request, -1, 0);
+    if (fcgi == NULL || !buf_reserve(&fcgi->headers, FCGI_HEADERS_ROOM)) {
+        free(fcgi);
+        return NULL;
+    }
+    (void)FCGX_InitRequest(&fcgi->request, -1, 0);
     return fcgi;
 }
 

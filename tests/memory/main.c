@@ -6,7 +6,7 @@
 #include "suites.h"
 
 static void (*const suites[])(void) = {suite_api, suite_config, suite_conn,
-                                       suite_store};
+                                       suite_session, suite_store};
 
 int
 main(int argc, char **argv)

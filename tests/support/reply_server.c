@@ -1,6 +1,7 @@
 /*
  * A Redis by script for those who wait for its replies.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,13 +45,14 @@ static void *
 run(void *arg)
 {
     struct reply_server *server = arg;
+    int fd;
 
-    for (;;) {
-        int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-
+    do {
+        fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd != -1)
             serve(server, fd);
-    }
+    } while (fd != -1 || errno == EINTR);
+    return NULL;
 }
 
 /* The file's name is gone at once: the process may end in any way. */
