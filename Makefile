@@ -63,8 +63,8 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_fcgi_client.c test_fcgi_scan.c \
     test_fields.c test_interests_line.c test_json.c test_line_reader.c \
     test_log.c test_metrics.c test_number.c test_progress.c \
-    test_redis_command.c test_redis_error.c test_redis_url.c test_score.c \
-    test_store.c
+    test_redis_command.c test_redis_error.c test_redis_stream.c \
+    test_redis_url.c test_score.c test_store.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_interests.c \
     test_interests_command.c test_json.c test_log.c test_outage.c test_score.c test_start.c \
     test_store_redis.c test_supervisor.c test_transport.c
@@ -72,9 +72,10 @@ UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c store_fake.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
-MEMORY = main.c test_api.c test_config.c test_conn.c test_session.c test_store.c
-MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c memory.c reply_link.c \
-    reply_server.c served.c
+MEMORY = main.c test_api.c test_config.c test_conn.c test_redis.c test_session.c \
+    test_store.c
+MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c memory.c \
+    ports.c proc.c redis.c reply_link.c reply_server.c served.c
 FUZZ_SUPPORT = reply_link.c reply_server.c served.c
 FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_interests.c fuzz_json.c \
     fuzz_replies.c fuzz_session.c fuzz_settings.c fuzz_store.c

@@ -5,6 +5,7 @@
 void suite_api(void);
 void suite_config(void);
 void suite_conn(void);
+void suite_redis(void);
 void suite_session(void);
 void suite_store(void);
 

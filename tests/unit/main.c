@@ -15,8 +15,8 @@ static void (*const suites[])(void) = {
     suite_log,           suite_metrics,
     suite_number,        suite_progress,
     suite_redis_command, suite_redis_error,
-    suite_redis_url,     suite_score,
-    suite_store,
+    suite_redis_stream,  suite_redis_url,
+    suite_score,         suite_store,
 };
 
 int

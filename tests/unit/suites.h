@@ -20,6 +20,7 @@ void suite_number(void);
 void suite_progress(void);
 void suite_redis_command(void);
 void suite_redis_error(void);
+void suite_redis_stream(void);
 void suite_redis_url(void);
 void suite_score(void);
 void suite_store(void);
