@@ -45,6 +45,8 @@ LDFLAGS_asan = $(SANITIZE)
 # Several processes add to the same counts.
 CFLAGS_coverage = -O0 --coverage -fprofile-update=atomic
 LDFLAGS_coverage = --coverage
+CFLAGS_fuzz = $(SANITIZE) -fsanitize=fuzzer-no-link
+LDFLAGS_fuzz = $(SANITIZE)
 
 # Off: what warns of every memcpy(), and what version 14 gets wrong about
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
@@ -66,8 +68,8 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_fcgi_scan.c test_fields.c test_interests_line.c test_json.c \
     test_line_reader.c test_log.c test_metrics.c test_metrics_text.c \
     test_number.c test_progress.c test_redis_command.c test_redis_error.c \
-    test_redis_link.c test_redis_url.c test_resolver.c test_score.c \
-    test_store.c test_supervisor.c test_trace.c test_worker.c
+    test_redis_link.c test_redis_stream.c test_redis_url.c test_resolver.c \
+    test_score.c test_store.c test_supervisor.c test_trace.c test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
     test_health.c test_interests.c test_interests_command.c test_json.c \
     test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \
@@ -78,12 +80,22 @@ UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c names.c proc.c \
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
+MEMORY = main.c test_api.c test_config.c test_conn.c test_redis.c test_session.c \
+    test_store.c
+MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c memory.c \
+    ports.c proc.c redis.c reply_link.c reply_server.c served.c
+FUZZ_SUPPORT = reply_link.c reply_server.c served.c
+FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_interests.c fuzz_json.c \
+    fuzz_replies.c fuzz_session.c fuzz_settings.c fuzz_store.c
 
 OBJECTS = $(SOURCES:%.c=$B/src/%.o)
 UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
     $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
     $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
+MEMORY_O = $(MEMORY:%.c=$B/tests/memory/%.o) \
+    $(MEMORY_SUPPORT:%.c=$B/tests/support/%.o)
+FUZZ_O = $(FUZZ_SUPPORT:%.c=$B/tests/support/%.o)
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
 BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
@@ -106,6 +118,18 @@ $(BENCH_TOOLS): %: %.o
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
+$B/memory: $(MEMORY_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
+
+$B/decode: $B/tests/differential/decode.o $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
+$(FUZZ:%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(FUZZ_O) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
+
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $@")
@@ -127,8 +151,18 @@ check: packages-check
 unit: all $B/unit
 	$B/unit $(FILTER)
 
+# Every allocation fails once.
+memory: $B/memory
+	$B/memory $(FILTER)
+
+# What valgrind sees and ASan does not: values that were never set.
+valgrind: $B/unit
+	valgrind -q --error-exitcode=99 --leak-check=full \
+	    --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
+	    $B/unit $(FILTER)
+
 integration: all $B/integration
-	RUN_BINARY=$(abspath $B/scoring) $B/integration $(FILTER)
+	RUN_BINARY=$(abspath $B/scoring) tests/sanitized.sh $B/reports $B/integration $(FILTER)
 
 asan:
 	$(MAKE) unit VARIANT=asan
@@ -158,6 +192,16 @@ MUTANTS_SEED ?=
 MUTANTS_FILES ?=
 mutants:
 	@tests/mutants/mutants.py --count $(MUTANTS) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
+
+# clang alone has libFuzzer. FUZZ_SECONDS are those of all targets together.
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
+	@tests/fuzz/run.sh build/fuzz $(FUZZ:fuzz_%.c=%)
+fuzz-targets: $(FUZZ:%.c=$B/%)
+
+# The JSON decoder and Python's over DIFF_TEXTS generated texts.
+differential: $B/decode
+	@tests/differential/compare.py $B/decode
 
 tidy:
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
@@ -239,6 +283,11 @@ help:
 	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
 	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
 	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
+
+	@echo 'make memory      tests with every allocation failing in turn'
+	@echo 'make valgrind    unit tests under valgrind'
+	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
+	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the README's examples"
@@ -253,7 +302,8 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit integration asan soak coverage mutants tidy \
+.PHONY: all packages packages-check run check unit memory valgrind integration asan \
+    soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench bench-scaling bench-smoke \
     check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help

@@ -476,7 +476,7 @@ api_call_context(const struct api_call *call)
 struct bytes
 api_call_fault(const struct api_call *call)
 {
-    if (call->code != 500)
+    if (call->code != 500 && !call->body.failed)
         return (struct bytes){NULL, 0};
     if (call->plan.fault.length > 0)
         return buf_bytes(&call->plan.fault);

@@ -23,6 +23,9 @@
 #define FCGI_ID_UNUSABLE "-"
 #define FCGI_TYPE        "application/json"
 
+/* More than the headers of any answer: no memory is needed to write one. */
+#define FCGI_HEADERS_ROOM 512
+
 struct fcgi {
     FCGX_Request request;
     char *body;
@@ -42,8 +45,11 @@ fcgi_new(void)
 {
     struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
 
-    if (fcgi != NULL)
-        (void)FCGX_InitRequest(&fcgi->request, -1, 0);
+    if (fcgi == NULL || !buf_reserve(&fcgi->headers, FCGI_HEADERS_ROOM)) {
+        free(fcgi);
+        return NULL;
+    }
+    (void)FCGX_InitRequest(&fcgi->request, -1, 0);
     return fcgi;
 }
 

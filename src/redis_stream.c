@@ -5,14 +5,19 @@
  * hiredis is used as a non-blocking context on a socket of our own. Its
  * callback layer (async.c) is left out on purpose: 0.14 aborts the process
  * when a reply comes that nobody asked for, pairs replies with the wrong
- * commands once an allocation failed, and looks names up blocking.
+ * commands once an allocation failed, and looks names up blocking. Its output
+ * buffer serves TLS only, which needs 1.0: 0.14 does not look whether the next
+ * one was made when one has been sent, and crashes.
  */
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "redis_command.h"
 #include "redis_stream.h"
 #include "redis_tls.h"
@@ -29,6 +34,7 @@ struct redis_stream {
     redisContext *context;                 /* NULL: not open */
     redisReplyObjectFunctions *made_by;    /* the context's own */
     redisReplyObjectFunctions reply_bound; /* the same, but bounded */
+    struct buf unsent;                     /* without TLS */
     char error[ERROR_SIZE];
 };
 
@@ -110,12 +116,52 @@ redis_stream_close(struct redis_stream *stream)
 {
     redisFree(stream->context); /* and the socket with it */
     stream->context = NULL;
+    buf_free(&stream->unsent);
     redis_tls_end(stream->tls);
 }
 
-bool
-redis_stream_write(struct redis_stream *stream, struct bytes bytes,
-                   bool *ret_waiting)
+/* What the kernel did not take; these may be the last bytes of unsent. */
+static bool
+keep_unsent(struct buf *unsent, struct bytes rest)
+{
+    if (rest.length == 0) {
+        buf_free(unsent);
+        return true;
+    }
+    if (unsent->length > 0) {
+        memmove(unsent->data, rest.at, rest.length);
+        unsent->length = rest.length;
+        return true;
+    }
+    buf_add_bytes(unsent, rest);
+    return !unsent->failed;
+}
+
+static bool
+write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
+{
+    struct buf *unsent = &stream->unsent;
+    ssize_t sent = 0;
+
+    if (unsent->length > 0) {
+        buf_add_bytes(unsent, bytes);
+        bytes = buf_bytes(unsent);
+    }
+    if (bytes.length > 0)
+        sent = send(stream->context->fd, bytes.at, bytes.length,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return fail(stream, "the connection broke");
+    if (sent > 0)
+        bytes = (struct bytes){bytes.at + sent, bytes.length - (size_t)sent};
+    if (unsent->failed || !keep_unsent(unsent, bytes))
+        return fail(stream, "out of memory");
+    *ret_waiting = bytes.length > 0;
+    return true;
+}
+
+static bool
+write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
 {
     int empty = 0;
 
@@ -128,6 +174,14 @@ redis_stream_write(struct redis_stream *stream, struct bytes bytes,
     /* While TLS shakes hands, being writable says nothing. */
     *ret_waiting = !empty && !redis_tls_is_starting(stream->tls);
     return true;
+}
+
+bool
+redis_stream_write(struct redis_stream *stream, struct bytes bytes,
+                   bool *ret_waiting)
+{
+    return stream->tls != NULL ? write_tls(stream, bytes, ret_waiting)
+                               : write_plain(stream, bytes, ret_waiting);
 }
 
 bool

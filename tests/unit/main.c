@@ -20,10 +20,11 @@ static void (*const suites[])(void) = {
     suite_number,        suite_progress,
     suite_redis_command, suite_redis_error,
     suite_endpoint,      suite_metrics_text,
-    suite_redis_link,    suite_redis_url,
-    suite_resolver,      suite_score,
-    suite_store,         suite_supervisor,
-    suite_trace,         suite_worker,
+    suite_redis_link,    suite_redis_stream,
+    suite_redis_url,     suite_resolver,
+    suite_score,         suite_store,
+    suite_supervisor,    suite_trace,
+    suite_worker,
 };
 
 int

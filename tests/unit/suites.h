@@ -23,6 +23,7 @@ void suite_progress(void);
 void suite_redis_command(void);
 void suite_redis_error(void);
 void suite_redis_link(void);
+void suite_redis_stream(void);
 void suite_redis_url(void);
 void suite_resolver(void);
 void suite_score(void);

@@ -1,0 +1,201 @@
+/*
+ * Plan and answer: whatever a caller sends, at any time and with anything in
+ * the store, there is a valid envelope, and a 500 only for what the store
+ * holds. Of the input a byte chooses the kind of request, one the state of the
+ * store, two the time; then comes the text, and behind NULs the values of the
+ * keys.
+ */
+#include <json-c/json.h>
+
+#include "api.h"
+#include "buf.h"
+#include "fuzz.h"
+#include "json.h"
+
+#define BODY_MAX  65536
+#define IDS_MAX   64
+#define TIME_BASE 1790000000 /* September 2026 */
+#define TIME_STEP 43201      /* half a day and a second: about 90 years */
+
+/* Of the first byte. */
+enum choice {
+    CHOICE_WHOLE = 1 << 0, /* the text is the body; else its arguments */
+    CHOICE_INTERESTS = 1 << 1,
+    CHOICE_ADMIN = 1 << 2
+};
+
+static const struct api_config config = {
+    .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
+    .client_ids_max = IDS_MAX,
+    .body_max_bytes = BODY_MAX,
+};
+
+static struct api *api;
+static struct auth *auth;
+static struct json_tokener *tokener;
+
+static void
+set_up(void)
+{
+    if (api != NULL)
+        return;
+    api = api_new(&config);
+    auth = auth_new(&config.secrets);
+    tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+    FUZZ_CHECK(api != NULL && auth != NULL && tokener != NULL);
+}
+
+/* A request with a good token around the arguments. */
+static void
+make_body(unsigned choice, struct bytes arguments, time_t now, struct buf *body)
+{
+    const char *login = choice & CHOICE_ADMIN ? "admin" : "h&f";
+    char token[AUTH_TOKEN_LENGTH + 1];
+
+    FUZZ_CHECK(auth_token(auth, bytes_of("a"), bytes_of(login), now, token) ==
+               AUTH_OK);
+    buf_printf(body,
+               "{\"account\": \"a\", \"login\": \"%s\", \"token\": \"%s\", "
+               "\"method\": \"%s\", \"arguments\": ",
+               login, token,
+               choice & CHOICE_INTERESTS ? "clients_interests"
+                                         : "online_score");
+    buf_add_bytes(body, arguments);
+    buf_add_text(body, "}");
+}
+
+/* One value per key; returns whether all of them are arrays of strings. */
+static bool
+make_values(struct fuzz_input *input, struct store_value *values, size_t count)
+{
+    bool are_good = true;
+
+    for (size_t i = 0; i < count; i++) {
+        struct bytes part = fuzz_part(input);
+
+        values[i] = (struct store_value){.kind = STORE_STRING, .data = part};
+        if (part.length == 1 && part.at[0] == '!')
+            values[i] = (struct store_value){.kind = STORE_WRONG_TYPE};
+        else if (part.length == 1 && part.at[0] == '?')
+            values[i] = (struct store_value){.kind = STORE_ABSENT};
+        else if (part.length == 0 || json_is_string_array(part))
+            continue;
+        are_good = are_good && values[i].kind == STORE_ABSENT;
+    }
+    return are_good;
+}
+
+/* Which statuses a call may have that wanted keys. */
+static void
+check_wanted_code(int code, enum store_need need, enum store_status status,
+                  bool are_good)
+{
+    int want = 200;
+
+    if (need == STORE_MUST && status != STORE_OK)
+        want = status == STORE_MEMORY ? 500 : 503;
+    else if (need == STORE_MUST && !are_good)
+        want = 500;
+    FUZZ_CHECK(code == want);
+}
+
+/* Exactly two members: the code, and a response or an error. */
+static void
+check_envelope(const struct api_answer *answer)
+{
+    const bool is_good = answer->code == 200;
+    struct json_object *envelope = NULL, *code = NULL, *rest = NULL;
+    struct json_fault fault;
+    char *copy = fuzz_copy(answer->body);
+
+    FUZZ_CHECK(
+        json_decode(tokener, copy, answer->body.length, &envelope, &fault));
+    FUZZ_CHECK(json_object_object_length(envelope) == 2);
+    FUZZ_CHECK(json_object_object_get_ex(envelope, "code", &code));
+    FUZZ_CHECK(json_object_get_int(code) == answer->code);
+    FUZZ_CHECK(json_object_object_get_ex(
+        envelope, is_good ? "response" : "error", &rest));
+    FUZZ_CHECK(json_object_is_type(rest, is_good ? json_type_object
+                                                 : json_type_string));
+    FUZZ_CHECK(is_good || json_object_get_string_len(rest) > 0);
+    FUZZ_CHECK(answer->reason[0] != '\0');
+    FUZZ_CHECK((answer->code == 503) == (answer->header != NULL));
+    json_object_put(envelope);
+    free(copy);
+}
+
+/* The log's context holds nothing of what was sent but a number of ids. */
+static void
+check_context(struct bytes context)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz_=,0123456789";
+
+    FUZZ_CHECK(context.length <= 64);
+    for (size_t i = 0; i < context.length; i++)
+        FUZZ_CHECK(strchr(allowed, context.at[i]) != NULL);
+}
+
+static void
+check_write(const struct api_call *call, bool was_cached)
+{
+    struct api_write write = api_call_write(call);
+
+    if (write.key.length == 0)
+        return;
+    FUZZ_CHECK(was_cached && api_call_answer(call).code == 200);
+    FUZZ_CHECK(write.value.length == strlen("0.0"));
+}
+
+static void
+run(struct api_call *call, struct fuzz_input *input, enum store_status status)
+{
+    struct api_wants wants = api_call_wants(call);
+    struct store_value values[IDS_MAX] = {{0}};
+    struct api_answer answer;
+
+    FUZZ_CHECK(wants.count <= IDS_MAX);
+    if (wants.count > 0) {
+        bool are_good = make_values(input, values, wants.count);
+
+        api_answer(call, status, status == STORE_OK ? values : NULL);
+        answer = api_call_answer(call);
+        check_wanted_code(answer.code, wants.need, status, are_good);
+    } else {
+        answer = api_call_answer(call);
+        FUZZ_CHECK(answer.code < 500);
+    }
+    check_envelope(&answer);
+    check_context(api_call_context(call));
+    check_write(call, wants.count > 0 && wants.need == STORE_CACHE);
+    FUZZ_CHECK((api_call_fault(call).length > 0) == (answer.code == 500));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = {data, size};
+    unsigned choice = fuzz_byte(&input);
+    enum store_status status = fuzz_byte(&input) % STORE__MAX;
+    int days = (int)(fuzz_byte(&input) << 8 | fuzz_byte(&input)) - 0x8000;
+    time_t now = TIME_BASE + (time_t)days * TIME_STEP;
+    struct bytes text = fuzz_part(&input);
+    struct buf body = {0};
+    struct api_input request = {
+        .verb = bytes_of("POST"), .path = bytes_of("/method"), .now = now};
+    struct api_call *call;
+
+    set_up();
+    if (choice & CHOICE_WHOLE)
+        buf_add_bytes(&body, text);
+    else
+        make_body(choice, text, now, &body);
+    request.body = fuzz_copy(buf_bytes(&body));
+    request.body_length = body.length;
+    call = api_plan(api, &request);
+    FUZZ_CHECK(call != NULL);
+    free(request.body); /* needed by api_plan() only */
+    run(call, &input, status);
+    api_call_free(call);
+    buf_free(&body);
+    return 0;
+}

@@ -1,0 +1,116 @@
+/*
+ * What a Redis may answer to an import or an export: any bytes end in a good
+ * order, either with the keys or with the reason why not. The first byte
+ * chooses which of them it is, whether there are credentials and who gives up
+ * first; the rest is what the server sends, from the handshake on.
+ */
+#include <signal.h>
+
+#include "../support/reply_server.h"
+#include "fuzz.h"
+#include "redis_scan.h"
+#include "redis_session.h"
+#include "redis_writer.h"
+
+#define LIMIT_MS     5000 /* never reached: the server ends before */
+#define PATIENCE     3    /* calls until one who gives up does */
+#define WRITTEN_KEYS 700  /* more than a batch */
+
+/* Of the first byte. */
+enum choice {
+    CHOICE_WRITE = 1 << 0, /* else a scan */
+    CHOICE_SHAKE = 1 << 1, /* with AUTH and SELECT */
+    CHOICE_IMPATIENT = 1 << 2
+};
+
+struct seen {
+    unsigned left; /* calls until it gives up */
+    unsigned sum;
+    bool has_given_up;
+};
+
+static bool
+goes_on(struct seen *seen)
+{
+    seen->has_given_up = --seen->left == 0;
+    return !seen->has_given_up;
+}
+
+/* Reads every byte, for ASan to see. */
+static bool
+on_found(void *arg, const struct redis_scan_item *item)
+{
+    struct seen *seen = arg;
+
+    for (size_t i = 0; i < item->key.length; i++)
+        seen->sum += (unsigned char)item->key.at[i];
+    FUZZ_CHECK(item->is_string || item->value.length == 0);
+    for (size_t i = 0; i < item->value.length; i++)
+        seen->sum += (unsigned char)item->value.at[i];
+    return goes_on(seen);
+}
+
+static bool
+on_moved(void *arg, int64_t visited, int64_t total)
+{
+    FUZZ_CHECK(visited <= total);
+    return goes_on(arg);
+}
+
+static bool
+try_scan(struct redis_session *session, bool is_impatient)
+{
+    struct seen seen = {.left = is_impatient ? PATIENCE : UINT32_MAX};
+    const struct redis_scan scan = {
+        .pattern = "i:*", .found = on_found, .moved = on_moved, .arg = &seen};
+    bool is_good = redis_scan_run(session, &scan);
+
+    FUZZ_CHECK(!is_good || !seen.has_given_up);
+    return is_good || seen.has_given_up;
+}
+
+static bool
+try_write(struct redis_session *session, bool is_impatient)
+{
+    const int64_t count = is_impatient ? PATIENCE : WRITTEN_KEYS;
+    struct redis_writer *writer = redis_writer_new(session);
+    bool is_good = true;
+
+    FUZZ_CHECK(writer != NULL);
+    for (int64_t i = 0; is_good && i < count; i++)
+        is_good = redis_writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
+    is_good = is_good && redis_writer_finish(writer);
+    FUZZ_CHECK(redis_writer_confirmed(writer) <= count);
+    FUZZ_CHECK(!is_good || redis_writer_confirmed(writer) == count);
+    redis_writer_free(writer);
+    return is_good;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct reply_server *server = reply_server_start();
+    struct fuzz_input input = {data, size};
+    const unsigned choice = fuzz_byte(&input);
+    const bool is_impatient = (choice & CHOICE_IMPATIENT) != 0;
+    struct redis_session *session;
+    struct config_redis redis;
+    bool is_good;
+
+    FUZZ_CHECK(server != NULL && input.left <= REPLY_SERVER_BYTES_MAX);
+    (void)signal(SIGPIPE, SIG_IGN); /* as main() does */
+    redis = reply_server_place(server);
+    if (choice & CHOICE_SHAKE) {
+        redis.password = "secret";
+        redis.database = 1;
+    }
+    reply_server_set(server, input.at, input.left);
+    session = redis_session_new(&redis, LIMIT_MS);
+    FUZZ_CHECK(session != NULL);
+    is_good = redis_session_open(session) &&
+              (choice & CHOICE_WRITE ? try_write(session, is_impatient)
+                                     : try_scan(session, is_impatient));
+    FUZZ_CHECK(is_good || redis_session_error(session)[0] != '\0');
+    redis_session_free(session);
+    return 0;
+}

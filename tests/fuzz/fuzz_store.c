@@ -1,0 +1,324 @@
+/*
+ * The store's decisions: whatever the link does, each read is answered once
+ * and not after its deadline, and the store serves again soon after its link
+ * does. The input is pairs of bytes: what happens, and how (after how long,
+ * which read, how it ends).
+ */
+#include "fuzz.h"
+#include "store.h"
+#include "store_link.h"
+
+#define READS_MAX     64
+#define COMMANDS_MAX  256
+#define DEADLINE_MS   800
+#define STEP_MS       7
+#define RECOVERY_MS   2000 /* a promise of docs/protocol.md, "Store" */
+#define MAX_WAIT_STEP 8    /* of one byte's time, in milliseconds */
+
+enum event {
+    EVENT_TURN = 0,
+    EVENT_READ,
+    EVENT_CACHE_READ,
+    EVENT_WRITE,
+    EVENT_UP,
+    EVENT_DOWN,
+    EVENT_REFUSE,
+    EVENT_REPLY,
+    EVENT_ERROR,
+    EVENT_MEMORY, /* the link has none, or has it again */
+    EVENT_BREAK,  /* the next flush finds the connection broken */
+    EVENT__MAX
+};
+
+enum link_phase { LINK_CLOSED = 0, LINK_OPENING, LINK_READY };
+
+struct asked {
+    bool is_pending;
+    int64_t deadline_ms;
+    enum store_status status; /* once it is not pending */
+};
+
+/* fetch is NULL: a write. */
+struct command {
+    struct store_fetch *fetch;
+    int64_t sent_ms;
+};
+
+static struct {
+    struct store_link base; /* first: a link begins with it */
+    enum link_phase phase;
+    bool no_memory, breaks;
+    struct command commands[COMMANDS_MAX];
+    size_t command_count;
+    struct asked asked[READS_MAX];
+    size_t asked_count, pending;
+    int64_t now_ms;
+} world;
+
+static const struct bytes key = {"key", 3};
+
+static void
+link_open(struct store_link *link)
+{
+    (void)link;
+    FUZZ_CHECK(world.phase == LINK_CLOSED);
+    world.phase = LINK_OPENING;
+}
+
+static void
+link_close(struct store_link *link)
+{
+    (void)link;
+    world.phase = LINK_CLOSED;
+    world.command_count = 0;
+}
+
+static bool
+send_command(struct store_fetch *fetch, int64_t now_ms)
+{
+    FUZZ_CHECK(world.phase == LINK_READY);
+    if (world.no_memory || world.command_count == COMMANDS_MAX)
+        return false;
+    world.commands[world.command_count++] = (struct command){fetch, now_ms};
+    return true;
+}
+
+static bool
+link_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
+{
+    (void)link;
+    FUZZ_CHECK(!fetch->abandoned && bytes_equal(fetch->keys[0], key));
+    return send_command(fetch, now_ms);
+}
+
+static bool
+link_write(struct store_link *link, struct bytes written, struct bytes value,
+           int64_t ttl_s, int64_t now_ms)
+{
+    (void)link;
+    (void)written;
+    (void)value;
+    (void)ttl_s;
+    return send_command(NULL, now_ms);
+}
+
+static void
+fail(enum store_fault fault)
+{
+    if (world.phase == LINK_CLOSED)
+        return;
+    link_close(&world.base);
+    store_link_down(world.base.store, fault, "fuzz");
+}
+
+static void
+link_flush(struct store_link *link)
+{
+    (void)link;
+    if (world.breaks)
+        fail(STORE_FAULT_CONNECTION);
+    world.breaks = false;
+}
+
+static int64_t
+link_oldest_ms(const struct store_link *link)
+{
+    (void)link;
+    return world.command_count > 0 ? world.commands[0].sent_ms : INT64_MAX;
+}
+
+static void
+link_free(struct store_link *link)
+{
+    (void)link;
+}
+
+static const struct store_link_ops ops = {
+    .open = link_open,
+    .close = link_close,
+    .read = link_read,
+    .write = link_write,
+    .flush = link_flush,
+    .oldest_ms = link_oldest_ms,
+    .free = link_free,
+};
+
+static void
+on_done(void *arg, enum store_status status, const struct store_value *values)
+{
+    struct asked *asked = arg;
+
+    FUZZ_CHECK(asked->is_pending);
+    FUZZ_CHECK((status == STORE_OK) == (values != NULL));
+    FUZZ_CHECK(values == NULL || bytes_equal(values[0].data, key));
+    asked->is_pending = false;
+    asked->status = status;
+    world.pending--;
+}
+
+/* Asks again in the place of a read that is done; NULL if there is none. */
+static struct asked *
+ask(enum store_need need, int64_t limit_ms)
+{
+    for (size_t i = 0; i < READS_MAX; i++) {
+        struct asked *asked = &world.asked[i];
+
+        if (asked->is_pending)
+            continue;
+        *asked = (struct asked){true, world.now_ms + limit_ms, STORE__MAX};
+        world.pending++;
+        FUZZ_CHECK(store_read(world.base.store, &key, 1, need, world.now_ms,
+                              asked->deadline_ms, on_done, asked));
+        return asked;
+    }
+    return NULL;
+}
+
+/* When it need not be called again, nothing may be overdue until then. */
+static void
+turn(int64_t wait_ms)
+{
+    int64_t next_ms;
+
+    world.now_ms += wait_ms;
+    next_ms = store_turn(world.base.store, world.now_ms);
+    FUZZ_CHECK(next_ms >= -1);
+    FUZZ_CHECK(store_pending(world.base.store) == world.pending);
+    for (size_t i = 0; i < READS_MAX; i++) {
+        const struct asked *asked = &world.asked[i];
+
+        if (!asked->is_pending)
+            continue;
+        FUZZ_CHECK(next_ms == 0 || asked->deadline_ms > world.now_ms);
+        FUZZ_CHECK(next_ms != -1 &&
+                   world.now_ms + next_ms <= asked->deadline_ms);
+    }
+}
+
+/* Answers one command: a link keeps their order, a store need not. */
+static void
+reply(unsigned which, enum store_status status)
+{
+    struct command command;
+    size_t at;
+
+    if (world.command_count == 0)
+        return;
+    at = which % world.command_count;
+    command = world.commands[at];
+    world.command_count--;
+    memmove(&world.commands[at], &world.commands[at + 1],
+            (world.command_count - at) * sizeof(world.commands[0]));
+    if (command.fetch == NULL) {
+        store_link_wrote(world.base.store, status == STORE_OK ? NULL : "no");
+        return;
+    }
+    if (status == STORE_OK)
+        command.fetch->values[0] = (struct store_value){STORE_STRING, key};
+    store_link_reply(world.base.store, command.fetch, status,
+                     status == STORE_OK ? NULL : "no");
+}
+
+static void
+rise(void)
+{
+    if (world.phase != LINK_OPENING)
+        return;
+    world.phase = LINK_READY;
+    store_link_up(world.base.store);
+}
+
+static void
+happen(enum event event, unsigned how)
+{
+    switch (event) {
+    case EVENT_TURN:
+        turn((int64_t)how * (how % MAX_WAIT_STEP));
+        break;
+    case EVENT_READ:
+        (void)ask(STORE_MUST, (int64_t)how * MAX_WAIT_STEP);
+        break;
+    case EVENT_CACHE_READ:
+        (void)ask(STORE_CACHE, (int64_t)how * MAX_WAIT_STEP);
+        break;
+    case EVENT_WRITE:
+        store_write(world.base.store, key, key, 1, world.now_ms);
+        break;
+    case EVENT_UP:
+        rise();
+        break;
+    case EVENT_DOWN:
+        fail(STORE_FAULT_CONNECTION);
+        break;
+    case EVENT_REFUSE:
+        fail(STORE_FAULT_REFUSED);
+        break;
+    case EVENT_REPLY:
+        reply(how, STORE_OK);
+        break;
+    case EVENT_ERROR:
+        reply(how, STORE_REFUSED);
+        break;
+    case EVENT_MEMORY:
+        world.no_memory = !world.no_memory;
+        break;
+    case EVENT_BREAK:
+        world.breaks = true;
+        break;
+    case EVENT__MAX:
+        break;
+    }
+}
+
+static void
+turn_well(int64_t wait_ms)
+{
+    turn(wait_ms);
+    rise();
+    while (world.command_count > 0)
+        reply(0, STORE_OK);
+}
+
+/*
+ * From now on the link is well, and so must the store be before long, even if
+ * nobody asks it anything meanwhile: a cache read finds the breaker closed.
+ */
+static void
+check_recovery(void)
+{
+    int64_t since_ms = world.now_ms;
+    struct asked *asked;
+
+    world.no_memory = world.breaks = false;
+    while (world.now_ms - since_ms < RECOVERY_MS)
+        turn_well(STEP_MS);
+    asked = ask(STORE_CACHE, DEADLINE_MS);
+    turn_well(1);
+    FUZZ_CHECK(asked != NULL && !asked->is_pending);
+    FUZZ_CHECK(asked->status == STORE_OK);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct store_config config = {.attempts = 3,
+                                               .connect_timeout_ms = 200,
+                                               .command_timeout_ms = 300,
+                                               .deadline_ms = DEADLINE_MS};
+    struct fuzz_input input = {data, size};
+
+    memset(&world, 0, sizeof(world));
+    world.base.ops = &ops;
+    FUZZ_CHECK(store_new(&config, &world.base) != NULL);
+    while (input.left > 0) {
+        enum event event = fuzz_byte(&input) % EVENT__MAX;
+
+        happen(event, fuzz_byte(&input));
+    }
+    check_recovery();
+    (void)ask(STORE_MUST, DEADLINE_MS);
+    (void)ask(STORE_CACHE, DEADLINE_MS);
+    store_free(world.base.store);
+    FUZZ_CHECK(world.pending == 0);
+    return 0;
+}

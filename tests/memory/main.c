@@ -1,0 +1,17 @@
+/*
+ * The tests with failing memory. An argument runs only the tests whose name
+ * contains it.
+ */
+#include "../support/cases.h"
+#include "suites.h"
+
+static void (*const suites[])(void) = {suite_api,   suite_config,  suite_conn,
+                                       suite_redis, suite_session, suite_store};
+
+int
+main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+        suites[i]();
+    return cases_run(argc > 1 ? argv[1] : NULL);
+}

@@ -1,0 +1,102 @@
+/*
+ * Settings with every allocation failing in turn: they are whole, or there are
+ * none and nothing is left of them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/cases.h"
+#include "../support/memory.h"
+#include "config.h"
+#include "suites.h"
+
+#define ENV_MAX       4
+#define SETTING_MAX   64
+#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+
+struct config_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *file; /* content; NULL: none */
+    bool is_good;
+};
+
+static const struct config_case config_rows[] = {
+    {"defaults", {NULL}, NULL, true},
+    {"a file",
+     {"SCORING_SALT=a,b"},
+     "SCORING_WORKERS=3\nREDIS_URL=redis://me:pw@h:1/2\nX=y\n",
+     true},
+    {"mistakes",
+     {"SCORING_WORKERS=x", "SCORING_NO=1"},
+     "SCORING_SALT\n",
+     false},
+    {"a file that is not there",
+     {"SCORING_CONFIG_FILE=/nonexistent"},
+     NULL,
+     false},
+};
+
+static struct buf expected; /* the settings as they are printed, or nothing */
+static char setting[SETTING_MAX];
+
+static struct config *
+load(const struct config_case *c, struct buf *errors)
+{
+    char *environment[ENV_MAX + 1] = {NULL};
+    size_t count = 0;
+
+    while (c->env[count] != NULL) {
+        environment[count] = c->env[count];
+        count++;
+    }
+    environment[count] = c->file != NULL ? setting : NULL;
+    return config_load(environment, errors);
+}
+
+static void
+try(const void *row)
+{
+    const struct config_case *c = row;
+    struct buf errors = {0}, printed = {0};
+    struct config *config = load(c, &errors);
+    bool has_failed = memory_stop();
+
+    CU_ASSERT((config != NULL) == c->is_good || has_failed);
+    CU_ASSERT(config == NULL || c->is_good);
+    CU_ASSERT(config != NULL || errors.length > 0 || errors.failed);
+    if (config != NULL)
+        config_print(config, &printed);
+    if (config != NULL && expected.length == 0)
+        buf_add_bytes(&expected, buf_bytes(&printed));
+    if (config != NULL)
+        CU_ASSERT(bytes_equal(buf_bytes(&printed), buf_bytes(&expected)));
+    config_free(config);
+    buf_free(&errors);
+    buf_free(&printed);
+}
+
+TEST_CASES(config, struct config_case, config_rows)
+{
+    char path[] = PATH_TEMPLATE;
+    int fd = mkstemp(path);
+    size_t length = c->file != NULL ? strlen(c->file) : 0;
+
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, c->file, length), (ssize_t)length);
+    (void)close(fd);
+    (void)snprintf(setting, sizeof(setting), "SCORING_CONFIG_FILE=%s", path);
+    memory_fail_each(try, c);
+    buf_free(&expected);
+    (void)unlink(path);
+}
+
+void
+suite_config(void)
+{
+    CU_pSuite suite = cases_suite("memory_config");
+
+    cases_add(suite, &config_cases);
+}

@@ -1,0 +1,157 @@
+/*
+ * Whole FastCGI exchanges with every allocation failing in turn: the request
+ * at hand gets its answer, a 500 or a closed connection, nothing is left of it,
+ * and the next one is answered.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../support/buffer.h"
+#include "../support/cases.h"
+#include "../support/fcgi_peer.h"
+#include "../support/memory.h"
+#include "../support/served.h"
+#include "fcgi_client.h"
+#include "suites.h"
+
+/* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
+#define TOKEN                                                                  \
+    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954" \
+    "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
+#define REQUEST(method, arguments)                                             \
+    "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "           \
+    "\"" TOKEN "\", \"method\": \"" method "\", \"arguments\": " arguments "}"
+
+#define VALUE_LENGTH 4000 /* of what the store has for every key */
+#define ANSWER_MAX   (1024 * 1024)
+#define IDLE_TURNS   4 /* after which nothing more is to be expected */
+
+struct exchange_case {
+    const char *name;
+    const char *body;
+    size_t first; /* bytes that arrive before the others; 0: all at once */
+    int status;
+    size_t length_min; /* of the answer's body */
+};
+
+static const struct exchange_case exchange_rows[] = {
+    {"score",
+     REQUEST("online_score", "{\"phone\": \"79175002040\", \"email\": \"@\"}"),
+     0, 200, 0},
+    {"score of a request in two pieces",
+     REQUEST("online_score", "{\"phone\": \"79175002040\", \"email\": \"@\"}"),
+     50, 200, 0},
+    {"interests", REQUEST("clients_interests", "{\"client_ids\": [1]}"), 0, 200,
+     VALUE_LENGTH},
+    /* more than fits into a small answer */
+    {"interests of many",
+     REQUEST("clients_interests",
+             "{\"client_ids\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, "
+             "15, 16, 17, 18, 19, 20]}"),
+     200, 200, (size_t)20 * VALUE_LENGTH},
+    {"broken text", "{", 0, 400, 0},
+    {"empty", "", 0, 400, 0},
+};
+
+static struct served served;
+static struct buffer request; /* the bytes of the row's exchange */
+static char received[ANSWER_MAX];
+
+/* Reads until nothing more comes; returns how much came. */
+static size_t
+receive(int fd)
+{
+    size_t length = 0;
+
+    for (int idle = 0; idle < IDLE_TURNS; idle++) {
+        ssize_t got;
+
+        served_turn(&served);
+        got = recv(fd, received + length, sizeof(received) - length,
+                   MSG_DONTWAIT);
+        if (got <= 0)
+            continue;
+        length += (size_t)got;
+        idle = 0;
+    }
+    return length;
+}
+
+static void
+check_answer(struct bytes bytes, const struct exchange_case *c, bool has_failed)
+{
+    struct buf text = {0};
+    int status = 0;
+    const char *body;
+
+    if (bytes.length == 0) {
+        CU_ASSERT_TRUE(has_failed);
+        return;
+    }
+    CU_ASSERT_EQUAL(fcgi_client_take(bytes, &text), FCGI_CLIENT_COMPLETE);
+    buf_add(&text, "", 1);
+    CU_ASSERT_EQUAL(sscanf(text.data, "Status: %d", &status), 1);
+    CU_ASSERT(status == c->status || (has_failed && status == 500));
+    body = strstr(text.data, "\r\n\r\n{\"code\": ");
+    CU_ASSERT_PTR_NOT_NULL(body);
+    CU_ASSERT(status != c->status || body == NULL ||
+              strlen(body) > c->length_min);
+    buf_free(&text);
+}
+
+static void
+exchange(const struct exchange_case *c)
+{
+    int fd = served_connect(&served);
+    size_t first = c->first != 0 ? c->first : request.length;
+    size_t length = 0;
+    bool has_failed;
+
+    if (fd != -1) {
+        (void)send(fd, request.data, first, MSG_NOSIGNAL);
+        served_turn(&served);
+        if (first < request.length)
+            (void)send(fd, request.data + first, request.length - first,
+                       MSG_NOSIGNAL);
+        length = receive(fd);
+        (void)close(fd);
+        served_turn(&served);
+    }
+    has_failed = memory_stop();
+    served_turn(&served);
+    CU_ASSERT(fd != -1 || has_failed);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    check_answer((struct bytes){received, length}, c, has_failed);
+}
+
+static void
+exchange_twice(const void *row)
+{
+    exchange(row);
+    exchange(row); /* with all the memory there is */
+}
+
+TEST_CASES(exchange, struct exchange_case, exchange_rows)
+{
+    const struct fcgi_peer_exchange peer = {.body = c->body,
+                                            .body_length = strlen(c->body)};
+    char value[VALUE_LENGTH + 1];
+
+    (void)snprintf(value, sizeof(value), "[\"%*s\"]", VALUE_LENGTH - 4, "");
+    fcgi_peer_whole(&request, &peer);
+    CU_ASSERT_TRUE_FATAL(served_start(&served, bytes_of(value)));
+    memory_fail_each(exchange_twice, c);
+    served_stop(&served);
+    buffer_free(&request);
+}
+
+void
+suite_conn(void)
+{
+    CU_pSuite suite = cases_suite("memory_conn");
+
+    cases_add(suite, &exchange_cases);
+}

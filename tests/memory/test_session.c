@@ -1,0 +1,161 @@
+/*
+ * An import and an export with every allocation failing in turn: each ends
+ * with all of it done or with a reason, and the next one works.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "../support/cases.h"
+#include "../support/memory.h"
+#include "../support/reply_server.h"
+#include "redis_scan.h"
+#include "redis_session.h"
+#include "redis_writer.h"
+#include "suites.h"
+
+#define LIMIT_MS 10000 /* for a busy machine; the server does not wait */
+
+#define PAGE(cursor, count) "*2\r\n$1\r\n" cursor "\r\n*" count "\r\n"
+#define KEY(digit)          "$3\r\ni:" digit "\r\n"
+#define STRING              "$2\r\n[]\r\n"
+#define NIL                 "$-1\r\n"
+#define WRONG_KIND          "an answer of the wrong kind"
+
+struct session_case {
+    const char *name;
+    const char *replies; /* from the handshake on */
+    int written;         /* keys of an import; 0: it is an export */
+    int want;            /* keys that were found or are said to be written */
+    const char *error;   /* how it ends; NULL: well */
+};
+
+static const struct session_case session_rows[] = {
+    {"export of nothing", ":0\r\n:0\r\n" PAGE("0", "0"), 0, 0, NULL},
+    {"export of a page", ":1\r\n:1\r\n" PAGE("0", "1") KEY("1") "*1\r\n" STRING,
+     0, 1, NULL},
+    {"export of two pages",
+     ":0\r\n:2\r\n" PAGE("5", "1") KEY("1") "*1\r\n" STRING PAGE("0", "1")
+         KEY("2") "*1\r\n" STRING,
+     0, 2, NULL},
+    {"export with a key that is gone and one of another type",
+     ":0\r\n:2\r\n" PAGE("0", "2") KEY("1") KEY("2") "*2\r\n" NIL NIL NIL
+                                                     "-WRONGTYPE no\r\n",
+     0, 1, NULL},
+    {"export with a value too few",
+     ":0\r\n:2\r\n" PAGE("0", "2") KEY("1") KEY("2") "*1\r\n" STRING, 0, 0,
+     WRONG_KIND},
+    {"export with a number for a value",
+     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") "*1\r\n:1\r\n", 0, 0, WRONG_KIND},
+    {"export of a page that is none", ":0\r\n:1\r\n+OK\r\n", 0, 0, WRONG_KIND},
+    {"export to a server that gives status for integer", "+OK\r\n", 0, 0,
+     WRONG_KIND},
+    {"import", ":0\r\n+OK\r\n", 3, 3, NULL},
+    {"import of two batches", ":0\r\n+OK\r\n+OK\r\n", 600, 600, NULL},
+    {"import that is answered by a number", ":0\r\n:3\r\n", 3, 0, WRONG_KIND},
+    {"import that is answered by nil", ":0\r\n" NIL, 3, 0, WRONG_KIND},
+};
+
+static struct config_redis redis;
+
+static bool
+on_found(void *arg, const struct redis_scan_item *item)
+{
+    int *count = arg;
+
+    CU_ASSERT_EQUAL(item->key.length, strlen("i:1"));
+    (*count)++;
+    return true;
+}
+
+static bool
+on_moved(void *arg, int64_t visited, int64_t total)
+{
+    (void)arg;
+    CU_ASSERT(visited <= total);
+    return true;
+}
+
+static bool
+export_keys(struct redis_session *session, int *ret_count)
+{
+    const struct redis_scan scan = {.pattern = "i:*",
+                                    .found = on_found,
+                                    .moved = on_moved,
+                                    .arg = ret_count};
+
+    return redis_scan_run(session, &scan);
+}
+
+static bool
+import_keys(struct redis_session *session, int count, int *ret_count)
+{
+    struct redis_writer *writer = redis_writer_new(session);
+    bool is_good = true;
+
+    if (writer == NULL)
+        return redis_session_fail(session, "out of memory");
+    for (int i = 0; is_good && i < count; i++)
+        is_good = redis_writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
+    is_good = is_good && redis_writer_finish(writer);
+    *ret_count = (int)redis_writer_confirmed(writer);
+    redis_writer_free(writer);
+    return is_good;
+}
+
+static void
+check_end(const struct session_case *c, bool is_good, int count,
+          const char *error, bool has_failed)
+{
+    CU_ASSERT(is_good == (c->error == NULL) || (has_failed && !is_good));
+    CU_ASSERT(!is_good || count == c->want);
+    CU_ASSERT(is_good || error[0] != '\0');
+    if (has_failed)
+        return;
+    CU_ASSERT_EQUAL(count, c->want);
+    if (c->error != NULL)
+        CU_ASSERT_STRING_EQUAL(error, c->error);
+}
+
+static void
+run(const struct session_case *c)
+{
+    struct redis_session *session = redis_session_new(&redis, LIMIT_MS);
+    int count = 0;
+    bool is_good = false, has_failed;
+
+    if (session != NULL)
+        is_good = redis_session_open(session) &&
+                  (c->written > 0 ? import_keys(session, c->written, &count)
+                                  : export_keys(session, &count));
+    has_failed = memory_stop();
+    CU_ASSERT(session != NULL || has_failed);
+    if (session != NULL)
+        check_end(c, is_good, count, redis_session_error(session), has_failed);
+    redis_session_free(session);
+}
+
+static void
+run_twice(const void *row)
+{
+    run(row);
+    run(row); /* with all the memory there is */
+}
+
+TEST_CASES(session, struct session_case, session_rows)
+{
+    struct reply_server *server = reply_server_start();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(server);
+    (void)signal(SIGPIPE, SIG_IGN);
+    redis = reply_server_place(server);
+    reply_server_set(server, c->replies, strlen(c->replies));
+    memory_fail_each(run_twice, c);
+}
+
+void
+suite_session(void)
+{
+    CU_pSuite suite = cases_suite("memory_session");
+
+    cases_add(suite, &session_cases);
+}

@@ -1,0 +1,105 @@
+/*
+ * The store and what reads the replies of a Redis, with every allocation
+ * failing in turn: each read is answered once, with its values or an error,
+ * and nothing is left of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/cases.h"
+#include "../support/memory.h"
+#include "../support/reply_link.h"
+#include "suites.h"
+
+#define LIMIT_MS 100
+#define KEYS_MAX 3
+
+static struct bytes keys[KEYS_MAX] = {{"i:1", 3}, {"i:2", 3}, {"i:3", 3}};
+
+struct read_case {
+    const char *name;
+    size_t count; /* of keys */
+    const char *replies;
+    enum store_value_kind want[KEYS_MAX];
+};
+
+static const struct read_case read_rows[] = {
+    {"one", 1, "$1\r\na\r\n", {STORE_STRING}},
+    {"one of another type", 1, "-WRONGTYPE no\r\n", {STORE_WRONG_TYPE}},
+    {"several",
+     3,
+     "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+     {STORE_STRING, STORE_STRING, STORE_STRING}},
+    {"several, none of another type",
+     3,
+     "*3\r\n$1\r\na\r\n$-1\r\n$-1\r\n:0\r\n",
+     {STORE_STRING, STORE_ABSENT, STORE_ABSENT}},
+    {"several, one of another type",
+     3,
+     "*3\r\n$1\r\na\r\n$-1\r\n$-1\r\n:1\r\n+none\r\n+list\r\n",
+     {STORE_STRING, STORE_ABSENT, STORE_WRONG_TYPE}},
+};
+
+struct asked {
+    const struct read_case *row;
+    unsigned done;
+    enum store_status status;
+};
+
+static void
+on_done(void *arg, enum store_status status, const struct store_value *values)
+{
+    struct asked *asked = arg;
+
+    asked->done++;
+    asked->status = status;
+    for (size_t i = 0; status == STORE_OK && i < asked->row->count; i++)
+        CU_ASSERT_EQUAL(values[i].kind, asked->row->want[i]);
+}
+
+/* A read over a connection of its own. */
+static void
+read_once(const struct read_case *c)
+{
+    static const struct store_config config = {.attempts = 1,
+                                               .connect_timeout_ms = LIMIT_MS,
+                                               .command_timeout_ms = LIMIT_MS,
+                                               .deadline_ms = LIMIT_MS};
+    struct reply_link link = {0};
+    struct asked asked = {.row = c};
+    bool is_open = reply_link_open(&link, &config);
+    bool is_asked =
+        is_open && store_read(link.base.store, keys, c->count, STORE_MUST, 0,
+                              LIMIT_MS, on_done, &asked);
+    bool has_failed;
+
+    if (is_asked)
+        (void)store_turn(link.base.store, 1);
+    if (is_asked)
+        (void)reply_link_serve(&link, c->replies, strlen(c->replies));
+    has_failed = memory_stop();
+    if (is_open)
+        reply_link_close(&link);
+    CU_ASSERT_EQUAL(asked.done, is_asked ? 1 : 0);
+    CU_ASSERT(has_failed || (is_asked && asked.status == STORE_OK));
+}
+
+static void
+read_twice(const void *row)
+{
+    read_once(row);
+    read_once(row); /* with all the memory there is */
+}
+
+TEST_CASES(read, struct read_case, read_rows)
+{
+    memory_fail_each(read_twice, c);
+}
+
+void
+suite_store(void)
+{
+    CU_pSuite suite = cases_suite("memory_store");
+
+    cases_add(suite, &read_cases);
+}

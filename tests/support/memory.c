@@ -1,0 +1,186 @@
+/*
+ * Failing memory: stands before the C library's allocator, or before that of
+ * ASan, for the whole program.
+ */
+#include <CUnit/CUnit.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "memory.h"
+
+#define JSON_C_0_17 (17 << 8)
+
+#define FAILURES_MAX 20000 /* a scenario with more allocations has no end */
+#define RUNS_MAX     40    /* more than the errors that OpenSSL keeps, 16 */
+
+/* The allocator behind this one: ASan's, where there is one. */
+#define BEHIND(name, result, ...)                                              \
+    extern result __libc_##name(__VA_ARGS__);                                  \
+    extern result __interceptor_##name(__VA_ARGS__) __attribute__((weak))
+
+BEHIND(malloc, void *, size_t size);
+BEHIND(calloc, void *, size_t count, size_t size);
+BEHIND(realloc, void *, void *block, size_t size);
+BEHIND(free, void, void *block);
+
+#define CALLER __builtin_return_address(0)
+#define CALL(name, ...)                                                        \
+    (__interceptor_##name != NULL ? __interceptor_##name(__VA_ARGS__)          \
+                                  : __libc_##name(__VA_ARGS__))
+
+static size_t left; /* allocations until the one that fails; 0: none does */
+static bool failed, was_stopped;
+static long live;
+
+/*
+ * These end the process when they get no memory, so their allocations never
+ * fail here. A worker that ends so is replaced: the integration tests kill
+ * workers, with a request under way too.
+ */
+static const char *const spared[] = {"/libfcgi.so", "/libev.so"};
+
+/* Kept out of malloc(), which is called before ASan can watch over a frame. */
+static bool __attribute__((noinline)) is_spared(const void *caller)
+{
+    Dl_info info;
+
+    if (dladdr(caller, &info) == 0 || info.dli_fname == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof(spared) / sizeof(spared[0]); i++) {
+        if (strstr(info.dli_fname, spared[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Whether it is the turn of this allocation to fail. */
+static bool
+fails(const void *caller)
+{
+    if (left == 0 || is_spared(caller) || --left > 0)
+        return false;
+    failed = true;
+    errno = ENOMEM;
+    return true;
+}
+
+static void *
+counted(void *block)
+{
+    live += block != NULL;
+    return block;
+}
+
+void *
+malloc(size_t size)
+{
+    return fails(CALLER) ? NULL : counted(CALL(malloc, size));
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+    return fails(CALLER) ? NULL : counted(CALL(calloc, count, size));
+}
+
+void *
+realloc(void *block, size_t size)
+{
+    void *moved;
+
+    if (fails(CALLER))
+        return NULL;
+    moved = CALL(realloc, block, size);
+    live += (moved != NULL) - (block != NULL);
+    return moved;
+}
+
+void
+free(void *block)
+{
+    live -= block != NULL;
+    CALL(free, block);
+}
+
+/*
+ * A copy never fails while json-c is older than 0.17: it does not look whether
+ * the copy of a member's name was made, and crashes.
+ */
+char *
+strdup(const char *text)
+{
+    const bool is_checked = json_c_version_num() >= JSON_C_0_17;
+    const size_t size = strlen(text) + 1;
+    char *copy =
+        is_checked && fails(CALLER) ? NULL : counted(CALL(malloc, size));
+
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+void
+memory_fail_at(size_t n)
+{
+    left = n;
+    failed = was_stopped = false;
+}
+
+bool
+memory_has_failed(void)
+{
+    return failed && !was_stopped;
+}
+
+bool
+memory_stop(void)
+{
+    bool has_failed = memory_has_failed();
+
+    left = 0;
+    was_stopped = true;
+    return has_failed;
+}
+
+/* Runs it with the n-th allocation failing; returns what it left behind. */
+static long
+run_failing(void (*run)(const void *row), const void *row, size_t n)
+{
+    long before = live;
+
+    memory_fail_at(n);
+    run(row);
+    (void)memory_stop();
+    return live - before;
+}
+
+/* Whether a scenario leaves something behind every time. */
+static bool
+leaks(void (*run)(const void *row), const void *row, size_t n)
+{
+    for (int i = 0; i < RUNS_MAX; i++) {
+        if (run_failing(run, row, n) <= 0)
+            return false;
+    }
+    return true;
+}
+
+void
+memory_fail_each(void (*run)(const void *row), const void *row)
+{
+    size_t n = 0;
+
+    (void)run_failing(run, row, 0);
+    do {
+        bool has_leak = leaks(run, row, ++n);
+
+        if (has_leak)
+            (void)printf("allocation %zu leaves something behind\n", n);
+        CU_ASSERT_FALSE(has_leak);
+    } while (failed && n < FAILURES_MAX);
+    CU_ASSERT_TRUE(n > 1); /* else nothing was put to the test */
+    CU_ASSERT_TRUE(n < FAILURES_MAX);
+}

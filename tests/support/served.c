@@ -1,0 +1,183 @@
+/*
+ * Connections served step by step, over pairs of sockets.
+ */
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fcgi.h"
+#include "log.h"
+#include "metrics.h"
+#include "served.h"
+#include "store.h"
+
+/* More than any machine is held up: here nothing is to run out of time. */
+#define LIMIT_MS 600000
+
+static struct served_link *
+of_base(const struct store_link *base)
+{
+    return (struct served_link *)base;
+}
+
+static void
+link_open(struct store_link *base)
+{
+    store_link_up(base->store);
+}
+
+static void
+link_close(struct store_link *base)
+{
+    of_base(base)->read_count = 0;
+}
+
+static bool
+link_read(struct store_link *base, struct store_fetch *fetch, int64_t now_ms)
+{
+    struct served_link *link = of_base(base);
+
+    (void)now_ms;
+    if (link->read_count == SERVED_READS_MAX)
+        return false;
+    link->reads[link->read_count++] = fetch;
+    return true;
+}
+
+static bool
+link_write(struct store_link *base, struct bytes key, struct bytes value,
+           int64_t ttl_s, int64_t now_ms)
+{
+    (void)base;
+    (void)key;
+    (void)value;
+    (void)ttl_s;
+    (void)now_ms;
+    return false; /* which is no concern of the request */
+}
+
+static void
+do_nothing(struct store_link *base)
+{
+    (void)base;
+}
+
+static int64_t
+link_oldest_ms(const struct store_link *base)
+{
+    (void)base;
+    return INT64_MAX;
+}
+
+static const struct store_link_ops ops = {
+    .open = link_open,
+    .close = link_close,
+    .read = link_read,
+    .write = link_write,
+    .flush = do_nothing,
+    .oldest_ms = link_oldest_ms,
+    .free = link_close,
+};
+
+static void
+on_emptied(void *arg)
+{
+    (void)arg;
+}
+
+static bool
+start_store(struct served *served)
+{
+    static const struct store_config config = {.attempts = 1,
+                                               .connect_timeout_ms = LIMIT_MS,
+                                               .command_timeout_ms = LIMIT_MS,
+                                               .deadline_ms = LIMIT_MS};
+
+    served->link.base.ops = &ops;
+    served->shared.store = store_new(&config, &served->link.base);
+    return served->shared.store != NULL;
+}
+
+bool
+served_start(struct served *served, struct bytes value)
+{
+    struct conn_shared *shared = &served->shared;
+
+    *served = (struct served){
+        .shared = {.config = &served->config, .emptied = on_emptied},
+        .config = {.max_body_bytes = SERVED_BODY_MAX,
+                   .store_deadline_ms = LIMIT_MS,
+                   .cache_ttl_s = 1},
+        .api_config = {.secrets = {.salts = {1, {{"Otus", 4}}},
+                                   .admin_salts = {1, {{"42", 2}}}},
+                       .client_ids_max = SERVED_IDS_MAX,
+                       .body_max_bytes = SERVED_BODY_MAX},
+        .link = {.value = value},
+    };
+    TAILQ_INIT(&shared->conns);
+    (void)signal(SIGPIPE, SIG_IGN);
+    shared->loop = ev_loop_new(EVFLAG_AUTO);
+    shared->log = log_open("/dev/null", CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
+    shared->metrics = metrics_new();
+    shared->api = api_new(&served->api_config);
+    if (fcgi_init() && start_store(served) && shared->loop != NULL &&
+        shared->log != NULL && shared->metrics != NULL && shared->api != NULL)
+        return true;
+    served_stop(served);
+    return false;
+}
+
+void
+served_stop(struct served *served)
+{
+    struct conn_shared *shared = &served->shared;
+
+    store_free(shared->store);
+    conn_close_all(shared);
+    api_free(shared->api);
+    metrics_free(shared->metrics);
+    log_close(shared->log);
+    if (shared->loop != NULL)
+        ev_loop_destroy(shared->loop);
+}
+
+int
+served_connect(struct served *served)
+{
+    int fd[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                   fd) != 0)
+        return -1;
+    if (conn_open(&served->shared, fd[0]))
+        return fd[1];
+    (void)close(fd[1]);
+    return -1;
+}
+
+static void
+answer_reads(struct served *served)
+{
+    struct served_link *link = &served->link;
+
+    while (link->read_count > 0) {
+        struct store_fetch *fetch = link->reads[--link->read_count];
+
+        for (size_t i = 0; i < fetch->count; i++)
+            fetch->values[i] = (struct store_value){STORE_STRING, link->value};
+        store_link_reply(link->base.store, fetch, STORE_OK, NULL);
+    }
+}
+
+void
+served_turn(struct served *served)
+{
+    (void)ev_run(served->shared.loop, EVRUN_NOWAIT);
+    do {
+        (void)store_turn(served->shared.store, conn_now_ms());
+        answer_reads(served);
+    } while (store_pending(served->shared.store) > 0);
+    log_flush(served->shared.log);
+}

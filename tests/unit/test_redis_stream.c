@@ -1,0 +1,124 @@
+/*
+ * Writing to a peer that does not read: what its socket does not take goes out
+ * later, in order, with what was written meanwhile behind it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../support/cases.h"
+#include "redis_stream.h"
+#include "suites.h"
+
+#define SOCKET_BYTES (16 * 1024)   /* asked for; more than that is taken */
+#define TOTAL_MAX    (1024 * 1024) /* more than any socket takes then */
+
+static const struct config_redis plain;
+
+struct write_case {
+    const char *name;
+    size_t first, second; /* bytes of the two writes, the peer reading none */
+    bool waits;           /* whether some of it is left after both */
+};
+
+static const struct write_case write_rows[] = {
+    {"nothing", 0, 0, false},
+    {"one byte", 1, 0, false},
+    {"two small writes", 10, 20, false},
+    {"more than is taken", TOTAL_MAX, 0, true},
+    {"more than is taken, and then more", TOTAL_MAX - 1, 1, true},
+    {"little, and then more than is taken", 1, TOTAL_MAX - 1, true},
+};
+
+/* Reads what is there to be read; returns the length read so far. */
+static size_t
+drain(int fd, char *to, size_t length)
+{
+    ssize_t got;
+
+    while (length < TOTAL_MAX &&
+           (got = recv(fd, to + length, TOTAL_MAX - length, 0)) > 0)
+        length += (size_t)got;
+    return length;
+}
+
+static struct redis_stream *
+open_stream(int *ret_peer)
+{
+    const int size = SOCKET_BYTES;
+    struct redis_stream *stream = redis_stream_new(&plain);
+    int fd[2];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    (void)setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    CU_ASSERT_TRUE(redis_stream_open(stream, fd[0]));
+    *ret_peer = fd[1];
+    return stream;
+}
+
+/* Different bytes in every place that could be mistaken for another one. */
+static char *
+make_bytes(void)
+{
+    char *bytes = malloc(TOTAL_MAX);
+
+    if (bytes == NULL)
+        abort();
+    for (size_t i = 0; i < TOTAL_MAX; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
+    return bytes;
+}
+
+TEST_CASES(write, struct write_case, write_rows)
+{
+    static const struct bytes none = {NULL, 0};
+    char *bytes = make_bytes(), *received = make_bytes();
+    size_t total = c->first + c->second, length = 0;
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+    bool waits = !c->waits;
+
+    CU_ASSERT_TRUE(
+        redis_stream_write(stream, (struct bytes){bytes, c->first}, &waits));
+    CU_ASSERT_TRUE(redis_stream_write(
+        stream, (struct bytes){bytes + c->first, c->second}, &waits));
+    CU_ASSERT_EQUAL(waits, c->waits);
+    memset(received, 0, TOTAL_MAX);
+    while (waits && length < total) {
+        length = drain(peer, received, length);
+        CU_ASSERT_TRUE(redis_stream_write(stream, none, &waits));
+    }
+    length = drain(peer, received, length);
+    CU_ASSERT_FALSE(waits);
+    CU_ASSERT_EQUAL(length, total);
+    CU_ASSERT_EQUAL(memcmp(received, bytes, total), 0);
+    redis_stream_free(stream);
+    (void)close(peer);
+    free(received);
+    free(bytes);
+}
+
+TEST_SINGLE(broken, "a peer that is gone is told")
+{
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+    bool waits;
+
+    (void)c;
+    (void)close(peer);
+    CU_ASSERT_FALSE(redis_stream_write(stream, bytes_of("x"), &waits));
+    CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), "the connection broke");
+    redis_stream_free(stream);
+}
+
+void
+suite_redis_stream(void)
+{
+    CU_pSuite suite = cases_suite("redis_stream");
+
+    cases_add(suite, &write_cases);
+    cases_add(suite, &broken_cases);
+}
