@@ -22,7 +22,7 @@ steps=(
     "fuzz FUZZ_SECONDS=24 FUZZ_SEED=1"
     "integration VARIANT=release"
     # without the outages, which take as long as all of these
-    "integration VARIANT=asan FILTER=fcgi/,transport/,interests/,json/,score/,auth/,supervisor/"
+    "integration VARIANT=asan FILTER=fcgi/,transport/,interests/,json/,score/,auth/,supervisor/,interests_command/"
     "readme-check"
     "compose-check"
 )
