@@ -225,14 +225,17 @@ class Stack:
     def __init__(self, binary, **settings):
         self.folder = tempfile.TemporaryDirectory(prefix="scoring-openapi.")
         self.run_dir = Path(self.folder.name) / "run"
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as other:
             probe.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+            metrics_port = other.getsockname()[1]
         self.log = open(Path(self.folder.name) / "log", "w+")
         kept = ("PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ")
         environment = {name: os.environ[name] for name in kept
                        if name in os.environ}
         environment |= {"HTTP_PORT": str(self.port), "RUN_BINARY": binary,
+                        "METRICS_PORT": str(metrics_port),
                         "RUN_DIR": str(self.run_dir), "SCORING_WORKERS": "1",
                         "SCORING_CONFIG_FILE": "/dev/null", **settings}
         self.process = subprocess.Popen(

@@ -12,9 +12,10 @@ shift
 rm -f "$folder"/report.*
 status=0
 
-# Each appends its process id. gcc has a runtime of its own for each of them.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$folder/report"
-export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$folder/report"
+# A report's name ends in its process id. gcc's UBSan, beside ASan, writes none:
+# it aborts, and ASan reports that, but only where UBSan names the same path.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_abort=1:log_path=$folder/report"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}abort_on_error=1:log_path=$folder/report"
 "$@" || status=$?
 for report in "$folder"/report.*; do
     [ -e "$report" ] || continue

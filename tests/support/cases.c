@@ -127,6 +127,21 @@ test_complete(const CU_pTest test, const CU_pSuite suite,
     (void)fflush(stdout);
 }
 
+/* Whether a name contains one of the parts that commas separate. */
+static bool
+is_wanted(const char *name, const char *filter)
+{
+    for (;;) {
+        size_t length = strcspn(filter, ",");
+
+        if (memmem(name, strlen(name), filter, length) != NULL)
+            return true;
+        if (filter[length] == '\0')
+            return false;
+        filter += length + 1;
+    }
+}
+
 static void
 apply_filter(const char *filter)
 {
@@ -135,7 +150,7 @@ apply_filter(const char *filter)
 
         (void)snprintf(name, sizeof(name), "%s/%s", entries[i].suite->pName,
                        entries[i].test->pName);
-        if (strstr(name, filter) == NULL)
+        if (!is_wanted(name, filter))
             (void)CU_set_test_active(entries[i].test, CU_FALSE);
     }
 }

@@ -59,8 +59,9 @@ void cases_add(CU_pSuite suite, const struct case_table *table);
 
 /*
  * Runs every registered suite, or only the tests whose "suite/body/row"
- * contains filter, when filter is not NULL. Prints each failed assertion and
- * at last "N passed, N failed". Returns the exit status of the program.
+ * contains filter, or one of its parts if it has commas, when filter is not
+ * NULL. Prints each failed assertion and at last "N passed, N failed". Returns
+ * the exit status of the program.
  */
 int cases_run(const char *filter);
 

@@ -444,7 +444,8 @@ TEST_SINGLE(replaced, "a worker that lived is replaced at once")
     CU_ASSERT_TRUE(clock_wait(change_is_made, &change, 500));
     after = workers_of(&service);
     CU_ASSERT_TRUE(is_among(&after, before.pid[1]));
-    CU_ASSERT_TRUE(has_said(&service, "signal 9 (SIGKILL); next in 0 ms\n"));
+    CU_ASSERT_TRUE(
+        await_said(&service, "signal 9 (SIGKILL); next in 0 ms\n", 1));
     service_end(&service);
 }
 
