@@ -70,8 +70,7 @@ check_port() { # check_port NAME VALUE
 
 check_settings() {
     check_port HTTP_PORT "$http_port"
-    metrics_port=${metrics_port:-$((http_port + 1))}
-    check_port METRICS_PORT "$metrics_port"
+    [ -z "$metrics_port" ] || check_port METRICS_PORT "$metrics_port"
     [ "$metrics_port" != "$http_port" ] ||
         fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
     [[ $max_body =~ ^[0-9]+$ ]] ||
@@ -101,7 +100,7 @@ make_run_dir() {
     flock -n 9 || fail "RUN_DIR: $run_dir: another stack runs there"
     chmod 700 "$run_dir"
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
-    rm -f "$run_dir/scoring.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
+    rm -f "$run_dir/scoring.sock" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
 }
 
 check_port_free() { # check_port_free NAME PORT
@@ -162,7 +161,7 @@ start_service() {
 
 render() { # render TEMPLATE FILE
     RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
-        NGINX_METRICS_LISTEN=127.0.0.1:$metrics_port \
+        NGINX_METRICS_LISTEN=$metrics_listen \
         WEB_DIR=$run_dir/web \
         FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
         NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
@@ -254,6 +253,21 @@ stop_all() {
     rm -f "$run_dir/scoring.sock"
 }
 
+can_listen() { # can_listen PORT: it is bound, and let go of again
+    [ "$1" -le 65535 ] && spawn-fcgi -n -a 127.0.0.1 -p "$1" -- /bin/true >/dev/null 2>&1
+}
+
+# A port that nobody has asked for must not keep the service from starting.
+choose_metrics_listen() {
+    local port=${metrics_port:-$((http_port + 1))}
+    metrics_listen=127.0.0.1:$port
+    if [ -z "$metrics_port" ] && ! can_listen "$port"; then
+        metrics_listen=unix:$run_dir/metrics.sock
+        printf 'run: METRICS_PORT: %d cannot be had; the metrics are at %s\n' \
+            "$port" "$metrics_listen" >&2
+    fi
+}
+
 on_signal() {
     exit 0
 }
@@ -274,8 +288,9 @@ SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT 0)
 check_settings
 check_programs
 check_port_free HTTP_PORT "$http_port"
-check_port_free METRICS_PORT "$metrics_port"
+[ -z "$metrics_port" ] || check_port_free METRICS_PORT "$metrics_port"
 make_run_dir
+choose_metrics_listen
 trap stop_all EXIT
 trap on_signal INT TERM HUP
 [ -n "$redis_url" ] || start_redis

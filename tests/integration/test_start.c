@@ -197,6 +197,24 @@ TEST_SINGLE(metrics_port, "is in use")
     stack_discard(&stack);
 }
 
+/* Nobody has asked for it: it is the next one after HTTP_PORT. */
+TEST_SINGLE(metrics_port_default,
+            "is in use, and that keeps nothing from starting")
+{
+    struct stack stack;
+    int fd, taken;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    fd = ports_listen(&taken);
+    stack.port = taken - 1;
+    stack.metrics_port = 0;
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    (void)close(fd);
+    stack_discard(&stack);
+}
+
 TEST_SINGLE(same_port, "for both is refused")
 {
     struct stack stack;
@@ -624,6 +642,7 @@ suite_start(void)
     cases_add(suite, &program_cases);
     cases_add(suite, &port_cases);
     cases_add(suite, &metrics_port_cases);
+    cases_add(suite, &metrics_port_default_cases);
     cases_add(suite, &same_port_cases);
     cases_add(suite, &run_folder_file_cases);
     cases_add(suite, &run_folder_long_cases);

@@ -141,7 +141,8 @@ set_variables(const struct stack *stack, const struct stack_plan *plan,
             variables_printf(variables, "%s=%s", inherited[i], value);
     }
     variables_printf(variables, "HTTP_PORT=%d", stack->port);
-    variables_printf(variables, "METRICS_PORT=%d", stack->metrics_port);
+    if (stack->metrics_port > 0)
+        variables_printf(variables, "METRICS_PORT=%d", stack->metrics_port);
     variables_printf(variables, "RUN_DIR=%s", stack->run_folder);
     variables_printf(variables, "SCORING_LOG_FILE=%s", stack->log);
     /* A .env of the checkout is the developer's, not ours. */

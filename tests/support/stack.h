@@ -26,8 +26,8 @@ struct stack_plan {
 
 /* nginx, the service and its store, started by deploy/run.sh as they ship. */
 struct stack {
-    int port; /* of HTTP */
-    int metrics_port;
+    int port;                        /* of HTTP */
+    int metrics_port;                /* 0: not given */
     char folder[FILES_PATH_MAX];     /* private; holds all below */
     char run_folder[FILES_PATH_MAX]; /* RUN_DIR */
     char output[FILES_PATH_MAX];     /* what run.sh printed */
