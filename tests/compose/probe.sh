@@ -134,8 +134,7 @@ import_refused() {
 
 probe_answers() {
     check 'both pairs give a score' is_score
-    check 'interests are written' equal \
-        "$(redis MSET i:424242 '["books", "hi-tech"]' i:424243 '["кино"]')" OK
+    check 'interests are written' equal "$written" OK
     check 'interests are read' is_interests
     redis DEL i:424242 >/dev/null
     check 'interests are imported' import default
@@ -407,14 +406,16 @@ probe_tls() {
     check 'has its own data' within 10 tls_set
     check 'interests by way of TLS' within 10 tls_interests
     since=$(now)
+    # A peer that answers at once is refused with fewer words. That the name or
+    # the authority is the cause is known from the good case above.
     check 'a wrong name' with_tls wrong.example up -d --no-deps scoring
-    check 'is refused' within 10 logs_say scoring "$since" 'hostname mismatch'
+    check 'is refused' within 10 logs_say scoring "$since" 'TLS failed: .*(hostname mismatch|verify failed)'
     check 'scores meanwhile' within 5 is_score
     check 'no interests meanwhile' is_away
     since=$(now)
     check 'an authority that is not trusted' env TLS_TRUST=/etc/ssl/certs/ca-certificates.crt \
         TLS_HOST=redis.example docker compose "${tls[@]}" up -d --no-deps scoring
-    check 'is refused, too' within 10 logs_say scoring "$since" 'local issuer certificate'
+    check 'is refused, too' within 10 logs_say scoring "$since" 'TLS failed: .*(local issuer|verify failed)'
     check 'no interests meanwhile, either' within 5 is_away
     check 'that store goes' with_tls redis.example rm -s -f tls
     check 'without TLS again' docker compose up -d
@@ -493,6 +494,8 @@ base=http://127.0.0.1:$port
 password=$(setting REDIS_PASSWORD '')
 image=$(inspect scoring '{{.Config.Image}}') || exit 1
 token=$(inside scoring scoring token --account a --login probe) || exit 1
+# For whichever parts are run.
+written=$(redis MSET i:424242 '["books", "hi-tech"]' i:424243 '["кино"]')
 
 for part in "${@:-answers commands accounts rights deaths outage password limit tls data logs}"; do
     for name in $part; do
