@@ -3,12 +3,15 @@
 # The target nginx is the other image: nginx with the documentation page.
 ARG NGINX_IMAGE=nginx:1.28
 
-FROM node:22-slim AS web
+FROM debian:trixie-slim AS web
 WORKDIR /build
+COPY deploy/install-packages.sh deploy/packages.txt deploy/
+RUN deploy/install-packages.sh npm
 COPY deploy/web.sh deploy/
 COPY docs/openapi.json docs/
 COPY docs/web docs/web
-RUN deploy/web.sh fetch && deploy/web.sh lay-out /site
+# Where no package can be had the page comes without its viewer, and says so.
+RUN deploy/web.sh fetch || true; deploy/web.sh lay-out /site
 
 FROM ${NGINX_IMAGE} AS nginx
 COPY --from=web /site /usr/share/scoring/web
