@@ -142,7 +142,7 @@ packages-check: packages
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
-	@deploy/web.sh fetch || true
+	@FETCH_S=20 deploy/web.sh fetch || true # no long wait without a network
 	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
@@ -253,12 +253,11 @@ down:
 compose-check:
 	@tests/compose/check.sh
 
-# The README's examples, letter by letter.
-contributing-check:
-	@tests/contributing.sh
-
+# The README's examples, letter by letter, and those of CONTRIBUTING.md.
 readme-check: all
 	@tests/readme.sh
+contributing-check:
+	@tests/contributing.sh
 
 install: all
 	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
@@ -283,7 +282,6 @@ help:
 	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
 	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
 	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
-
 	@echo 'make memory      tests with every allocation failing in turn'
 	@echo 'make valgrind    unit tests under valgrind'
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'

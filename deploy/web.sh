@@ -13,7 +13,7 @@ source=$top/docs/web
 build=$top/build/web
 viewer=$build/node_modules/swagger-ui-dist
 viewer_files=(swagger-ui.css swagger-ui-bundle.js)
-fetch_s=120 # without a network `make run` goes on, and not much later
+fetch_s=${FETCH_S:-120}
 licences=(LICENSE NOTICE swagger-ui-bundle.js.LICENSE.txt)
 
 fail() {
