@@ -202,22 +202,18 @@ TEST_SINGLE(metrics_port_default,
             "is in use, and that keeps nothing from starting")
 {
     struct stack stack;
-    bool is_ready = false;
+    int fd, taken;
 
     (void)c;
-    /* The port before a free one need not be free, too. */
-    for (int i = 0; i < 5 && !is_ready; i++) {
-        int taken, fd = ports_listen(&taken);
-
-        CU_ASSERT_TRUE_FATAL(stack_init(&stack));
-        stack.port = taken - 1;
-        stack.metrics_port = 0;
-        CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-        is_ready = stack_is_ready(&stack, READY_LIMIT_MS);
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    /* If this cannot have it either, somebody else does. */
+    fd = ports_listen_at(stack.port + 1, &taken);
+    stack.metrics_port = 0;
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    if (fd >= 0)
         (void)close(fd);
-        stack_discard(&stack);
-    }
-    CU_ASSERT_TRUE(is_ready);
+    stack_discard(&stack);
 }
 
 TEST_SINGLE(same_port, "for both is refused")

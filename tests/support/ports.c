@@ -24,7 +24,13 @@ loopback(int port)
 int
 ports_listen(int *ret_port)
 {
-    struct sockaddr_in address = loopback(0);
+    return ports_listen_at(0, ret_port);
+}
+
+int
+ports_listen_at(int port, int *ret_port)
+{
+    struct sockaddr_in address = loopback(port);
     socklen_t length = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

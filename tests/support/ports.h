@@ -7,6 +7,9 @@ int ports_free(void);
 /* A socket that listens on a free loopback port, which is told. -1: none. */
 int ports_listen(int *ret_port);
 
+/* The same at some port; -1 too if that is taken. */
+int ports_listen_at(int port, int *ret_port);
+
 /* A connection to a loopback port, with a time limit on both ways; or -1. */
 int ports_connect(int port, int limit_ms);
 
