@@ -242,7 +242,7 @@ bench-scaling:
 	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
 # Whether the tools still work; the figures of so short a run mean nothing.
 bench-smoke:
-	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='echo,hot' $(MAKE) --no-print-directory bench
+	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='alone,echo,hot' $(MAKE) --no-print-directory bench
 
 up:
 	docker compose up -d --build

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Holds the documents to the code: every setting of `scoring --help` is in the
-# README's table with the same default; every status and its text, every metric,
-# every target of `make help`, and every log field that the README shows exist.
-# The manual page has every command, option and setting, and no mistakes.
+# table of docs/operations.md with the same default; every status and its text,
+# every metric and every target of `make help` exist. The manual page has every
+# command, option and setting, and no mistakes.
 #
 #   tests/check-docs.sh BINARY
 set -euo pipefail
@@ -37,13 +37,13 @@ check_page() {
     done
 }
 
-# readme_row NAME DEFAULT: both in one row of a table
-readme_row() {
-    grep -F "\`$1\`" README.md | grep -E '^\|' | grep -qF "$2"
+# settings_row NAME DEFAULT: both in one row of a table
+settings_row() {
+    grep -F "\`$1\`" docs/operations.md | grep -E '^\|' | grep -qF "$2"
 }
 
 while read -r name default; do
-    check "README: $name with default $default" readme_row "$name" "$default"
+    check "docs/operations.md: $name with default $default" settings_row "$name" "$default"
     check ".env.example: $name" grep -qE "^#?$name=" .env.example
     check "$page: $name" grep -qE "(^\.It Ev |, |^)$name( |\$)" "$page"
 done < <("$binary" --help |
@@ -53,6 +53,7 @@ done < <("$binary" --help |
 for name in $(sed -nE 's/.*\{"([a-z_]+)", "(counter|gauge|histogram)".*/\1/p' \
     src/metrics_text.c); do
     check "docs/protocol.md: metric $name" grep -qE "^\| .*\`$name\`" docs/protocol.md
+    check "docs/operations.md: metric $name" grep -qE "\b$name(_bucket)?\b" docs/operations.md
 done
 for file in README.md .env.example; do
     check "$file: METRICS_PORT" grep -qE 'METRICS_PORT' "$file"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the figures of files made by BENCH_JSON into the README.
+"""Writes the figures of files made by BENCH_JSON into a document.
 
-    report.py README.md FILE...
+    report.py [--only SECTION] DOCUMENT FILE...
 
 They replace what stands between the two marks there. Later files win.
 """
@@ -131,7 +131,7 @@ def introduction(about):
     )
 
 
-def text_of(paths):
+def text_of(paths, only):
     about, runs = None, {}
     for path in paths:
         with open(path) as file:
@@ -140,24 +140,27 @@ def text_of(paths):
         runs.update((name, rows) for name, rows in kept["runs"].items() if rows)
     lines = [introduction(about)]
     for name in SECTIONS:
-        if name in runs:
+        if name in runs and only in (None, name):
             lines += lines_of(name, runs[name])
-    if "memory" in runs:
+    if "memory" in runs and only is None:
         lines += memory_lines(runs["memory"])
     return "\n".join(lines) + "\n"
 
 
 def main():
-    readme, paths = sys.argv[1], sys.argv[2:]
-    with open(readme) as file:
+    arguments, only = sys.argv[1:], None
+    if arguments[:1] == ["--only"]:
+        only, arguments = arguments[1], arguments[2:]
+    document, paths = arguments[0], arguments[1:]
+    with open(document) as file:
         text = file.read()
     before, found, rest = text.partition(BEGIN)
     _, closed, after = rest.partition(END)
     if not paths or not found or not closed:
-        print("report: no files, or no marks in %s" % readme, file=sys.stderr)
+        print("report: no files, or no marks in %s" % document, file=sys.stderr)
         return 1
-    with open(readme, "w") as file:
-        file.write(before + BEGIN + "\n" + text_of(paths) + "\n" + END + after)
+    with open(document, "w") as file:
+        file.write(before + BEGIN + "\n" + text_of(paths, only) + "\n" + END + after)
     return 0
 
 

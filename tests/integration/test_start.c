@@ -202,17 +202,22 @@ TEST_SINGLE(metrics_port_default,
             "is in use, and that keeps nothing from starting")
 {
     struct stack stack;
-    int fd, taken;
+    bool is_ready = false;
 
     (void)c;
-    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
-    fd = ports_listen(&taken);
-    stack.port = taken - 1;
-    stack.metrics_port = 0;
-    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
-    (void)close(fd);
-    stack_discard(&stack);
+    /* The port before a free one need not be free, too. */
+    for (int i = 0; i < 5 && !is_ready; i++) {
+        int taken, fd = ports_listen(&taken);
+
+        CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+        stack.port = taken - 1;
+        stack.metrics_port = 0;
+        CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+        is_ready = stack_is_ready(&stack, READY_LIMIT_MS);
+        (void)close(fd);
+        stack_discard(&stack);
+    }
+    CU_ASSERT_TRUE(is_ready);
 }
 
 TEST_SINGLE(same_port, "for both is refused")

@@ -123,7 +123,7 @@ class Copy:
         process.stdout.close()
         status = process.wait()
         timer.cancel()
-        end_group(process.pid)
+        end_session(process.pid)
         return status == 0 and not failed
 
     def judge(self, what, filters):
@@ -150,11 +150,27 @@ class Copy:
             built.write_bytes(good)
 
 
-def end_group(group):
+def session_of(pid):
+    """The session of a process; 0 if it is gone."""
     try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[3])
+    except (OSError, ValueError):
+        return 0
+
+
+def end_session(session):
+    """Kills all of it, also those that made groups of their own, or forked anew."""
+    for _ in range(10):
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        left = [pid for pid in pids if session_of(pid) == session]
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if not left:
+            return
 
 
 class Run:

@@ -17,6 +17,7 @@
 
 #define STACK_SCRIPT         "deploy/run.sh" /* tests run at the top */
 #define STACK_READY_LIMIT_MS 15000
+#define STACK_TRIES          3 /* a free port may be taken before it is used */
 #define STACK_LOG_LIMIT_MS   2000
 #define STACK_VARIABLES_MAX  48
 #define STACK_VARIABLE_MAX   512
@@ -198,22 +199,35 @@ stack_is_ready(struct stack *stack, int limit_ms)
            !proc_wait(&stack->proc, 0);
 }
 
-bool
-stack_start(struct stack *stack, const struct stack_plan *plan)
+/* One try; *ret_again: somebody else was quicker to take a port. */
+static bool
+start_once(struct stack *stack, const struct stack_plan *plan, bool *ret_again)
 {
     char *output;
 
-    if (!stack_init(stack))
-        return false;
     if (stack_launch(stack, plan) &&
         stack_is_ready(stack, STACK_READY_LIMIT_MS))
         return true;
     output = files_read(stack->output);
+    *ret_again = output != NULL && strstr(output, "in use") != NULL;
     (void)printf("the stack did not start: %s\n",
                  output != NULL ? output : "(no output)");
     free(output);
     (void)proc_stop(&stack->proc);
     stack_discard(stack);
+    return false;
+}
+
+bool
+stack_start(struct stack *stack, const struct stack_plan *plan)
+{
+    bool again = true;
+
+    for (int i = 0; i < STACK_TRIES && again; i++) {
+        again = false;
+        if (stack_init(stack) && start_once(stack, plan, &again))
+            return true;
+    }
     return false;
 }
 
