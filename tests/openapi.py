@@ -102,19 +102,6 @@ def rows_of_code():
     return tables
 
 
-def check_tables():
-    """The tables in the description of the operation."""
-    rows = rows_of_code()
-    told = re.findall(r"^\| `(\w+)` \|", OPERATION["description"], re.M)
-    check_equal("tables of arguments", told,
-                [row[0] for row in
-                 rows["online_score"] + rows["clients_interests"]])
-
-
-def schemas_of_member(schema):
-    return {schema["$ref"].rsplit("/", 1)[1]} if "$ref" in schema else set()
-
-
 def mapping_of_methods():
     """{method: name of the schema of its request}"""
     body = OPERATION["requestBody"]["content"][JSON]["schema"]
@@ -205,6 +192,21 @@ def check_statuses():
                         set(response_of(code)["headers"]), wanted)
 
 
+def check_request_headers():
+    """Those that the site reads, and no other is told of."""
+    template = (TOP / "nginx/templates/scoring.conf.template").read_text()
+    read = {name.replace("_", "-")
+            for name in re.findall(r"\$http_(\w+)", template)}
+    check_equal("headers that are read",
+                {name.lower() for name in request_headers()}, read)
+
+
+def request_headers():
+    """{header of a request: its schema}"""
+    return {node["name"]: node["schema"] for node in OPERATION["parameters"]
+            if node["in"] == "header"}
+
+
 def check_limits():
     settings = (TOP / ".env.example").read_text()
     ids = DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
@@ -261,6 +263,16 @@ class Stack:
 
     def said(self):
         return Path(self.log.name).read_text()
+
+    def line_of(self, request_id):
+        """What the log says about a request, once it does."""
+        line = re.compile(rf"^.* id={re.escape(request_id)} .*\n", re.M)
+        end = time.monotonic() + READY_S
+        while not (found := line.search(self.said())):
+            if time.monotonic() > end:
+                return ""
+            time.sleep(0.05)
+        return found[0]
 
     def service(self):
         """The processes whose standard input is the socket it listens on."""
@@ -500,6 +512,37 @@ def check_value(stack, schema, field, value, request, want):
     check(f"{name}: status", status in (200, 403, 422), status)
 
 
+# Values of each header, from both sides of every boundary.
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+REQUEST_IDS = ["a", "Az09._-", "a" * 128, "a" * 129, "a b", "a/b"]
+TRACEPARENTS = [
+    f"00-{TRACE}-{PARENT}-00", f"00-{TRACE}-{PARENT}-ff",
+    f"00-{TRACE}-{PARENT}-0", f"00-{TRACE}-{PARENT}-000",
+    f"00-{TRACE}-{PARENT}-01-", f"01-{TRACE}-{PARENT}-01",
+    f"fe-{TRACE}-{PARENT}-01-more", f"01-{TRACE}-{PARENT}-01more",
+    f"ff-{TRACE}-{PARENT}-01", f"0-{TRACE}-{PARENT}-01",
+    f"00-{TRACE.upper()}-{PARENT}-01", f"00-{TRACE}-{PARENT.upper()}-01",
+    f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE}-{'0' * 16}-01",
+    f"00-{'0' * 31}1-{PARENT}-01", f"00-{TRACE}-{'0' * 15}1-01",
+    f"00-{TRACE}-{PARENT}", f"00_{TRACE}-{PARENT}-01", "a",
+]
+
+
+def check_header_values(stack):
+    """One that its schema refuses is as good as none."""
+    for value in REQUEST_IDS:
+        got = stack.send("{}", headers={"X-Request-ID": value})[1]
+        check_equal(f"X-Request-ID: {value[:20]}, {len(value)} characters",
+                    got["X-Request-ID"] == value,
+                    not faults(request_headers()["X-Request-ID"], value))
+    for row, value in enumerate(TRACEPARENTS):
+        stack.send("{}", headers={"X-Request-ID": f"trace.{row}",
+                                  "traceparent": value})
+        check_equal(f"traceparent: {value}",
+                    " trace_id=" in stack.line_of(f"trace.{row}"),
+                    not faults(request_headers()["traceparent"], value))
+
+
 def check_health_schemas():
     """That of a start or an end, too, which pass too quickly to be asked."""
     code = set(re.findall(r'"(/\w+z)"', source("endpoint.c")))
@@ -550,6 +593,10 @@ def check_served(stack):
     check("the page's policy", "script-src 'self';" in
           page[1]["Content-Security-Policy"] and "unsafe" not in
           page[1]["Content-Security-Policy"])
+    check_equal("a part of the page is not had",
+                stack.send(None, "GET", "/",
+                           headers={"Range": "bytes=9999999-"})[::2],
+                page[::2])
     check_equal("HEAD of the page", stack.send(None, "HEAD", "/")[::2],
                 (200, b""))
     for verb, path in (("POST", "/"), ("PUT", "/"), ("DELETE", "/"),
@@ -567,6 +614,7 @@ def main(binary):
     check_page()
     check_methods()
     check_statuses()
+    check_request_headers()
     check_limits()
     check_health_schemas()
     with Stack(binary) as stack:
@@ -575,6 +623,7 @@ def main(binary):
         check_requests(stack)
         check_errors(stack, "whole")
         check_values(stack)
+        check_header_values(stack)
     # Nothing listens on port 1; the limit must not hold the start up.
     with Stack(binary, REDIS_URL="redis://127.0.0.1:1",
                SCORING_RATE_LIMIT="5") as stack:

@@ -15,6 +15,7 @@ const { chromium } = require('playwright-core');
 const LIMIT_MS = 30000;
 const EXAMPLES = '.opblock-section-request-body .examples-select select';
 const ANSWERS = '.opblock-post .responses-table > tbody > .response';
+const CONTRAST_MIN = 3; /* WCAG 2.2, 1.4.11 */
 const FULL_SCORE = '{"code": 200, "response": {"score": 5.0}}';
 
 const screens = [
@@ -74,6 +75,43 @@ function overflow(page) {
         document.documentElement.scrollWidth - window.innerWidth);
 }
 
+/*
+ * The texts that hardly differ from what is behind them, run in the page:
+ * contrast as in WCAG 2.2, of the colours that shine through one another.
+ */
+function faintTexts(least) {
+    const channels = (color) => color.match(/[\d.]+/g).map(Number);
+    const mix = ([r, g, b, alpha = 1], behind) =>
+        [r, g, b].map((c, i) => c * alpha + behind[i] * (1 - alpha));
+    const behind = (element) => (element ?
+        mix(channels(getComputedStyle(element).backgroundColor),
+            behind(element.parentElement)) : [255, 255, 255]);
+    const luminance = (color) => color
+        .map((c) => c / 255)
+        .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const contrast = (element) => {
+        const back = behind(element);
+        const front = mix(channels(getComputedStyle(element).color), back);
+        const [dark, light] = [back, front].map(luminance)
+            .sort((a, b) => a - b);
+
+        return (light + 0.05) / (dark + 0.05);
+    };
+    const walker = document.createTreeWalker(document.body,
+        NodeFilter.SHOW_TEXT);
+    const faint = new Set();
+
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+        const element = text.parentElement;
+
+        if (text.data.trim() && element.getClientRects().length > 0 &&
+            contrast(element) < least)
+            faint.add(`${text.data.trim()}: ${contrast(element).toFixed(2)}`);
+    }
+    return [...faint];
+}
+
 /* Sent as it is: the request that is filled in. */
 async function tryFirst(page, name) {
     const response = await execute(page);
@@ -94,6 +132,21 @@ async function tryMistake(page, name) {
             [] : [await shownAnswer(page)]);
 }
 
+/* The rules of the fields: by how much they stick out of their box. */
+async function lookAtSchema(page, name) {
+    const body = page.locator('.opblock-post .opblock-section-request-body');
+
+    await body.locator('.tab button').last().click();
+    await body.locator('.json-schema-2020-12').first().waitFor();
+    checkEqual(`${name}: rules too wide by`, await body.evaluate((box) =>
+        Math.max(...[...box.querySelectorAll('.json-schema-2020-12 *')]
+            .map((e) => e.getBoundingClientRect().right),
+        box.getBoundingClientRect().right) -
+        box.getBoundingClientRect().right), 0);
+    check(`${name}: all rules can be read`,
+        await page.evaluate(faintTexts, CONTRAST_MIN));
+}
+
 async function lookAt(browser, base, screen, folder) {
     const { name, width, height, colorScheme } = screen;
     const page = await browser.newPage({
@@ -112,12 +165,15 @@ async function lookAt(browser, base, screen, folder) {
         await page.locator(ANSWERS).count(), 16);
     await tryFirst(page, name);
     checkEqual(`${name}: too wide with an answer by`, await overflow(page), 0);
+    check(`${name}: all can be read`,
+        await page.evaluate(faintTexts, CONTRAST_MIN));
     if (folder)
         await page.screenshot({
             path: `${folder}/${name}.png`, fullPage: true,
         });
     check(`${name}: nothing is complained of`, seen.faults);
     await tryMistake(page, name);
+    await lookAtSchema(page, name);
     check(`${name}: no other host is asked`, seen.strangers);
     await page.close();
 }
