@@ -33,9 +33,10 @@ RECOVERY_S = 2.0
 BEAT_S = 0.02  # how often the driver looks how late it is itself
 TOLD_MAX = 20  # faults that are shown in full
 
-# What may come and go with the allocator, and with who gets the load.
+# What may come and go with the allocator, and with who gets the load: one in
+# reserve may have met none of the large requests during the warm-up.
 PARENT_KIB = 256
-WORKER_KIB = 2048
+WORKER_KIB = 8192
 SETTLE_S = 10
 
 
