@@ -532,6 +532,16 @@ supervise(struct supervisor *s)
     log_info(s->log, "stopped");
 }
 
+static enum worker_duty
+own_duty(const struct supervisor *s)
+{
+    const int64_t takers = (s->config->cores + 1) / 2;
+
+    if (s->own_seat >= takers)
+        return WORKER_RESERVE;
+    return s->config->workers > takers ? WORKER_FIRST : WORKER_ALONE;
+}
+
 int
 supervisor_run(int listen_fd, char *const environment[], struct config *config,
                struct log *log)
@@ -563,7 +573,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         status = EX_OK;
     else if (!s->is_orphan)
         status = worker_run(s->listen_fd, s->config, s->log, s->metrics,
-                            s->own_slot, s->own_seat >= s->config->cores);
+                            s->own_slot, own_duty(s));
 out:
     metrics_free(s->metrics);
     log_close(s->log);

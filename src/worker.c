@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "api.h"
 #include "config.h"
@@ -30,6 +31,16 @@
 #define STANDBY_PAUSE_S 0.05
 
 /*
+ * A worker that was at work for such a part of this time lets one in so many
+ * of its connections go, for nginx keeps using them whoever holds them, and
+ * leaves new ones to the reserve meanwhile.
+ */
+#define LOAD_WINDOW_S 0.25
+#define LOAD_HIGH     0.8
+#define LOAD_SHARE    16
+#define LOAD_PAUSE_S  (2 * STANDBY_PAUSE_S)
+
+/*
  * Lines are written many at a time: when there is enough for one write, or
  * after this. A reader that does not keep up is tried again after it, too.
  */
@@ -47,13 +58,16 @@
 #define DRAIN_TURNS  100
 
 #define S_PER_MS 0.001
+#define NS_PER_S 1e9
 
 struct worker {
     struct ev_loop *loop;
     struct log *log;
     struct metrics *metrics;
     int slot;
-    bool is_standby;
+    enum worker_duty duty;
+    ev_tstamp load_from; /* of the window, and the CPU time at its beginning */
+    double load_cpu_s;
     bool accept_failing; /* logged once until one goes well */
     bool is_draining;
     uint64_t lines_lost; /* log lines that have been counted as lost */
@@ -171,7 +185,7 @@ on_listening(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (worker->is_standby)
+    if (worker->duty == WORKER_RESERVE)
         pause_accepting(worker, STANDBY_PAUSE_S);
     else
         (void)accept_one(worker);
@@ -186,7 +200,7 @@ on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     if (worker->is_draining)
         return;
-    if (worker->is_standby && accept_one(worker))
+    if (worker->duty == WORKER_RESERVE && accept_one(worker))
         arm(loop, timer, 0.0);
     else if (!ev_is_active(timer))
         ev_io_start(loop, &worker->listening);
@@ -222,6 +236,35 @@ on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
     write_log(timer->data);
 }
 
+static double
+cpu_time_s(void)
+{
+    struct timespec used;
+
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+        return 0.0;
+    return (double)used.tv_sec + (double)used.tv_nsec / NS_PER_S;
+}
+
+/* A window ends with the first turn after it: an idle one may be long. */
+static void
+share_load(struct worker *worker)
+{
+    const double passed_s = ev_now(worker->loop) - worker->load_from;
+    double used_s;
+
+    if (worker->duty != WORKER_FIRST || passed_s < LOAD_WINDOW_S)
+        return;
+    used_s = cpu_time_s() - worker->load_cpu_s;
+    worker->load_from += passed_s;
+    worker->load_cpu_s += used_s;
+    if (used_s < passed_s * LOAD_HIGH || worker->is_draining ||
+        conn_count(&worker->shared) < 2)
+        return;
+    conn_drain(&worker->shared, 1 + conn_count(&worker->shared) / LOAD_SHARE);
+    pause_accepting(worker, LOAD_PAUSE_S);
+}
+
 static void
 on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
@@ -239,6 +282,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         write_log(worker);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
+    share_load(worker);
 }
 
 static void
@@ -401,13 +445,13 @@ stop(struct worker *worker)
 
 int
 worker_run(int listen_fd, const struct config *config, struct log *log,
-           struct metrics *metrics, int slot, bool is_standby)
+           struct metrics *metrics, int slot, enum worker_duty duty)
 {
     struct worker worker = {
         .log = log,
         .metrics = metrics,
         .slot = slot,
-        .is_standby = is_standby,
+        .duty = duty,
         .shared = {.config = config,
                    .log = log,
                    .metrics = metrics,

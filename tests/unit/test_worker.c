@@ -38,7 +38,7 @@
 struct bench {
     pid_t pid;
     int status; /* exit status, -1 after a signal */
-    bool is_standby;
+    enum worker_duty duty;
     int listener;
     int redis; /* listens; -1: there is none */
     int link;  /* the worker's connection to Redis; -1 */
@@ -77,7 +77,7 @@ run_worker(const struct bench *bench)
     if (config == NULL || log == NULL)
         _exit(99);
     status = worker_run(bench->listener, config, log, bench->metrics, 0,
-                        bench->is_standby);
+                        bench->duty);
     log_close(log);
     config_free(config);
     metrics_free(bench->metrics);
@@ -85,10 +85,10 @@ run_worker(const struct bench *bench)
 }
 
 static void
-bench_launch(struct bench *bench, bool has_store, bool is_standby)
+bench_launch(struct bench *bench, bool has_store, enum worker_duty duty)
 {
-    *bench = (struct bench){
-        .redis = -1, .link = -1, .status = -1, .is_standby = is_standby};
+    *bench =
+        (struct bench){.redis = -1, .link = -1, .status = -1, .duty = duty};
     CU_ASSERT_FATAL(files_folder_make(bench->folder));
     files_path(bench->socket, "%s/socket", bench->folder);
     files_path(bench->store, "%s/redis", bench->folder);
@@ -109,7 +109,7 @@ bench_launch(struct bench *bench, bool has_store, bool is_standby)
 static void
 bench_start(struct bench *bench, bool has_store)
 {
-    bench_launch(bench, has_store, false);
+    bench_launch(bench, has_store, WORKER_ALONE);
 }
 
 static bool
@@ -743,11 +743,84 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
     int fd;
 
     (void)c;
-    bench_launch(&bench, false, true);
+    bench_launch(&bench, false, WORKER_RESERVE);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
     (void)close(fd);
+    bench_end(&bench);
+}
+
+/*
+ * Reading such a body takes many times as long as sending it, so that whoever
+ * has four of them waiting is at work all the time.
+ */
+#define LOAD_BODY_SIZE 1000000
+#define LOAD_PEERS     4
+
+static void
+load_send(int fd, const char *body)
+{
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &(struct fcgi_peer_exchange){
+                                .body = body, .body_length = LOAD_BODY_SIZE});
+    (void)fcgi_peer_send(fd, &bytes); /* it may have been let go meanwhile */
+    buffer_free(&bytes);
+}
+
+/* How many of the peers' connections the worker has closed until then. */
+static size_t
+load_until(const struct bench *bench, size_t enough, int limit_ms)
+{
+    char *body = malloc(LOAD_BODY_SIZE + 1);
+    const int64_t end = clock_ms() + limit_ms;
+    int fd[LOAD_PEERS];
+    size_t gone = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    body[0] = '[';
+    for (size_t i = 1; i < LOAD_BODY_SIZE; i++)
+        body[i] = "[],"[(i - 1) % 3];
+    for (size_t i = 0; i < LOAD_PEERS; i++) {
+        fd[i] = fcgi_peer_connect(bench->socket);
+        load_send(fd[i], body);
+    }
+    for (size_t i = 0; gone < enough && clock_ms() < end;
+         i = (i + 1) % LOAD_PEERS) {
+        int status = fcgi_peer_status(fd[i], ANSWER_MS);
+
+        if (status != 400 || fcgi_peer_is_closed(fd[i], 0)) {
+            gone++;
+            (void)close(fd[i]);
+            fd[i] = fcgi_peer_connect(bench->socket);
+        }
+        load_send(fd[i], body);
+    }
+    for (size_t i = 0; i < LOAD_PEERS; i++)
+        (void)close(fd[i]);
+    free(body);
+    return gone;
+}
+
+static const struct load_case {
+    const char *name;
+    enum worker_duty duty;
+    int limit_ms;
+    size_t gone;
+} load_rows[] = {
+    {"with others in reserve lets some go", WORKER_FIRST, 30000, 2},
+    {"alone keeps all", WORKER_ALONE, 1000, 0},
+    {"in reserve keeps all", WORKER_RESERVE, 1000, 0},
+};
+
+TEST_CASES(load, struct load_case, load_rows)
+{
+    struct bench bench;
+
+    bench_launch(&bench, false, c->duty);
+    CU_ASSERT_EQUAL(load_until(&bench, c->gone > 0 ? c->gone : 1, c->limit_ms),
+                    c->gone);
     bench_end(&bench);
 }
 
@@ -849,6 +922,7 @@ suite_worker(void)
     cases_add(suite, &large_cases);
     cases_add(suite, &parked_cases);
     cases_add(suite, &standby_cases);
+    cases_add(suite, &load_cases);
     cases_add(suite, &drain_cases);
     cases_add(suite, &drain_many_cases);
 }
