@@ -23,4 +23,5 @@ envsubst "$names" <$top/nginx/nginx.conf.template >/run/nginx/nginx.conf
 envsubst "$names" <$top/nginx/templates/scoring.conf.template >/run/nginx/scoring.conf
 envsubst "$names" <$top/nginx/web.conf.template >/run/nginx/web.conf
 ln -sf /dev/stderr /run/nginx/error.log
-exec nginx -e stderr -c /run/nginx/nginx.conf
+# shellcheck disable=SC2086
+exec $NGINX_SCHEDULER nginx -e stderr -c /run/nginx/nginx.conf

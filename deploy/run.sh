@@ -180,11 +180,8 @@ start_nginx() {
     "$top/deploy/web.sh" lay-out "$run_dir/web"
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
-    # As the workers do: whoever is at work is not interrupted, and hands over
-    # many requests at a time.
-    batch=(chrt --batch 0)
-    "${batch[@]}" true 2>/dev/null || batch=()
-    start nginx "${batch[@]}" nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
+    # shellcheck disable=SC2086
+    start nginx $NGINX_SCHEDULER nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
         -c "$run_dir/nginx/nginx.conf" 2>/dev/null
 }
 
