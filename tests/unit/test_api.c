@@ -383,6 +383,25 @@ TEST_CASES(key, struct key_case, key_rows)
     free(b);
 }
 
+/*
+ * Python's hmac.new(hmac.new(b"Otus", b"scoring cache secret", "sha256")
+ * .digest(), b"11:791750020403:a@b4:Stan9:Stupnikov10:01.01.19901:1",
+ * "sha256"): another key would empty everybody's cache with an upgrade.
+ */
+TEST_SINGLE(known_key, "the key is that of the releases before")
+{
+    char *key = key_of("{\"phone\": 79175002040, \"email\": \"a@b\", "
+                       "\"first_name\": \"Stan\", \"last_name\": "
+                       "\"Stupnikov\", \"birthday\": \"01.01.1990\", "
+                       "\"gender\": 1}");
+
+    (void)c;
+    CU_ASSERT_STRING_EQUAL(key, "uid:"
+                                "8c1069bd52341be7c7f93570ef7ca5fe"
+                                "4dce8332d0bf5224c469caa2e008a087");
+    free(key);
+}
+
 struct interests_case {
     const char *name, *arguments;
     int code;
@@ -652,6 +671,7 @@ suite_api(void)
     cases_add(suite, &admin_cases);
     cases_add(suite, &cache_cases);
     cases_add(suite, &key_cases);
+    cases_add(suite, &known_key_cases);
     cases_add(suite, &interests_cases);
     cases_add(suite, &interests_down_cases);
     cases_add(suite, &body_cases);
