@@ -45,6 +45,7 @@ struct rig {
     struct buffer got; /* since the last step */
     bool is_strange;   /* the server got something else */
     int accepted;
+    int64_t slow_ms; /* before each answer */
 
     int ups, downs, lost, refusals; /* events */
     char down[WORDS_MAX], refused[WORDS_MAX], wrote[WORDS_MAX];
@@ -73,6 +74,7 @@ serve_step(struct rig *rig)
         return;
     buffer_free(&rig->got);
     rig->done_steps++;
+    clock_sleep_ms(rig->slow_ms);
     if (step->answer == hang_up) {
         ev_io_stop(rig->loop, &rig->client);
         (void)close(rig->client.fd);
@@ -675,6 +677,26 @@ TEST_CASES(chunk, struct chunk_case, chunk_rows)
     buffer_free(&answers);
 }
 
+/* 300 ms is the time of a command: two together take longer. */
+TEST_SINGLE(slow, "each command of a read has its own time")
+{
+    static const struct step steps[STEPS_MAX] = {
+        GREET, ONE_NIL, {EXISTS_B, ":1\r\n"}, {TYPE("b"), "+list\r\n"}};
+    static struct rig rig;
+
+    (void)c;
+    rig_start(&rig, steps);
+    rig.slow_ms = 180;
+    listen_at(&rig);
+    rig_store(&rig);
+    set_keys(&rig, "ab");
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.status, STORE_OK);
+    CU_ASSERT_STRING_EQUAL(rig.kinds, "sw");
+    check_server(&rig, steps);
+    rig_end(&rig);
+}
+
 struct connect_case {
     const char *name;
     size_t path_length; /* 0: as it is */
@@ -726,5 +748,6 @@ suite_redis_link(void)
     cases_add(suite, &handshake_cases);
     cases_add(suite, &write_cases);
     cases_add(suite, &chunk_cases);
+    cases_add(suite, &slow_cases);
     cases_add(suite, &connect_cases);
 }
