@@ -89,7 +89,8 @@ fcgi_peer_params(struct buffer *content,
     fcgi_peer_pair(content, "DOCUMENT_URI", "/method");
     if (length[0] != '\0')
         fcgi_peer_pair(content, "CONTENT_LENGTH", length);
-    fcgi_peer_pair(content, "REQUEST_ID", "peer-1");
+    fcgi_peer_pair(content, "REQUEST_ID",
+                   exchange->id != NULL ? exchange->id : "peer-1");
 }
 
 void

@@ -41,6 +41,7 @@ struct fcgi_peer_exchange {
     const char *body;
     size_t body_length;
     const char *content_length; /* NULL: of the body; "": none is sent */
+    const char *id;             /* of the request; NULL: "peer-1" */
     size_t record;  /* bytes of the body in each record; 0: as many as can be */
     size_t padding; /* of each record that ends no stream */
     bool is_last;   /* the connection is to be closed afterwards */

@@ -384,6 +384,9 @@ static const struct store_case failure_rows[] = {
 static const struct store_case loss_rows[] = {
     {"idle connection closed", "t0 up t1 down T2 c1:800 t3 t12 up t13",
      "open next:10 open send1 |"},
+    {"idle connections closed one after the other",
+     "t0 up t1 down T2 t12 up t13 down T14 t114 up t115 down T116",
+     "open next:10 open next:100 open next:250"},
     {"connection dies as it is reused",
      "t0 up t1 m1:800 t2 down t3 t13 up "
      "t14 ok1",

@@ -472,6 +472,45 @@ TEST_SINGLE(line, "each request is one line of the log")
     bench_end(&bench);
 }
 
+#define ID_16  "abcdefghijklmnop"
+#define ID_127 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 "abcdefghijklmno"
+
+/* What nginx lets through, and what only another peer would send. */
+static const struct id_case {
+    const char *name, *id, *logged;
+} id_rows[] = {
+    {"letters and digits", "azAZ09", " id=azAZ09 "},
+    {"marks", "a.b_c-d", " id=a.b_c-d "},
+    {"the longest", ID_127 "x", " id=" ID_127 "x "},
+    {"longer", ID_127 "xy", " id=- "},
+    {"empty", "", " id=- "},
+    {"a space", "a b", " id=- "},
+    {"a quote", "a\"b", " id=- "},
+    {"a line's end", "a\n", " id=- "},
+    {"before 0", "a/b", " id=- "},
+    {"after 9", "a:b", " id=- "},
+    {"before A", "a@b", " id=- "},
+    {"after Z", "a[b", " id=- "},
+    {"before small a", "a`b", " id=- "},
+    {"after small z", "a{b", " id=- "},
+    {"not ASCII", "\xd0\x96", " id=- "},
+};
+
+TEST_CASES(id, struct id_case, id_rows)
+{
+    struct bench bench;
+    int fd;
+
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    send_exchange(fd, &(struct fcgi_peer_exchange){
+                          .body = "{}", .body_length = 2, .id = c->id});
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    free(log_with(&bench, c->logged));
+    (void)close(fd);
+    bench_end(&bench);
+}
+
 TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
 {
     char old[FILES_PATH_MAX];
@@ -913,6 +952,7 @@ suite_worker(void)
     cases_add(suite, &pieces_cases);
     cases_add(suite, &last_cases);
     cases_add(suite, &line_cases);
+    cases_add(suite, &id_cases);
     cases_add(suite, &rotation_cases);
     cases_add(suite, &rotation_refused_cases);
     cases_add(suite, &full_cases);
