@@ -8,11 +8,14 @@
  * The breaker is closed while things go well. It opens after so many failures
  * in a row, when they last as long as a request may, when a read that matters
  * runs out of time with no connection, or at once when the server refuses the
- * handshake. While it is open nobody waits; connections are tried on the
- * side. A handshake, which ends with a real read, closes it again, unless
- * requests were lost on connections that had shaken hands before: then one
- * request's read has to succeed first, as a trial; or, when none comes, one of
- * our own.
+ * handshake. Until it is closed again nobody waits; connections are tried on
+ * the side. A handshake, which ends with a real read, closes it, unless
+ * requests were lost on connections that had shaken hands before: then another
+ * read has to succeed first, as a trial: a request's, whose asker does not
+ * wait for it, or, when none comes, one of our own.
+ *
+ * A connection on which nothing goes on is asked now and then whether anybody
+ * is there, so that a server that froze is noticed before requests meet it.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -32,6 +35,9 @@
 /* With no request to serve as the trial, we ask for something ourselves. */
 #define TRIAL_WAIT_MS 500
 static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
+
+/* A connection that has been idle for as long is checked. */
+#define CHECK_WAIT_MS 1000
 
 /* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
 static const int64_t pauses_ms[] = {10, 100, 250, 500};
@@ -67,12 +73,14 @@ struct store {
     struct read_queue deadlines[2]; /* by need: each almost sorted as it is */
     size_t pending;
     size_t writes_sent; /* and not yet answered */
+    bool check_sent;    /* likewise */
 
     enum link_state link_state;
     enum link_news news;
     enum store_fault fault; /* of NEWS_DOWN */
     int64_t open_at_ms;     /* LINK_CLOSED: when to try again */
     int64_t ready_at_ms;    /* LINK_READY: since when */
+    int64_t busy_at_ms;     /* the last turn that was not idle */
     size_t opened;          /* connections begun since one proved good */
 
     enum breaker breaker;
@@ -130,6 +138,13 @@ static bool
 link_usable(const struct store *store)
 {
     return store->link_state == LINK_READY && store->news == NEWS_NONE;
+}
+
+static bool
+is_under_way(const struct store *store)
+{
+    return !TAILQ_EMPTY(&store->by_state[READ_SENT]) ||
+           store->writes_sent > 0 || store->check_sent;
 }
 
 /* Reads. */
@@ -293,8 +308,7 @@ note_failure(struct store *store, int64_t now_ms)
 static bool
 proof_is_idle(const struct store *store)
 {
-    return store->proof_needed && link_usable(store) &&
-           TAILQ_EMPTY(&store->by_state[READ_SENT]) && store->writes_sent == 0;
+    return store->proof_needed && link_usable(store) && !is_under_way(store);
 }
 
 /* False, with nothing sent, only without memory. */
@@ -318,6 +332,33 @@ send_own_trial(struct store *store, int64_t now_ms)
     }
     TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
     return true;
+}
+
+/* When an idle connection is to be checked; INT64_MAX: not now. */
+static int64_t
+check_due_ms(const struct store *store)
+{
+    return link_usable(store) && !is_under_way(store)
+               ? store->busy_at_ms + CHECK_WAIT_MS
+               : INT64_MAX;
+}
+
+static void
+check_idle(struct store *store, int64_t now_ms)
+{
+    bool due = now_ms >= check_due_ms(store);
+
+    if (due)
+        store->check_sent = store->link->ops->check(store->link, now_ms);
+    if (due || is_under_way(store) || !link_usable(store))
+        store->busy_at_ms = now_ms;
+}
+
+void
+store_link_checked(struct store *store)
+{
+    assert(store->check_sent);
+    store->check_sent = false;
 }
 
 /* Failing for as long as a request may take leaves no hope for the next. */
@@ -376,6 +417,7 @@ settle_up(struct store *store, int64_t now_ms)
 {
     store->link_state = LINK_READY;
     store->ready_at_ms = now_ms;
+    store->busy_at_ms = now_ms;
     if (!store->proof_needed)
         breaker_close(store);
     else if (store->breaker == BREAKER_OPEN)
@@ -423,6 +465,7 @@ lose_sent(struct store *store)
         read_lose(store, read);
     for (; store->writes_sent > 0; store->writes_sent--)
         write_failed(store, store->reason);
+    store->check_sent = false;
 }
 
 /* Grows with failures, and with connections that none ever proved good. */
@@ -447,8 +490,7 @@ static void
 settle_down(struct store *store, int64_t now_ms)
 {
     bool was_ready = store->link_state == LINK_READY;
-    bool lost =
-        !TAILQ_EMPTY(&store->by_state[READ_SENT]) || store->writes_sent > 0;
+    bool lost = is_under_way(store);
 
     store->link_state = LINK_CLOSED;
     if (was_ready && now_ms - store->ready_at_ms >= STEADY_MS)
@@ -558,29 +600,34 @@ read_send(struct store *store, struct read *read, int64_t now_ms)
     return true;
 }
 
-static void
-read_park(struct store *store, struct read *read)
-{
-    if (read->state != READ_PARKED)
-        read_move(store, read, READ_PARKED);
-}
-
 /*
- * While one read is on trial the others that matter wait for its outcome. A
- * cache read never waits here: its asker gets a miss at once, and what was
- * sent for it goes on as the trial.
+ * A connection under suspicion gets one read, as a trial; a cache read's asker
+ * does not wait for it, nor does anybody while the breaker is not closed.
  */
 static void
 dispatch_trial(struct store *store, struct read *read, int64_t now_ms)
 {
-    if (proof_is_idle(store)) {
-        if (read_send(store, read, now_ms) && read->need == STORE_CACHE)
-            read_finish(store, read, STORE_DOWN);
-    } else if (read->need == STORE_MUST) {
-        read_park(store, read);
-    } else {
+    bool waits = read->need == STORE_MUST && store->breaker == BREAKER_CLOSED;
+
+    if (proof_is_idle(store) && !read_send(store, read, now_ms))
+        return;
+    if (!waits)
         read_finish(store, read, STORE_DOWN);
-    }
+    else if (read->state == READ_FRESH)
+        read_move(store, read, READ_PARKED);
+}
+
+static void
+dispatch_closed(struct store *store, struct read *read, int64_t now_ms)
+{
+    if (link_usable(store) && store->proof_needed)
+        dispatch_trial(store, read, now_ms);
+    else if (link_usable(store))
+        (void)read_send(store, read, now_ms);
+    else if (read->need == STORE_CACHE && store->failures > 0)
+        read_finish(store, read, STORE_DOWN);
+    else if (read->state == READ_FRESH)
+        read_move(store, read, READ_PARKED);
 }
 
 static void
@@ -588,12 +635,7 @@ dispatch_read(struct store *store, struct read *read, int64_t now_ms)
 {
     switch (store->breaker) {
     case BREAKER_CLOSED:
-        if (link_usable(store))
-            (void)read_send(store, read, now_ms);
-        else if (read->need == STORE_MUST || store->failures == 0)
-            read_park(store, read);
-        else
-            read_finish(store, read, STORE_DOWN);
+        dispatch_closed(store, read, now_ms);
         break;
     case BREAKER_TRIAL:
         dispatch_trial(store, read, now_ms);
@@ -641,7 +683,7 @@ next_due_ms(const struct store *store)
         due = sooner(due, store->failing_since_ms + store->config.deadline_ms);
     if (proof_is_idle(store))
         due = sooner(due, store->ready_at_ms + TRIAL_WAIT_MS);
-    return due;
+    return sooner(due, check_due_ms(store));
 }
 
 int64_t
@@ -658,6 +700,7 @@ store_turn(struct store *store, int64_t now_ms)
     if (link_usable(store) || store->breaker != BREAKER_CLOSED)
         dispatch(store, READ_PARKED, now_ms);
     dispatch(store, READ_FRESH, now_ms);
+    check_idle(store, now_ms);
     if (link_usable(store))
         store->link->ops->flush(store->link);
 

@@ -51,6 +51,9 @@ struct store_link_ops {
     bool (*write)(struct store_link *link, struct bytes key, struct bytes value,
                   int64_t ttl_s, int64_t now_ms);
 
+    /* Likewise a command that asks for nothing but an answer. */
+    bool (*check)(struct store_link *link, int64_t now_ms);
+
     /* Puts on the wire, in one go, what was sent since the last flush. */
     void (*flush)(struct store_link *link);
 
@@ -100,5 +103,8 @@ void store_link_reply(struct store *store, struct store_fetch *fetch,
 
 /* Answers the oldest unanswered write; error is NULL if it went well. */
 void store_link_wrote(struct store *store, const char *error);
+
+/* Answers the check under way; an error is an answer, too. */
+void store_link_checked(struct store *store);
 
 #endif

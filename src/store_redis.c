@@ -114,6 +114,19 @@ link_write(struct store_link *base, struct bytes key, struct bytes value,
     return true;
 }
 
+static bool
+link_check(struct store_link *base, int64_t now_ms)
+{
+    const struct redis_command command = {.kind = REDIS_COMMAND_PING,
+                                          .sent_ms = now_ms};
+    struct redis_commands *commands = &link_of(base)->commands;
+
+    if (!redis_commands_reserve(commands, 1, REDIS_COMMAND_ROOM))
+        return false;
+    redis_commands_add(commands, &command, "PING", 0);
+    return true;
+}
+
 static int64_t
 link_oldest_ms(const struct store_link *base)
 {
@@ -162,6 +175,15 @@ on_set(struct redis_link *link, const redisReply *reply)
     return true;
 }
 
+static bool
+on_ping(struct redis_link *link, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STATUS && reply->type != REDIS_REPLY_ERROR)
+        return false;
+    store_link_checked(link->base.store);
+    return true;
+}
+
 /* AUTH and SELECT. */
 static bool
 on_agreed(struct redis_link *link, const redisReply *reply)
@@ -192,10 +214,9 @@ on_probe(struct redis_link *link, const redisReply *reply)
 }
 
 static reply_fn *const reply_fns[REDIS_COMMAND__MAX] = {
-    [REDIS_COMMAND_AUTH] = on_agreed,
-    [REDIS_COMMAND_SELECT] = on_agreed,
-    [REDIS_COMMAND_PROBE] = on_probe,
-    [REDIS_COMMAND_SET] = on_set,
+    [REDIS_COMMAND_AUTH] = on_agreed, [REDIS_COMMAND_SELECT] = on_agreed,
+    [REDIS_COMMAND_PROBE] = on_probe, [REDIS_COMMAND_SET] = on_set,
+    [REDIS_COMMAND_PING] = on_ping,
 };
 
 /* Gives a reply to the oldest command under way. */
@@ -335,6 +356,7 @@ static const struct store_link_ops link_ops = {
     .close = link_close,
     .read = link_read,
     .write = link_write,
+    .check = link_check,
     .flush = link_flush,
     .oldest_ms = link_oldest_ms,
     .free = link_free,

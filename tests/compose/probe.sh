@@ -227,6 +227,8 @@ probe_accounts() {
     local -a words
     check 'the service reads interests' equal \
         "$(redis_as_service GET i:424243)" '["кино"]'
+    check 'the service asks whether the store is there' equal \
+        "$(redis_as_service PING)" PONG
     for denied in 'SET i:424243 x' 'DEL i:424243' 'GET other' 'SET other x' \
         'MGET i:1 other' 'TYPE uid:1' 'DEL uid:1' 'KEYS *' 'SCAN 0' 'FLUSHALL' \
         'CONFIG GET *' 'ACL LIST' 'INFO' 'SHUTDOWN' 'PUBLISH a b' 'EVAL return(1) 0' \

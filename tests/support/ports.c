@@ -4,12 +4,18 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "ports.h"
 
 #define PORTS_BACKLOG 128
+
+#define FREE_FROM  20000
+#define FREE_COUNT 12000U
+#define FREE_TRIES 100
 
 static struct sockaddr_in
 loopback(int port)
@@ -46,15 +52,26 @@ ports_listen_at(int port, int *ret_port)
     return fd;
 }
 
+/*
+ * Below the ports that the kernel gives to connections: otherwise one of ours
+ * may have it when a server that was ended takes it again.
+ */
 int
 ports_free(void)
 {
-    int port = -1;
-    int fd = ports_listen(&port);
+    for (int tries = 0; tries < FREE_TRIES; tries++) {
+        uint32_t chance = 0;
+        int port, fd;
 
-    if (fd >= 0)
+        if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+            return -1;
+        fd = ports_listen_at(FREE_FROM + (int)(chance % FREE_COUNT), &port);
+        if (fd < 0)
+            continue;
         (void)close(fd);
-    return port;
+        return port;
+    }
+    return -1;
 }
 
 static bool

@@ -614,6 +614,45 @@ TEST_CASES(write, struct write_case, write_rows)
     rig_end(&rig);
 }
 
+struct check_case {
+    const char *name;
+    const char *answer; /* NULL: none */
+    const char *down;   /* what becomes of the connection; NULL: it stays */
+};
+
+static const struct check_case check_rows[] = {
+    {"answered", "+PONG\r\n", NULL},
+    {"refused: somebody is there", NOPERM, NULL},
+    {"by a number", ":1\r\n", WRONG_KIND},
+    {"by text", "$4\r\nPONG\r\n", WRONG_KIND},
+    {"not answered", NULL, "no answer within 300 ms"},
+};
+
+/* With nobody asking for anything the server is asked whether it is there. */
+TEST_CASES(check, struct check_case, check_rows)
+{
+    const struct step steps[STEPS_MAX] = {
+        GREET, {"*1\r\n$4\r\nPING\r\n", c->answer}, {GET_A, "$3\r\nval\r\n"}};
+    static struct rig rig;
+    int64_t end_ms = clock_ms() + PATIENCE_MS;
+
+    rig_start(&rig, steps);
+    listen_at(&rig);
+    rig_store(&rig);
+    while (rig.done_steps < 2 && clock_ms() < end_ms)
+        (void)ev_run(rig.loop, EVRUN_ONCE);
+    CU_ASSERT_EQUAL(rig.done_steps, 2);
+    if (c->down != NULL)
+        CU_ASSERT(run_until(&rig, &rig.downs, 1));
+    CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
+    set_keys(&rig, "a");
+    ask(&rig);
+    CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
+    CU_ASSERT_EQUAL(rig.accepted, 1);
+    CU_ASSERT_FALSE(rig.is_strange);
+    rig_end(&rig);
+}
+
 struct chunk_case {
     const char *name;
     size_t count;
@@ -747,6 +786,7 @@ suite_redis_link(void)
     cases_add(suite, &unasked_cases);
     cases_add(suite, &handshake_cases);
     cases_add(suite, &write_cases);
+    cases_add(suite, &check_cases);
     cases_add(suite, &chunk_cases);
     cases_add(suite, &slow_cases);
     cases_add(suite, &connect_cases);

@@ -9,6 +9,7 @@
  *     w      a write                  wok, werr   its answer
  *     okK    a read is answered       errK   it is answered by an error; K is
  *            i for the store's own trial
+ *     pong   a check is answered
  *     up     the link is ready        down, refuse   it failed
  *     oom    the link has no memory   bad    the next flush finds it broken
  *     again  a finished read asks for another one, of key 9
@@ -109,6 +110,16 @@ fake_write(struct store_link *link, struct bytes key, struct bytes value,
     return true;
 }
 
+static bool
+fake_check(struct store_link *link, int64_t now_ms)
+{
+    (void)link;
+    if (!fake_send(NULL, now_ms))
+        return false;
+    trace("ping");
+    return true;
+}
+
 static void
 fake_flush(struct store_link *link)
 {
@@ -140,6 +151,7 @@ static const struct store_link_ops fake_ops = {
     .close = fake_close,
     .read = fake_read,
     .write = fake_write,
+    .check = fake_check,
     .flush = fake_flush,
     .oldest_ms = fake_oldest_ms,
     .free = fake_free,
@@ -187,7 +199,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
                              fake.now_ms, INT64_MAX, on_done, &keys[9]));
 }
 
-/* Takes the oldest command for this key, or the oldest write. */
+/* Takes the oldest command for this key, or the oldest that is no read. */
 static struct store_fetch *
 take_sent(char key)
 {
@@ -225,6 +237,13 @@ step_wrote(struct store *store, const char *error)
 {
     (void)take_sent('w');
     store_link_wrote(store, error);
+}
+
+static void
+step_pong(struct store *store)
+{
+    (void)take_sent('w');
+    store_link_checked(store);
 }
 
 static void
@@ -279,6 +298,8 @@ step_words(struct store *store, const char *step)
         step_wrote(store, NULL);
     else if (strcmp(step, "werr") == 0)
         step_wrote(store, "no");
+    else if (strcmp(step, "pong") == 0)
+        step_pong(store);
     else if (strcmp(step, ".") == 0)
         trace(".");
     else
@@ -313,7 +334,7 @@ struct store_case {
 
 static const struct store_case start_rows[] = {
     {"connects in the first turn", "T0", "open next:-1"},
-    {"nothing is due once connected", "t0 up T1", "open next:-1"},
+    {"nothing but a check is due once connected", "t0 up T1", "open next:1000"},
     {"read that matters waits", "m1:800 t0 up t1 ok1", "open send1 | 1=ok"},
     {"cache read waits", "c1:800 t0 up t1 ok1", "open send1 | 1=ok"},
     {"cache read waits no longer than a command takes", "c1:800 T0 t299 . t300",
@@ -410,10 +431,21 @@ static const struct store_case loss_rows[] = {
     {"writes under way are lost", "t0 up t1 w t2 w t3 down t4",
      "open set | set | WRITE_FAILED[gone] WRITE_FAILED[gone]"},
     {"attempts of one read while others succeed",
-     "t0 up t1 m1:9000 t2 down t3 t13 up t14 m2:9000 t15 ok2 down t16 t26 up "
-     "t27 m3:9000 t28 ok3 down t29",
-     "open send1 | RETRY[gone] open send1 | send2 | 2=ok RETRY[gone] "
-     "open send1 | send3 | 3=ok 1=down"},
+     "t0 up t1 m2:9000 m1:9000 t2 down t3 t13 up t14 ok2 t15 down t16 t26 up "
+     "t27 down t28",
+     "open send2 send1 | RETRY[gone] RETRY[gone] open send2 | 2=ok send1 | "
+     "RETRY[gone] open send1 | 1=down"},
+    {"a suspected connection gets one read first",
+     "t0 up t1 m1:9000 t2 down t3 t13 up m2:9000 c3:9000 t14 . ok1 t15 ok2 "
+     "m4:9000 m5:9000 t16",
+     "open send1 | RETRY[gone] open send1 3=down | . 1=ok send2 | 2=ok "
+     "send4 send5 |"},
+    {"a cache read as that one",
+     "t0 up t1 c1:9000 t2 down t3 t13 up c2:9000 t14 m3:9000 t15 . ok2 t16",
+     "open send1 | 1=down open send2 2=down | . send3 |"},
+    {"those that wait for it have their deadlines",
+     "t0 up t1 m1:9000 t2 down t3 t13 up m2:200 t14 t199 . t200",
+     "open send1 | RETRY[gone] open send1 | . 2=timeout"},
     {"success forgets failures",
      "t0 up t1 m1:800 t2 down t3 t13 up t14 ok1 down t15 t25 down t26 t126 "
      "down t127",
@@ -424,17 +456,19 @@ static const struct store_case loss_rows[] = {
 };
 
 static const struct store_case trial_rows[] = {
-    {"one read is sent, others wait",
-     OVERDUE "t1264 up t1265 m2:3000 m3:3000 c4:3000 w t1266 ok2 t1267 ok3",
-     OVERDUE_TRACE "open WRITE_FAILED[no connection] send2 4=down | UP 2=ok "
-                   "send3 | 3=ok"},
-    {"trial is lost", OVERDUE "t1264 up t1265 m2:3000 m3:3000 t1266 t1566",
-     OVERDUE_TRACE "open send2 | close 2=down 3=down"},
+    {"one read is sent, nobody waits",
+     OVERDUE "t1264 up t1265 m2:3000 m3:3000 c4:3000 w t1266 ok2 m5:3000 t1267",
+     OVERDUE_TRACE "open WRITE_FAILED[no connection] send2 2=down 3=down "
+                   "4=down | UP send5 |"},
+    {"trial is lost", OVERDUE "t1264 up t1265 m2:3000 t1266 t1566",
+     OVERDUE_TRACE "open send2 2=down | close"},
     {"trial is refused", OVERDUE "t1264 up t1265 m2:3000 t1266 err2",
-     OVERDUE_TRACE "open send2 | UP REFUSED[no] 2=refused"},
-    {"cache read is no slower for it",
+     OVERDUE_TRACE "open send2 2=down | UP REFUSED[no]"},
+    {"cache read on trial",
      OVERDUE "t1264 up t1265 c2:3000 t1266 c3:3000 t1267 ok2 c4:3000 t1268",
      OVERDUE_TRACE "open send2 2=down | 3=down UP send4 |"},
+    {"no memory for the trial", OVERDUE "t1264 up t1265 oom m2:3000 t1266",
+     OVERDUE_TRACE "open 2=memory"},
     {"no request comes: our own", OVERDUE "t1264 up T1265 t1764 . t1765 oki",
      OVERDUE_TRACE "open next:500 . sendi | UP"},
     {"our own is lost",
@@ -442,9 +476,9 @@ static const struct store_case trial_rows[] = {
      OVERDUE_TRACE "open sendi | . close 2=down"},
     {"our own is refused, which tells nobody",
      OVERDUE "t1264 up t1265 t1765 erri", OVERDUE_TRACE "open sendi | UP"},
-    {"requests wait for our own",
-     OVERDUE "t1264 up t1265 t1765 m2:3000 c3:3000 t1766 oki t1767",
-     OVERDUE_TRACE "open sendi | 3=down UP send2 |"},
+    {"nobody waits for our own",
+     OVERDUE "t1264 up t1265 t1765 m2:3000 c3:3000 t1766 oki m4:3000 t1767",
+     OVERDUE_TRACE "open sendi | 2=down 3=down UP send4 |"},
     {"no memory for our own", OVERDUE "t1264 up t1265 oom t1765",
      OVERDUE_TRACE "open UP"},
     {"idle connection closed on trial",
@@ -459,6 +493,31 @@ static const struct store_case trial_rows[] = {
      "t813 t1113 c2:2000 t1114",
      "open send1 | 1=timeout close open sendi | close "
      "DOWN[no answer within 300 ms] 2=down"},
+};
+
+static const struct store_case check_rows[] = {
+    {"idle for a second", "t0 up t1 t1000 . T1001 pong T1002 t2000 . t2001",
+     "open . ping | next:300 next:999 . ping |"},
+    {"from the last answer on", "t0 up t1 m1:2000 t900 ok1 t901 t1899 . t1900",
+     "open send1 | 1=ok . ping |"},
+    {"no check while a read is under way", "t0 up t1 m1:2000 t999 t1100",
+     "open send1 |"},
+    {"no check while a write is under way", "t0 up t1 t999 w t1000 t1100",
+     "open set |"},
+    {"one check at a time", "t0 up t1 t1001 T1299", "open ping | next:2"},
+    {"requests do not wait for it", "t0 up t1 t1001 m1:2000 t1002 pong ok1",
+     "open ping | send1 | 1=ok"},
+    {"unanswered, as by a server that froze",
+     "t0 up t1 t1001 t1300 . t1301 c1:2000 t1302",
+     "open ping | . close 1=down"},
+    {"connection is lost with it: a failure",
+     "t0 up t1 t1001 down t1002 c1:2000 t1003", "open ping | 1=down"},
+    {"lost, and the next connection is checked again",
+     "t0 up t1 t1001 down t1002 t1012 up t1013 t1513 oki t1514 t2514",
+     "open ping | open sendi | ping |"},
+    {"no memory: later", "t0 up t1 oom t1001 . T1002", "open . next:999"},
+    {"not while the breaker is open", "t0 refuse t1 T5000 T6000",
+     "open DOWN[wrong] open next:-1 next:-1"},
 };
 
 /* At the end of each script: whoever still waits must be told. */
@@ -513,6 +572,11 @@ TEST_CASES(trial, struct store_case, trial_rows)
     run_script(c);
 }
 
+TEST_CASES(check, struct store_case, check_rows)
+{
+    run_script(c);
+}
+
 TEST_SINGLE(free_answers, "all that waits is told")
 {
     static const struct store_config config = {
@@ -557,6 +621,7 @@ suite_store(void)
     cases_add(suite, &failure_cases);
     cases_add(suite, &loss_cases);
     cases_add(suite, &trial_cases);
+    cases_add(suite, &check_cases);
     cases_add(suite, &free_answers_cases);
     cases_add(suite, &status_text_cases);
     cases_add(suite, &free_null_cases);
