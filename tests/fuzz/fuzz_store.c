@@ -38,9 +38,10 @@ struct asked {
     enum store_status status; /* once it is not pending */
 };
 
-/* fetch is NULL: a write. */
+/* fetch is NULL: a write, or a check. */
 struct command {
     struct store_fetch *fetch;
+    bool is_check;
     int64_t sent_ms;
 };
 
@@ -75,12 +76,12 @@ link_close(struct store_link *link)
 }
 
 static bool
-send_command(struct store_fetch *fetch, int64_t now_ms)
+send_command(struct command command)
 {
     FUZZ_CHECK(world.phase == LINK_READY);
     if (world.no_memory || world.command_count == COMMANDS_MAX)
         return false;
-    world.commands[world.command_count++] = (struct command){fetch, now_ms};
+    world.commands[world.command_count++] = command;
     return true;
 }
 
@@ -90,7 +91,7 @@ link_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
     (void)link;
     /* One that nobody waits for is the store's own trial. */
     FUZZ_CHECK(bytes_equal(fetch->keys[0], fetch->abandoned ? trial : key));
-    return send_command(fetch, now_ms);
+    return send_command((struct command){fetch, false, now_ms});
 }
 
 static bool
@@ -101,7 +102,16 @@ link_write(struct store_link *link, struct bytes written, struct bytes value,
     (void)written;
     (void)value;
     (void)ttl_s;
-    return send_command(NULL, now_ms);
+    return send_command((struct command){NULL, false, now_ms});
+}
+
+/* Only an idle connection is checked. */
+static bool
+link_check(struct store_link *link, int64_t now_ms)
+{
+    (void)link;
+    FUZZ_CHECK(world.command_count == 0);
+    return send_command((struct command){NULL, true, now_ms});
 }
 
 static void
@@ -140,6 +150,7 @@ static const struct store_link_ops ops = {
     .close = link_close,
     .read = link_read,
     .write = link_write,
+    .check = link_check,
     .flush = link_flush,
     .oldest_ms = link_oldest_ms,
     .free = link_free,
@@ -211,6 +222,10 @@ reply(unsigned which, enum store_status status)
     world.command_count--;
     memmove(&world.commands[at], &world.commands[at + 1],
             (world.command_count - at) * sizeof(world.commands[0]));
+    if (command.is_check) {
+        store_link_checked(world.base.store);
+        return;
+    }
     if (command.fetch == NULL) {
         store_link_wrote(world.base.store, status == STORE_OK ? NULL : "no");
         return;
