@@ -22,7 +22,8 @@ stop_tries=150  # more than nginx (10 s) and the service take at most
 # shellcheck disable=SC2016
 template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_RATE} ${NGINX_RATE_KEY} ${NGINX_METRICS_LISTEN} ${WEB_DIR}'
+    ${NGINX_LOG_BUFFER} ${NGINX_RATE} ${NGINX_RATE_KEY}
+    ${NGINX_METRICS_LISTEN} ${WEB_DIR}'
 
 names=() pids=() # what runs, in the order of its start
 
@@ -164,7 +165,7 @@ render() { # render TEMPLATE FILE
         NGINX_METRICS_LISTEN=$metrics_listen \
         WEB_DIR=$run_dir/web \
         FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
-        NGINX_ACCESS_LOG=$run_dir/nginx/access.log \
+        NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_LOG_BUFFER=64k \
         NGINX_ERROR_LOG=$run_dir/nginx/error.log \
         envsubst "$template_names" \
         <"$1" >"$2"
