@@ -554,13 +554,13 @@ gather_more(struct conn *conn)
         conn_take_gathered(conn, conn->scan.length - before < (size_t)got);
 }
 
+/* What there is already is taken in the loop's next turn. */
 static void
 start_gathering(struct conn *conn)
 {
     conn->scan = (struct fcgi_scan){.head = &conn->head, .body = &conn->body};
     conn->state = CONN_GATHERING;
     set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
-    gather_more(conn);
 }
 
 static void
