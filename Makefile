@@ -55,14 +55,15 @@ TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swap
 SOURCES = api.c auth.c buf.c clients_interests.c command.c \
     command_check_config.c command_healthcheck.c command_interests.c \
     command_token.c config.c config_error.c config_file.c config_kind.c \
-    config_table.c conn.c date.c endpoint.c fcgi.c fcgi_client.c fcgi_scan.c \
-    fields.c interests_export.c interests_import.c interests_input.c \
-    interests_line.c interests_output.c interests_report.c interrupt.c json.c \
-    line_reader.c log.c metrics.c metrics_text.c number.c online_score.c \
-    progress.c redis_command.c redis_connect.c redis_error.c redis_fetch.c \
-    redis_handshake.c redis_scan.c redis_session.c redis_stream.c redis_tls.c \
-    redis_url.c redis_writer.c resolver.c score.c store.c store_redis.c \
-    supervisor.c trace.c worker.c
+    config_table.c conn.c conn_report.c date.c endpoint.c fcgi.c \
+    fcgi_client.c fcgi_gather.c fcgi_scan.c fields.c interests_export.c \
+    interests_import.c interests_input.c interests_line.c interests_output.c \
+    interests_report.c interrupt.c json.c line_reader.c log.c metrics.c \
+    metrics_text.c number.c online_score.c progress.c redis_command.c \
+    redis_connect.c redis_error.c redis_fetch.c redis_handshake.c \
+    redis_scan.c redis_session.c redis_stream.c redis_tls.c redis_url.c \
+    redis_writer.c resolver.c score.c store.c store_redis.c supervisor.c \
+    trace.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c \
     test_fcgi_scan.c test_fields.c test_interests_line.c test_json.c \

@@ -36,13 +36,13 @@
 #include "buf.h"
 #include "config.h"
 #include "conn.h"
+#include "conn_report.h"
 #include "endpoint.h"
 #include "fcgi.h"
+#include "fcgi_gather.h"
 #include "fcgi_scan.h"
-#include "log.h"
 #include "metrics.h"
 #include "store.h"
-#include "trace.h"
 
 /* At once, per turn and connection: large enough for all but large bodies. */
 #define CONN_READ_BYTES (64 * 1024)
@@ -82,8 +82,7 @@ struct conn {
     bool keep;    /* the peer will send another request */
     bool leaving; /* but it is not to be served any more */
 
-    struct fcgi_scan scan;
-    struct buf head, body; /* gathered: the records before stdin; its content */
+    struct fcgi_gather gather; /* its scan serves for looking, too */
 
     struct fcgi_request request;
     struct api_call *call;
@@ -92,26 +91,6 @@ struct conn {
 
     int spool; /* memory file: a gathered request or a large answer; or -1 */
     size_t spool_left;
-};
-
-/* How reads are counted, by need and outcome. */
-static const enum metric read_metrics[][STORE__MAX] = {
-    [STORE_MUST] =
-        {
-            [STORE_OK] = METRIC_READ_OK,
-            [STORE_DOWN] = METRIC_READ_DOWN,
-            [STORE_TIMEOUT] = METRIC_READ_TIMEOUT,
-            [STORE_REFUSED] = METRIC_READ_REFUSED,
-            [STORE_MEMORY] = METRIC_READ_MEMORY,
-        },
-    [STORE_CACHE] =
-        {
-            [STORE_OK] = METRIC_CACHE_READ_OK,
-            [STORE_DOWN] = METRIC_CACHE_READ_DOWN,
-            [STORE_TIMEOUT] = METRIC_CACHE_READ_TIMEOUT,
-            [STORE_REFUSED] = METRIC_CACHE_READ_REFUSED,
-            [STORE_MEMORY] = METRIC_CACHE_READ_MEMORY,
-        },
 };
 
 static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
@@ -150,8 +129,7 @@ conn_close(struct conn *conn)
     TAILQ_REMOVE(&shared->conns, conn, in_list);
     api_call_free(conn->call);
     fcgi_free(conn->fcgi);
-    buf_free(&conn->head);
-    buf_free(&conn->body);
+    fcgi_gather_clear(&conn->gather);
     release(&conn->spool);
     release(&conn->fd);
     free(conn);
@@ -201,60 +179,14 @@ conn_rest(struct conn *conn)
         return;
     }
     conn->state = CONN_IDLE;
-    conn->scan = (struct fcgi_scan){0};
-    buf_free(&conn->head);
-    buf_free(&conn->body);
+    conn->gather.scan = (struct fcgi_scan){0};
+    fcgi_gather_clear(&conn->gather);
     set_limit(conn, conn->arrived_us / US_PER_MS, CONN_IDLE_LIMIT_MS);
     if (!ev_is_active(&conn->readable))
         ev_io_start(shared->loop, &conn->readable);
 }
 
 /* Answering. */
-
-static void
-count_answer(const struct conn *conn, int code, int64_t duration_us)
-{
-    struct metrics *metrics = conn->shared->metrics;
-    const struct api_call *call = conn->call;
-
-    metrics_add_request(metrics,
-                        call != NULL ? api_call_method_number(call) : SIZE_MAX,
-                        api_status_number(code), duration_us);
-    if (code == 500)
-        metrics_add(metrics,
-                    call != NULL && api_call_is_damaged(call)
-                        ? METRIC_ERROR_VALUE
-                        : METRIC_ERROR_MEMORY,
-                    1);
-}
-
-static void
-log_answer(const struct conn *conn, int code)
-{
-    struct conn_shared *shared = conn->shared;
-    const struct api_call *call = conn->call;
-    struct bytes fault = {NULL, 0};
-    struct log_request line = {
-        .id = conn->request.id,
-        .path = conn->request.path,
-        .code = code,
-        .duration_us = conn_now_us() - conn->arrived_us,
-    };
-
-    if (conn->request.traceparent.length > 0)
-        (void)trace_parse(conn->request.traceparent, &line.trace_id);
-    if (call != NULL) {
-        line.method = api_call_method(call);
-        line.context = api_call_context(call);
-        fault = api_call_fault(call);
-    }
-    if (fault.length > 0)
-        log_error(shared->log, "request id=%.*s: %.*s",
-                  (int)conn->request.id.length, conn->request.id.at,
-                  (int)fault.length, fault.at);
-    log_request(shared->log, &line);
-    count_answer(conn, code, line.duration_us);
-}
 
 static void
 send_some(struct conn *conn)
@@ -345,7 +277,9 @@ conn_answer(struct conn *conn)
     const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
                                     answer.body, NULL};
 
-    log_answer(conn, answer.code);
+    conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
+                       conn->call, answer.code,
+                       conn_now_us() - conn->arrived_us);
     write_back(conn);
     conn_send(conn, &out);
 }
@@ -387,19 +321,6 @@ answer_endpoint(struct conn *conn)
 
 /* Planning. */
 
-/* A score that is to be written was not in the cache. */
-static void
-count_read(const struct conn *conn, enum store_status status)
-{
-    struct metrics *metrics = conn->shared->metrics;
-    bool is_hit = api_call_write(conn->call).key.length == 0;
-
-    metrics_add(metrics, read_metrics[conn->need][status], 1);
-    if (conn->need == STORE_CACHE)
-        metrics_add(metrics, is_hit ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES,
-                    1);
-}
-
 static void
 on_values(void *arg, enum store_status status, const struct store_value *values)
 {
@@ -407,7 +328,7 @@ on_values(void *arg, enum store_status status, const struct store_value *values)
 
     assert(conn->state == CONN_PARKED);
     api_answer(conn->call, status, values);
-    count_read(conn, status);
+    conn_report_read(conn->shared->metrics, conn->call, conn->need, status);
     conn_answer(conn);
 }
 
@@ -425,7 +346,7 @@ conn_park(struct conn *conn, const struct api_wants *wants)
                    conn))
         return;
     api_answer(conn->call, STORE_MEMORY, NULL);
-    count_read(conn, STORE_MEMORY);
+    conn_report_read(shared->metrics, conn->call, conn->need, STORE_MEMORY);
     conn_answer(conn);
 }
 
@@ -489,42 +410,21 @@ conn_read(struct conn *conn, int *fd, const struct fcgi_stdin *body)
     return false;
 }
 
-/* What was gathered, as libfcgi is to see it: with an empty body. */
-static bool
-spool_head(struct conn *conn)
-{
-    const char end[FCGI_SCAN_HEADER_LENGTH] = {
-        [0] = 1, /* version */
-        [1] = 5, /* stdin */
-        [2] = (char)(conn->scan.id >> 8),
-        [3] = (char)(conn->scan.id & 0xff),
-    };
-    struct buf *head = &conn->head;
-
-    buf_add(head, end, sizeof(end));
-    buf_add(&conn->body, "", 1);
-    if (head->failed || conn->body.failed)
-        return false;
-    conn->spool = memfd_create("request", MFD_CLOEXEC);
-    return conn->spool != -1 &&
-           write(conn->spool, head->data, head->length) ==
-               (ssize_t)head->length &&
-           lseek(conn->spool, 0, SEEK_SET) == 0;
-}
-
 /* The request counts as arrived now: its peer's slowness is not its own. */
 static void
 conn_take_gathered(struct conn *conn, bool is_last)
 {
-    struct fcgi_stdin body = {.length = conn->scan.body_length};
+    struct fcgi_gather *gather = &conn->gather;
+    struct fcgi_stdin body = {.length = gather->scan.body_length};
 
     conn->arrived_us = conn_now_us();
-    conn->keep = conn->scan.keep && !is_last;
-    if (!spool_head(conn)) {
+    conn->keep = gather->scan.keep && !is_last;
+    conn->spool = fcgi_gather_spool(gather);
+    if (conn->spool == -1) {
         conn_fault(conn);
         return;
     }
-    body.bytes = conn->body.data;
+    body.bytes = gather->body.data;
     if (!conn_read(conn, &conn->spool, &body))
         return;
     release(&conn->spool);
@@ -535,7 +435,7 @@ static void
 gather_more(struct conn *conn)
 {
     ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
-    size_t before = conn->scan.length;
+    size_t before = conn->gather.scan.length;
     enum fcgi_scan_verdict verdict;
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -544,21 +444,20 @@ gather_more(struct conn *conn)
         conn_fault(conn);
         return;
     }
-    verdict = fcgi_scan(&conn->scan, look, (size_t)got);
-    /* A body over the limit is read to its end, and dropped. */
-    if (conn->scan.body_length > body_max(conn))
-        buf_free(&conn->body);
+    verdict =
+        fcgi_gather_take(&conn->gather, look, (size_t)got, body_max(conn));
     if (verdict == FCGI_SCAN_BAD)
         conn_fault(conn);
     else if (verdict == FCGI_SCAN_COMPLETE)
-        conn_take_gathered(conn, conn->scan.length - before < (size_t)got);
+        conn_take_gathered(conn,
+                           conn->gather.scan.length - before < (size_t)got);
 }
 
 /* What there is already is taken in the loop's next turn. */
 static void
 start_gathering(struct conn *conn)
 {
-    conn->scan = (struct fcgi_scan){.head = &conn->head, .body = &conn->body};
+    fcgi_gather_start(&conn->gather);
     conn->state = CONN_GATHERING;
     set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
 }
@@ -566,9 +465,9 @@ start_gathering(struct conn *conn)
 static void
 conn_take(struct conn *conn, bool is_last)
 {
-    const struct fcgi_stdin body = {.length = conn->scan.body_length};
+    const struct fcgi_stdin body = {.length = conn->gather.scan.body_length};
 
-    conn->keep = conn->scan.keep && !is_last;
+    conn->keep = conn->gather.scan.keep && !is_last;
     if (conn_read(conn, &conn->fd, &body))
         conn_plan(conn);
 }
@@ -586,9 +485,9 @@ look_at(struct conn *conn)
         return true;
     }
     conn->arrived_us = conn_now_us();
-    switch (fcgi_scan(&conn->scan, look, (size_t)got)) {
+    switch (fcgi_scan(&conn->gather.scan, look, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
-        conn_take(conn, conn->scan.length < (size_t)got);
+        conn_take(conn, conn->gather.scan.length < (size_t)got);
         break;
     case FCGI_SCAN_MORE:
         start_gathering(conn);

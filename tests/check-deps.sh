@@ -21,7 +21,9 @@ only() { # only PATTERN FILE...
 }
 
 only '#include <fcgi' fcgi.c
-only '#include "fcgi(_scan)?\.h"' fcgi.c fcgi_scan.c conn.c worker.c
+only '#include "fcgi(_gather|_scan)?\.h"' fcgi.c fcgi_gather.c fcgi_gather.h fcgi_scan.c conn.c \
+    conn_report.c worker.c
+only '#include "conn_report\.h"' conn_report.c conn.c
 only '#include [<"]hiredis' redis_fetch.c redis_scan.c redis_session.c redis_stream.c \
     redis_tls.c redis_writer.c store_redis.c
 only '#include "redis_(command|connect|error|fetch|handshake|stream|tls)\.h"' redis_command.c \
@@ -34,8 +36,9 @@ only '#include "interests_(export|import)\.h"' interests_export.c interests_impo
 only '#include [<"]ares' resolver.c
 only '#include [<"]json-c' json.c fields.c api.c
 only '#include [<"]openssl' auth.c redis_tls.c
-only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn.c
-only '#include "(endpoint|trace)\.h"' endpoint.c trace.c conn.c
+only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn_report.c
+only '#include "endpoint\.h"' endpoint.c conn.c
+only '#include "trace\.h"' trace.c conn_report.c
 only '#include "metrics_text\.h"' metrics_text.c endpoint.c
 only '#include [<"]store_redis\.h' store_redis.c worker.c
 only '#include [<"]worker\.h' worker.c supervisor.c

@@ -1,0 +1,37 @@
+#ifndef FCGI_GATHER_H
+#define FCGI_GATHER_H
+
+#include <stddef.h>
+
+#include "buf.h"
+#include "fcgi_scan.h"
+
+/*
+ * One exchange that arrives in pieces: kept until it is whole, and then shown
+ * to libfcgi as a memory file, in which it never has to wait.
+ */
+struct fcgi_gather {
+    struct fcgi_scan scan;
+    struct buf head; /* the records before stdin */
+    struct buf body; /* the content of stdin */
+};
+
+/* Takes nothing over from a scan before: the exchange begins here. */
+void fcgi_gather_start(struct fcgi_gather *gather);
+
+/* As fcgi_scan(). A body above body_max is read to its end, and dropped. */
+enum fcgi_scan_verdict fcgi_gather_take(struct fcgi_gather *gather,
+                                        const void *bytes, size_t length,
+                                        size_t body_max);
+
+/*
+ * What was gathered, once it is complete: a memory file, to be closed by the
+ * caller, with an empty body. The body is in gather->body, and NUL-terminated
+ * unless it was dropped. Returns -1 without memory or descriptors.
+ */
+int fcgi_gather_spool(struct fcgi_gather *gather);
+
+/* Gives up the copies; a zeroed struct is fine. */
+void fcgi_gather_clear(struct fcgi_gather *gather);
+
+#endif
