@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 WORK = TOP / "build" / "mutants"
 GOAL = 90  # per cent
 BUILD_LIMIT_S = 300
-UNIT_LIMIT_S = 60
+UNIT_LIMIT_S = 120
 INTEGRATION_LIMIT_S = 180
 MAKE = ["make", "-s", "V=1", "VARIANT=mutants", "CFLAGS=-O1 -g0",
         "CFLAGS_mutants=-fsanitize=address,undefined -fno-sanitize-recover=all "
@@ -111,7 +111,8 @@ class Copy:
                                    errors="replace", stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    start_new_session=True)
-        timer = threading.Timer(limit_s, process.kill)
+        # All of them: what it started holds its output open, too.
+        timer = threading.Timer(limit_s, end_session, [process.pid])
         timer.start()
         failed = False
         for line in process.stdout:
