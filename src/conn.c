@@ -3,7 +3,7 @@
  * and again. Nothing here waits for a peer, not even for a hostile one.
  * Implements "Transport" of docs/protocol.md, between nginx and the service.
  *
- *     IDLE ---- a whole exchange is in the socket ----> plan
+ *     IDLE ---- a whole exchange has arrived ---------> plan
  *       |                                                | |
  *       +-- part of one --> GATHERING -- whole ----------+ |
  *                                                          v
@@ -11,16 +11,14 @@
  *       ^                        |
  *       +------ SENDING <-- large answer
  *
- * libfcgi reads a descriptor until it has what it wants. So it only gets one
- * on which all bytes are there: the socket itself, after a look with MSG_PEEK
- * (which small requests always pass: nginx sends them in one write), or else a
- * memory file with what was gathered. Likewise it writes small answers to the
- * socket, which has room for them, and large ones to a memory file.
+ * libfcgi reads until it has what it wants. So it only gets exchanges of which
+ * all bytes are there: at once, as with small ones, which nginx sends in one
+ * write, or else gathered. Likewise it writes small answers to the socket,
+ * which has room for them, and large ones to a memory file.
  *
  * A peer that sends its next exchange before it has the answer to the last one
- * is answered once and let go. Only if that arrives between the look and the
- * reading, libfcgi swallows it unseen: then the limit of idleness ends the
- * connection. nginx never does this.
+ * is answered once and let go, if the two arrived together. nginx never does
+ * this.
  */
 #include <assert.h>
 #include <errno.h>
@@ -89,7 +87,7 @@ struct conn {
     enum store_need need; /* of what it is parked for */
     int64_t arrived_us;
 
-    int spool; /* memory file: a gathered request or a large answer; or -1 */
+    int spool; /* memory file: a large answer; or -1 */
     size_t spool_left;
 };
 
@@ -390,24 +388,23 @@ body_max(const struct conn *conn)
     return (size_t)conn->shared->config->max_body_bytes;
 }
 
-/*
- * Lets libfcgi read one exchange, all of which is in *fd. Returns false when
- * the connection is gone.
- */
-static bool
-conn_read(struct conn *conn, int *fd, const struct fcgi_stdin *body)
+/* Lets libfcgi take one exchange apart, and plans it. */
+static void
+conn_take(struct conn *conn, struct bytes exchange,
+          const struct fcgi_stdin *body)
 {
-    switch (fcgi_read(conn->fcgi, *fd, body, body_max(conn), &conn->request)) {
+    switch (fcgi_read(conn->fcgi, conn->fd, exchange, body, body_max(conn),
+                      &conn->request)) {
     case FCGI_OK:
-        return true;
+        conn_plan(conn);
+        return;
     case FCGI_CLOSED:
-        *fd = -1;
+        conn->fd = -1;
         break;
     case FCGI_FAULT:
         break;
     }
     conn_fault(conn);
-    return false;
 }
 
 /* The request counts as arrived now: its peer's slowness is not its own. */
@@ -419,16 +416,12 @@ conn_take_gathered(struct conn *conn, bool is_last)
 
     conn->arrived_us = conn_now_us();
     conn->keep = gather->scan.keep && !is_last;
-    conn->spool = fcgi_gather_spool(gather);
-    if (conn->spool == -1) {
+    if (!fcgi_gather_end(gather)) {
         conn_fault(conn);
         return;
     }
     body.bytes = gather->body.data;
-    if (!conn_read(conn, &conn->spool, &body))
-        return;
-    release(&conn->spool);
-    conn_plan(conn);
+    conn_take(conn, buf_bytes(&gather->head), &body);
 }
 
 static void
@@ -453,30 +446,31 @@ gather_more(struct conn *conn)
                            conn->gather.scan.length - before < (size_t)got);
 }
 
-/* What there is already is taken in the loop's next turn. */
+/* The first bytes are scanned anew, now that they are to be kept. */
 static void
-start_gathering(struct conn *conn)
+start_gathering(struct conn *conn, size_t got)
 {
     fcgi_gather_start(&conn->gather);
+    (void)fcgi_gather_take(&conn->gather, look, got, body_max(conn));
     conn->state = CONN_GATHERING;
     set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
 }
 
 static void
-conn_take(struct conn *conn, bool is_last)
+conn_take_whole(struct conn *conn, size_t got)
 {
-    const struct fcgi_stdin body = {.length = conn->gather.scan.body_length};
+    const struct fcgi_scan *scan = &conn->gather.scan;
+    const struct fcgi_stdin body = {.length = scan->body_length};
 
-    conn->keep = conn->gather.scan.keep && !is_last;
-    if (conn_read(conn, &conn->fd, &body))
-        conn_plan(conn);
+    conn->keep = scan->keep && scan->length == got;
+    conn_take(conn, (struct bytes){(const char *)look, scan->length}, &body);
 }
 
 /* Returns false if nothing has arrived. */
 static bool
 look_at(struct conn *conn)
 {
-    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -487,10 +481,10 @@ look_at(struct conn *conn)
     conn->arrived_us = conn_now_us();
     switch (fcgi_scan(&conn->gather.scan, look, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
-        conn_take(conn, conn->gather.scan.length < (size_t)got);
+        conn_take_whole(conn, (size_t)got);
         break;
     case FCGI_SCAN_MORE:
-        start_gathering(conn);
+        start_gathering(conn, (size_t)got);
         break;
     case FCGI_SCAN_BAD:
         conn_fault(conn);

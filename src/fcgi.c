@@ -9,11 +9,20 @@
  * it close the descriptor, and detached says that closing is not to linger. An
  * exchange is ended by FCGX_FClose() and FCGX_Free(), which is FCGX_Finish_r()
  * but for its closing.
+ *
+ * Its parser gets bytes from nowhere but OS_Read(), declared in fcgios.h, and
+ * as a shared library it takes the one that the program defines. Ours reads
+ * from memory: so nothing waits inside libfcgi, and what was received to be
+ * looked at need not be received again. fcgi_init() tries that out.
  */
 #include <fcgiapp.h>
+#include <fcgios.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "fcgi.h"
@@ -32,12 +41,21 @@ struct fcgi {
     struct buf headers; /* of an answer; its memory is kept for the next */
 };
 
-bool
-fcgi_init(void)
+/* What libfcgi has not read yet of the exchange at hand: one at a time. */
+static struct bytes unread;
+
+/* In place of libfcgi's own. Behind the exchange there is nothing. */
+int
+OS_Read(int fd, char *buf, size_t len)
 {
-    /* Closing must not wait for the peer: its default is two seconds. */
-    return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 &&
-           FCGX_Init() == 0;
+    size_t part = unread.length < len ? unread.length : len;
+
+    (void)fd;
+    if (part == 0)
+        return 0;
+    memcpy(buf, unread.at, part);
+    unread = (struct bytes){unread.at + part, unread.length - part};
+    return (int)part;
 }
 
 struct fcgi *
@@ -164,23 +182,36 @@ forget(struct fcgi *fcgi)
     forget_body(fcgi);
 }
 
-enum fcgi_result
-fcgi_read(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body,
-          size_t body_max, struct fcgi_request *ret_request)
+static enum fcgi_result
+take_apart(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
 {
     FCGX_Request *request = &fcgi->request;
-    enum fcgi_body state;
 
     request->ipcFd = fd;
     request->keepConnection = 1; /* else it is closed before it is read */
     request->detached = 1;
     if (FCGX_Accept_r(request) != 0)
         return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
-    if (FCGX_GetError(request->in) != 0 ||
-        !read_body(fcgi, body->bytes == NULL ? body->length : 0)) {
-        forget(fcgi);
-        return FCGI_FAULT;
-    }
+    if (FCGX_GetError(request->in) == 0 &&
+        read_body(fcgi, body->bytes == NULL ? body->length : 0))
+        return FCGI_OK;
+    forget(fcgi);
+    return FCGI_FAULT;
+}
+
+enum fcgi_result
+fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
+          const struct fcgi_stdin *body, size_t body_max,
+          struct fcgi_request *ret_request)
+{
+    enum fcgi_result result;
+    enum fcgi_body state;
+
+    unread = exchange;
+    result = take_apart(fcgi, fd, body);
+    unread = (struct bytes){NULL, 0};
+    if (result != FCGI_OK)
+        return result;
     state = body_state(fcgi, body->length, body_max);
     *ret_request = (struct fcgi_request){
         .verb = param(fcgi, "REQUEST_METHOD"),
@@ -193,6 +224,41 @@ fcgi_read(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body,
         .body_length = state == FCGI_BODY_WHOLE ? body->length : 0,
     };
     return FCGI_OK;
+}
+
+/*
+ * With the shortest exchange there is, on a descriptor that has none: a libfcgi
+ * that was linked with -Bsymbolic would go on reading descriptors.
+ */
+static bool
+reads_from_memory(void)
+{
+    static const char shortest[] = "\1\1\0\1\0\10\0\0"
+                                   "\0\1\1\0\0\0\0\0"
+                                   "\1\4\0\1\0\0\0\0"
+                                   "\1\5\0\1\0\0\0\0";
+    const struct fcgi_stdin body = {.length = 0};
+    struct fcgi_request request;
+    struct fcgi *fcgi = fcgi_new();
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    enum fcgi_result result = FCGI_FAULT;
+
+    if (fcgi != NULL && fd != -1)
+        result =
+            fcgi_read(fcgi, fd, (struct bytes){shortest, sizeof(shortest) - 1},
+                      &body, 0, &request);
+    if (fd != -1 && result != FCGI_CLOSED)
+        (void)close(fd);
+    fcgi_free(fcgi);
+    return result == FCGI_OK;
+}
+
+bool
+fcgi_init(void)
+{
+    /* Closing must not wait for the peer: its default is two seconds. */
+    return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 &&
+           FCGX_Init() == 0 && reads_from_memory();
 }
 
 static bool

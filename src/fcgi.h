@@ -8,16 +8,17 @@
 #include "bytes.h"
 
 /*
- * One FastCGI exchange through libfcgi, which reads and writes a descriptor
- * that it is given and never accepts. Whoever calls makes sure, by
- * fcgi_scan.h, that every byte of the exchange is there to be read: then
- * nothing here waits. The only includer of fcgiapp.h.
+ * One FastCGI exchange through libfcgi, which takes it from memory, writes the
+ * answer to a descriptor that it is given, and never accepts. Whoever calls
+ * makes sure, by fcgi_scan.h, that every byte of the exchange is there: then
+ * nothing here waits. The only includer of libfcgi's headers.
  */
 struct fcgi;
 
 /*
  * Once per process, before the first exchange. It replaces the handlers of
- * SIGPIPE, SIGUSR1 and SIGTERM: install your own afterwards.
+ * SIGPIPE, SIGUSR1 and SIGTERM: install your own afterwards. Returns false
+ * without memory, and with a libfcgi that cannot be made to read from memory.
  */
 bool fcgi_init(void);
 
@@ -54,17 +55,19 @@ enum fcgi_result {
 /* The body of an exchange, as fcgi_scan() found it. */
 struct fcgi_stdin {
     size_t length;
-    char *bytes; /* lent until fcgi_answer(), with a NUL behind; or NULL: to be
-                    read from the descriptor, which else has an empty one */
+    char *bytes; /* lent until fcgi_answer(), with a NUL behind; or NULL: it is
+                    in the exchange, which else has an empty one */
 };
 
 /*
- * Reads one whole exchange from fd.
+ * Takes one whole exchange apart.
  *
+ * fd         of the peer: not read, but closed if libfcgi finds a fault.
+ * exchange   all of its records; lent for the call.
  * body_max   a body that is or is said to be longer is FCGI_BODY_TOO_LARGE;
  *            its bytes need not be there.
  */
-enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd,
+enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
                            const struct fcgi_stdin *body, size_t body_max,
                            struct fcgi_request *ret_request);
 

@@ -2,11 +2,6 @@
  * Exchanges that arrive in pieces. Implements "Transport" of docs/protocol.md
  * for requests that are too large for one look at the socket.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "fcgi_gather.h"
 
 void
@@ -41,29 +36,12 @@ add_end(struct fcgi_gather *gather)
     buf_add(&gather->head, end, sizeof(end));
 }
 
-static bool
-write_whole(int fd, struct bytes text)
+bool
+fcgi_gather_end(struct fcgi_gather *gather)
 {
-    return write(fd, text.at, text.length) == (ssize_t)text.length &&
-           lseek(fd, 0, SEEK_SET) == 0;
-}
-
-int
-fcgi_gather_spool(struct fcgi_gather *gather)
-{
-    int fd;
-
     add_end(gather);
     buf_add(&gather->body, "", 1);
-    if (gather->head.failed || gather->body.failed)
-        return -1;
-    fd = memfd_create("request", MFD_CLOEXEC);
-    if (fd == -1)
-        return -1;
-    if (write_whole(fd, buf_bytes(&gather->head)))
-        return fd;
-    (void)close(fd);
-    return -1;
+    return !gather->head.failed && !gather->body.failed;
 }
 
 void

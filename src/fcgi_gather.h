@@ -1,14 +1,15 @@
 #ifndef FCGI_GATHER_H
 #define FCGI_GATHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "buf.h"
 #include "fcgi_scan.h"
 
 /*
- * One exchange that arrives in pieces: kept until it is whole, and then shown
- * to libfcgi as a memory file, in which it never has to wait.
+ * One exchange that arrives in pieces: kept until it is whole, and only then
+ * shown to libfcgi.
  */
 struct fcgi_gather {
     struct fcgi_scan scan;
@@ -25,11 +26,11 @@ enum fcgi_scan_verdict fcgi_gather_take(struct fcgi_gather *gather,
                                         size_t body_max);
 
 /*
- * What was gathered, once it is complete: a memory file, to be closed by the
- * caller, with an empty body. The body is in gather->body, and NUL-terminated
- * unless it was dropped. Returns -1 without memory or descriptors.
+ * To be called once it is complete. Then gather->head is the exchange with an
+ * empty body; the body is in gather->body, and NUL-terminated unless it was
+ * dropped. Returns false without memory.
  */
-int fcgi_gather_spool(struct fcgi_gather *gather);
+bool fcgi_gather_end(struct fcgi_gather *gather);
 
 /* Gives up the copies; a zeroed struct is fine. */
 void fcgi_gather_clear(struct fcgi_gather *gather);
