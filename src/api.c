@@ -94,6 +94,7 @@ api_new(const struct api_config *config)
         return NULL;
     api->config = config;
     api->limits.client_ids_max = config->client_ids_max;
+    json_prepare();
     api->auth = auth_new(&config->secrets);
     api->tokener = json_tokener_new_ex(API_TOKENER_DEPTH);
     if (api->auth == NULL || api->tokener == NULL) {

@@ -6,6 +6,7 @@
  */
 #include <json-c/json.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdint.h>
 
 #include "json.h"
@@ -573,6 +574,12 @@ parse(struct json_tokener *tokener, const char *text, size_t length,
     }
     *ret_value = value;
     return true;
+}
+
+void
+json_prepare(void)
+{
+    (void)uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
 bool

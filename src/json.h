@@ -53,6 +53,12 @@ bool json_check(struct bytes text, struct json_fault *fault);
 bool json_is_string_array(struct bytes text);
 
 /*
+ * Once per thread, before json_decode(), for speed only: json-c makes itself a
+ * copy of the thread's locale for each text, unless that is the "C" locale.
+ */
+void json_prepare(void);
+
+/*
  * Decodes a strict JSON text with json-c. Of repeated members the last counts.
  *
  * tokener     from json_tokener_new_ex(JSON_DEPTH_MAX + 2) or larger; reused.

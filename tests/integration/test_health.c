@@ -97,6 +97,9 @@ static const struct route_case route_rows[] = {
     {"two slashes", "GET", "//healthz", 404, NULL, NULL},
     {"a newline behind", "GET", "/healthz%0A", 404, NULL, NULL},
     {"page of the errors", "GET", "/scoring-error-get", 404, NULL, NULL},
+    {"where verbs are refused", "GET", "/scoring-405", 404, NULL, NULL},
+    {"where other verbs are refused", "GET", "/scoring-405-get", 404, NULL,
+     NULL},
     {"metrics", "GET", "/metrics", 404, NULL, NULL},
     {"method by GET", "GET", "/method", 405, NULL, "POST"},
 };
