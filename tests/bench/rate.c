@@ -30,6 +30,7 @@
 #define HEAD_MAX        4096 /* of an answer; more is an error */
 #define READ_BYTES      65536
 #define GRACE_S         5.0 /* for what is unanswered at the end */
+#define TICK_US         250
 #define REQUESTS_MAX    50000000
 #define CONNECTIONS_MAX 8192
 #define STATUS_AT       9 /* behind "HTTP/1.1 " */
@@ -43,6 +44,7 @@ struct request {
 struct conn {
     TAILQ_ENTRY(conn) in_list;
     ev_io readable;
+    bool is_busy;
     int64_t due_us; /* of the request at hand */
     char head[HEAD_MAX];
     size_t got;   /* bytes of the answer so far */
@@ -60,7 +62,7 @@ static struct plan {
 } plan;
 
 static struct conns idle = TAILQ_HEAD_INITIALIZER(idle);
-static ev_io due;
+static ev_io tick;
 static int64_t start_us;
 static size_t sent, answered, refused;
 static uint32_t *latencies_us; /* of what was answered */
@@ -90,51 +92,53 @@ due_us_of(size_t n)
 /* Sending. */
 
 static void
-send_on(struct ev_loop *loop, struct conn *conn)
+send_on(struct conn *conn)
 {
     const struct request *request = &plan.requests[sent % plan.request_count];
 
     TAILQ_REMOVE(&idle, conn, in_list);
     conn->due_us = due_us_of(sent++);
+    conn->is_busy = true;
     conn->got = conn->total = 0;
     if (send(conn->readable.fd, request->text, request->length, MSG_NOSIGNAL) !=
         (ssize_t)request->length)
         fail("cannot send");
-    ev_io_start(loop, &conn->readable);
-}
-
-/* libev's timers, of milliseconds, would send in bursts. */
-static void
-arm(int64_t at_us)
-{
-    const struct itimerspec at = {
-        .it_value = {.tv_sec = at_us / US_PER_S,
-                     .tv_nsec = at_us % US_PER_S * NS_PER_US}};
-
-    if (timerfd_settime(due.fd, TFD_TIMER_ABSTIME, &at, NULL) != 0)
-        fail("no timer");
 }
 
 /* All that is due, as far as there are connections without a request. */
 static void
-send_due(struct ev_loop *loop)
+send_due(void)
 {
     int64_t at_us = now_us();
 
     while (sent < plan.count && due_us_of(sent) <= at_us && !TAILQ_EMPTY(&idle))
-        send_on(loop, TAILQ_FIRST(&idle));
-    if (sent < plan.count && !TAILQ_EMPTY(&idle))
-        arm(due_us_of(sent));
+        send_on(TAILQ_FIRST(&idle));
+}
+
+/*
+ * Wakes up for what falls due while no answers come. To set a timer for each
+ * request would on a virtual machine cost more than all else done for it, and
+ * libev's timers, of milliseconds, would send in bursts.
+ */
+static void
+start_tick(void)
+{
+    const struct timespec every = {.tv_nsec = TICK_US * NS_PER_US};
+    const struct itimerspec at = {.it_value = every, .it_interval = every};
+
+    if (timerfd_settime(tick.fd, 0, &at, NULL) != 0)
+        fail("no timer");
 }
 
 static void
-on_due(struct ev_loop *loop, ev_io *watcher, int events)
+on_tick(struct ev_loop *loop, ev_io *watcher, int events)
 {
     uint64_t times;
 
+    (void)loop;
     (void)events;
     if (read(watcher->fd, &times, sizeof(times)) == sizeof(times))
-        send_due(loop);
+        send_due();
 }
 
 /* Answers. */
@@ -162,12 +166,12 @@ finish(struct ev_loop *loop, struct conn *conn)
     latencies_us[answered++] = (uint32_t)(now_us() - conn->due_us);
     if (strncmp(conn->head + STATUS_AT, STATUS_OK, strlen(STATUS_OK)) != 0)
         refused++;
-    ev_io_stop(loop, &conn->readable);
+    conn->is_busy = false;
     TAILQ_INSERT_TAIL(&idle, conn, in_list);
     if (answered == plan.count)
         ev_break(loop, EVBREAK_ALL);
     else
-        send_due(loop);
+        send_due();
 }
 
 static void
@@ -182,6 +186,8 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
         return;
     if (got <= 0)
         fail("a connection was closed");
+    if (!conn->is_busy)
+        fail("an answer to no request");
     if (conn->total == 0) {
         size_t room = sizeof(conn->head) - 1 - conn->got;
         size_t part = (size_t)got < room ? (size_t)got : room;
@@ -200,7 +206,7 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 /* Start and end. */
 
 static void
-conn_open(void)
+conn_open(struct ev_loop *loop)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)plan.port),
@@ -213,6 +219,7 @@ conn_open(void)
         fail("cannot connect");
     ev_io_init(&conn->readable, on_readable, fd, EV_READ);
     conn->readable.data = conn;
+    ev_io_start(loop, &conn->readable);
     TAILQ_INSERT_TAIL(&idle, conn, in_list);
 }
 
@@ -325,8 +332,8 @@ main(int argc, char **argv)
         fail("no event loop");
     read_plan(argv + 1);
     for (size_t i = 0; i < plan.connections; i++)
-        conn_open();
-    ev_io_init(&due, on_due,
+        conn_open(loop);
+    ev_io_init(&tick, on_tick,
                timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
                EV_READ);
     start_us = now_us();
@@ -334,8 +341,8 @@ main(int argc, char **argv)
                   0.0);
     ev_now_update(loop);
     ev_timer_start(loop, &late);
-    ev_io_start(loop, &due);
-    send_due(loop);
+    ev_io_start(loop, &tick);
+    start_tick();
     (void)ev_run(loop, 0);
     report(now_us() - start_us);
     return EXIT_SUCCESS;
