@@ -10,7 +10,7 @@ STEADY = "at half the rate"
 STEADY_CEILING = "at half the rate, ceiling"
 AWAY_MS = (0, 1, 5)
 AWAY = "Redis %d ms away"
-AWAY_CONNECTIONS = 512  # enough for all that is under way in 5 ms
+AWAY_CONNECTIONS = 1024  # so that callers enough are left while 5 ms pass
 HOT, ECHO, ALONE = "scores, hot", "libfcgi echo", "nginx alone"
 
 
