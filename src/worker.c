@@ -265,13 +265,17 @@ share_load(struct worker *worker)
     pause_accepting(worker, LOAD_PAUSE_S);
 }
 
+/* The store comes last of what may want it: the commands go out before the
+ * loop waits. */
 static void
 on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
     struct worker *worker = watcher->data;
-    int64_t due_ms = store_turn(worker->shared.store, conn_now_ms());
+    int64_t due_ms;
 
     (void)events;
+    share_load(worker);
+    due_ms = store_turn(worker->shared.store, conn_now_ms());
     ev_timer_stop(loop, &worker->store_due);
     if (due_ms >= 0) {
         ev_now_update(loop);
@@ -282,7 +286,6 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         write_log(worker);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
-    share_load(worker);
 }
 
 static void
