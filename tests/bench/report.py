@@ -9,6 +9,7 @@ import json
 import sys
 
 import table
+import throughput
 
 BEGIN = "<!-- figures: begin; written by tests/bench/report.py -->\n"
 END = "<!-- figures: end -->\n"
@@ -70,8 +71,9 @@ SECTIONS = {
         lambda rows: RATE + LATENCY + MAX,
     ),
     "away": (
-        "Hot scores from a Redis that is further away, 512 connections (the "
-        "proxy that delays its replies costs much of the CPU):",
+        "Hot scores from a Redis that is further away, %d connections (the "
+        "proxy that delays its replies costs much of the CPU):"
+        % throughput.AWAY_CONNECTIONS,
         lambda rows: RATE + LATENCY,
     ),
     "workers": ("Workers:", lambda rows: RATE + LATENCY + CPU + MEMORY),

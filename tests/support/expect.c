@@ -170,19 +170,39 @@ expect_score_of(const struct http_answer *answer)
     return score;
 }
 
+static void
+compile(regex_t *regex, const char *pattern)
+{
+    if (regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0) {
+        (void)fprintf(stderr, "expect: bad pattern: %s\n", pattern);
+        exit(EXIT_FAILURE);
+    }
+}
+
 bool
 expect_match(const char *text, const char *pattern)
 {
     regex_t regex;
     bool is_match;
 
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0) {
-        (void)fprintf(stderr, "expect: bad pattern: %s\n", pattern);
-        exit(EXIT_FAILURE);
-    }
+    compile(&regex, pattern);
     is_match = regexec(&regex, text, 0, NULL, 0) == 0;
     regfree(&regex);
     return is_match;
+}
+
+size_t
+expect_count_lines(char *text, const char *pattern)
+{
+    regex_t regex;
+    char *line;
+    size_t count = 0;
+
+    compile(&regex, pattern);
+    while ((line = strsep(&text, "\n")) != NULL)
+        count += line[0] != '\0' && regexec(&regex, line, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return count;
 }
 
 struct http_answer

@@ -41,6 +41,9 @@ double expect_score_of(const struct http_answer *answer);
 /* Whether a text matches an extended regular expression. */
 bool expect_match(const char *text, const char *pattern);
 
+/* How many lines that are not empty match it; the text is cut into them. */
+size_t expect_count_lines(char *text, const char *pattern);
+
 /*
  * Posts a request, which it frees, on a connection of its own; the answer is
  * to be freed.
