@@ -57,7 +57,8 @@ run(const struct proc_plan *plan, pid_t parent)
     if (getppid() != parent)
         _exit(PROC_EXEC_FAILED);
     (void)signal(SIGPIPE, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL); /* ignored below a shell, in the background */
+    /* A shell ignores these for what it runs in the background. */
+    (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGQUIT, SIG_DFL);
     redirect("/dev/null", O_RDONLY, STDIN_FILENO);
     redirect(output, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
