@@ -65,19 +65,20 @@ SOURCES = api.c auth.c buf.c clients_interests.c command.c \
     redis_writer.c resolver.c score.c store.c store_redis.c supervisor.c \
     trace.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
-    test_config_file.c test_date.c test_endpoint.c test_fcgi_client.c \
-    test_fcgi_scan.c test_fields.c test_interests_line.c test_json.c \
-    test_line_reader.c test_log.c test_metrics.c test_metrics_text.c \
-    test_number.c test_progress.c test_redis_command.c test_redis_error.c \
-    test_redis_link.c test_redis_stream.c test_redis_url.c test_resolver.c \
-    test_score.c test_store.c test_supervisor.c test_trace.c test_worker.c
+    test_config_file.c test_conn.c test_date.c test_endpoint.c \
+    test_fcgi_client.c test_fcgi_scan.c test_fields.c test_interests_line.c \
+    test_json.c test_line_reader.c test_log.c test_metrics.c \
+    test_metrics_text.c test_number.c test_progress.c test_redis_command.c \
+    test_redis_error.c test_redis_link.c test_redis_stream.c test_redis_url.c \
+    test_resolver.c test_score.c test_store.c test_supervisor.c test_trace.c \
+    test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
     test_health.c test_interests.c test_interests_command.c test_json.c \
     test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \
     test_reload.c test_score.c test_start.c test_starvation.c \
     test_store_redis.c test_transport.c
-UNIT_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c names.c proc.c \
-    request.c store_fake.c token.c
+UNIT_SUPPORT = buffer.c calls.c cases.c clock.c fcgi_peer.c files.c names.c \
+    proc.c request.c served.c store_fake.c token.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c

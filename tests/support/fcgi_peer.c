@@ -85,8 +85,12 @@ fcgi_peer_params(struct buffer *content,
         (void)snprintf(number, sizeof(number), "%zu", exchange->body_length);
         length = number;
     }
-    fcgi_peer_pair(content, "REQUEST_METHOD", "POST");
-    fcgi_peer_pair(content, "DOCUMENT_URI", "/method");
+    fcgi_peer_pair(content, "REQUEST_METHOD",
+                   exchange->verb != NULL ? exchange->verb : "POST");
+    fcgi_peer_pair(content, "DOCUMENT_URI",
+                   exchange->path != NULL ? exchange->path : "/method");
+    if (exchange->listener != NULL)
+        fcgi_peer_pair(content, "SCORING_LISTENER", exchange->listener);
     if (length[0] != '\0')
         fcgi_peer_pair(content, "CONTENT_LENGTH", length);
     fcgi_peer_pair(content, "REQUEST_ID",

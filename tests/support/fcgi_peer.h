@@ -38,6 +38,9 @@ void fcgi_peer_pair(struct buffer *content, const char *name,
 
 /* What nginx would send, but for what is set. */
 struct fcgi_peer_exchange {
+    const char *verb;     /* NULL: POST */
+    const char *path;     /* NULL: /method */
+    const char *listener; /* NULL: none is sent */
     const char *body;
     size_t body_length;
     const char *content_length; /* NULL: of the body; "": none is sent */

@@ -25,7 +25,10 @@ of_base(const struct store_link *base)
 static void
 link_open(struct store_link *base)
 {
-    store_link_up(base->store);
+    if (of_base(base)->status == STORE_DOWN)
+        store_link_down(base->store, STORE_FAULT_CONNECTION, "as told");
+    else
+        store_link_up(base->store);
 }
 
 static void
@@ -171,12 +174,13 @@ answer_reads(struct served *served)
 {
     struct served_link *link = &served->link;
 
-    while (link->read_count > 0) {
+    while (link->read_count > 0 && !link->holds) {
         struct store_fetch *fetch = link->reads[--link->read_count];
 
         for (size_t i = 0; i < fetch->count; i++)
             fetch->values[i] = (struct store_value){STORE_STRING, link->value};
-        store_link_reply(link->base.store, fetch, STORE_OK, NULL);
+        store_link_reply(link->base.store, fetch, link->status,
+                         link->status == STORE_OK ? NULL : "as told");
     }
 }
 
@@ -187,6 +191,6 @@ served_turn(struct served *served)
     do {
         (void)store_turn(served->shared.store, conn_now_ms());
         answer_reads(served);
-    } while (store_pending(served->shared.store) > 0);
+    } while (store_pending(served->shared.store) > 0 && !served->link.holds);
     log_flush(served->shared.log);
 }

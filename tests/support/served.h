@@ -13,12 +13,14 @@
 #define SERVED_IDS_MAX   100
 #define SERVED_READS_MAX 16 /* under way at a time */
 
-/* A link that knows one value for every key, at once. */
+/* A link that knows one value for every key: at once, or when it is let. */
 struct served_link {
     struct store_link base; /* first: a link begins with it */
     struct store_fetch *reads[SERVED_READS_MAX];
     size_t read_count;
     struct bytes value;
+    enum store_status status; /* of its answers; STORE_DOWN: no connection */
+    bool holds;               /* its answers back */
 };
 
 /*

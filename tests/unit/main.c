@@ -9,22 +9,18 @@
 #include "../support/proc.h"
 #include "suites.h"
 
+/* Those that wait for clocks and processes come last. */
 static void (*const suites[])(void) = {
-    suite_api,           suite_auth,
-    suite_buf,           suite_config,
-    suite_config_file,   suite_date,
-    suite_fcgi_client,   suite_fcgi_scan,
-    suite_fields,        suite_interests_line,
-    suite_json,          suite_line_reader,
-    suite_log,           suite_metrics,
-    suite_number,        suite_progress,
-    suite_redis_command, suite_redis_error,
-    suite_endpoint,      suite_metrics_text,
-    suite_redis_link,    suite_redis_stream,
-    suite_redis_url,     suite_resolver,
-    suite_score,         suite_store,
-    suite_supervisor,    suite_trace,
-    suite_worker,
+    suite_api,          suite_auth,          suite_buf,
+    suite_config,       suite_config_file,   suite_conn,
+    suite_date,         suite_endpoint,      suite_fcgi_client,
+    suite_fcgi_scan,    suite_fields,        suite_interests_line,
+    suite_json,         suite_line_reader,   suite_log,
+    suite_metrics,      suite_metrics_text,  suite_number,
+    suite_progress,     suite_redis_command, suite_redis_error,
+    suite_redis_stream, suite_redis_url,     suite_score,
+    suite_store,        suite_trace,         suite_resolver,
+    suite_worker,       suite_redis_link,    suite_supervisor,
 };
 
 int

@@ -7,6 +7,7 @@ void suite_auth(void);
 void suite_buf(void);
 void suite_config(void);
 void suite_config_file(void);
+void suite_conn(void);
 void suite_date(void);
 void suite_endpoint(void);
 void suite_fcgi_scan(void);

@@ -1,0 +1,123 @@
+/*
+ * Stands before the C library's wrappers of system calls, for the whole
+ * program.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calls.h"
+
+#define MS_PER_S  1000
+#define NS_PER_MS 1000000
+#define NS_PER_S  1000000000
+
+static int errors[CALL__MAX]; /* 0: the call is made */
+static int64_t ahead_ms;
+
+void
+calls_fail(enum call call, int error)
+{
+    errors[call] = error;
+}
+
+bool
+calls_has_failed(enum call call)
+{
+    bool has_failed = errors[call] == 0;
+
+    errors[call] = 0;
+    return has_failed;
+}
+
+void
+calls_pass_ms(int64_t ms)
+{
+    ahead_ms += ms;
+}
+
+static bool
+fails(enum call call)
+{
+    if (errors[call] == 0)
+        return false;
+    errno = errors[call];
+    errors[call] = 0;
+    return true;
+}
+
+/* What the name stands for without this file: ASan's, where there is one. */
+static void
+find(const char *name, void *ret_function)
+{
+    *(void **)ret_function = dlsym(RTLD_NEXT, name);
+}
+
+ssize_t
+recv(int fd, void *bytes, size_t length, int flags)
+{
+    static ssize_t (*behind)(int, void *, size_t, int);
+
+    if (fails(CALL_RECV))
+        return -1;
+    if (behind == NULL)
+        find("recv", &behind);
+    return behind(fd, bytes, length, flags);
+}
+
+ssize_t
+sendfile(int to, int from, off_t *offset, size_t length)
+{
+    static ssize_t (*behind)(int, int, off_t *, size_t);
+
+    if (fails(CALL_SENDFILE))
+        return -1;
+    if (behind == NULL)
+        find("sendfile", &behind);
+    return behind(to, from, offset, length);
+}
+
+int
+memfd_create(const char *name, unsigned flags)
+{
+    static int (*behind)(const char *, unsigned);
+
+    if (fails(CALL_MEMFD_CREATE))
+        return -1;
+    if (behind == NULL)
+        find("memfd_create", &behind);
+    return behind(name, flags);
+}
+
+/* Straight to the kernel: the loader and ASan call it before all else. */
+void *
+mmap(void *address, size_t length, int protection, int flags, int fd,
+     off_t offset)
+{
+    if (fails(CALL_MMAP))
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, address, length, protection, flags, fd,
+                           offset);
+}
+
+/* Likewise. The time of day stays as it is. */
+int
+clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    int status = (int)syscall(SYS_clock_gettime, clock, ret_time);
+
+    if (status != 0 || clock != CLOCK_MONOTONIC)
+        return status;
+    ret_time->tv_sec += ahead_ms / MS_PER_S;
+    ret_time->tv_nsec += ahead_ms % MS_PER_S * NS_PER_MS;
+    if (ret_time->tv_nsec >= NS_PER_S) {
+        ret_time->tv_sec++;
+        ret_time->tv_nsec -= NS_PER_S;
+    }
+    return 0;
+}
