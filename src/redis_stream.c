@@ -163,17 +163,10 @@ write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
 static bool
 write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
 {
-    int empty = 0;
+    const char *failure =
+        redis_tls_write(stream->tls, stream->context, bytes, ret_waiting);
 
-    if (bytes.length > 0 &&
-        redisAppendFormattedCommand(stream->context, bytes.at, bytes.length) !=
-            REDIS_OK)
-        return fail(stream, "out of memory");
-    if (redisBufferWrite(stream->context, &empty) != REDIS_OK)
-        return fail(stream, "the connection broke");
-    /* While TLS shakes hands, being writable says nothing. */
-    *ret_waiting = !empty && !redis_tls_is_starting(stream->tls);
-    return true;
+    return failure == NULL || fail(stream, "%s", failure);
 }
 
 bool

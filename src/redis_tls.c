@@ -84,6 +84,22 @@ redis_tls_is_starting(const struct redis_tls *tls)
 }
 
 const char *
+redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                struct bytes bytes, bool *ret_waiting)
+{
+    int empty = 0;
+
+    if (bytes.length > 0 && redisAppendFormattedCommand(
+                                context, bytes.at, bytes.length) != REDIS_OK)
+        return "out of memory";
+    if (redisBufferWrite(context, &empty) != REDIS_OK)
+        return "the connection broke";
+    /* While TLS shakes hands, being writable says nothing. */
+    *ret_waiting = !empty && !redis_tls_is_starting(tls);
+    return NULL;
+}
+
+const char *
 redis_tls_error(const struct redis_tls *tls)
 {
     return X509_verify_cert_error_string(SSL_get_verify_result(tls->session));
@@ -125,6 +141,17 @@ bool
 redis_tls_is_starting(const struct redis_tls *tls)
 {
     return tls != NULL;
+}
+
+const char *
+redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                struct bytes bytes, bool *ret_waiting)
+{
+    (void)tls;
+    (void)context;
+    (void)bytes;
+    (void)ret_waiting;
+    return "this build has no TLS";
 }
 
 const char *

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "bytes.h"
+
 struct redisContext;
 
 /*
@@ -26,6 +28,14 @@ void redis_tls_end(struct redis_tls *tls);
 
 /* Whether it still shakes hands. */
 bool redis_tls_is_starting(const struct redis_tls *tls);
+
+/*
+ * Sends these bytes after what earlier calls left; no bytes: only that. Sets
+ * whether what is left waits for the socket to become writable. Returns NULL,
+ * or static words for what failed.
+ */
+const char *redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                            struct bytes bytes, bool *ret_waiting);
 
 /* Why it failed while it was shaking hands; static words. */
 const char *redis_tls_error(const struct redis_tls *tls);
