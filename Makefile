@@ -77,8 +77,8 @@ INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
     test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \
     test_reload.c test_score.c test_start.c test_starvation.c \
     test_store_redis.c test_transport.c
-UNIT_SUPPORT = buffer.c calls.c cases.c clock.c fcgi_peer.c files.c names.c \
-    proc.c request.c served.c store_fake.c token.c
+UNIT_SUPPORT = buffer.c calls.c calls_crypto.c cases.c clock.c fcgi_peer.c \
+    files.c names.c proc.c request.c served.c store_fake.c token.c
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c

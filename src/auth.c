@@ -243,33 +243,29 @@ auth_check(struct auth *auth, struct bytes account, struct bytes login,
     return salts_check(auth, &auth->secrets->salts, account, login, token);
 }
 
-enum auth_result
+bool
 auth_token(struct auth *auth, struct bytes account, struct bytes login,
            time_t now, char ret_token[AUTH_TOKEN_LENGTH + 1])
 {
     const struct auth_secrets *secrets = auth->secrets;
     const struct bytes nothing = {0};
     struct hour hour;
-    bool is_made;
 
     if (auth_is_admin(login))
-        is_made = hour_read(now, &hour) &&
-                  token_make(auth, bytes_of(hour.label), nothing,
-                             secrets->admin_salts.item[0], ret_token);
-    else
-        is_made =
-            token_make(auth, account, login, secrets->salts.item[0], ret_token);
-    return is_made ? AUTH_OK : AUTH_FAULT;
+        return hour_read(now, &hour) &&
+               token_make(auth, bytes_of(hour.label), nothing,
+                          secrets->admin_salts.item[0], ret_token);
+    return token_make(auth, account, login, secrets->salts.item[0], ret_token);
 }
 
-enum auth_result
+bool
 auth_key(struct auth *auth, struct bytes text,
          char ret_hex[AUTH_KEY_LENGTH + 1])
 {
     unsigned char mac[MAC_SIZE];
 
     if (!mac_make(auth, text, mac))
-        return AUTH_FAULT;
+        return false;
     hex_encode(mac, sizeof(mac), ret_hex);
-    return AUTH_OK;
+    return true;
 }

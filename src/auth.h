@@ -66,19 +66,18 @@ enum auth_result auth_check(struct auth *auth, struct bytes account,
 
 /*
  * Makes the token of a user, or of the admin for the hour of now, by the
- * newest salt. ret_token takes AUTH_TOKEN_LENGTH digits and a NUL. Never
- * returns AUTH_REFUSED.
+ * newest salt. ret_token takes AUTH_TOKEN_LENGTH digits and a NUL. False
+ * where auth_check() would tell a fault.
  */
-enum auth_result auth_token(struct auth *auth, struct bytes account,
-                            struct bytes login, time_t now,
-                            char ret_token[AUTH_TOKEN_LENGTH + 1]);
+bool auth_token(struct auth *auth, struct bytes account, struct bytes login,
+                time_t now, char ret_token[AUTH_TOKEN_LENGTH + 1]);
 
 /*
  * The HMAC-SHA-256 of a text, keyed with the cache secret, as AUTH_KEY_LENGTH
  * lower-case hex digits and a NUL. The same for all workers and after a
- * restart, as long as the secrets are. Never returns AUTH_REFUSED.
+ * restart, as long as the secrets are. False without memory.
  */
-enum auth_result auth_key(struct auth *auth, struct bytes text,
-                          char ret_hex[AUTH_KEY_LENGTH + 1]);
+bool auth_key(struct auth *auth, struct bytes text,
+              char ret_hex[AUTH_KEY_LENGTH + 1]);
 
 #endif

@@ -83,14 +83,13 @@ print_token(const struct config *config, const struct wish *wish)
     const char *login = wish->is_admin ? AUTH_ADMIN_LOGIN : wish->login;
     struct auth *auth = auth_new(&config->secrets);
     char token[AUTH_TOKEN_LENGTH + 1];
-    enum auth_result result = AUTH_FAULT;
+    bool is_made;
 
     tzset(); /* the admin's hour is a local one */
-    if (auth != NULL)
-        result = auth_token(auth, bytes_of(account), bytes_of(login),
-                            time(NULL), token);
+    is_made = auth != NULL && auth_token(auth, bytes_of(account),
+                                         bytes_of(login), time(NULL), token);
     auth_free(auth);
-    if (result != AUTH_OK) {
+    if (!is_made) {
         (void)fprintf(stderr, "scoring: the token cannot be made\n");
         return EX_SOFTWARE;
     }

@@ -170,8 +170,7 @@ plan(const void *request, struct method_plan *method_plan)
     if (method_plan->keys == NULL)
         return METHOD_OK;
     add_inputs(&inputs, text);
-    if (text->failed ||
-        auth_key(method_plan->auth, buf_bytes(text), hex) != AUTH_OK)
+    if (text->failed || !auth_key(method_plan->auth, buf_bytes(text), hex))
         return METHOD_OK;
     buf_clear(text);
     buf_add_text(text, SCORE_KEY_PREFIX);

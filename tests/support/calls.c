@@ -18,12 +18,22 @@
 #define NS_PER_S  1000000000
 
 static int errors[CALL__MAX]; /* 0: the call is made */
+static int before[CALL__MAX]; /* calls that are made before one fails */
 static int64_t ahead_ms;
+static struct timespec stopped_at; /* valid when is_stopped */
+static bool is_stopped;
 
 void
 calls_fail(enum call call, int error)
 {
+    calls_fail_later(call, 0, error);
+}
+
+void
+calls_fail_later(enum call call, int after, int error)
+{
     errors[call] = error;
+    before[call] = after;
 }
 
 bool
@@ -41,19 +51,32 @@ calls_pass_ms(int64_t ms)
     ahead_ms += ms;
 }
 
-static bool
-fails(enum call call)
+void
+calls_stop_clock(void)
 {
-    if (errors[call] == 0)
+    (void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &stopped_at);
+    is_stopped = true;
+}
+
+void
+calls_let_clock_go(void)
+{
+    is_stopped = false;
+}
+
+bool
+calls_fails(enum call call)
+{
+    if (errors[call] == 0 || before[call]-- > 0)
         return false;
     errno = errors[call];
     errors[call] = 0;
     return true;
 }
 
-/* What the name stands for without this file: ASan's, where there is one. */
-static void
-find(const char *name, void *ret_function)
+/* ASan's, where there is one. */
+void
+calls_find(const char *name, void *ret_function)
 {
     *(void **)ret_function = dlsym(RTLD_NEXT, name);
 }
@@ -63,10 +86,22 @@ recv(int fd, void *bytes, size_t length, int flags)
 {
     static ssize_t (*behind)(int, void *, size_t, int);
 
-    if (fails(CALL_RECV))
+    if (calls_fails(CALL_RECV))
         return -1;
     if (behind == NULL)
-        find("recv", &behind);
+        calls_find("recv", &behind);
+    return behind(fd, bytes, length, flags);
+}
+
+ssize_t
+send(int fd, const void *bytes, size_t length, int flags)
+{
+    static ssize_t (*behind)(int, const void *, size_t, int);
+
+    if (calls_fails(CALL_SEND))
+        return -1;
+    if (behind == NULL)
+        calls_find("send", &behind);
     return behind(fd, bytes, length, flags);
 }
 
@@ -75,10 +110,10 @@ sendfile(int to, int from, off_t *offset, size_t length)
 {
     static ssize_t (*behind)(int, int, off_t *, size_t);
 
-    if (fails(CALL_SENDFILE))
+    if (calls_fails(CALL_SENDFILE))
         return -1;
     if (behind == NULL)
-        find("sendfile", &behind);
+        calls_find("sendfile", &behind);
     return behind(to, from, offset, length);
 }
 
@@ -87,10 +122,10 @@ memfd_create(const char *name, unsigned flags)
 {
     static int (*behind)(const char *, unsigned);
 
-    if (fails(CALL_MEMFD_CREATE))
+    if (calls_fails(CALL_MEMFD_CREATE))
         return -1;
     if (behind == NULL)
-        find("memfd_create", &behind);
+        calls_find("memfd_create", &behind);
     return behind(name, flags);
 }
 
@@ -99,7 +134,7 @@ void *
 mmap(void *address, size_t length, int protection, int flags, int fd,
      off_t offset)
 {
-    if (fails(CALL_MMAP))
+    if (calls_fails(CALL_MMAP))
         return MAP_FAILED;
     return (void *)syscall(SYS_mmap, address, length, protection, flags, fd,
                            offset);
@@ -113,6 +148,8 @@ clock_gettime(clockid_t clock, struct timespec *ret_time)
 
     if (status != 0 || clock != CLOCK_MONOTONIC)
         return status;
+    if (is_stopped)
+        *ret_time = stopped_at;
     ret_time->tv_sec += ahead_ms / MS_PER_S;
     ret_time->tv_nsec += ahead_ms % MS_PER_S * NS_PER_MS;
     if (ret_time->tv_nsec >= NS_PER_S) {

@@ -14,16 +14,32 @@ enum call {
     CALL_SENDFILE,
     CALL_MEMFD_CREATE,
     CALL_MMAP,
+    CALL_SEND,
+    CALL_CRYPTO, /* whatever of libcrypto makes a digest */
     CALL__MAX
 };
 
 /* The next such call fails with this error, and none after it. */
 void calls_fail(enum call call, int error);
 
+/* The one after so many that do not. */
+void calls_fail_later(enum call call, int after, int error);
+
 /* Whether it has, and forgets it if it has not. */
 bool calls_has_failed(enum call call);
 
 /* From now on CLOCK_MONOTONIC is that much ahead of where it was. */
 void calls_pass_ms(int64_t ms);
+
+/* It stands still, but for calls_pass_ms(), until it is let go on. */
+void calls_stop_clock(void);
+void calls_let_clock_go(void);
+
+/*
+ * For what stands before a call: whether it is to fail, with errno set, and
+ * the function that has the name otherwise.
+ */
+bool calls_fails(enum call call);
+void calls_find(const char *name, void *ret_function);
 
 #endif

@@ -4,9 +4,11 @@
  * text that stands above each; the keyed digests with openssl dgst, and from
  * RFC 4231.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "auth.h"
 #include "suites.h"
@@ -440,7 +442,7 @@ struct token_case {
     const struct auth_secrets *secrets;
     struct bytes account, login;
     time_t now;
-    const char *want; /* NULL: AUTH_FAULT */
+    const char *want; /* NULL: cannot be made */
 };
 
 static const struct token_case token_rows[] = {
@@ -477,11 +479,10 @@ TEST_CASES(token, struct token_case, token_rows)
 {
     char got[AUTH_TOKEN_LENGTH + 1] = "untouched";
     struct auth *auth = auth_new(c->secrets);
-    enum auth_result result;
 
     zone_set(UTC);
-    result = auth_token(auth, c->account, c->login, c->now, got);
-    CU_ASSERT_EQUAL(result, c->want != NULL ? AUTH_OK : AUTH_FAULT);
+    CU_ASSERT_EQUAL(auth_token(auth, c->account, c->login, c->now, got),
+                    c->want != NULL);
     CU_ASSERT_STRING_EQUAL(got, c->want != NULL ? c->want : "untouched");
     auth_free(auth);
     zone_reset();
@@ -544,12 +545,12 @@ TEST_CASES(key, struct key_case, key_rows)
     struct bytes none = {NULL, 0};
     struct bytes token = TEXT(KNOWN);
 
-    CU_ASSERT_EQUAL(auth_key(auth, c->text, got), AUTH_OK);
+    CU_ASSERT_TRUE(auth_key(auth, c->text, got));
     CU_ASSERT_STRING_EQUAL(got, c->want);
-    CU_ASSERT_EQUAL(auth_key(auth, bytes_of("other text"), other), AUTH_OK);
+    CU_ASSERT_TRUE(auth_key(auth, bytes_of("other text"), other));
     CU_ASSERT_STRING_NOT_EQUAL(other, c->want);
     CU_ASSERT_EQUAL(auth_check(auth, none, none, token, 0), AUTH_REFUSED);
-    CU_ASSERT_EQUAL(auth_key(auth, c->text, again), AUTH_OK);
+    CU_ASSERT_TRUE(auth_key(auth, c->text, again));
     CU_ASSERT_STRING_EQUAL(again, c->want);
     auth_free(auth);
 }
@@ -566,6 +567,86 @@ TEST_SINGLE(reuse, "a refusal leaves nothing behind")
     CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
     CU_ASSERT_EQUAL(auth_check(auth, account, login, wrong, 0), AUTH_REFUSED);
     CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
+    auth_free(auth);
+}
+
+/* Each call of the library fails once; the next token is checked as ever. */
+enum use {
+    USE_NEW,
+    USE_NEW_DERIVING,
+    USE_CHECK,
+    USE_ADMIN,
+    USE_TOKEN,
+    USE_KEY
+};
+
+struct fault_case {
+    const char *name;
+    enum use use;
+    int calls; /* of the library, at least */
+};
+
+static const struct fault_case fault_rows[] = {
+    {"when it is made", USE_NEW, 1},
+    {"when it is made, and a secret derived", USE_NEW_DERIVING, 5},
+    {"with a user's token", USE_CHECK, 5},
+    {"with an admin's", USE_ADMIN, 5},
+    {"when a token is made", USE_TOKEN, 5},
+    {"when a key is made", USE_KEY, 3},
+};
+
+static bool
+is_done(enum use use, struct auth *auth)
+{
+    static const struct bytes account = TEXT("horns&hoofs"),
+                              login = TEXT("h&f");
+    static const struct bytes admin = TEXT("admin"), token = TEXT(KNOWN);
+    static const struct auth_secrets with_secret = {
+        FORTY_TWO, FORTY_TWO, .cache_secret = TEXT("secret")};
+    char made[AUTH_TOKEN_LENGTH + 1];
+    enum auth_result result = AUTH_OK;
+    struct auth *another;
+
+    switch (use) {
+    case USE_NEW:
+    case USE_NEW_DERIVING:
+        another = auth_new(use == USE_NEW ? &with_secret : &published);
+        auth_free(another);
+        return another != NULL;
+    case USE_CHECK:
+        result = auth_check(auth, account, login, token, 0);
+        CU_ASSERT_NOT_EQUAL(result, AUTH_REFUSED);
+        break;
+    case USE_ADMIN:
+        result = auth_check(auth, account, admin, token, 0);
+        CU_ASSERT_NOT_EQUAL(result, AUTH_OK);
+        break;
+    case USE_TOKEN:
+        return auth_token(auth, account, login, 0, made);
+    case USE_KEY:
+        return auth_key(auth, account, made);
+    }
+    return result != AUTH_FAULT;
+}
+
+TEST_CASES(fault, struct fault_case, fault_rows)
+{
+    struct auth *auth = auth_new(&published);
+    int n = 0;
+
+    CU_ASSERT_TRUE(is_done(c->use, auth));
+    for (;;) {
+        bool done;
+
+        calls_fail_later(CALL_CRYPTO, n, ENOMEM);
+        done = is_done(c->use, auth);
+        if (!calls_has_failed(CALL_CRYPTO))
+            break;
+        CU_ASSERT_FALSE(done);
+        CU_ASSERT_TRUE(is_done(c->use, auth));
+        n++;
+    }
+    CU_ASSERT(n >= c->calls);
     auth_free(auth);
 }
 
@@ -588,5 +669,6 @@ suite_auth(void)
     cases_add(suite, &token_cases);
     cases_add(suite, &key_cases);
     cases_add(suite, &reuse_cases);
+    cases_add(suite, &fault_cases);
     cases_add(suite, &nothing_cases);
 }
