@@ -310,9 +310,10 @@ static const struct mistake_case mistake_rows[] = {
      NULL,
      "SCORING_LOG_LEVEL: \"info2\": must be info or error\n"},
     {"control characters, quotes and backslashes are escaped",
-     {"SCORING_LOG_LEVEL=a\n\x7f\"\\"},
+     {"SCORING_LOG_LEVEL=a\n\x1f \x7f\"\\"},
      NULL,
-     "SCORING_LOG_LEVEL: \"a\\x0a\\x7f\\\"\\\\\": must be info or error\n"},
+     "SCORING_LOG_LEVEL: \"a\\x0a\\x1f \\x7f\\\"\\\\\": must be info or "
+     "error\n"},
     {"long value, still whole",
      {"SCORING_LOG_LEVEL=" X256},
      NULL,

@@ -23,7 +23,7 @@
 #include "suites.h"
 
 #define IDLE_TURNS  4 /* after which nothing more is to be expected */
-#define SLACK_MS    500
+#define SLACK_MS    1
 #define VALUE_BYTES 40000 /* times ten: more than a socket takes at once */
 #define ID_32       "abcdefghijklmnopqrstuvwxyz012345"
 #define ID_128      ID_32 ID_32 ID_32 ID_32
@@ -49,10 +49,11 @@ count_emptied(void *arg)
     emptied++;
 }
 
-/* value: what the store has for every key. */
+/* value: what the store has for every key. The clock stands still. */
 static void
 start(const char *value)
 {
+    calls_stop_clock();
     CU_ASSERT_FATAL(served_start(&served, bytes_of(value)));
     CU_ASSERT_FATAL(files_folder_make(folder));
     files_path(log_path, "%s/log", folder);
@@ -68,6 +69,7 @@ end(void)
 {
     served_stop(&served);
     files_folder_remove(folder);
+    calls_let_clock_go();
 }
 
 static int

@@ -1,7 +1,13 @@
 /*
  * The line of progress, for given figures. The arithmetic is done by hand.
  */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "../../src/progress.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "suites.h"
 
@@ -97,6 +103,98 @@ TEST_SINGLE(columns, "are never exceeded")
     }
 }
 
+#define DRAWN_MAX 256
+
+/* What is written to standard error goes here meanwhile. */
+static int behind, file;
+
+static void
+capture(void)
+{
+    behind = dup(STDERR_FILENO);
+    file = memfd_create("standard error", MFD_CLOEXEC);
+    CU_ASSERT_FATAL(behind != -1 && file != -1);
+    CU_ASSERT_EQUAL(dup2(file, STDERR_FILENO), STDERR_FILENO);
+}
+
+static void
+release(char ret_drawn[DRAWN_MAX])
+{
+    ssize_t length = pread(file, ret_drawn, DRAWN_MAX - 1, 0);
+
+    CU_ASSERT_EQUAL(dup2(behind, STDERR_FILENO), STDERR_FILENO);
+    ret_drawn[length > 0 ? length : 0] = '\0';
+    (void)close(file);
+    (void)close(behind);
+}
+
+/*
+ * Each row: a first piece of work, 60 s of which nothing may be left, and then
+ * a second one with calls before and after so many ms; every 256th call looks
+ * at the clock, the first among them.
+ */
+struct draw_case {
+    const char *name;
+    bool is_shown;
+    int ms, calls; /* until the last call, which has 50 done of 100 */
+    const char *want;
+};
+
+static const struct draw_case draw_rows[] = {
+    {"not on a terminal", false, 1000, 256, ""},
+    {"too soon", true, 99, 256, ""},
+    {"soon enough", true, 100, 256, "\r\033[Kb  [" /* no rate yet */},
+    {"a second later", true, 1000, 256, "\r\033[Kb  ["},
+    {"not each time", true, 1000, 255, ""},
+    {"not each time, behind", true, 1000, 257, ""},
+    {"each 256th time", true, 1000, 512, "\r\033[Kb  ["},
+};
+
+TEST_CASES(draw, struct draw_case, draw_rows)
+{
+    struct progress progress = {.is_shown = c->is_shown};
+    char drawn[DRAWN_MAX];
+
+    capture();
+    calls_stop_clock();
+    progress_start(&progress, "a", "bytes", 7);
+    progress_set(&progress, 3, 3);
+    calls_pass_ms(60000);
+    progress_start(&progress, "b", "lines", 100);
+    for (int i = 0; i < c->calls; i++)
+        progress_set(&progress, 1, 2);
+    calls_pass_ms(c->ms);
+    progress_set(&progress, 50, 500);
+    calls_let_clock_go();
+    release(drawn);
+    CU_ASSERT_EQUAL(progress.is_drawn, c->want[0] != '\0');
+    CU_ASSERT_EQUAL(strncmp(drawn, c->want, strlen(c->want)), 0);
+    CU_ASSERT_EQUAL(drawn[0] == '\0', c->want[0] == '\0');
+    CU_ASSERT_EQUAL(strstr(drawn, "500/s  0:01 left") != NULL,
+                    c->want[0] != '\0' && c->ms == 1000);
+}
+
+/* Whatever was drawn, and only that, is erased, once. */
+TEST_SINGLE(erase, "takes away what was drawn, once")
+{
+    struct progress progress = {.is_shown = true};
+    char drawn[DRAWN_MAX];
+
+    (void)c;
+    capture();
+    calls_stop_clock();
+    progress_start(&progress, "b", "lines", 0);
+    progress_erase(&progress);
+    calls_pass_ms(100);
+    for (int i = 0; i <= 256; i++) /* the second look comes too soon */
+        progress_set(&progress, i + 1, i + 1);
+    progress_erase(&progress);
+    progress_erase(&progress);
+    calls_let_clock_go();
+    release(drawn);
+    CU_ASSERT_STRING_EQUAL(drawn, "\r\033[Kb  1 lines\r\033[K");
+}
+
 void
 suite_progress(void)
 {
@@ -104,4 +202,6 @@ suite_progress(void)
 
     cases_add(suite, &progress_cases);
     cases_add(suite, &columns_cases);
+    cases_add(suite, &draw_cases);
+    cases_add(suite, &erase_cases);
 }

@@ -2,11 +2,13 @@
  * Writing to a peer that does not read: what its socket does not take goes out
  * later, in order, with what was written meanwhile behind it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "redis_stream.h"
 #include "suites.h"
@@ -101,6 +103,51 @@ TEST_CASES(write, struct write_case, write_rows)
     free(bytes);
 }
 
+/* A socket that takes nothing for a while. */
+struct refusal_case {
+    const char *name;
+    const char *text;
+    int error;
+    const char *failure; /* NULL: what was written waits */
+};
+
+static const struct refusal_case refusal_rows[] = {
+    {"one byte waits", "x", EAGAIN, NULL},
+    {"two bytes wait", "xy", EAGAIN, NULL},
+    {"interrupted", "xyz", EINTR, NULL},
+    {"reset", "x", ECONNRESET, "the connection broke"},
+};
+
+TEST_CASES(refusal, struct refusal_case, refusal_rows)
+{
+    const size_t length = strlen(c->text);
+    char received[8] = "";
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+    bool waits = false;
+
+    for (int i = 0; i < 3 && (i == 0 || c->failure == NULL); i++) {
+        struct bytes bytes = i == 0 ? bytes_of(c->text) : bytes_of("");
+
+        calls_fail(CALL_SEND, c->error);
+        CU_ASSERT_EQUAL(redis_stream_write(stream, bytes, &waits),
+                        c->failure == NULL);
+        CU_ASSERT_TRUE(calls_has_failed(CALL_SEND));
+        CU_ASSERT_EQUAL(waits, c->failure == NULL);
+    }
+    if (c->failure != NULL) {
+        CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), c->failure);
+    } else {
+        CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of(""), &waits));
+        CU_ASSERT_FALSE(waits);
+        CU_ASSERT_EQUAL(recv(peer, received, sizeof(received), 0),
+                        (ssize_t)length);
+        CU_ASSERT_EQUAL(memcmp(received, c->text, length), 0);
+    }
+    redis_stream_free(stream);
+    (void)close(peer);
+}
+
 TEST_SINGLE(broken, "a peer that is gone is told")
 {
     int peer;
@@ -120,5 +167,6 @@ suite_redis_stream(void)
     CU_pSuite suite = cases_suite("redis_stream");
 
     cases_add(suite, &write_cases);
+    cases_add(suite, &refusal_cases);
     cases_add(suite, &broken_cases);
 }
