@@ -138,7 +138,8 @@ class Copy:
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    start_new_session=True)
         # All of them: what it started holds its output open, too.
-        timer = threading.Timer(limit_s, end_session, [process.pid])
+        timer = threading.Timer(limit_s, self.end_late, [process.pid])
+        self.is_late = False
         timer.start()
         failed = None
         for line in process.stdout:
@@ -153,8 +154,12 @@ class Copy:
         end_session(process.pid)
         return status == 0 and failed is None, failed
 
+    def end_late(self, session):
+        self.is_late = True
+        end_session(session)
+
     def judge(self, what, filters):
-        """"killed", "survived", "no" if it does not compile, or "same"."""
+        """"killed", "late" if by the limit of time, "survived", "no" if it does not compile, or "same"."""
         path = self.top / what.file
         built = self.top / BUILT / what.file.replace(".c", ".o")
         text, good = path.read_text(), built.read_bytes()
@@ -166,10 +171,10 @@ class Copy:
             if built.read_bytes() == good:
                 return "same"  # not compiled here, or for the compiler the same
             if not self.own_unit_passes(what.file) or not self.unit_passes():
-                return "killed"
+                return "late" if self.is_late else "killed"
             if filters and self.build("integration") and \
                     not all(self.integration_passes(name) for name in filters):
-                return "killed"
+                return "late" if self.is_late else "killed"
             return "survived"
         finally:
             path.write_text(text)
@@ -209,7 +214,7 @@ class Run:
             self.waiting.put(what)
         self.count, self.integration, self.verbose = count, integration, verbose
         self.lock = threading.Lock()
-        self.killed = self.survived = self.refused = self.same = 0
+        self.killed = self.late = self.survived = self.refused = self.same = 0
 
     def is_done(self):
         return self.killed + self.survived >= self.count
@@ -231,14 +236,15 @@ class Run:
             self.same += 1
         elif self.is_done():
             pass  # one more than was asked for
-        elif result == "killed":
+        elif result in ("killed", "late"):
             self.killed += 1
+            self.late += result == "late"
         else:
             self.survived += 1
             print(f"survived: {what.file}:{what.line}\n  - {what.before}\n  + {what.after}",
                   flush=True)
         if self.verbose:
-            print(f"... {self.killed} killed, {self.survived} survived",
+            print(f"... {self.killed} killed ({self.late} by time), {self.survived} survived",
                   file=sys.stderr, flush=True)
 
 
@@ -304,8 +310,8 @@ def main():
     total = run.killed + run.survived
     share = 100 * run.killed / total if total else 0
     print(f"mutants: {run.killed} of {total} killed: {share:.1f} % "
-          f"(seed {given.seed}; {run.refused} did not compile, "
-          f"{run.same} compiled to the same)")
+          f"(seed {given.seed}; {run.late} killed by the limit of time; "
+          f"{run.refused} did not compile, {run.same} compiled to the same)")
     return 0 if share >= GOAL else 1
 
 
