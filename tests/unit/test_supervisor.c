@@ -408,6 +408,186 @@ TEST_CASES(stop, struct stop_case, stop_rows)
     service_end(&service);
 }
 
+/* Whether a process runs, or would if there were a core for it. */
+static bool
+is_busy(pid_t pid)
+{
+    char path[FILES_PATH_MAX];
+    char *text, *at;
+    bool is_running;
+
+    files_path(path, "/proc/%d/stat", (int)pid);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    at = strrchr(text, ')'); /* the name's, and then comes the state */
+    is_running = at != NULL && strncmp(at, ") R", 3) == 0;
+    free(text);
+    return is_running;
+}
+
+/* How often a process has gone to sleep so far. */
+static long
+count_sleeps(pid_t pid)
+{
+    static const char name[] = "\nvoluntary_ctxt_switches:";
+    char path[FILES_PATH_MAX];
+    char *text, *at;
+    long count;
+
+    files_path(path, "/proc/%d/status", (int)pid);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    at = strstr(text, name);
+    count = at != NULL ? strtol(at + sizeof(name) - 1, NULL, 10) : -1;
+    free(text);
+    return count;
+}
+
+static bool
+has_workers(void *arg)
+{
+    const struct change *wanted = arg;
+
+    return workers_of(wanted->service).count == wanted->count;
+}
+
+struct settle_case {
+    const char *name;
+    size_t
+        stays; /* of the first two workers; the other dies, again and again */
+};
+
+static const struct settle_case settle_rows[] = {
+    {"the second seat is empty", 0},
+    {"the first seat is empty", 1},
+};
+
+/* Kills every worker but this one. */
+static void
+kill_others(const struct service *service, pid_t stays)
+{
+    struct proc_found workers = workers_of(service);
+
+    for (size_t i = 0; i < workers.count; i++) {
+        if (workers.pid[i] != stays)
+            (void)kill(workers.pid[i], SIGKILL);
+    }
+}
+
+/*
+ * Looks at the parent again and again for so long, and kills all workers but
+ * this one each time. It does not keep a core busy meanwhile.
+ */
+static void
+check_calm(const struct service *service, pid_t stays, int64_t for_ms)
+{
+    const int64_t end = clock_ms() + for_ms;
+    unsigned looks = 0, busy = 0;
+
+    for (; clock_ms() < end; looks++) {
+        kill_others(service, stays);
+        busy += is_busy(service->proc.pid);
+        clock_sleep_ms(5);
+    }
+    CU_ASSERT(busy < looks / 2);
+}
+
+/* Not ready before every seat has a worker that stands; and then once. */
+TEST_CASES(settle, struct settle_case, settle_rows)
+{
+    enum { UNSETTLED_MS = 600, IDLE_MS = 150 };
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    struct change start = {.count = 2};
+    struct proc_found workers;
+    struct service service;
+    long sleeps;
+
+    start.service = &service;
+    service_start(&service, INPUT_SOCKET, none, two_workers);
+    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &start, LIMIT_MS));
+    workers = workers_of(&service);
+    check_calm(&service, workers.pid[c->stays], UNSETTLED_MS);
+    CU_ASSERT_FALSE(has_said(&service, "] I ready: "));
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
+    sleeps = count_sleeps(service.proc.pid);
+    clock_sleep_ms(IDLE_MS);
+    /* It may just have been on its way there. */
+    CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 1);
+    sleeps = count_sleeps(service.proc.pid);
+    proc_signal(&service.proc, SIGUSR1); /* wakes it up */
+    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT(count_sleeps(service.proc.pid) > sleeps);
+    CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
+    service_end(&service);
+}
+
+TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
+{
+    enum { DRAIN_MS = 400 }; /* longer than the pause of the seat */
+    struct proc_found workers;
+    struct service service;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 2);
+    (void)kill(workers.pid[1], SIGSTOP);
+    (void)kill(workers.pid[0], SIGKILL);
+    CU_ASSERT_TRUE(await_said(&service, "; next in 100 ms\n", 1));
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    check_calm(&service, workers.pid[1], DRAIN_MS);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in "), 1);
+    (void)kill(workers.pid[1], SIGCONT);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+/* What a kept connection is told about the service. */
+static void
+check_phase(int fd, int status, const char *phase)
+{
+    struct fcgi_peer_answer answer = {0};
+
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, LIMIT_MS, &answer), FCGI_PEER_ANSWERED);
+    CU_ASSERT_EQUAL(answer.status, status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(buffer_text(&answer.text), phase));
+    fcgi_peer_answer_free(&answer);
+}
+
+TEST_SINGLE(phase, "once settled it is up, and then it drains")
+{
+    static const struct fcgi_peer_exchange exchange = {.verb = "GET",
+                                                       .path = "/readyz"};
+    struct buffer whole = {0}, begin = {0}, rest = {0};
+    char path[FILES_PATH_MAX];
+    struct service service;
+    int fd;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    files_path(path, "%.100s/socket", service.folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&whole, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
+    check_phase(fd, 200, "{\"status\": \"degraded\", ");
+    buffer_add(&begin, whole.data, 20); /* what has begun is answered */
+    buffer_add(&rest, whole.data + 20, whole.length - 20);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &begin));
+    clock_sleep_ms(30);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: ", 1));
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &rest));
+    check_phase(fd, 503, "{\"status\": \"draining\", ");
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    (void)close(fd);
+    service_end(&service);
+    buffer_free(&whole);
+    buffer_free(&begin);
+    buffer_free(&rest);
+}
+
 TEST_SINGLE(parent_dies, "no worker outlives a parent that was killed")
 {
     struct proc_found workers;
@@ -752,6 +932,9 @@ suite_supervisor(void)
 
     cases_add(suite, &start_cases);
     cases_add(suite, &stop_cases);
+    cases_add(suite, &settle_cases);
+    cases_add(suite, &stop_short_cases);
+    cases_add(suite, &phase_cases);
     cases_add(suite, &parent_dies_cases);
     cases_add(suite, &replaced_cases);
     cases_add(suite, &back_off_cases);
