@@ -92,6 +92,8 @@ fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
     (void)link;
     if (!fake_send(fetch, now_ms))
         return false;
+    CU_ASSERT(fetch->keys[0].length == 1 ||
+              bytes_equal(fetch->keys[0], bytes_of("i:0")));
     trace("send%c", fetch->keys[0].at[0]);
     return true;
 }
