@@ -1,8 +1,10 @@
 /*
  * Writing to a peer that does not read: what its socket does not take goes out
- * later, in order, with what was written meanwhile behind it.
+ * later, in order, with what was written meanwhile behind it. And the start of
+ * TLS.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +17,12 @@
 
 #define SOCKET_BYTES (16 * 1024)   /* asked for; more than that is taken */
 #define TOTAL_MAX    (1024 * 1024) /* more than any socket takes then */
+
+#ifdef HAVE_HIREDIS_SSL
+#define HAS_TLS true
+#else
+#define HAS_TLS false /* and nothing goes out instead: there is no stream */
+#endif
 
 static const struct config_redis plain;
 
@@ -161,6 +169,53 @@ TEST_SINGLE(broken, "a peer that is gone is told")
     redis_stream_free(stream);
 }
 
+/* A name goes into the SNI, which has room for 255 bytes of it. */
+static const struct tls_case {
+    const char *name, *address; /* NULL: a name of so many letters */
+    size_t length;
+    bool starts;
+} tls_rows[] = {
+    {"a name", NULL, 5, true},
+    {"an address", "127.0.0.1", 0, true},
+    {"the longest name", NULL, 255, true},
+    {"a name too long", NULL, 256, false},
+};
+
+/* Without TLS nothing is written, and with it nothing that could be read. */
+TEST_CASES(tls, struct tls_case, tls_rows)
+{
+    static const char secret[] = "AUTH secret";
+    static const unsigned char handshake = 22; /* RFC 8446, section 5.1 */
+    char host[300] = "", got[4096] = "";
+    struct config_redis config = {.host = host, .tls = true};
+    struct redis_stream *stream = redis_stream_new(&config);
+    int fd[2];
+    ssize_t length;
+    bool waits;
+
+    CU_ASSERT_EQUAL(stream != NULL, HAS_TLS);
+    if (stream == NULL)
+        return;
+    memset(host, 'a', c->length);
+    if (c->address != NULL)
+        (void)snprintf(host, sizeof(host), "%s", c->address);
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    CU_ASSERT_EQUAL(redis_stream_open(stream, fd[0]), c->starts);
+    if (c->starts) {
+        CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of(secret), &waits));
+    } else {
+        CU_ASSERT_EQUAL(strncmp(redis_stream_error(stream), "TLS failed: ", 12),
+                        0);
+    }
+    length = recv(fd[1], got, sizeof(got), 0);
+    CU_ASSERT_EQUAL(length > 0, c->starts);
+    CU_ASSERT(length <= 0 || (unsigned char)got[0] == handshake);
+    CU_ASSERT_PTR_NULL(memmem(got, sizeof(got), "secret", 6));
+    redis_stream_free(stream);
+    (void)close(fd[1]);
+}
+
 void
 suite_redis_stream(void)
 {
@@ -169,4 +224,5 @@ suite_redis_stream(void)
     cases_add(suite, &write_cases);
     cases_add(suite, &refusal_cases);
     cases_add(suite, &broken_cases);
+    cases_add(suite, &tls_cases);
 }
