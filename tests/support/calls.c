@@ -105,6 +105,18 @@ send(int fd, const void *bytes, size_t length, int flags)
     return behind(fd, bytes, length, flags);
 }
 
+int
+connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
+{
+    static int (*behind)(int, __CONST_SOCKADDR_ARG, socklen_t);
+
+    if (fails(CALL_CONNECT))
+        return -1;
+    if (behind == NULL)
+        find("connect", &behind);
+    return behind(fd, address, length);
+}
+
 ssize_t
 sendfile(int to, int from, off_t *offset, size_t length)
 {

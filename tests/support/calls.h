@@ -11,6 +11,7 @@
  */
 enum call {
     CALL_RECV = 0,
+    CALL_CONNECT,
     CALL_SENDFILE,
     CALL_MEMFD_CREATE,
     CALL_MMAP,

@@ -11,16 +11,17 @@
 
 /* Those that wait for clocks and processes come last. */
 static void (*const suites[])(void) = {
-    suite_api,          suite_auth,          suite_buf,
-    suite_config,       suite_config_file,   suite_conn,
-    suite_date,         suite_endpoint,      suite_fcgi_client,
-    suite_fcgi_scan,    suite_fields,        suite_interests_line,
-    suite_json,         suite_line_reader,   suite_log,
-    suite_metrics,      suite_metrics_text,  suite_number,
-    suite_progress,     suite_redis_command, suite_redis_error,
-    suite_redis_stream, suite_redis_url,     suite_score,
-    suite_store,        suite_trace,         suite_resolver,
-    suite_worker,       suite_redis_link,    suite_supervisor,
+    suite_api,           suite_auth,          suite_buf,
+    suite_config,        suite_config_file,   suite_conn,
+    suite_date,          suite_endpoint,      suite_fcgi_client,
+    suite_fcgi_scan,     suite_fields,        suite_interests_line,
+    suite_json,          suite_line_reader,   suite_log,
+    suite_metrics,       suite_metrics_text,  suite_number,
+    suite_progress,      suite_redis_command, suite_redis_error,
+    suite_redis_stream,  suite_redis_url,     suite_score,
+    suite_store,         suite_trace,         suite_resolver,
+    suite_redis_connect, suite_redis_writer,  suite_worker,
+    suite_redis_link,    suite_supervisor,
 };
 
 int
