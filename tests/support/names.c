@@ -84,14 +84,15 @@ add_address(struct names_question *question, unsigned char x)
 static void
 answer(struct names_question *question)
 {
-    static const unsigned char flags[] = {0x81, 0x80}; /* a good answer */
-    bool is_ipv4 = is_for_ipv4(question);
+    const struct names_plan *plan = &question->server->plan;
+    const unsigned char flags[] = {plan->is_cut ? 0x83 : 0x81, 0x80};
+    bool is_ipv4 = is_for_ipv4(question) && !plan->is_cut;
 
     question->length = type_at(question) + 4; /* type and class */
     CU_ASSERT_FATAL(question->length <= sizeof(question->bytes));
     memcpy(&question->bytes[2], flags, sizeof(flags));
     memset(&question->bytes[6], 0, HEADER_SIZE - 6); /* counts of records */
-    if (is_ipv4 && question->server->plan.has_two)
+    if (is_ipv4 && plan->has_two)
         add_address(question, 2);
     if (is_ipv4)
         add_address(question, 1);
@@ -138,6 +139,18 @@ on_question(struct ev_loop *loop, ev_io *watcher, int events)
     ev_timer_start(loop, &question->due);
 }
 
+/* Takes connections, and never reads from them. */
+static int
+listen_silently(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CU_ASSERT_FATAL(
+        bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+        listen(fd, NAMES_HELD) == 0);
+    return fd;
+}
+
 void
 names_start(struct names_server *server, struct ev_loop *loop,
             const struct names_plan *plan)
@@ -151,6 +164,7 @@ names_start(struct names_server *server, struct ev_loop *loop,
     CU_ASSERT_FATAL(
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
         getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    server->tcp = plan->is_cut ? listen_silently(&address) : -1;
     (void)snprintf(server_text, sizeof(server_text), "127.0.0.1:%u",
                    (unsigned)ntohs(address.sin_port));
     ev_io_init(&server->readable, on_question, fd, EV_READ);
@@ -166,4 +180,6 @@ names_end(struct names_server *server)
         ev_timer_stop(server->loop, &server->questions[i].due);
     ev_io_stop(server->loop, &server->readable);
     (void)close(server->readable.fd);
+    if (server->tcp >= 0)
+        (void)close(server->tcp);
 }

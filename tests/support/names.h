@@ -13,6 +13,7 @@ struct names_plan {
     int delay_ms;      /* of each answer; below 0: there is none */
     int delay_ipv6_ms; /* likewise, to questions for IPv6 addresses */
     bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */
+    bool is_cut;       /* the rest comes over TCP, where nobody answers */
 };
 
 struct names_server;
@@ -34,6 +35,7 @@ struct names_server {
     struct ev_loop *loop;
     struct names_plan plan;
     ev_io readable;
+    int tcp; /* listens on the same port; -1: nobody does */
     struct names_question questions[NAMES_HELD];
     size_t count; /* questions so far */
 };

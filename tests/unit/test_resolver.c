@@ -117,10 +117,20 @@ struct lookup_case {
 };
 
 static const struct lookup_case lookup_rows[] = {
-    {"answered at once", {0, 0, false}, 1, true, 0, 600},
-    {"answered late", {100, 100, false}, 1, true, 100, 600},
-    {"never for IPv6", {0, -1, false}, 1, true, 45, 600},
-    {"never", {-1, -1, false}, 0, false, RESOLVER_LIMIT_MS - 5, 2000},
+    {"answered at once", {.delay_ms = 0, .delay_ipv6_ms = 0}, 1, true, 0, 600},
+    {"answered late",
+     {.delay_ms = 100, .delay_ipv6_ms = 100},
+     1,
+     true,
+     100,
+     600},
+    {"never for IPv6", {.delay_ms = 0, .delay_ipv6_ms = -1}, 1, true, 45, 600},
+    {"never",
+     {.delay_ms = -1, .delay_ipv6_ms = -1},
+     0,
+     false,
+     RESOLVER_LIMIT_MS - 5,
+     2000},
 };
 
 TEST_CASES(lookup, struct lookup_case, lookup_rows)
@@ -147,9 +157,56 @@ TEST_CASES(lookup, struct lookup_case, lookup_rows)
     ev_loop_destroy(lookup.loop);
 }
 
+/* In how many different milliseconds the loop has turned. */
+struct activity {
+    int64_t last_ms;
+    int count;
+};
+
+static void
+on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct activity *activity = watcher->data;
+    const int64_t now_ms = clock_ms();
+
+    (void)loop;
+    (void)events;
+    activity->count += now_ms != activity->last_ms;
+    activity->last_ms = now_ms;
+}
+
+/* What has been sent leaves nothing to be written for 250 ms. */
+TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
+{
+    enum { ACTIVITY_MAX = 30 };
+    static const struct names_plan plan = {.is_cut = true};
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+    ev_prepare turn;
+    struct activity activity = {0, 0};
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    names_start(&server, lookup.loop, &plan);
+    ev_prepare_init(&turn, on_turn);
+    turn.data = &activity;
+    ev_prepare_start(lookup.loop, &turn);
+    resolver_start(resolver, "redis.example", PORT);
+    run_for(&lookup, PATIENCE_MS);
+    CU_ASSERT_EQUAL(lookup.done, 1);
+    CU_ASSERT_EQUAL(lookup.found.count, 0);
+    CU_ASSERT_FALSE(lookup.in_time);
+    CU_ASSERT(activity.count < ACTIVITY_MAX);
+    ev_prepare_stop(lookup.loop, &turn);
+    names_end(&server);
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
 TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
 {
-    static const struct names_plan plan = {50, 50, false};
+    static const struct names_plan plan = {.delay_ms = 50, .delay_ipv6_ms = 50};
     struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
     struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
     static struct names_server server;
@@ -178,5 +235,6 @@ suite_resolver(void)
 
     cases_add(suite, &known_cases);
     cases_add(suite, &lookup_cases);
+    cases_add(suite, &silent_cases);
     cases_add(suite, &cancelled_cases);
 }
