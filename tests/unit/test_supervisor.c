@@ -137,6 +137,7 @@ exec_program(const struct service *service, const char *const *arguments,
         argv[i + 1] = arguments[i];
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGCHLD, SIG_IGN); /* as whoever starts it may leave it */
     (void)close(STDIN_FILENO);
     if (service->input >= 0)
         (void)dup2(service->input, STDIN_FILENO);

@@ -795,7 +795,7 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
  * has four of them waiting is at work all the time.
  */
 #define LOAD_BODY_SIZE 1000000
-#define LOAD_PEERS     4
+#define LOAD_PEERS_MAX 4
 
 static void
 load_send(int fd, const char *body)
@@ -808,25 +808,40 @@ load_send(int fd, const char *body)
     buffer_free(&bytes);
 }
 
+static const struct load_case {
+    const char *name;
+    enum worker_duty duty;
+    size_t peers;
+    int limit_ms;
+    size_t gone;
+} load_rows[] = {
+    {"with others in reserve lets some go", WORKER_FIRST, 4, 30000, 2},
+    {"with others in reserve lets one of two go", WORKER_FIRST, 2, 30000, 1},
+    {"with others in reserve keeps the only one", WORKER_FIRST, 1, 1000, 0},
+    {"alone keeps all", WORKER_ALONE, 4, 1000, 0},
+    {"in reserve keeps all", WORKER_RESERVE, 4, 1000, 0},
+};
+
 /* How many of the peers' connections the worker has closed until then. */
 static size_t
-load_until(const struct bench *bench, size_t enough, int limit_ms)
+load_until(const struct bench *bench, const struct load_case *c)
 {
     char *body = malloc(LOAD_BODY_SIZE + 1);
-    const int64_t end = clock_ms() + limit_ms;
-    int fd[LOAD_PEERS];
+    const int64_t end = clock_ms() + c->limit_ms;
+    const size_t enough = c->gone > 0 ? c->gone : 1;
+    int fd[LOAD_PEERS_MAX];
     size_t gone = 0;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(body);
     body[0] = '[';
     for (size_t i = 1; i < LOAD_BODY_SIZE; i++)
         body[i] = "[],"[(i - 1) % 3];
-    for (size_t i = 0; i < LOAD_PEERS; i++) {
+    for (size_t i = 0; i < c->peers; i++) {
         fd[i] = fcgi_peer_connect(bench->socket);
         load_send(fd[i], body);
     }
     for (size_t i = 0; gone < enough && clock_ms() < end;
-         i = (i + 1) % LOAD_PEERS) {
+         i = (i + 1) % c->peers) {
         int status = fcgi_peer_status(fd[i], ANSWER_MS);
 
         if (status != 400 || fcgi_peer_is_closed(fd[i], 0)) {
@@ -836,30 +851,18 @@ load_until(const struct bench *bench, size_t enough, int limit_ms)
         }
         load_send(fd[i], body);
     }
-    for (size_t i = 0; i < LOAD_PEERS; i++)
+    for (size_t i = 0; i < c->peers; i++)
         (void)close(fd[i]);
     free(body);
     return gone;
 }
-
-static const struct load_case {
-    const char *name;
-    enum worker_duty duty;
-    int limit_ms;
-    size_t gone;
-} load_rows[] = {
-    {"with others in reserve lets some go", WORKER_FIRST, 30000, 2},
-    {"alone keeps all", WORKER_ALONE, 1000, 0},
-    {"in reserve keeps all", WORKER_RESERVE, 1000, 0},
-};
 
 TEST_CASES(load, struct load_case, load_rows)
 {
     struct bench bench;
 
     bench_launch(&bench, false, c->duty);
-    CU_ASSERT_EQUAL(load_until(&bench, c->gone > 0 ? c->gone : 1, c->limit_ms),
-                    c->gone);
+    CU_ASSERT_EQUAL(load_until(&bench, c), c->gone);
     bench_end(&bench);
 }
 
