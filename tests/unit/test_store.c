@@ -14,6 +14,7 @@
  *     oom    the link has no memory   bad    the next flush finds it broken
  *     again  a finished read asks for another one, of key 9
  *     .      leaves a dot in the trace
+ *     ?      traces whether the store is up
  *
  * In the trace "|" is a flush with something in it.
  */
@@ -38,6 +39,7 @@ static struct {
     size_t sent_count;
     size_t unflushed;
     bool no_memory, breaks, asks_again;
+    size_t asked; /* reads that have not been finished */
     int64_t now_ms;
     char trace[TRACE_SIZE];
 } fake;
@@ -92,6 +94,7 @@ fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
     (void)link;
     if (!fake_send(fetch, now_ms))
         return false;
+    CU_ASSERT_EQUAL(fetch->count, 1);
     CU_ASSERT(fetch->keys[0].length == 1 ||
               bytes_equal(fetch->keys[0], bytes_of("i:0")));
     trace("send%c", fetch->keys[0].at[0]);
@@ -192,10 +195,12 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     bool again = fake.asks_again;
 
     trace("%c=%s", key->at[0], names[status]);
+    fake.asked--;
     CU_ASSERT_EQUAL(values != NULL, status == STORE_OK);
     if (values != NULL)
         CU_ASSERT(bytes_equal(values[0].data, *key));
     fake.asks_again = false;
+    fake.asked += again;
     if (again)
         CU_ASSERT(store_read(fake.base.store, &keys[9], 1, STORE_CACHE,
                              fake.now_ms, INT64_MAX, on_done, &keys[9]));
@@ -252,12 +257,11 @@ static void
 step_read(struct store *store, const char *step)
 {
     struct bytes *key = &keys[step[1] - '0'];
-    size_t before = store_pending(store);
 
+    fake.asked++;
     CU_ASSERT(store_read(
         store, key, 1, step[0] == 'm' ? STORE_MUST : STORE_CACHE, fake.now_ms,
         strtoll(step + sizeof("m1:") - 1, NULL, 10), on_done, key));
-    CU_ASSERT_EQUAL(store_pending(store), before + 1);
 }
 
 static void
@@ -304,6 +308,8 @@ step_words(struct store *store, const char *step)
         step_pong(store);
     else if (strcmp(step, ".") == 0)
         trace(".");
+    else if (strcmp(step, "?") == 0)
+        trace(store_is_up(store) ? "is-up" : "is-down");
     else
         CU_FAIL("no such step");
 }
@@ -321,6 +327,7 @@ step_run(struct store *store, const char *step)
         step_answer(store, step[3], STORE_REFUSED);
     else
         step_words(store, step);
+    CU_ASSERT_EQUAL(store_pending(store), fake.asked);
 }
 
 /* Three sends of one read overdue: the breaker is open, on suspicion. */
@@ -347,6 +354,8 @@ static const struct store_case start_rows[] = {
      "m1:800 T0 t799 . t800 m2:1600 c3:1600 t801",
      "open next:800 . DOWN[no connection in time] 1=timeout 2=down 3=down"},
     {"write is lost", "w t0", "WRITE_FAILED[no connection] open"},
+    {"is up once that has been seen", "? t0 ? up ? t1 ? down ? t2 ?",
+     "is-down open is-down is-down is-up is-down is-down"},
 };
 
 static const struct store_case send_rows[] = {
@@ -458,6 +467,8 @@ static const struct store_case loss_rows[] = {
 };
 
 static const struct store_case trial_rows[] = {
+    {"is not up", OVERDUE "? t1264 up t1265 ? m1:3000 t1266 ok1 ?",
+     OVERDUE_TRACE "is-down open is-down send1 1=down | UP is-up"},
     {"one read is sent, nobody waits",
      OVERDUE "t1264 up t1265 m2:3000 m3:3000 c4:3000 w t1266 ok2 m5:3000 t1267",
      OVERDUE_TRACE "open WRITE_FAILED[no connection] send2 2=down 3=down "
@@ -502,6 +513,8 @@ static const struct store_case check_rows[] = {
      "open . ping | next:300 next:999 . ping |"},
     {"from the last answer on", "t0 up t1 m1:2000 t900 ok1 t901 t1899 . t1900",
      "open send1 | 1=ok . ping |"},
+    {"from the last answered write on",
+     "t0 up t1 w t200 wok t201 t1199 . t1200", "open set | WROTE . ping |"},
     {"no check while a read is under way", "t0 up t1 m1:2000 t999 t1100",
      "open send1 |"},
     {"no check while a write is under way", "t0 up t1 t999 w t1000 t1100",
