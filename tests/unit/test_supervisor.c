@@ -17,6 +17,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../../src/supervisor.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "../support/clock.h"
 #include "../support/fcgi_peer.h"
@@ -125,16 +127,12 @@ open_input(const struct service *service, enum input input)
     return fd;
 }
 
-/* In the child: becomes the program. */
+/* Before either of the two below: the input and the output. */
 static void
-exec_program(const struct service *service, const char *const *arguments,
-             const char *const *settings)
+take_places(const struct service *service)
 {
-    const char *argv[ARGUMENTS_MAX + 2] = {PROGRAM};
     int out = open(service->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
-        argv[i + 1] = arguments[i];
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGCHLD, SIG_IGN); /* as whoever starts it may leave it */
@@ -144,11 +142,55 @@ exec_program(const struct service *service, const char *const *arguments,
     (void)dup2(out, STDOUT_FILENO);
     (void)dup2(out, STDERR_FILENO);
     (void)close(out);
+}
+
+#define PASSED_MS 7800 /* by SIGUSR2; workers have 8 s to end */
+
+static void
+pass_time(int number)
+{
+    (void)number;
+    calls_pass_ms(PASSED_MS);
+}
+
+/* In the child: is the program, with a clock that a signal puts forward. */
+static void
+run_program(const struct service *service, const char *const *settings)
+{
+    char *const *environment = (char *const *)(void *)settings;
+    struct buf errors = {0};
+    struct config *config;
+    struct log *log;
+
+    take_places(service);
+    (void)prctl(PR_SET_NAME, PROGRAM);
+    (void)signal(SIGUSR2, pass_time);
+    (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    config = config_load(environment, &errors);
+    if (config == NULL)
+        _exit(EX_CONFIG);
+    log = log_open(config->log_file, config->log_format, config->log_level);
+    if (log == NULL)
+        _exit(EX_OSERR);
+    exit(supervisor_run(STDIN_FILENO, environment, config, log));
+}
+
+/* In the child: becomes the program. */
+static void
+exec_program(const struct service *service, const char *const *arguments,
+             const char *const *settings)
+{
+    const char *argv[ARGUMENTS_MAX + 2] = {PROGRAM};
+
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
+        argv[i + 1] = arguments[i];
+    take_places(service);
     (void)execve(program_path(), (char *const *)(void *)argv,
                  (char *const *)(void *)settings);
     _exit(EXEC_FAILED);
 }
 
+/* arguments: NULL: in a process that is forked, and executes nothing. */
 static void
 service_start(struct service *service, enum input input,
               const char *const *arguments, const char *const *settings)
@@ -160,6 +202,8 @@ service_start(struct service *service, enum input input,
     (void)fflush(NULL);
     service->proc.pid = fork();
     CU_ASSERT_FATAL(service->proc.pid >= 0);
+    if (service->proc.pid == 0 && arguments == NULL)
+        run_program(service, settings);
     if (service->proc.pid == 0)
         exec_program(service, arguments, settings);
 }
@@ -542,6 +586,30 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     (void)kill(workers.pid[1], SIGCONT);
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+TEST_SINGLE(overdue, "a worker that does not end in time is killed")
+{
+    static const char words[] = " has not ended within 8000 ms: killed\n";
+    struct proc_found workers;
+    struct service service;
+
+    (void)c;
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+    (void)kill(workers.pid[0], SIGSTOP);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    proc_signal(&service.proc, SIGUSR2);
+    clock_sleep_ms(50);
+    CU_ASSERT_FALSE(has_said(&service, words));
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_EQUAL(times_said(&service, words), 1);
+    CU_ASSERT_TRUE(has_said(&service, " ended badly: signal 9 (SIGKILL)\n"));
     service_end(&service);
 }
 
@@ -935,6 +1003,7 @@ suite_supervisor(void)
     cases_add(suite, &stop_cases);
     cases_add(suite, &settle_cases);
     cases_add(suite, &stop_short_cases);
+    cases_add(suite, &overdue_cases);
     cases_add(suite, &phase_cases);
     cases_add(suite, &parent_dies_cases);
     cases_add(suite, &replaced_cases);

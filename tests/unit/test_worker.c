@@ -18,6 +18,7 @@
 #include "../../src/log.h"
 #include "../../src/metrics.h"
 #include "../../src/worker.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "../support/clock.h"
 #include "../support/fcgi_peer.h"
@@ -61,6 +62,16 @@ listen_at(const char *path)
     return fd;
 }
 
+#define PASSED_MS     6800 /* by SIGUSR2; a worker has 7 s to end */
+#define DRAIN_REST_MS 900  /* the rest, and what a busy machine adds */
+
+static void
+pass_time(int number)
+{
+    (void)number;
+    calls_pass_ms(PASSED_MS);
+}
+
 static void
 run_worker(const struct bench *bench)
 {
@@ -76,6 +87,7 @@ run_worker(const struct bench *bench)
     log = log_open(bench->log, CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
     if (config == NULL || log == NULL)
         _exit(99);
+    (void)signal(SIGUSR2, pass_time);
     status = worker_run(bench->listener, config, log, bench->metrics, 0,
                         bench->duty);
     log_close(log);
@@ -945,6 +957,42 @@ TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
     bench_end(&bench);
 }
 
+/* An answer that its peer does not read may take longer than that. */
+TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
+{
+    static char value[BIG_ANSWER];
+    struct buffer bytes = {0};
+    struct bench bench;
+    char *text;
+    int fd;
+
+    (void)c;
+    memset(value, 'x', sizeof(value) - 1);
+    buffer_printf(&bytes, "$%zu\r\n[\"%s\"]\r\n", strlen(value) + 4, value);
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    CU_ASSERT(fcgi_peer_send(bench.link, &bytes));
+    clock_sleep_ms(SETTLE_MS);
+    (void)kill(bench.pid, SIGTERM);
+    clock_sleep_ms(SETTLE_MS);
+    (void)kill(bench.pid, SIGUSR2);
+    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT_FALSE(has_ended(&bench));
+    CU_ASSERT(clock_wait(has_ended, &bench, DRAIN_REST_MS));
+    CU_ASSERT_EQUAL(bench.status, 0);
+    text = files_read(bench.log);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(text, "worker 0: stops with requests unanswered\n"));
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+    buffer_free(&bytes);
+}
+
 void
 suite_worker(void)
 {
@@ -968,4 +1016,5 @@ suite_worker(void)
     cases_add(suite, &load_cases);
     cases_add(suite, &drain_cases);
     cases_add(suite, &drain_many_cases);
+    cases_add(suite, &drain_limit_cases);
 }
