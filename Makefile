@@ -70,8 +70,9 @@ UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_json.c test_line_reader.c test_log.c test_metrics.c \
     test_metrics_text.c test_number.c test_progress.c test_redis_command.c \
     test_redis_connect.c test_redis_error.c test_redis_link.c \
-    test_redis_stream.c test_redis_url.c test_redis_writer.c test_resolver.c \
-    test_score.c test_store.c test_supervisor.c test_trace.c test_worker.c
+    test_redis_session.c test_redis_stream.c test_redis_url.c \
+    test_redis_writer.c test_resolver.c test_score.c test_store.c \
+    test_supervisor.c test_trace.c test_worker.c
 INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
     test_health.c test_interests.c test_interests_command.c test_json.c \
     test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \

@@ -20,8 +20,8 @@ static void (*const suites[])(void) = {
     suite_progress,      suite_redis_command, suite_redis_error,
     suite_redis_stream,  suite_redis_url,     suite_score,
     suite_store,         suite_trace,         suite_resolver,
-    suite_redis_connect, suite_redis_writer,  suite_worker,
-    suite_redis_link,    suite_supervisor,
+    suite_redis_connect, suite_redis_session, suite_redis_writer,
+    suite_worker,        suite_redis_link,    suite_supervisor,
 };
 
 int

@@ -25,6 +25,7 @@ void suite_redis_command(void);
 void suite_redis_connect(void);
 void suite_redis_error(void);
 void suite_redis_link(void);
+void suite_redis_session(void);
 void suite_redis_stream(void);
 void suite_redis_url(void);
 void suite_redis_writer(void);
