@@ -44,20 +44,56 @@ static const struct good_case good_rows[] = {
     {"not ASCII", "{\"client_id\": 6, \"interests\": [\"\xe2\x82\xac\"]}", 6,
      "[\"\xe2\x82\xac\"]"},
     {"empty string", "{\"client_id\": 6, \"interests\": [\"\"]}", 6, "[\"\"]"},
+    {"escape before a digit of its kind",
+     "{\"client_\\u0069d\": 8, \"inte\\u0072ests\": []}", 8, "[]"},
     {"escaped name", "{\"\\u0063lient_i\\u0064\": 8, \"interests\": []}", 8,
      "[]"},
 };
 
+/* No byte stands behind it, which ASan watches; to be freed. */
+static struct bytes
+exact_copy(struct bytes text)
+{
+    char *copy = malloc(text.length);
+
+    CU_ASSERT_FATAL(copy != NULL || text.length == 0);
+    if (text.length > 0)
+        memcpy(copy, text.at, text.length);
+    return (struct bytes){copy, text.length};
+}
+
 TEST_CASES(good, struct good_case, good_rows)
 {
+    const struct bytes text = exact_copy(bytes_of(c->line));
     struct interests_line line = {.client_id = UNTOUCHED_ID};
     struct json_fault fault = {.offset = UNTOUCHED_OFFSET};
 
-    CU_ASSERT_EQUAL(interests_line_parse(bytes_of(c->line), &line, &fault),
+    CU_ASSERT_EQUAL(interests_line_parse(text, &line, &fault),
                     INTERESTS_LINE_OK);
     CU_ASSERT_EQUAL(line.client_id, c->client_id);
     CU_ASSERT(bytes_equal(line.interests, bytes_of(c->interests)));
     CU_ASSERT_EQUAL(fault.offset, UNTOUCHED_OFFSET);
+    free((void *)text.at);
+}
+
+/* Wherever a good line is cut off, but for space behind it, it is bad. */
+TEST_CASES(cut, struct good_case, good_rows)
+{
+    struct bytes text = bytes_of(c->line);
+    bool is_whole = true;
+
+    while (text.length > 0) {
+        struct interests_line line;
+        struct json_fault fault;
+        struct bytes part;
+
+        text.length--;
+        is_whole = is_whole && strchr(" \t\r", text.at[text.length]) != NULL;
+        part = exact_copy(text);
+        CU_ASSERT_EQUAL(interests_line_parse(part, &line, &fault),
+                        is_whole ? INTERESTS_LINE_OK : INTERESTS_LINE_JSON);
+        free((void *)part.at);
+    }
 }
 
 struct bad_case {
@@ -107,6 +143,19 @@ static const struct bad_case bad_rows[] = {
     {"empty name", "{\"\": 1}", INTERESTS_LINE_UNKNOWN, 0},
     {"name with another escape", "{\"client_i\\b\": 1}", INTERESTS_LINE_UNKNOWN,
      0},
+    {"name with an escape that ends as one of ASCII",
+     "{\"\\u1063lient_id\": 1, \"interests\": []}", INTERESTS_LINE_UNKNOWN, 0},
+    {"name with another escape, and digits",
+     "{\"\\b0063lient_id\": 1, \"interests\": []}", INTERESTS_LINE_UNKNOWN, 0},
+    {"name with another escape, and digits later",
+     "{\"\\bxx0063lient_id\": 1, \"interests\": []}", INTERESTS_LINE_UNKNOWN,
+     0},
+    {"array in an array, before the id",
+     "{\"interests\": [[\"a\"]], \"client_id\": 1}",
+     INTERESTS_LINE_BAD_INTERESTS, 0},
+    {"object in an object, before the interests",
+     "{\"client_id\": {\"a\": {}}, \"interests\": 1}", INTERESTS_LINE_BAD_ID,
+     0},
     {"id twice", "{\"client_id\": 1, \"client_id\": 1, \"interests\": []}",
      INTERESTS_LINE_REPEATED, 0},
     {"interests twice, escaped once",
@@ -133,15 +182,16 @@ static const struct bad_case bad_rows[] = {
 
 TEST_CASES(bad, struct bad_case, bad_rows)
 {
+    const struct bytes text = exact_copy(bytes_of(c->line));
     struct interests_line line = {.client_id = UNTOUCHED_ID};
     struct json_fault fault = {.offset = UNTOUCHED_OFFSET};
 
-    CU_ASSERT_EQUAL(interests_line_parse(bytes_of(c->line), &line, &fault),
-                    c->want);
+    CU_ASSERT_EQUAL(interests_line_parse(text, &line, &fault), c->want);
     CU_ASSERT_EQUAL(line.client_id, UNTOUCHED_ID);
     CU_ASSERT_EQUAL(fault.offset, c->want == INTERESTS_LINE_JSON
                                       ? c->offset
                                       : UNTOUCHED_OFFSET);
+    free((void *)text.at);
 }
 
 /* A line of so many bytes, whose one interest fills it up. */
@@ -205,7 +255,10 @@ static const struct empty_case empty_rows[] = {
 
 TEST_CASES(empty, struct empty_case, empty_rows)
 {
-    CU_ASSERT_EQUAL(interests_line_is_empty(bytes_of(c->line)), c->want);
+    const struct bytes line = exact_copy(bytes_of(c->line));
+
+    CU_ASSERT_EQUAL(interests_line_is_empty(line), c->want);
+    free((void *)line.at);
 }
 
 struct print_case {
@@ -224,7 +277,7 @@ static const struct print_case print_rows[] = {
     {"smallest id", INT64_MIN, "[]", INTERESTS_LINE_OK,
      LINE("-9223372036854775808", "[]")},
     {"empty value", 2, "", INTERESTS_LINE_OK, LINE("2", "[]")},
-    {"space around it", 3, " [\"a\"]\r\n", INTERESTS_LINE_OK,
+    {"space around it", 3, "\n [\"a\"] \t\r\n", INTERESTS_LINE_OK,
      LINE("3", "[\"a\"]")},
     {"lines", 4, "[\r\n\"a\",\n\t\"b\\n\"\n]", INTERESTS_LINE_OK,
      LINE("4", "[\"a\",\t\"b\\n\"]")},
@@ -236,12 +289,13 @@ static const struct print_case print_rows[] = {
 
 TEST_CASES(print, struct print_case, print_rows)
 {
+    const struct bytes value = exact_copy(bytes_of(c->value));
     struct buf out = {0};
 
-    CU_ASSERT_EQUAL(
-        interests_line_print(c->client_id, bytes_of(c->value), &out), c->want);
+    CU_ASSERT_EQUAL(interests_line_print(c->client_id, value, &out), c->want);
     CU_ASSERT(bytes_equal(buf_bytes(&out), bytes_of(c->line)));
     buf_free(&out);
+    free((void *)value.at);
 }
 
 struct key_case {
@@ -280,10 +334,12 @@ static const struct key_case key_rows[] = {
 
 TEST_CASES(key, struct key_case, key_rows)
 {
+    const struct bytes key = exact_copy(c->key);
     int64_t client_id = UNTOUCHED_ID;
 
-    CU_ASSERT_EQUAL(interests_key_parse(c->key, &client_id), c->want);
+    CU_ASSERT_EQUAL(interests_key_parse(key, &client_id), c->want);
     CU_ASSERT_EQUAL(client_id, c->want ? c->client_id : UNTOUCHED_ID);
+    free((void *)key.at);
 }
 
 /* No error is without words, and the ones about a member name it. */
@@ -314,6 +370,7 @@ suite_interests_line(void)
     CU_pSuite suite = cases_suite("interests_line");
 
     cases_add(suite, &good_cases);
+    cases_add(suite, &cut_cases);
     cases_add(suite, &bad_cases);
     cases_add(suite, &length_cases);
     cases_add(suite, &empty_cases);
