@@ -580,29 +580,43 @@ struct transport_case {
     size_t length;
     int code;
     const char *header;
+    const char *error; /* its words */
 };
 
+/* The body is of NULs. */
+#define NOT_JSON "invalid JSON at byte 0: a value was expected"
+
 static const struct transport_case transport_rows[] = {
-    {"the path", "POST", "/method", API_BODY_WHOLE, 1, 400, NULL},
-    {"the path with a slash", "POST", "/method/", API_BODY_WHOLE, 1, 400, NULL},
-    {"another path", "POST", "/methods", API_BODY_WHOLE, 1, 404, NULL},
-    {"a longer path", "POST", "/method/x", API_BODY_WHOLE, 1, 404, NULL},
-    {"two slashes", "POST", "/method//", API_BODY_WHOLE, 1, 404, NULL},
-    {"upper case", "POST", "/METHOD", API_BODY_WHOLE, 1, 404, NULL},
-    {"no path", "POST", "", API_BODY_WHOLE, 1, 404, NULL},
-    {"another verb", "GET", "/method", API_BODY_WHOLE, 1, 405, "Allow: POST"},
+    {"the path", "POST", "/method", API_BODY_WHOLE, 1, 400, NULL, NOT_JSON},
+    {"the path with a slash", "POST", "/method/", API_BODY_WHOLE, 1, 400, NULL,
+     NOT_JSON},
+    {"another path", "POST", "/methods", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"a longer path", "POST", "/method/x", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"two slashes", "POST", "/method//", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"upper case", "POST", "/METHOD", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"no path", "POST", "", API_BODY_WHOLE, 1, 404, NULL, "Not Found"},
+    {"another verb", "GET", "/method", API_BODY_WHOLE, 1, 405, "Allow: POST",
+     "Method Not Allowed"},
     {"a verb in lower case", "post", "/method", API_BODY_WHOLE, 1, 405,
-     "Allow: POST"},
-    {"path before verb", "GET", "/x", API_BODY_WHOLE, 1, 404, NULL},
+     "Allow: POST", "Method Not Allowed"},
+    {"path before verb", "GET", "/x", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
     {"verb before body", "GET", "/method", API_BODY_TOO_LARGE, 1, 405,
-     "Allow: POST"},
-    {"too large", "POST", "/method", API_BODY_TOO_LARGE, 1, 413, NULL},
-    {"no length", "POST", "/method", API_BODY_EMPTY_LENGTH, 0, 400, NULL},
-    {"shorter than announced", "POST", "/method", API_BODY_SHORT, 1, 400, NULL},
+     "Allow: POST", "Method Not Allowed"},
+    {"too large", "POST", "/method", API_BODY_TOO_LARGE, 1, 413, NULL,
+     "Payload Too Large"},
+    {"no length", "POST", "/method", API_BODY_EMPTY_LENGTH, 0, 400, NULL,
+     "the request has no body"},
+    {"shorter than announced", "POST", "/method", API_BODY_SHORT, 1, 400, NULL,
+     "the body is not as long as its length says"},
     {"as large as allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX, 400,
-     NULL},
+     NULL, NOT_JSON},
     {"larger than allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX + 1,
-     413, NULL},
+     413, NULL, "Payload Too Large"},
 };
 
 TEST_CASES(transport, struct transport_case, transport_rows)
@@ -616,8 +630,12 @@ TEST_CASES(transport, struct transport_case, transport_rows)
                               .now = fixed_time()};
     struct api_call *call = api_plan(api, &input);
     const struct api_answer answer = api_call_answer(call);
+    char want[128];
 
+    (void)snprintf(want, sizeof(want), "{\"code\": %d, \"error\": \"%s\"}",
+                   c->code, c->error);
     CU_ASSERT_EQUAL(answer.code, c->code);
+    assert_text(answer.body, want);
     if (c->header == NULL) {
         CU_ASSERT_PTR_NULL(answer.header);
     } else {
