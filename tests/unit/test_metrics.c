@@ -2,10 +2,12 @@
  * Counters, gauges and outages: what is news for the whole service, and what
  * becomes of a worker's part in it when the worker is killed.
  */
+#include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../src/metrics.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "suites.h"
 
@@ -245,6 +247,14 @@ TEST_CASES(number, struct number_case, number_rows)
     metrics_free(metrics);
 }
 
+TEST_SINGLE(no_memory, "that can be shared: there are none")
+{
+    (void)c;
+    calls_fail(CALL_MMAP, ENOMEM);
+    CU_ASSERT_PTR_NULL(metrics_new());
+    CU_ASSERT_TRUE(calls_has_failed(CALL_MMAP));
+}
+
 void
 suite_metrics(void)
 {
@@ -259,4 +269,5 @@ suite_metrics(void)
     cases_add(suite, &phases_cases);
     cases_add(suite, &bucket_cases);
     cases_add(suite, &number_cases);
+    cases_add(suite, &no_memory_cases);
 }
