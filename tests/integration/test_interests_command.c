@@ -317,6 +317,12 @@ struct way_case {
 
 #define BOTH "i:2 [\"a\"]\ni:3 []\n"
 
+/* The folder itself, with so many bytes of name; 22 more make a file in it. */
+#define SPOOL(bytes)                                                           \
+    "TMPDIR=$(printf '%s%*s' \"$PWD\" $((" #bytes                              \
+    " - ${#PWD})) '' | tr ' ' /); export TMPDIR; "                             \
+    "cat file | \"$scoring\" interests import -"
+
 static const struct way_case way_rows[] = {
     {"redirected", "\"$scoring\" interests import - <file", EX_OK, "^$", BOTH},
     {"from where it stands",
@@ -337,6 +343,9 @@ static const struct way_case way_rows[] = {
     {"piped, without a folder to keep it",
      "cat file | TMPDIR=/nonexistent \"$scoring\" interests import -",
      EX_CANTCREAT, "^scoring: /nonexistent: No such file[^\n]*\n$", ""},
+    {"piped, to a folder of the longest name", SPOOL(4073), EX_OK, "^$", BOTH},
+    {"piped, to a folder of one byte more", SPOOL(4074), EX_CANTCREAT,
+     "^scoring: /[^\n]*: File name too long: needed to read [^\n]*\n$", ""},
     {"dry run", "\"$scoring\" interests import --dry-run file", EX_OK, "^$",
      ""},
     {"dry run without a store",
@@ -502,6 +511,10 @@ struct export_case {
     const char *want; /* the file */
 };
 
+#define KEY_OF_31 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define KEY_OF_62 KEY_OF_31 KEY_OF_31
+#define KEY_OF_64 "xx" KEY_OF_62
+
 static const struct export_case export_rows[] = {
     {"nothing", {NULL}, EX_OK, "^$", ""},
     {"one client", {"SET i:1 [\"a\"]"}, EX_OK, "^$", LINE("1", "[\"a\"]")},
@@ -540,6 +553,16 @@ static const struct export_case export_rows[] = {
      {"SET i:\033]0;x []"},
      EX_DATAERR,
      "^scoring: i:\\?\\]0;x: there is no such client id\n",
+     ""},
+    {"a long key, which may be anything",
+     {"SET i:" KEY_OF_64 KEY_OF_64 KEY_OF_64 " []", "SET i:2 []"},
+     EX_DATAERR,
+     "^scoring: i:" KEY_OF_62 "\\.\\.\\.: there is no such client id\n",
+     LINE("2", "[]")},
+    {"a key of 64 bytes",
+     {"SET i:" KEY_OF_62 " []"},
+     EX_DATAERR,
+     "^scoring: i:" KEY_OF_62 ": there is no such client id\n",
      ""},
     {"several at once",
      {"RPUSH i:1 a", "HSET i:2 a b", "SADD i:3 a", "SET i:4 []"},
@@ -598,6 +621,12 @@ struct file_case {
 
 #define ONE LINE("1", "[]")
 
+/* A path of so many bytes, below a folder that there is not. */
+#define NAME(bytes)                                                            \
+    "\"$scoring\" interests export "                                           \
+    "\"none$(printf '%*s' $((" #bytes " - 5)) '' | tr ' ' /)x\""
+#define TOO_LONG "^scoring: none/*x: File name too long\n$"
+
 static const struct file_case file_rows[] = {
     {"a file, replaced", "\"$scoring\" interests export copy", EX_OK, "^$",
      ONE},
@@ -618,6 +647,15 @@ static const struct file_case file_rows[] = {
      "^scoring: none/copy: No such file or directory\n$", "old"},
     {"a folder", "\"$scoring\" interests export .", EX_CANTCREAT,
      "^scoring: \\.: Is a directory\n$", "old"},
+    {"a link in a circle",
+     "ln -s link link; \"$scoring\" interests export link; readlink link",
+     EX_OK, "^scoring: link: Too many levels of symbolic links\nlink\n$",
+     "old"},
+    {"a file as a folder", "\"$scoring\" interests export copy/copy",
+     EX_CANTCREAT, "^scoring: copy/copy: Not a directory\n$", "old"},
+    {"a name of 4095 bytes", NAME(4095), EX_CANTCREAT, TOO_LONG, "old"},
+    {"a name of 4096 bytes", NAME(4096), EX_CANTCREAT, TOO_LONG, "old"},
+    {"a name of 9000 bytes", NAME(9000), EX_CANTCREAT, TOO_LONG, "old"},
     {"a full disk", "\"$scoring\" interests export >/dev/full", EX_IOERR,
      "^scoring: standard output: No space left on device\n$", "old"},
     {"a full disk by its name", "\"$scoring\" interests export /dev/full",
