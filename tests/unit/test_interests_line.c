@@ -240,6 +240,23 @@ TEST_CASES(length, struct length_case, length_rows)
     buf_free(&out);
 }
 
+/* The limit is that of the line alone. */
+TEST_SINGLE(behind, "other lines, as long as alone")
+{
+    struct buf line = line_of(INTERESTS_LINE_MAX), out = {0};
+    const size_t head = strlen("{\"client_id\": 1, \"interests\": ");
+    const struct bytes value = {line.data + head, line.length - head - 1};
+
+    (void)c;
+    buf_add_text(&out, "before\n");
+    CU_ASSERT_EQUAL(interests_line_print(1, value, &out), INTERESTS_LINE_OK);
+    CU_ASSERT_EQUAL(interests_line_print(10, value, &out), INTERESTS_LINE_LONG);
+    CU_ASSERT_EQUAL(out.length,
+                    strlen("before\n") + INTERESTS_LINE_MAX + strlen("\n"));
+    buf_free(&line);
+    buf_free(&out);
+}
+
 struct empty_case {
     const char *name, *line;
     bool want;
@@ -373,6 +390,7 @@ suite_interests_line(void)
     cases_add(suite, &cut_cases);
     cases_add(suite, &bad_cases);
     cases_add(suite, &length_cases);
+    cases_add(suite, &behind_cases);
     cases_add(suite, &empty_cases);
     cases_add(suite, &print_cases);
     cases_add(suite, &key_cases);
