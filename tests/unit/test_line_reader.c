@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../src/buf.h"
@@ -10,7 +11,9 @@
 #include "../support/cases.h"
 #include "suites.h"
 
-#define LINE_MAX 10
+#define LINE_MAX   10
+#define LINES_MAX  100 /* more than any row has: what comes to no end fails */
+#define PIECES_MAX 5
 
 /* Lines are shown as "<line>", one that is too long as "!". */
 struct lines_case {
@@ -43,15 +46,16 @@ reader_of(const char *text, size_t length, int *ret_fd)
     return reader;
 }
 
-TEST_CASES(lines, struct lines_case, lines_rows)
+/* Takes all, and shows it. */
+static void
+expect_lines(struct line_reader *reader, const char *want)
 {
     enum line_reader_result result = LINE_READER_LINE;
     struct buf got = {0};
     int64_t number = 0;
-    int fd;
-    struct line_reader *reader = reader_of(c->text, strlen(c->text), &fd);
 
-    while (result == LINE_READER_LINE || result == LINE_READER_LONG) {
+    while (number < LINES_MAX &&
+           (result == LINE_READER_LINE || result == LINE_READER_LONG)) {
         struct bytes line = {0};
 
         CU_ASSERT_EQUAL(line_reader_number(reader), number++);
@@ -62,11 +66,51 @@ TEST_CASES(lines, struct lines_case, lines_rows)
             buf_add_text(&got, "!");
     }
     CU_ASSERT_EQUAL(result, LINE_READER_END);
-    CU_ASSERT(bytes_equal(buf_bytes(&got), bytes_of(c->want)));
+    CU_ASSERT(bytes_equal(buf_bytes(&got), bytes_of(want)));
+    buf_free(&got);
+}
+
+TEST_CASES(lines, struct lines_case, lines_rows)
+{
+    int fd;
+    struct line_reader *reader = reader_of(c->text, strlen(c->text), &fd);
+
+    expect_lines(reader, c->want);
     CU_ASSERT_EQUAL(line_reader_offset(reader), (int64_t)strlen(c->text));
     line_reader_free(reader);
     (void)close(fd);
-    buf_free(&got);
+}
+
+/* As from a pipe: each piece is what one read() gets. */
+struct pieces_case {
+    const char *name, *pieces[PIECES_MAX], *want;
+};
+
+static const struct pieces_case pieces_rows[] = {
+    {"a line in three", {"ab", "cd", "e\nf\n"}, "<abcde><f>"},
+    {"its end in the second", {"abc", "de\nf", "\n"}, "<abcde><f>"},
+    {"behind what was taken before",
+     {"a\nbb\nccc", "d", "e\n"},
+     "<a><bb><cccde>"},
+    {"its end alone", {"0123456789", "\n"}, "<0123456789>"},
+    {"too long bit by bit", {"01234", "56789", "a", "b\n", "x"}, "!<x>"},
+};
+
+TEST_CASES(pieces, struct pieces_case, pieces_rows)
+{
+    struct line_reader *reader;
+    int fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    for (size_t i = 0; i < PIECES_MAX && c->pieces[i] != NULL; i++)
+        CU_ASSERT_EQUAL(send(fds[1], c->pieces[i], strlen(c->pieces[i]), 0),
+                        (ssize_t)strlen(c->pieces[i]));
+    (void)close(fds[1]);
+    reader = line_reader_new(fds[0], LINE_MAX);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+    expect_lines(reader, c->want);
+    line_reader_free(reader);
+    (void)close(fds[0]);
 }
 
 /*
@@ -126,6 +170,7 @@ suite_line_reader(void)
     CU_pSuite suite = cases_suite("line_reader");
 
     cases_add(suite, &lines_cases);
+    cases_add(suite, &pieces_cases);
     cases_add(suite, &many_cases);
     cases_add(suite, &unreadable_cases);
 }
