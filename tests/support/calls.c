@@ -110,10 +110,10 @@ connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     static int (*behind)(int, __CONST_SOCKADDR_ARG, socklen_t);
 
-    if (fails(CALL_CONNECT))
+    if (calls_fails(CALL_CONNECT))
         return -1;
     if (behind == NULL)
-        find("connect", &behind);
+        calls_find("connect", &behind);
     return behind(fd, address, length);
 }
 
