@@ -13,7 +13,6 @@
 
 #include "calls.h"
 
-#define MS_PER_S  1000
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000
 
@@ -22,6 +21,7 @@ static int before[CALL__MAX]; /* calls that are made before one fails */
 static int64_t ahead_ms;
 static struct timespec stopped_at; /* valid when is_stopped */
 static bool is_stopped;
+static int cpu_percent; /* 0: as it is */
 
 void
 calls_fail(enum call call, int error)
@@ -62,6 +62,12 @@ void
 calls_let_clock_go(void)
 {
     is_stopped = false;
+}
+
+void
+calls_set_cpu_percent(int percent)
+{
+    cpu_percent = percent;
 }
 
 bool
@@ -152,21 +158,37 @@ mmap(void *address, size_t length, int protection, int flags, int fd,
                            offset);
 }
 
+static void
+add_ns(struct timespec *time, int64_t ns)
+{
+    ns += time->tv_nsec;
+    time->tv_sec += ns / NS_PER_S;
+    time->tv_nsec = ns % NS_PER_S;
+}
+
+static void
+take_share(struct timespec *time)
+{
+    const int64_t ns = (int64_t)time->tv_sec * NS_PER_S + time->tv_nsec;
+
+    *time = (struct timespec){0};
+    add_ns(time, ns / 100 * cpu_percent);
+}
+
 /* Likewise. The time of day stays as it is. */
 int
 clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
-    int status = (int)syscall(SYS_clock_gettime, clock, ret_time);
+    const bool is_share = clock == CLOCK_PROCESS_CPUTIME_ID && cpu_percent != 0;
+    int status = (int)syscall(SYS_clock_gettime,
+                              is_share ? CLOCK_MONOTONIC : clock, ret_time);
 
-    if (status != 0 || clock != CLOCK_MONOTONIC)
+    if (status != 0 || (clock != CLOCK_MONOTONIC && !is_share))
         return status;
     if (is_stopped)
         *ret_time = stopped_at;
-    ret_time->tv_sec += ahead_ms / MS_PER_S;
-    ret_time->tv_nsec += ahead_ms % MS_PER_S * NS_PER_MS;
-    if (ret_time->tv_nsec >= NS_PER_S) {
-        ret_time->tv_sec++;
-        ret_time->tv_nsec -= NS_PER_S;
-    }
+    add_ns(ret_time, ahead_ms * NS_PER_MS);
+    if (is_share)
+        take_share(ret_time);
     return 0;
 }

@@ -37,6 +37,12 @@ void calls_stop_clock(void);
 void calls_let_clock_go(void);
 
 /*
+ * CLOCK_PROCESS_CPUTIME_ID becomes that share of CLOCK_MONOTONIC, in this
+ * process and those it forks; 0: it is what it was.
+ */
+void calls_set_cpu_percent(int percent);
+
+/*
  * For what stands before a call: whether it is to fail, with errno set, and
  * the function that has the name otherwise.
  */
