@@ -26,6 +26,7 @@
 #define STAMP_JSON "{\"time\":\"2026-11-22T09:30:00+03:00\","
 #define OUTPUT_MAX (2 * LOG_BUFFER_BYTES)
 #define PATH_ROOM  128
+#define FDS_MAX    256
 #define X8         "xxxxxxxx"
 #define X32        X8 X8 X8 X8
 #define X128       X32 X32 X32 X32
@@ -169,6 +170,28 @@ static const struct request_case request_rows[] = {
      "I request id=1 path=/ method=m code=200 ms=0.001 n=007\n",
      "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
      "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":[\"007\"]}\n"},
+    {"an id with what parts a context", "a,b=c", "/", "m", "", 200, 1,
+     "I request id=a\\x2cb\\x3dc path=/ method=m code=200 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"a\\\\x2cb\\\\x3dc\","
+     "\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001}\n"},
+    {"a context with a space and a colon", "1", "/", "m", "has=a b:c", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 has=a\\x20b\\x3ac\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"has\":["
+     "\"a\\\\x20b\\\\x3ac\"]}\n"},
+    {"a context of 20 digits", "1", "/", "m", "n=12345678901234567890", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 "
+     "n=12345678901234567890\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":12345678901234567890}"
+     "\n"},
+    {"a context of 21 digits", "1", "/", "m", "n=123456789012345678901", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 "
+     "n=123456789012345678901\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":["
+     "\"123456789012345678901\"]}\n"},
 };
 
 static void
@@ -606,6 +629,58 @@ TEST_SINGLE(stdout_pipe, "never waited for, and its own flags stay")
     (void)close(ends[0]);
 }
 
+TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
+{
+    int fd = memfd_create("out", MFD_CLOEXEC);
+    struct log *log;
+
+    (void)c;
+    CU_ASSERT_EQUAL(write(fd, "before\n", 7), 7);
+    log = open_as_stdout(fd);
+    log_info(log, "here");
+    log_flush(log);
+    CU_ASSERT_EQUAL(write(fd, "after\n", 6), 6);
+    log_close(log);
+    CU_ASSERT_EQUAL(strncmp(content(fd), "before\n[", 8), 0);
+    CU_ASSERT_STRING_EQUAL(output + strlen("before\n" STAMP_TEXT),
+                           "I here\nafter\n");
+    (void)close(fd);
+}
+
+/* A program started by this one must not find the log there. */
+TEST_SINGLE(stdout_copy, "takes the place of no standard stream")
+{
+    int fd = memfd_create("out", MFD_CLOEXEC);
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    struct log *log;
+
+    (void)c;
+    (void)close(STDERR_FILENO);
+    log = open_as_stdout(fd);
+    CU_ASSERT_EQUAL(fcntl(STDERR_FILENO, F_GETFD), -1);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    log_close(log);
+    (void)close(fd);
+}
+
+TEST_SINGLE(stdout_closed, "is an error")
+{
+    struct log *log;
+    int saved, error;
+
+    (void)c;
+    (void)fflush(stdout);
+    saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    (void)close(STDOUT_FILENO);
+    log = log_open(NULL, CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
+    error = errno;
+    (void)dup2(saved, STDOUT_FILENO);
+    (void)close(saved);
+    CU_ASSERT_PTR_NULL(log);
+    CU_ASSERT_EQUAL(error, EBADF);
+}
+
 TEST_SINGLE(chunks, "each write holds whole lines, at most one line's bound")
 {
     unsigned came = 0;
@@ -683,11 +758,22 @@ file_content(const char *name)
     return output;
 }
 
+static unsigned
+count_fds(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < FDS_MAX; fd++)
+        count += fcntl(fd, F_GETFD) != -1;
+    return count;
+}
+
 TEST_SINGLE(reopen, "lines go to the file that has the name")
 {
     struct log *log;
     struct stat st;
     mode_t mask = umask(0);
+    unsigned count;
 
     (void)c;
     folder_make();
@@ -699,9 +785,11 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
 
     log_info(log, "one");
     CU_ASSERT_EQUAL(rename(in_folder("log"), in_folder("old")), 0);
+    count = count_fds();
     CU_ASSERT_TRUE(log_reopen(log));
     log_info(log, "two");
     log_flush(log);
+    CU_ASSERT_EQUAL(count_fds(), count); /* the old one is let go */
     CU_ASSERT_STRING_EQUAL(file_content("old") + strlen(STAMP_TEXT), "I one\n");
     CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
 
@@ -792,6 +880,33 @@ TEST_SINGLE(torn, "after half a line the next one starts on its own")
     (void)close(fd);
 }
 
+TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old;
+    struct log *log;
+
+    (void)c;
+    folder_make();
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    log = log_open(in_folder("log"), CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    limit_files((rlim_t)strlen(STAMP_TEXT "I on"));
+    log_info(log, "one");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 1);
+    limit_files(old.rlim_cur);
+    (void)signal(SIGXFSZ, handler);
+
+    CU_ASSERT_EQUAL(rename(in_folder("log"), in_folder("old")), 0);
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "two");
+    log_close(log);
+    CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
+    CU_ASSERT_EQUAL(*output, '[');
+    folder_remove();
+}
+
 TEST_SINGLE(forget, "a child does not repeat its parent's lines")
 {
     int fd;
@@ -821,10 +936,14 @@ suite_log(void)
     cases_add(suite, &stamp_cases);
     cases_add(suite, &stuck_cases);
     cases_add(suite, &stdout_pipe_cases);
+    cases_add(suite, &stdout_file_cases);
+    cases_add(suite, &stdout_copy_cases);
+    cases_add(suite, &stdout_closed_cases);
     cases_add(suite, &chunks_cases);
     cases_add(suite, &reopen_cases);
     cases_add(suite, &no_folder_cases);
     cases_add(suite, &no_space_cases);
     cases_add(suite, &torn_cases);
+    cases_add(suite, &torn_old_cases);
     cases_add(suite, &forget_cases);
 }
