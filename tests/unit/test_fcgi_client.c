@@ -25,6 +25,9 @@
 #define END_OTHER_ID     "\1\3\0\2\0\10\0\0\0\0\0\0\0\0\0\0"
 #define END_OTHER_ID_256 "\1\3\1\1\0\10\0\0\0\0\0\0\0\0\0\0"
 
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X64 X16 X16 X16 X16
+
 TEST_SINGLE(request, "is these bytes")
 {
     static const struct fcgi_client_param params[] = {{"A", "bc"}, {"D", ""}};
@@ -58,6 +61,22 @@ TEST_SINGLE(no_body, "is the end of the body alone")
 
     (void)c;
     fcgi_client_put(&out, NULL, 0, bytes_of(""));
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&out), want));
+    buf_free(&out);
+}
+
+TEST_SINGLE(short_body, "of one byte is sent, too")
+{
+    static const struct bytes want = BYTES("\1\1\0\1\0\10\0\0"
+                                           "\0\1\0\0\0\0\0\0"
+                                           "\1\4\0\1\0\0\0\0"
+                                           "\1\5\0\1\0\1\0\0"
+                                           "x"
+                                           "\1\5\0\1\0\0\0\0");
+    struct buf out = {0};
+
+    (void)c;
+    fcgi_client_put(&out, NULL, 0, bytes_of("x"));
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&out), want));
     buf_free(&out);
 }
@@ -103,6 +122,11 @@ static const struct answer_case answer_rows[] = {
      "ab"},
     {"two records", BYTES(STDOUT("\2") "ab" STDOUT("\1") "c" END_GOOD),
      FCGI_CLIENT_COMPLETE, "abc"},
+    {"a record of 258 bytes",
+     BYTES("\1\6\0\1\1\2\0\0" X64 X64 X64 X64 "ab" END_GOOD),
+     FCGI_CLIENT_COMPLETE, X64 X64 X64 X64 "ab"},
+    {"what is reserved in the end", BYTES(END_HEADER "\0\0\0\0\0\1\2\3"),
+     FCGI_CLIENT_COMPLETE, ""},
     {"padding", BYTES(STDOUT_PADDED_3 "ab\0\0\0" END_GOOD),
      FCGI_CLIENT_COMPLETE, "ab"},
     {"an empty record", BYTES(STDOUT("\2") "ab" STDOUT("\0") END_GOOD),
@@ -118,6 +142,8 @@ static const struct answer_case answer_rows[] = {
     {"of another request", BYTES(END_OTHER_ID), FCGI_CLIENT_BAD, ""},
     {"of request 257", BYTES(END_OTHER_ID_256), FCGI_CLIENT_BAD, ""},
     {"another version", BYTES("\2\6\0\1\0\0\0\0"), FCGI_CLIENT_BAD, ""},
+    {"another version behind a good one",
+     BYTES(STDERR("\1") "x\2\7\0\1\0\0\0\0"), FCGI_CLIENT_BAD, ""},
     {"a record of the other side", BYTES("\1\5\0\1\0\0\0\0"), FCGI_CLIENT_BAD,
      ""},
     {"HTTP", BYTES("HTTP/1.1 400 Bad Request\r\n"), FCGI_CLIENT_BAD, ""},
@@ -139,6 +165,7 @@ suite_fcgi_client(void)
 
     cases_add(suite, &request_cases);
     cases_add(suite, &no_body_cases);
+    cases_add(suite, &short_body_cases);
     cases_add(suite, &accepted_cases);
     cases_add(suite, &answer_cases);
 }
