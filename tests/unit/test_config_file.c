@@ -1,4 +1,6 @@
 /* Files of KEY=value lines: what a line may look like, and what is told. */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "suites.h"
 
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+#define PATH_ROOM     64
 
 /* Makes a file with this content; path is the template before, after a path. */
 static void
@@ -186,6 +189,47 @@ TEST_CASES(size, struct size_case, size_rows)
     (void)unlink(path);
 }
 
+/* Through a pipe of which each read() gets one piece, with a digit of its own.
+ */
+struct pieces_case {
+    const char *name;
+    size_t count, length; /* of each piece; at most PIPE_BUF */
+    const char *want;     /* the problem; NULL: none */
+};
+
+static const struct pieces_case pieces_rows[] = {
+    {"three", 3, 5, NULL},
+    {"as much as allowed", 16, 4096, NULL},
+    {"too much by a piece", 17, 4096, "is larger than 64 KiB"},
+};
+
+TEST_CASES(pieces, struct pieces_case, pieces_rows)
+{
+    char path[PATH_ROOM], piece[PIPE_BUF], *text = NULL;
+    const char *problem;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
+    CU_ASSERT(fcntl(ends[1], F_SETPIPE_SZ, 2 * CONFIG_FILE_MAX_BYTES) > 0);
+    for (size_t i = 0; i < c->count; i++) {
+        memset(piece, '0' + (int)(i % 10), c->length);
+        CU_ASSERT_EQUAL(write(ends[1], piece, c->length), (ssize_t)c->length);
+    }
+    (void)close(ends[1]);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+    problem = config_text_read(path, &text);
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    if (text != NULL) {
+        CU_ASSERT_EQUAL(strlen(text), c->count * c->length);
+        for (size_t i = 0; i < c->count * c->length; i++)
+            CU_ASSERT_FATAL(text[i] == '0' + (int)(i / c->length % 10));
+    }
+    config_text_free(text);
+    (void)close(ends[0]);
+}
+
 struct place_case {
     const char *name, *path, *want;
 };
@@ -233,6 +277,7 @@ suite_config_file(void)
     cases_add(suite, &line_cases);
     cases_add(suite, &mistakes_cases);
     cases_add(suite, &size_cases);
+    cases_add(suite, &pieces_cases);
     cases_add(suite, &place_cases);
     cases_add(suite, &pipe_cases);
 }
