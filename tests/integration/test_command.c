@@ -110,6 +110,10 @@ struct command_case {
     const char *pattern; /* of all that it says */
 };
 
+/* A socket's address has room for 107 bytes of path, and a NUL. */
+#define X10 "xxxxxxxxxx"
+#define X50 X10 X10 X10 X10 X10
+
 /* The tokens: printf %s 'horns&hoofs' 'h&f' Otus | sha512sum, and so on. */
 static const struct command_case command_rows[] = {
     {"version", {"--version"}, {NULL}, EX_OK, "^scoring [0-9.]+\n$"},
@@ -237,12 +241,22 @@ static const struct command_case command_rows[] = {
      {"healthcheck", "/nonexistent"},
      {NULL},
      EX_UNAVAILABLE,
-     "^scoring: not healthy: /nonexistent: [^\n]*\n$"},
+     "^scoring: not healthy: /nonexistent: No such file or directory\n$"},
     {"healthcheck, no socket but a folder",
      {"healthcheck", "/"},
      {NULL},
      EX_UNAVAILABLE,
-     "^scoring: not healthy: /: [^\n]*\n$"},
+     "^scoring: not healthy: /: Connection refused\n$"},
+    {"healthcheck, a path of 107 bytes",
+     {"healthcheck", "/" X50 X50 "xxxxxx"},
+     {NULL},
+     EX_UNAVAILABLE,
+     "^scoring: not healthy: /x*: No such file or directory\n$"},
+    {"healthcheck, a path of 108 bytes",
+     {"healthcheck", "/" X50 X50 "xxxxxxx"},
+     {NULL},
+     EX_UNAVAILABLE,
+     "^scoring: not healthy: /x*: the path is too long for a socket\n$"},
     {"healthcheck, two sockets",
      {"healthcheck", "a", "b"},
      {NULL},
