@@ -613,6 +613,25 @@ TEST_SINGLE(free_answers, "all that waits is told")
     CU_ASSERT_STRING_EQUAL(fake.trace, "open send1 | 1=down 2=down 9=down");
 }
 
+/* The room for their values would be none at all, modulo 2^64. */
+TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
+{
+    static const struct store_config config = {
+        .attempts = 1, .command_timeout_ms = 300, .deadline_ms = 800};
+    struct store *store;
+
+    (void)c;
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    store = store_new(&config, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    CU_ASSERT_FALSE(store_read(store, NULL,
+                               SIZE_MAX / sizeof(struct store_value) + 1,
+                               STORE_CACHE, 0, 800, NULL, NULL));
+    CU_ASSERT_EQUAL(store_pending(store), 0);
+    store_free(store);
+}
+
 TEST_SINGLE(status_text, "every status has words")
 {
     (void)c;
@@ -638,6 +657,7 @@ suite_store(void)
     cases_add(suite, &trial_cases);
     cases_add(suite, &check_cases);
     cases_add(suite, &free_answers_cases);
+    cases_add(suite, &too_many_cases);
     cases_add(suite, &status_text_cases);
     cases_add(suite, &free_null_cases);
 }
