@@ -3,6 +3,7 @@
  * its words, secrets and their files, and that .env.example tells the truth.
  */
 #include <ctype.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -498,6 +499,12 @@ static const struct salt_case salt_rows[] = {
      false},
     {"comma in an own file", {OWN_ADMIN}, NULL, "a,b\n", "a,b", false},
     {"empty line in an own file", {OWN_ADMIN}, NULL, "a\n\nb\n", NULL, false},
+    {"empty line of an own file with CRLF",
+     {OWN_ADMIN},
+     NULL,
+     "a\r\n\r\nb\r\n",
+     NULL,
+     false},
     {"empty line first", {OWN_ADMIN}, NULL, "\na\n", NULL, false},
     {"nothing but empty lines", {OWN_ADMIN}, NULL, "\n\n", NULL, false},
     {"blank in an own file", {OWN_ADMIN}, NULL, "a \n", NULL, false},
@@ -677,19 +684,41 @@ TEST_SINGLE(tls, "taken only by a build that has it")
     buf_free(&errors);
 }
 
-TEST_SINGLE(workers, "two per core by default")
+/* Keeps this process on so many of the cores that it has. */
+static void
+keep_to_cores(const cpu_set_t *all, int count)
 {
-    struct buf errors = {0};
-    struct config *config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
+    cpu_set_t some;
+
+    CPU_ZERO(&some);
+    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&some) < count; i++) {
+        if (CPU_ISSET(i, all))
+            CPU_SET(i, &some);
+    }
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(some), &some), 0);
+}
+
+TEST_SINGLE(workers, "two by default per core that may be used")
+{
+    cpu_set_t all;
 
     (void)c;
-    CU_ASSERT_PTR_NOT_NULL(config);
-    if (config != NULL) {
-        CU_ASSERT_TRUE(config->workers >= 2 && config->workers <= 1024);
-        CU_ASSERT_EQUAL(config->workers % 2, 0);
+    CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(all), &all), 0);
+    for (int cores = 1; cores <= 2 && cores <= CPU_COUNT(&all); cores++) {
+        struct buf errors = {0};
+        struct config *config;
+
+        keep_to_cores(&all, cores);
+        config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
+        CU_ASSERT_PTR_NOT_NULL(config);
+        if (config != NULL) {
+            CU_ASSERT_EQUAL(config->cores, cores);
+            CU_ASSERT_EQUAL(config->workers, 2 * cores);
+        }
+        config_free(config);
+        buf_free(&errors);
     }
-    config_free(config);
-    buf_free(&errors);
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
 TEST_SINGLE(untouched, "the environment stays as it was")
