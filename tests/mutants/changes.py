@@ -85,6 +85,11 @@ def numbers(text):
     return [f"{n}{match[2]}" for n in (value + 1, value - 1) if n >= 0]
 
 
+def only_grows(tokens, i, new):
+    """calloc(2, ...): more memory than is needed changes nothing."""
+    return i > 1 and tokens[i - 2].text == "calloc" and tokens[i].text == "1" and new == "2"
+
+
 def closing(tokens, i):
     """Where the bracket that opens at i closes."""
     depth = 0
@@ -186,7 +191,8 @@ def edits_of(text):
                 yield [edit]
         elif token.kind == "number":
             for new in numbers(token.text):
-                yield [(token.start, token.end, new)]
+                if not only_grows(tokens, i, new):
+                    yield [(token.start, token.end, new)]
         elif token.text in WORDS:
             for new in WORDS[token.text]:
                 yield [(token.start, token.end, new)]

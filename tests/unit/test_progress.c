@@ -108,18 +108,25 @@ TEST_CASES(progress, struct progress_case, progress_rows)
     buf_free(&out);
 }
 
-/* Whatever the terminal says that its width is. */
+/* Whatever the terminal says that its width is, and whatever is in front. */
 TEST_SINGLE(columns, "are never exceeded")
 {
+    static const char front[] = "some text that is in the buffer already";
     static const struct progress_state state = {"checking", "lines", 123456789,
                                                 3,          4,       5000};
 
     (void)c;
     for (int columns = 0; columns < 200; columns++) {
-        struct buf line = {0};
+        struct buf line = {0}, behind = {0};
 
         progress_format(&state, columns, &line);
         CU_ASSERT(line.length <= (size_t)columns);
+        buf_add_text(&behind, front);
+        progress_format(&state, columns, &behind);
+        CU_ASSERT_EQUAL(behind.length, strlen(front) + line.length);
+        CU_ASSERT_EQUAL(
+            memcmp(behind.data + strlen(front), line.data, line.length), 0);
+        buf_free(&behind);
         buf_free(&line);
     }
 }
@@ -127,14 +134,14 @@ TEST_SINGLE(columns, "are never exceeded")
 #define DRAWN_MAX 256
 
 /* What is written to standard error goes here meanwhile. */
-static int behind, file;
+static int usual, file;
 
 static void
 capture(void)
 {
-    behind = dup(STDERR_FILENO);
+    usual = dup(STDERR_FILENO);
     file = memfd_create("standard error", MFD_CLOEXEC);
-    CU_ASSERT_FATAL(behind != -1 && file != -1);
+    CU_ASSERT_FATAL(usual != -1 && file != -1);
     CU_ASSERT_EQUAL(dup2(file, STDERR_FILENO), STDERR_FILENO);
 }
 
@@ -143,10 +150,10 @@ release(char ret_drawn[DRAWN_MAX])
 {
     ssize_t length = pread(file, ret_drawn, DRAWN_MAX - 1, 0);
 
-    CU_ASSERT_EQUAL(dup2(behind, STDERR_FILENO), STDERR_FILENO);
+    CU_ASSERT_EQUAL(dup2(usual, STDERR_FILENO), STDERR_FILENO);
     ret_drawn[length > 0 ? length : 0] = '\0';
     (void)close(file);
-    (void)close(behind);
+    (void)close(usual);
 }
 
 /*
