@@ -144,7 +144,7 @@ take_places(const struct service *service)
     (void)close(out);
 }
 
-#define PASSED_MS 7800 /* by SIGUSR2; workers have 8 s to end */
+#define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to end */
 
 static void
 pass_time(int number)

@@ -62,8 +62,8 @@ listen_at(const char *path)
     return fd;
 }
 
-#define PASSED_MS     6800 /* by SIGUSR2; a worker has 7 s to end */
-#define DRAIN_REST_MS 900  /* the rest, and what a busy machine adds */
+#define PASSED_MS     6500 /* by SIGUSR2; a worker has 7 s to end */
+#define DRAIN_REST_MS 1500 /* the rest, and what a busy machine adds */
 
 static void
 pass_time(int number)
