@@ -98,14 +98,15 @@ TEST_CASES(open, struct open_case, open_rows)
                                   .username = (char *)c->username,
                                   .password = (char *)c->password,
                                   .database = c->database};
-    struct redis_session *session = redis_session_new(&config, LIMIT_MS);
+    struct redis_session *session;
     struct proc peer;
     int64_t start_ms;
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(session);
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(path, "%.100s/redis", folder);
-    start_peer(&peer, path, c);
+    start_peer(&peer, path, c); /* which is to have nothing of ours */
+    session = redis_session_new(&config, LIMIT_MS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(session);
     start_ms = clock_ms();
     CU_ASSERT_EQUAL(redis_session_open(session), c->error == NULL);
     CU_ASSERT_STRING_EQUAL(redis_session_error(session),
