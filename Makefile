@@ -206,8 +206,10 @@ fuzz-targets: $(FUZZ:%.c=$B/%)
 differential: $B/decode
 	@tests/differential/compare.py $B/decode
 
-tidy:
-	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $(SOURCES:%=src/%) src/main.c -- \
+# A target per file, so that -j spreads them.
+tidy: $(SOURCES:%.c=tidy-%) tidy-main
+tidy-%:
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' src/$*.c -- \
 	    $(CPPFLAGS_ALL) -std=c11
 
 format:

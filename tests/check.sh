@@ -19,8 +19,8 @@ steps=(
     "unit VARIANT=asan"
     "memory VARIANT=asan"
     "valgrind"
-    "differential VARIANT=asan DIFF_TEXTS=40000 DIFF_SEED=1"
-    "fuzz FUZZ_SECONDS=16 FUZZ_SEED=1"
+    "differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
+    "fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "integration VARIANT=release"
     # without the outages, which take as long as all of these
     "integration VARIANT=asan FILTER=fcgi/,transport/,interests/,json/,score/,auth/,health/,metrics/"
