@@ -159,7 +159,7 @@ memory: $B/memory
 	$B/memory $(FILTER)
 
 # What valgrind sees and ASan does not: values that were never set.
-valgrind: $B/unit
+valgrind: all $B/unit
 	valgrind -q --error-exitcode=99 --leak-check=full \
 	    --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
 	    $B/unit $(FILTER)

@@ -15,10 +15,9 @@ steps=(
     "check-completion"
     "check-hardening"
     "check-openapi"
-    "unit VARIANT=release"
     "unit VARIANT=asan"
     "memory VARIANT=asan"
-    "valgrind"
+    "valgrind" # the unit tests of the release
     "differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
     "fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "integration VARIANT=release"
