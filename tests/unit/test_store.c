@@ -592,17 +592,25 @@ TEST_CASES(check, struct store_case, check_rows)
     run_script(c);
 }
 
-TEST_SINGLE(free_answers, "all that waits is told")
+static struct store *
+fake_store(void)
 {
     static const struct store_config config = {
         .attempts = 3, .command_timeout_ms = 300, .deadline_ms = 800};
     struct store *store;
 
-    (void)c;
     memset(&fake, 0, sizeof(fake));
     fake.base.ops = &fake_ops;
     store = store_new(&config, &fake.base);
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    return store;
+}
+
+TEST_SINGLE(free_answers, "all that waits is told")
+{
+    struct store *store = fake_store();
+
+    (void)c;
     step_run(store, "t0");
     step_run(store, "up");
     step_run(store, "m1:800");
@@ -616,15 +624,9 @@ TEST_SINGLE(free_answers, "all that waits is told")
 /* The room for their values would be none at all, modulo 2^64. */
 TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
 {
-    static const struct store_config config = {
-        .attempts = 1, .command_timeout_ms = 300, .deadline_ms = 800};
-    struct store *store;
+    struct store *store = fake_store();
 
     (void)c;
-    memset(&fake, 0, sizeof(fake));
-    fake.base.ops = &fake_ops;
-    store = store_new(&config, &fake.base);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
     CU_ASSERT_FALSE(store_read(store, NULL,
                                SIZE_MAX / sizeof(struct store_value) + 1,
                                STORE_CACHE, 0, 800, NULL, NULL));
