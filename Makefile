@@ -83,7 +83,7 @@ UNIT_SUPPORT = buffer.c calls.c calls_crypto.c cases.c clock.c fcgi_peer.c \
 INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
     http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
     stack.c token.c world.c
-MEMORY = main.c test_api.c test_command.c test_config.c test_conn.c \
+MEMORY = main.c test_api.c test_buf.c test_command.c test_config.c test_conn.c \
     test_redis.c test_session.c test_store.c
 MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c memory.c \
     ports.c proc.c redis.c reply_link.c reply_server.c served.c

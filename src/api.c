@@ -40,8 +40,10 @@ static const struct status statuses[] = {
 };
 
 static const int result_codes[METHOD__MAX] = {
-    [METHOD_OK] = 200,   [METHOD_INVALID] = 422, [METHOD_BROKEN] = 500,
-    [METHOD_DOWN] = 503, [METHOD_MEMORY] = 500,
+    [METHOD_OK] = 200,
+    [METHOD_BROKEN] = 500,
+    [METHOD_DOWN] = 503,
+    [METHOD_MEMORY] = 500,
 };
 
 static const struct method *const methods[] = {

@@ -17,10 +17,9 @@
 
 enum method_result {
     METHOD_OK = 0,
-    METHOD_INVALID, /* 422: the buffer says why */
-    METHOD_BROKEN,  /* 500: what the store holds is not usable */
-    METHOD_DOWN,    /* 503: the store could not be read */
-    METHOD_MEMORY,  /* 500 */
+    METHOD_BROKEN, /* 500: what the store holds is not usable */
+    METHOD_DOWN,   /* 503: the store could not be read */
+    METHOD_MEMORY, /* 500 */
     METHOD__MAX
 };
 

@@ -582,6 +582,17 @@ TEST_CASES(export, struct export_case, export_rows)
     expect_file(bench, "copy", c->want);
 }
 
+/* redis_do() would cut there. */
+TEST_SINGLE(space, "in a key is shown as what a terminal would obey")
+{
+    struct bench *bench = shared_bench();
+
+    (void)c;
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET %s []", "i: !"));
+    bench_run(bench, "\"$scoring\" interests export copy", EX_DATAERR,
+              "^scoring: i:\\?!: there is no such client id\n");
+}
+
 /* Values with what redis_do() would cut at: as they are set by hand. */
 TEST_SINGLE(round_trip, "of all that the service reads")
 {
@@ -1045,6 +1056,7 @@ suite_interests_command(void)
     cases_add(suite, &long_line_cases);
     cases_add(suite, &many_cases);
     cases_add(suite, &export_cases);
+    cases_add(suite, &space_cases);
     cases_add(suite, &round_trip_cases);
     cases_add(suite, &file_cases);
     cases_add(suite, &refusal_cases);

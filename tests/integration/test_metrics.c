@@ -19,7 +19,7 @@
 
 #define WORKERS         2
 #define CHANGE_LIMIT_MS 5000
-#define PROMTOOL_MS     10000
+#define PROMTOOL_MS     60000 /* 100 MB, perhaps from a slow disk */
 #define LOAD_MS         500
 #define CALLERS         8
 #define NOT_FOUND       127 /* of the shell */

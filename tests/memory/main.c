@@ -5,9 +5,9 @@
 #include "../support/cases.h"
 #include "suites.h"
 
-static void (*const suites[])(void) = {suite_api,  suite_command, suite_config,
-                                       suite_conn, suite_redis,   suite_session,
-                                       suite_store};
+static void (*const suites[])(void) = {suite_api,     suite_buf,  suite_command,
+                                       suite_config,  suite_conn, suite_redis,
+                                       suite_session, suite_store};
 
 int
 main(int argc, char **argv)

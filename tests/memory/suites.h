@@ -3,6 +3,7 @@
 
 /* One per file test_<module>.c; each registers its suite. */
 void suite_api(void);
+void suite_buf(void);
 void suite_command(void);
 void suite_config(void);
 void suite_conn(void);

@@ -111,6 +111,30 @@ send(int fd, const void *bytes, size_t length, int flags)
     return behind(fd, bytes, length, flags);
 }
 
+ssize_t
+read(int fd, void *bytes, size_t length)
+{
+    static ssize_t (*behind)(int, void *, size_t);
+
+    if (calls_fails(CALL_READ))
+        return -1;
+    if (behind == NULL)
+        calls_find("read", &behind);
+    return behind(fd, bytes, length);
+}
+
+int
+socket(int family, int type, int protocol)
+{
+    static int (*behind)(int, int, int);
+
+    if (calls_fails(CALL_SOCKET))
+        return -1;
+    if (behind == NULL)
+        calls_find("socket", &behind);
+    return behind(family, type, protocol);
+}
+
 int
 connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {

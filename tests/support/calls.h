@@ -11,6 +11,8 @@
  */
 enum call {
     CALL_RECV = 0,
+    CALL_READ,
+    CALL_SOCKET,
     CALL_CONNECT,
     CALL_SENDFILE,
     CALL_MEMFD_CREATE,

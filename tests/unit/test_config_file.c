@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "config_file.h"
 #include "suites.h"
@@ -232,6 +233,36 @@ TEST_CASES(pieces, struct pieces_case, pieces_rows)
     (void)close(ends[0]);
 }
 
+struct read_case {
+    const char *name;
+    int error; /* of the first read */
+    const char *want;
+};
+
+static const struct read_case read_rows[] = {
+    {"interrupted by a signal", EINTR, NULL},
+    {"a disk that fails", EIO, "Input/output error"},
+};
+
+TEST_CASES(read, struct read_case, read_rows)
+{
+    char path[] = PATH_TEMPLATE, *text = NULL;
+    const char *problem;
+
+    file_make(path, "K=v", 3);
+    calls_fail(CALL_READ, c->error);
+    problem = config_text_read(path, &text);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_READ));
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    if (text != NULL)
+        CU_ASSERT_STRING_EQUAL(text, "K=v");
+    config_text_free(text);
+    (void)unlink(path);
+}
+
 struct place_case {
     const char *name, *path, *want;
 };
@@ -280,6 +311,7 @@ suite_config_file(void)
     cases_add(suite, &mistakes_cases);
     cases_add(suite, &size_cases);
     cases_add(suite, &pieces_cases);
+    cases_add(suite, &read_cases);
     cases_add(suite, &place_cases);
     cases_add(suite, &pipe_cases);
 }

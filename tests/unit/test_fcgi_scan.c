@@ -363,6 +363,25 @@ is_unread(int fd)
     return recv(fd, &byte, 1, MSG_PEEK) == 1;
 }
 
+static int
+lowest_free_fd(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    CU_ASSERT(fd >= 0);
+    (void)close(fd);
+    return fd;
+}
+
+TEST_SINGLE(start, "libfcgi's start leaves no descriptor open")
+{
+    int before = lowest_free_fd();
+
+    (void)c;
+    CU_ASSERT_TRUE(fcgi_init());
+    CU_ASSERT_EQUAL(lowest_free_fd(), before);
+}
+
 /*
  * There is no listening socket: a try to accept would be a fault. What is in
  * the socket stays there.
@@ -513,6 +532,7 @@ suite_fcgi_scan(void)
     cases_add(suite, &params_cases);
     cases_add(suite, &weight_cases);
     cases_add(suite, &copies_cases);
+    cases_add(suite, &start_cases);
     cases_add(suite, &one_cases);
     cases_add(suite, &broken_cases);
     cases_add(suite, &length_cases);

@@ -215,6 +215,29 @@ TEST_SINGLE(cancelled, "an attempt that is cancelled says nothing")
     ev_loop_destroy(outcome.loop);
 }
 
+TEST_SINGLE(exhausted, "without a descriptor left an attempt fails and says so")
+{
+    struct config_redis config = {.host = "127.0.0.1"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(true, 1, &config.port);
+    struct redis_connect *attempt =
+        redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    calls_fail(CALL_SOCKET, EMFILE);
+    try_once(attempt, &outcome);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_SOCKET));
+    CU_ASSERT_STRING_EQUAL(outcome.error,
+                           "connection failed: Too many open files");
+    try_once(attempt, &outcome); /* as if there had been no other */
+    CU_ASSERT(outcome.fd >= 0);
+    redis_connect_free(attempt);
+    (void)close(outcome.fd);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
 void
 suite_redis_connect(void)
 {
@@ -224,4 +247,5 @@ suite_redis_connect(void)
     cases_add(suite, &option_cases);
     cases_add(suite, &limit_cases);
     cases_add(suite, &cancelled_cases);
+    cases_add(suite, &exhausted_cases);
 }
