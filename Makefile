@@ -151,6 +151,9 @@ run: packages
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
 
+# The programs that the tests of one variant are.
+tests: $B/unit $B/memory $B/integration $B/decode
+
 unit: all $B/unit
 	$B/unit $(FILTER)
 
@@ -305,7 +308,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check unit memory valgrind integration asan \
+.PHONY: all packages packages-check run check tests unit memory valgrind integration asan \
     soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench bench-scaling bench-smoke \
