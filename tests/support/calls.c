@@ -111,6 +111,20 @@ send(int fd, const void *bytes, size_t length, int flags)
     return behind(fd, bytes, length, flags);
 }
 
+/* As it is called where the room is known: see -D_FORTIFY_SOURCE. */
+ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room);
+ssize_t
+__read_chk(int fd, void *bytes, size_t length, size_t room)
+{
+    static ssize_t (*behind)(int, void *, size_t, size_t);
+
+    if (calls_fails(CALL_READ))
+        return -1;
+    if (behind == NULL)
+        calls_find("__read_chk", &behind);
+    return behind(fd, bytes, length, room);
+}
+
 ssize_t
 read(int fd, void *bytes, size_t length)
 {
