@@ -16,10 +16,13 @@ builds=(
     "all tests VARIANT=asan"
 )
 
+# The suites under ASan: both lists together are all there are.
+asan_timed=fcgi/,transport/,interests/,json/,score/,auth/,health/,metrics/,outage/,store_redis/,reload/,starvation/
+asan_others=start/,privilege/,log/,command/,front/,proxy/
+
 timed=(
     "integration VARIANT=release"
-    # without the outages, which take as long as all of these
-    "integration VARIANT=asan FILTER=fcgi/,transport/,interests/,json/,score/,auth/,health/,metrics/"
+    "integration VARIANT=asan FILTER=$asan_timed"
     "soak SOAK_SECONDS=15"
     "bench-smoke"
     "readme-check"
@@ -32,6 +35,7 @@ others=(
     "unit VARIANT=asan"
     "memory VARIANT=asan"
     "valgrind" # the unit tests of the release
+    "integration VARIANT=asan FILTER=$asan_others"
     "differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
     "fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "tidy"
@@ -62,12 +66,13 @@ count() { # count WORD FILE: the number before it in the step's closing line
 
 # Adds a line "passed failed skipped" to the counts.
 run_step() { # run_step COUNTS LOG STEP
-    local status=0 passed failed
+    local status=0 passed failed start=$SECONDS
     local -a words
     read -ra words <<<"$3"
     printf '\n== make %s\n' "$3" >"$2"
     "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" >>"$2" 2>&1 ||
         status=$?
+    printf -- '-- %d s\n' $((SECONDS - start)) >>"$2"
     passed=$(count passed "$2")
     failed=$(count failed "$2")
     if [ -z "$passed" ]; then
