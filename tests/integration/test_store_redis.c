@@ -349,7 +349,25 @@ static const struct fault_case fault_rows[] = {
      .down = "the server answered LOADING"},
 };
 
-#define FAULT_SETTLE_MS 50 /* for a command that nobody waits for to be run */
+/*
+ * Whether the server says no to all: not yet while it saves what it is going
+ * to load.
+ */
+static bool
+is_refusing(void *arg)
+{
+    redisContext *context = redisConnectUnix(server.socket);
+    redisReply *reply;
+    bool is_error;
+
+    (void)arg;
+    CU_ASSERT_FATAL(context != NULL && context->err == 0);
+    reply = redisCommand(context, "PING");
+    is_error = reply != NULL && reply->type == REDIS_REPLY_ERROR;
+    freeReplyObject(reply);
+    redisFree(context);
+    return is_error;
+}
 
 /* Returns the connection of the command that nobody waits for, if any. */
 static redisContext *
@@ -368,7 +386,7 @@ fault_begin(const struct fault_case *c)
     CU_ASSERT_FATAL(context != NULL && context->err == 0);
     CU_ASSERT(redisAppendCommand(context, unawaited) == REDIS_OK);
     CU_ASSERT(redisBufferWrite(context, &sent) == REDIS_OK && sent);
-    clock_sleep_ms(FAULT_SETTLE_MS);
+    CU_ASSERT(clock_wait(is_refusing, NULL, RECOVERY_MS));
     return context;
 }
 
