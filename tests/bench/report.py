@@ -32,6 +32,7 @@ def thousands(figures):
 RATE = [("requests/s", thousands)]
 LATENCY = [("p50 ms", ms("p50")), ("p99 ms", ms("p99")), ("p99.9 ms", ms("p999"))]
 MAX = [("longest ms", ms("max"))]
+SPREAD = [("p99/p50", throughput.spread)]
 CPU = [
     ("nginx µs", us("cpu_nginx")),
     ("service µs", us("cpu_service")),
@@ -68,7 +69,7 @@ SECTIONS = {
     "steady": (
         "At a constant rate, half of what hot scores reach, from the time each "
         "request is due:",
-        lambda rows: RATE + LATENCY + MAX,
+        lambda rows: RATE + LATENCY + MAX + SPREAD,
     ),
     "away": (
         "Hot scores from a Redis that is further away, %d connections (the "

@@ -8,6 +8,7 @@ HALF = 0.5  # of the saturated rate
 QUARTER = 0.25  # of it: the proxy has its share of the CPU
 STEADY = "at half the rate"
 STEADY_CEILING = "at half the rate, ceiling"
+STEADY_ALONE = "at half the rate, nginx alone"
 AWAY_MS = (0, 1, 5)
 AWAY = "Redis %d ms away"
 AWAY_CONNECTIONS = 1024  # so that callers enough are left while 5 ms pass
@@ -74,6 +75,7 @@ def measure_steady(bench, settings, saturated):
     rows = [
         (STEADY, workloads.hot_scores(), "service"),
         (STEADY_CEILING, workloads.ceiling(STEADY_CEILING, "echo"), "echo"),
+        (STEADY_ALONE, workloads.ceiling(STEADY_ALONE, "nginx"), "nginx"),
     ]
     rows = [row for row in rows if settings.wants(row[0])]
     per_s, results = saturated(HALF), {}
