@@ -97,18 +97,18 @@ put_store(const struct config_redis *redis, struct buf *out)
         buf_printf(out, "%s://%s%s%s:%d/%d", redis->tls ? "rediss" : "redis",
                    is_ipv6 ? "[" : "", redis->host, is_ipv6 ? "]" : "",
                    redis->port, redis->database);
-    buf_add(out, "", 1);
 }
 
 static void
 log_settings(struct supervisor *s, const char *what)
 {
     struct buf store = {0};
+    struct bytes shown;
 
     put_store(&s->config->redis, &store);
-    log_info(s->log, "%s: version %s, %d worker(s), store %s", what,
-             SCORING_VERSION, s->seat_count,
-             store.failed ? "not shown: no memory" : store.data);
+    shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
+    log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
+             SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);
     if (s->config->salts_are_published)
         log_error(s->log, "running with the published default salts: anyone "
                           "can make tokens; set SCORING_SALT and "

@@ -340,6 +340,13 @@ static const struct way_case way_rows[] = {
      "^scoring: standard input:3: invalid JSON at byte 0: a value was "
      "expected\nscoring: standard input: 1 of 3 lines are bad; nothing",
      ""},
+    {"piped, more than can be kept",
+     "trap '' XFSZ; ulimit -f 4; head -c 4096 /dev/zero | "
+     "\"$scoring\" interests import -",
+     EX_IOERR,
+     "^scoring: the copy of what was sent: File too large; nothing is "
+     "written\n$",
+     ""},
     {"piped, without a folder to keep it",
      "cat file | TMPDIR=/nonexistent \"$scoring\" interests import -",
      EX_CANTCREAT, "^scoring: /nonexistent: No such file[^\n]*\n$", ""},
@@ -947,6 +954,34 @@ TEST_CASES(ended, struct ended_case, ended_rows)
     bench_end(&bench);
 }
 
+static void
+make_folder(struct bench *bench)
+{
+    struct bench change = *bench;
+
+    files_path(change.output, "%s/change", bench->folder);
+    bench_begin(&change, "rm copy && mkdir copy");
+    bench_expect(&change, EX_OK, "^$");
+}
+
+TEST_SINGLE(unfinished, "an export that cannot take its name says so")
+{
+    struct bench bench;
+
+    (void)c;
+    bench_start(&bench);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(&bench, PEER_SLOW);
+    bench_write(&bench, "copy", "old");
+    bench_begin(&bench, "exec \"$scoring\" interests export copy");
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    make_folder(&bench);
+    bench_expect(&bench, EX_IOERR, "^scoring: copy: Is a directory\n$");
+    CU_ASSERT_FALSE(has_temporary(&bench));
+    bench_end(&bench);
+}
+
 /* Keys that vanish between being found and being read are left out. */
 TEST_SINGLE(vanishing, "keys are left out of an export")
 {
@@ -1064,6 +1099,7 @@ suite_interests_command(void)
     cases_add(suite, &fault_cases);
     cases_add(suite, &midway_cases);
     cases_add(suite, &ended_cases);
+    cases_add(suite, &unfinished_cases);
     cases_add(suite, &vanishing_cases);
     cases_add(suite, &waiting_cases);
     cases_add(suite, &terminal_cases);

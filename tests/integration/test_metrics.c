@@ -508,10 +508,12 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
                                         .is_right = is_anything,
                                         .callers = CALLERS};
     struct load *load;
+    double hits;
 
     (void)c;
     CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
     CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
+    hits = value_of(stack, "scoring_cache_hits_total");
     peer_set(stack->peer, PEER_SILENT);
     load = load_start(&interests);
     CU_ASSERT_PTR_NOT_NULL_FATAL(load);
@@ -524,9 +526,53 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
     peer_set(stack->peer, PEER_NONE);
     CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
     CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
+    CU_ASSERT_EQUAL(value_of(stack, "scoring_cache_hits_total"), hits);
     CU_ASSERT(value_of(stack, OPERATIONS("read", "timeout")) +
                   value_of(stack, OPERATIONS("read", "down")) >=
               1);
+}
+
+struct refusal {
+    const char *name;
+    const char *begin, *end; /* of the store's refusal */
+    enum kind kind;
+    const char *text;
+    int status;
+    const char *sample; /* grows by 1 */
+};
+
+static const struct refusal refusal_rows[] = {
+    {"a read that is refused", "ACL SETUSER default -mget",
+     "ACL SETUSER default +mget", INTERESTS, IDS, 503,
+     OPERATIONS("read", "refused")},
+    {"a write that is lost", "ACL SETUSER default -set",
+     "ACL SETUSER default +set", SCORE,
+     "{\"phone\": \"70000000001\", "
+     "\"email\": \"a@b\"}",
+     200, OPERATIONS("cache_write", "lost")},
+};
+
+/* Counted as what it is, and the end of it as nothing. */
+TEST_CASES(refusal, struct refusal, refusal_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    double hits = value_of(stack, "scoring_cache_hits_total");
+    double before = value_of(stack, c->sample);
+    struct http_answer answer;
+
+    CU_ASSERT_TRUE(redis_do(&stack->redis, c->begin));
+    answer = expect_post(stack->port, make_body(c->kind, c->text));
+    CU_ASSERT_EQUAL(answer.status, c->status);
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(becomes(stack, c->sample, before + 1));
+    CU_ASSERT_TRUE(redis_do(&stack->redis, c->end));
+    for (int i = 0; i < SENT_EACH_TIME; i++) {
+        answer = expect_post(stack->port, request_interests(IDS));
+        CU_ASSERT_EQUAL(answer.status, 200);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_EQUAL(value_of(stack, c->sample), before + 1);
+    CU_ASSERT_EQUAL(value_of(stack, "scoring_cache_hits_total"), hits);
 }
 
 /* A reply that is overdue moves its read to a new connection. */
@@ -555,6 +601,7 @@ suite_metrics(void)
     cases_add(suite, &route_cases);
     cases_add(suite, &beside_cases);
     cases_add(suite, &count_cases);
+    cases_add(suite, &refusal_cases);
     cases_add(suite, &aside_cases);
     cases_add(suite, &nobody_cases);
     cases_add(suite, &crowd_cases);

@@ -133,7 +133,7 @@ on_question(struct ev_loop *loop, ev_io *watcher, int events)
     question->length = (size_t)got;
     delay_ms = is_for_ipv4(question) ? server->plan.delay_ms
                                      : server->plan.delay_ipv6_ms;
-    if (delay_ms < 0)
+    if (delay_ms < 0 || server->count <= server->plan.lost)
         return;
     ev_timer_init(&question->due, on_due, (ev_tstamp)delay_ms / MS_PER_S, 0.);
     question->due.data = question;

@@ -10,6 +10,7 @@
 #define NAMES_BYTES_MAX 512
 
 struct names_plan {
+    size_t lost;       /* so many questions, the first, are not answered */
     int delay_ms;      /* of each answer; below 0: there is none */
     int delay_ipv6_ms; /* likewise, to questions for IPv6 addresses */
     bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */

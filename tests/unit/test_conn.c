@@ -794,6 +794,33 @@ TEST_SINGLE(drain_late, "a request that came before is answered first")
     end();
 }
 
+TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
+{
+    char *body = request_interests("{\"client_ids\": [1]}");
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    fcgi_peer_whole(&bytes, &exchange);
+    (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
+    calls_fail(CALL_RECV, EAGAIN); /* the look that comes before it */
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_RECV));
+    CU_ASSERT_EQUAL(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    CU_ASSERT_EQUAL(errno, EPIPE);
+    served.link.holds = false;
+    CU_ASSERT_EQUAL(take_status(fd, true), 200);
+    buffer_free(&bytes);
+    free(body);
+    (void)close(fd);
+    end();
+}
+
 TEST_SINGLE(drain_parked, "one that waits for the store is let go afterwards")
 {
     int fd;
@@ -915,6 +942,7 @@ suite_conn(void)
     cases_add(suite, &drain_one_cases);
     cases_add(suite, &drain_two_cases);
     cases_add(suite, &drain_late_cases);
+    cases_add(suite, &drain_between_cases);
     cases_add(suite, &drain_parked_cases);
     cases_add(suite, &drain_half_cases);
     cases_add(suite, &gone_cases);

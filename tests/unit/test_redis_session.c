@@ -120,6 +120,33 @@ TEST_CASES(open, struct open_case, open_rows)
     files_folder_remove(folder);
 }
 
+TEST_SINGLE(unasked, "an answer that nobody asked for ends it")
+{
+    static const struct open_case twice = {
+        .name = "twice", .want = PROBE, .answer = ":0\r\n:1\r\n"};
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    struct config_redis config = {.unix_path = path};
+    struct redis_session *session;
+    struct redis_command command;
+    struct redisReply *reply = NULL;
+    struct proc peer;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%.100s/redis", folder);
+    start_peer(&peer, path, &twice);
+    session = redis_session_new(&config, LIMIT_MS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(session);
+    CU_ASSERT_TRUE(redis_session_open(session));
+    CU_ASSERT_FALSE(redis_session_receive(session, &command, &reply));
+    CU_ASSERT_PTR_NULL(reply);
+    CU_ASSERT_STRING_EQUAL(redis_session_error(session),
+                           "an answer that nobody asked for");
+    redis_session_free(session);
+    proc_kill(&peer);
+    files_folder_remove(folder);
+}
+
 TEST_SINGLE(away, "nobody is there")
 {
     struct config_redis config = {.unix_path = (char *)"/nonexistent/redis"};
@@ -139,5 +166,6 @@ suite_redis_session(void)
     CU_pSuite suite = cases_suite("redis_session");
 
     cases_add(suite, &open_cases);
+    cases_add(suite, &unasked_cases);
     cases_add(suite, &away_cases);
 }

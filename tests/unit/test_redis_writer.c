@@ -3,6 +3,7 @@
  * is sent when, and when a peer that is gone is noticed.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@
 
 #define BATCH_KEYS  512 /* of one MSET */
 #define BATCH_BYTES (256 * 1024)
+#define FLOOD_BYTES (16 * 1024 * 1024) /* dozens of what a socket takes */
 #define LIMIT_MS    3000
 #define PIECE_MAX   65536
 
@@ -31,7 +33,7 @@ struct bench {
 };
 
 /* How long the peer stays once it has greeted. */
-enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR };
+enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR, READS_FLOOD };
 
 /* Until so many have come; the name is in no key and no value. */
 static int
@@ -54,6 +56,23 @@ take_batches(int fd, int count)
     return count;
 }
 
+/* Reads all of a batch that is larger than a socket takes, and confirms it. */
+static int
+take_flood(int fd)
+{
+    static char piece[PIECE_MAX];
+    size_t left = FLOOD_BYTES;
+    ssize_t length;
+
+    while (left > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0)
+        left -= (size_t)length < left ? (size_t)length : left;
+    /* What is around the value may come behind it. */
+    return left == 0 && send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) == 5 &&
+                   recv(fd, piece, sizeof(piece), 0) >= 0
+               ? 0
+               : 2;
+}
+
 /* The peer, which writes nothing and says nothing more; 0 at its end. */
 static int
 serve(int listener, enum stay stay)
@@ -72,6 +91,8 @@ serve(int listener, enum stay stay)
         return take_batches(fd, 1);
     case WAITS_FOR_FOUR:
         return take_batches(fd, 4);
+    case READS_FLOOD:
+        return take_flood(fd);
     }
     return 0;
 }
@@ -166,6 +187,24 @@ TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
     bench_end(&bench);
 }
 
+/* Each wait for room alone would take 200 ms, if it did not end with it. */
+TEST_SINGLE(flood, "a batch goes out as fast as the peer reads")
+{
+    char *value = malloc(FLOOD_BYTES);
+    struct bench bench;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(value);
+    memset(value, 'v', FLOOD_BYTES);
+    bench_start(&bench, READS_FLOOD);
+    CU_ASSERT_TRUE(redis_writer_add(bench.writer, bytes_of("k"),
+                                    (struct bytes){value, FLOOD_BYTES}));
+    CU_ASSERT_TRUE(redis_writer_finish(bench.writer));
+    CU_ASSERT_EQUAL(redis_writer_confirmed(bench.writer), 1);
+    bench_end(&bench);
+    free(value);
+}
+
 TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
 {
     struct bench bench;
@@ -192,5 +231,6 @@ suite_redis_writer(void)
 
     cases_add(suite, &batch_cases);
     cases_add(suite, &under_way_cases);
+    cases_add(suite, &flood_cases);
     cases_add(suite, &gone_cases);
 }
