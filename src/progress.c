@@ -16,10 +16,9 @@
 #define FIGURES_ROOM    42 /* of ten million lines: the bar keeps its width */
 #define COLUMNS_DEFAULT 80
 
-#define DRAW_MS    100 /* often enough for the eye */
-#define DRAW_CALLS 256 /* the clock is not looked at each time */
-#define RATE_MS    500 /* sooner a rate is a guess */
-#define ERASE      "\r\033[K"
+#define DRAW_MS 100 /* often enough for the eye */
+#define RATE_MS 500 /* sooner a rate is a guess */
+#define ERASE   "\r\033[K"
 
 #define MS_PER_S     1000
 #define S_PER_MINUTE 60
@@ -121,7 +120,6 @@ progress_start(struct progress *progress, const char *label, const char *unit,
     if (!progress->is_shown)
         return;
     progress->began_ms = progress->drawn_ms = clock_ms();
-    progress->calls = 0;
     progress->state =
         (struct progress_state){.label = label, .unit = unit, .total = total};
 }
@@ -156,7 +154,7 @@ progress_set(struct progress *progress, int64_t done, int64_t count)
 {
     int64_t now_ms;
 
-    if (!progress->is_shown || progress->calls++ % DRAW_CALLS != 0)
+    if (!progress->is_shown)
         return;
     now_ms = clock_ms();
     if (now_ms - progress->drawn_ms < DRAW_MS)

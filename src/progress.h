@@ -29,7 +29,6 @@ void progress_format(const struct progress_state *state, int columns,
 struct progress {
     bool is_shown;
     bool is_drawn; /* there is a line to be erased */
-    int calls;
     int64_t began_ms, drawn_ms;
     struct progress_state state;
 };

@@ -1058,6 +1058,13 @@ static const struct terminal_case terminal_rows[] = {
      "\r\033\\[Kwriting  +[0-9]+%  [^\r]*\r\033\\[K.*clients are written"},
     {"one that cannot", TERMINAL("dumb", "\"$scoring\" interests import file"),
      "^$"},
+    {"one of no name", TERMINAL("", "\"$scoring\" interests import file"),
+     "^$"},
+    {"one of which nothing is known",
+     "scoring=\"$scoring\" script -qec '\"$scoring\" interests import file' "
+     "/dev/null",
+     "^$"},
+    {"none", "TERM=xterm \"$scoring\" interests import file", "^$"},
 };
 
 TEST_CASES(terminal, struct terminal_case, terminal_rows)
@@ -1068,6 +1075,38 @@ TEST_CASES(terminal, struct terminal_case, terminal_rows)
     bench_put_peer(&bench, PEER_SLOW);
     write_many(&bench, SLOW_CLIENTS, 8);
     bench_run(&bench, c->line, EX_OK, c->pattern);
+    bench_end(&bench);
+}
+
+#define EXPORTED      5120
+#define EXPORT_FAULTS 10 /* fewer than are shown */
+
+/* Of the keys of another type some are found when the line stands there. */
+TEST_SINGLE(terminal_export, "a line makes way for what is said, and for data")
+{
+    struct bench bench;
+
+    (void)c;
+    bench_start(&bench);
+    write_many(&bench, EXPORTED, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(&bench, PEER_SLOW);
+    bench_run(&bench, TERMINAL("xterm", "\"$scoring\" interests export >out"),
+              EX_OK,
+              "\r\033\\[Kexporting  \\[#*\\.*\\]  *[0-9]+%  [0-9]+ clients.*"
+              "\r\033\\[Kscoring: standard output: 5120 clients are exported");
+    bench_run(&bench,
+              "! " TERMINAL("xterm",
+                            "\"$scoring\" interests export") " | "
+                                                             "grep exporting",
+              EX_OK, "^$");
+    for (int i = 1; i <= EXPORTED; i += EXPORTED / EXPORT_FAULTS) {
+        CU_ASSERT_TRUE(redis_do(&bench.redis, "DEL i:%d", i));
+        CU_ASSERT_TRUE(redis_do(&bench.redis, "RPUSH i:%d x", i));
+    }
+    bench_run(&bench, TERMINAL("xterm", "\"$scoring\" interests export >out"),
+              EX_DATAERR,
+              "clients[^\n]*\r\033\\[Kscoring: i:[0-9]+: is not a string");
     bench_end(&bench);
 }
 
@@ -1103,5 +1142,6 @@ suite_interests_command(void)
     cases_add(suite, &vanishing_cases);
     cases_add(suite, &waiting_cases);
     cases_add(suite, &terminal_cases);
+    cases_add(suite, &terminal_export_cases);
     cases_add(suite, &service_cases);
 }

@@ -539,40 +539,56 @@ struct refusal {
     const char *text;
     int status;
     const char *sample; /* grows by 1 */
+    const char *words;  /* for the log */
 };
+
+#define NEW_SCORE(n) "{\"phone\": \"7000000000" n "\", \"email\": \"a@b\"}"
 
 static const struct refusal refusal_rows[] = {
     {"a read that is refused", "ACL SETUSER default -mget",
      "ACL SETUSER default +mget", INTERESTS, IDS, 503,
-     OPERATIONS("read", "refused")},
+     OPERATIONS("read", "refused"), "the store answers with errors"},
     {"a write that is lost", "ACL SETUSER default -set",
-     "ACL SETUSER default +set", SCORE,
-     "{\"phone\": \"70000000001\", "
-     "\"email\": \"a@b\"}",
-     200, OPERATIONS("cache_write", "lost")},
+     "ACL SETUSER default +set", SCORE, NEW_SCORE("1"), 200,
+     OPERATIONS("cache_write", "lost"), "cache writes are lost"},
 };
 
-/* Counted as what it is, and the end of it as nothing. */
+/* A read, and a write of what is in no cache. */
+static void
+use_store(const struct stack *stack)
+{
+    struct http_answer answer =
+        expect_post(stack->port, request_interests(IDS));
+
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "FLUSHALL"));
+    answer = expect_post(stack->port, request_score(NEW_SCORE("2")));
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+}
+
+/* Each is counted as what it is, and told once; the end of it, too. */
 TEST_CASES(refusal, struct refusal, refusal_rows)
 {
     const struct stack *stack = stack_shared(&plan);
+    size_t told = stack_log_count(stack, c->words);
     double hits = value_of(stack, "scoring_cache_hits_total");
     double before = value_of(stack, c->sample);
     struct http_answer answer;
 
+    use_store(stack);
     CU_ASSERT_TRUE(redis_do(&stack->redis, c->begin));
     answer = expect_post(stack->port, make_body(c->kind, c->text));
     CU_ASSERT_EQUAL(answer.status, c->status);
     http_answer_free(&answer);
     CU_ASSERT_TRUE(becomes(stack, c->sample, before + 1));
     CU_ASSERT_TRUE(redis_do(&stack->redis, c->end));
-    for (int i = 0; i < SENT_EACH_TIME; i++) {
-        answer = expect_post(stack->port, request_interests(IDS));
-        CU_ASSERT_EQUAL(answer.status, 200);
-        http_answer_free(&answer);
-    }
+    for (int i = 0; i < SENT_EACH_TIME; i++)
+        use_store(stack);
     CU_ASSERT_EQUAL(value_of(stack, c->sample), before + 1);
     CU_ASSERT_EQUAL(value_of(stack, "scoring_cache_hits_total"), hits);
+    CU_ASSERT_EQUAL(stack_log_count(stack, c->words), told + 2);
 }
 
 /* A reply that is overdue moves its read to a new connection. */

@@ -3,6 +3,7 @@
  * with all of it done or with a reason, and the next one works.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../support/cases.h"
@@ -67,11 +68,14 @@ on_found(void *arg, const struct redis_scan_item *item)
     return true;
 }
 
+static int64_t total_told; /* how many keys there are */
+
 static bool
 on_moved(void *arg, int64_t visited, int64_t total)
 {
     (void)arg;
     CU_ASSERT(visited <= total);
+    total_told = total;
     return true;
 }
 
@@ -106,12 +110,18 @@ static void
 check_end(const struct session_case *c, bool is_good, int count,
           const char *error, bool has_failed)
 {
+    int total = -1; /* as the second reply says */
+
     CU_ASSERT(is_good == (c->error == NULL) || (has_failed && !is_good));
     CU_ASSERT(!is_good || count == c->want);
     CU_ASSERT(is_good || error[0] != '\0');
     if (has_failed)
         return;
     CU_ASSERT_EQUAL(count, c->want);
+    if (c->error == NULL && c->written == 0) {
+        (void)sscanf(c->replies, ":%*d\r\n:%d", &total);
+        CU_ASSERT_EQUAL(total_told, total);
+    }
     if (c->error != NULL)
         CU_ASSERT_STRING_EQUAL(error, c->error);
 }

@@ -671,6 +671,24 @@ TEST_SINGLE(retry_after, "503 says when to come again")
     api_free(api);
 }
 
+/* Of a time whose year is none, localtime() makes nothing. */
+TEST_SINGLE(no_date, "without a date there is no answer but 500")
+{
+    struct api *api = api_new(&config);
+    char body[BODY_MAX] = "{}";
+    const struct api_input input = {.verb = bytes_of("POST"),
+                                    .path = bytes_of("/method"),
+                                    .body = body,
+                                    .body_length = strlen(body),
+                                    .now = (time_t)INT64_MAX};
+    struct api_call *call = api_plan(api, &input);
+
+    (void)c;
+    CU_ASSERT_EQUAL(api_call_answer(call).code, 500);
+    api_call_free(call);
+    api_free(api);
+}
+
 TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
 {
     (void)c;
@@ -695,5 +713,6 @@ suite_api(void)
     cases_add(suite, &body_cases);
     cases_add(suite, &transport_cases);
     cases_add(suite, &retry_after_cases);
+    cases_add(suite, &no_date_cases);
     cases_add(suite, &no_memory_cases);
 }
