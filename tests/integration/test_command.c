@@ -187,6 +187,11 @@ static const struct command_case command_rows[] = {
      {NULL},
      EX_USAGE,
      "--admin goes without"},
+    {"token of both, by the account",
+     {"token", "--admin", "--account", "a"},
+     {NULL},
+     EX_USAGE,
+     "--admin goes without"},
     {"token, unknown option",
      {"token", "--salt", "x"},
      {NULL},
@@ -339,6 +344,13 @@ struct peer_case {
 };
 
 #define SENT(text) text, sizeof(text) - 1
+#define END        "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"
+
+/* A KiB of an answer: of 17 the last one is too much. */
+#define X64    "0123456789012345678901234567890123456789012345678901234567890123"
+#define X256   X64 X64 X64 X64
+#define RECORD "\1\6\0\1\4\0\0\0" X256 X256 X256 X256
+#define R4     RECORD RECORD RECORD RECORD
 
 static const struct peer_case peer_rows[] = {
     {"accepts nothing", NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS, "in time"},
@@ -347,9 +359,20 @@ static const struct peer_case peer_rows[] = {
      HEALTH_MIN_MS, "not FastCGI"},
     {"answers 500",
      SENT("\1\6\0\1\0\57\0\0"
-          "Status: 500 X\r\nContent-Type: x\r\n\r\n{\"code\": 422}"
-          "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"),
+          "Status: 500 X\r\nContent-Type: x\r\n\r\n{\"code\": 422}" END),
      0, HEALTH_MIN_MS, "not as the service does"},
+    {"answers 500 with the right body",
+     SENT("\1\6\0\1\0\61\0\0"
+          "Status: 500 X\r\nContent-Type: x\r\n\r\n{\"code\": 422, x" END),
+     0, HEALTH_MIN_MS, "not as the service does"},
+    {"answers 422 with another body",
+     SENT("\1\6\0\1\0\61\0\0"
+          "Status: 422 X\r\nContent-Type: x\r\n\r\n{\"code\": 423, x" END),
+     0, HEALTH_MIN_MS, "not as the service does"},
+    {"answers with nothing", SENT(END), 0, HEALTH_MIN_MS,
+     "not as the service does"},
+    {"answers without an end", SENT(R4 R4 R4 R4 RECORD), 0, HEALTH_MIN_MS,
+     "not FastCGI"},
     {"stops half-way",
      SENT("\1\6\0\1\0\57\0\0"
           "Status: 422 X\r\n"),

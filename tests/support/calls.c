@@ -4,6 +4,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -16,12 +17,15 @@
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000
 
+#define WIPES_HELD 256
+
 static int errors[CALL__MAX]; /* 0: the call is made */
 static int before[CALL__MAX]; /* calls that are made before one fails */
 static int64_t ahead_ms;
 static struct timespec stopped_at; /* valid when is_stopped */
 static bool is_stopped;
-static int cpu_percent; /* 0: as it is */
+static size_t wipes[WIPES_HELD], wipe_count; /* the last ones, and all */
+static int cpu_percent;                      /* 0: as it is */
 
 void
 calls_fail(enum call call, int error)
@@ -78,6 +82,23 @@ calls_fails(enum call call)
     errno = errors[call];
     errors[call] = 0;
     return true;
+}
+
+unsigned
+calls_wiped(size_t length)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < wipe_count && i < WIPES_HELD; i++)
+        found += wipes[i] == length;
+    wipe_count = 0;
+    return found;
+}
+
+void
+calls_count_wipe(size_t length)
+{
+    wipes[wipe_count++ % WIPES_HELD] = length;
 }
 
 /* ASan's, where there is one. */
@@ -183,6 +204,25 @@ memfd_create(const char *name, unsigned flags)
     if (behind == NULL)
         calls_find("memfd_create", &behind);
     return behind(name, flags);
+}
+
+void
+explicit_bzero(void *bytes, size_t length)
+{
+    static void (*behind)(void *, size_t);
+
+    calls_count_wipe(length);
+    if (behind == NULL)
+        calls_find("explicit_bzero", &behind);
+    behind(bytes, length);
+}
+
+void __explicit_bzero_chk(void *bytes, size_t length, size_t room);
+void
+__explicit_bzero_chk(void *bytes, size_t length, size_t room)
+{
+    (void)room;
+    explicit_bzero(bytes, length);
 }
 
 /* Straight to the kernel: the loader and ASan call it before all else. */

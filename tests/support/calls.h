@@ -2,6 +2,7 @@
 #define CALLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -45,10 +46,17 @@ void calls_let_clock_go(void);
 void calls_set_cpu_percent(int percent);
 
 /*
+ * How often so many bytes were wiped, by explicit_bzero() or OPENSSL_cleanse(),
+ * since this was last asked, of any length.
+ */
+unsigned calls_wiped(size_t length);
+
+/*
  * For what stands before a call: whether it is to fail, with errno set, and
- * the function that has the name otherwise.
+ * the function that has the name otherwise; what calls_wiped() counts.
  */
 bool calls_fails(enum call call);
+void calls_count_wipe(size_t length);
 void calls_find(const char *name, void *ret_function);
 
 #endif

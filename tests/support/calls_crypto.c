@@ -1,9 +1,21 @@
 /*
- * Stands before what the service uses of libcrypto to make digests.
+ * Stands before what the service uses of libcrypto to make digests and to wipe.
  */
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "calls.h"
+
+void
+OPENSSL_cleanse(void *bytes, size_t length)
+{
+    static void (*behind)(void *, size_t);
+
+    calls_count_wipe(length);
+    if (behind == NULL)
+        calls_find("OPENSSL_cleanse", &behind);
+    behind(bytes, length);
+}
 
 int
 EVP_DigestInit_ex2(EVP_MD_CTX *digest, const EVP_MD *type,

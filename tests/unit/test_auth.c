@@ -657,6 +657,29 @@ TEST_SINGLE(nothing, "can be freed")
     CU_PASS("no crash");
 }
 
+#define SUM_SIZE 64 /* of a SHA-512 */
+#define KEY_SIZE 32 /* of an HMAC-SHA-256 */
+
+/* What would be as good as a token, or as the secret, does not stay behind. */
+TEST_SINGLE(wiped, "what was made on the way is wiped")
+{
+    struct auth *auth;
+
+    (void)c;
+    (void)calls_wiped(0);
+    auth = auth_new(&published);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(auth);
+    CU_ASSERT_EQUAL(calls_wiped(KEY_SIZE), 1);
+    CU_ASSERT_EQUAL(auth_check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
+                               bytes_of(KNOWN), 0),
+                    AUTH_OK);
+    CU_ASSERT_EQUAL(calls_wiped(SUM_SIZE), 1);
+    (void)auth_check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
+                     bytes_of(KNOWN), 0);
+    CU_ASSERT_EQUAL(calls_wiped(AUTH_TOKEN_LENGTH + 1), 1);
+    auth_free(auth);
+}
+
 void
 suite_auth(void)
 {
@@ -670,5 +693,6 @@ suite_auth(void)
     cases_add(suite, &key_cases);
     cases_add(suite, &reuse_cases);
     cases_add(suite, &fault_cases);
+    cases_add(suite, &wiped_cases);
     cases_add(suite, &nothing_cases);
 }

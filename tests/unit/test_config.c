@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "config.h"
 #include "config_error.h"
@@ -896,6 +897,20 @@ TEST_SINGLE(example_names, "are all there")
     buf_free(&text);
 }
 
+TEST_SINGLE(wiped, "no secret is left in memory")
+{
+    static char *const env[ENV_MAX] = {"SCORING_SALT=marked-salt", NULL};
+    struct buf errors = {0};
+    struct config *config = load(env, NULL, &errors);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    (void)calls_wiped(0);
+    config_free(config);
+    CU_ASSERT_EQUAL(calls_wiped(sizeof("marked-salt")), 1);
+    buf_free(&errors);
+}
+
 TEST_SINGLE(free_nothing, "NULL is accepted")
 {
     (void)c;
@@ -921,5 +936,6 @@ suite_config(void)
     cases_add(suite, &example_comments_cases);
     cases_add(suite, &example_also_cases);
     cases_add(suite, &example_names_cases);
+    cases_add(suite, &wiped_cases);
     cases_add(suite, &free_nothing_cases);
 }

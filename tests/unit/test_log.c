@@ -834,9 +834,11 @@ TEST_SINGLE(no_space, "lines that find no space are counted, and told later")
     (void)unlink(in_folder("log"));
     CU_ASSERT_TRUE(log_reopen(log));
     log_info(log, "three");
+    log_flush(log);
+    log_info(log, "four");
     log_close(log);
     line = file_content("log");
-    CU_ASSERT_EQUAL(count_lines(line), 2);
+    CU_ASSERT_EQUAL(count_lines(line), 3);
     CU_ASSERT_PTR_NOT_NULL(strstr(line, "] I three\n"));
     CU_ASSERT_PTR_NOT_NULL(
         strstr(line, "] E log: 2 lines lost, 2 since the start\n"));
@@ -921,6 +923,29 @@ TEST_SINGLE(forget, "a child does not repeat its parent's lines")
     (void)close(fd);
 }
 
+TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
+{
+    struct log *log;
+
+    (void)c;
+    folder_make();
+    CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
+    log = log_open(in_folder("log"), CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    log_info(log, "the parent's");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 1);
+    log_forget(log);
+    CU_ASSERT_EQUAL(log_lost(log), 0);
+
+    (void)unlink(in_folder("log"));
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "mine");
+    log_close(log);
+    CU_ASSERT_EQUAL(count_lines(file_content("log")), 1);
+    folder_remove();
+}
+
 void
 suite_log(void)
 {
@@ -946,4 +971,5 @@ suite_log(void)
     cases_add(suite, &torn_cases);
     cases_add(suite, &torn_old_cases);
     cases_add(suite, &forget_cases);
+    cases_add(suite, &forget_lost_cases);
 }

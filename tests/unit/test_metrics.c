@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../src/metrics.h"
@@ -167,6 +168,21 @@ TEST_SINGLE(gauges, "add up over the workers that there are")
     CU_ASSERT_EQUAL(metrics_workers(metrics), 2);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
     CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 2);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 1);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(started, "the start is when they are made")
+{
+    int64_t before = time(NULL);
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT(metrics_started_s(metrics) >= before);
+    CU_ASSERT(metrics_started_s(metrics) <= time(NULL));
     metrics_free(metrics);
 }
 
@@ -283,6 +299,7 @@ suite_metrics(void)
     cases_add(suite, &shared_cases);
     cases_add(suite, &outlive_cases);
     cases_add(suite, &gauges_cases);
+    cases_add(suite, &started_cases);
     cases_add(suite, &phases_cases);
     cases_add(suite, &bucket_cases);
     cases_add(suite, &number_cases);
