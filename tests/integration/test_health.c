@@ -19,7 +19,8 @@
 #define ANSWER_MS       2000
 #define START_LIMIT_MS  3000
 #define START_TRIES     10
-#define LIMITED_COUNT   50 /* in far less than a second */
+#define FLUSH_LIMIT_MS  3000 /* nginx writes its access log each second */
+#define LIMITED_COUNT   50   /* in far less than a second */
 
 #define ALIVE    "{\"status\": \"ok\"}"
 #define READY    "{\"status\": \"ready\", \"store\": \"up\"}"
@@ -154,9 +155,20 @@ TEST_CASES(body, struct body_case, body_rows)
     http_close(http);
 }
 
-TEST_SINGLE(log, "has no line of it")
+static bool
+has_method(void *path)
+{
+    char *text = files_read(path);
+    bool is_there = text != NULL && strstr(text, "/method") != NULL;
+
+    free(text);
+    return is_there;
+}
+
+TEST_SINGLE(log, "has no line of it, and nginx's neither")
 {
     const struct stack *stack = use_stack(&plan);
+    char path[FILES_PATH_MAX], *access;
     struct http_answer answer;
 
     (void)c;
@@ -166,6 +178,12 @@ TEST_SINGLE(log, "has no line of it")
     http_answer_free(&answer);
     CU_ASSERT_TRUE(stack_log_wait(stack, "path=/method .*code=400", 1));
     CU_ASSERT_EQUAL(stack_log_count(stack, "healthz|readyz"), 0);
+    files_path(path, "%.200s/nginx/access.log", stack->run_folder);
+    CU_ASSERT_TRUE(clock_wait(has_method, path, FLUSH_LIMIT_MS));
+    access = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(access);
+    CU_ASSERT_PTR_NULL(strstr(access, "healthz"));
+    free(access);
 }
 
 TEST_SINGLE(rate, "of requests is not limited")

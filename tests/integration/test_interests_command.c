@@ -867,6 +867,21 @@ empty_file(struct bench *bench)
     bench_write(bench, "file", "");
 }
 
+/* To a length that ends with a line, of which not all has been read yet. */
+static void
+cut_file(struct bench *bench)
+{
+    char path[FILES_PATH_MAX], *text, *end;
+
+    files_path(path, "%s/file", bench->folder);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    end = strstr(text, "{\"client_id\": 30000,");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+    CU_ASSERT_EQUAL(truncate(path, end - text), 0);
+    free(text);
+}
+
 #define FAR "; at least the first [0-9]+ clients are written: run it again\n$"
 
 static const struct midway_case midway_rows[] = {
@@ -878,6 +893,8 @@ static const struct midway_case midway_rows[] = {
      "^scoring: file: the server is out of memory \\(OOM\\)" FAR},
     {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: file: interrupted" FAR},
     {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: file: interrupted" FAR},
+    {"file cut behind a line", cut_file, EX_DATAERR,
+     "^scoring: file: the file has changed since it was checked" FAR},
     {"file emptied", empty_file, EX_DATAERR,
      "^scoring: file: the file has changed since it was checked" FAR},
 };

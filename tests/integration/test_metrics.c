@@ -24,6 +24,7 @@
 #define CALLERS         8
 #define NOT_FOUND       127 /* of the shell */
 #define SENT_EACH_TIME  20
+#define LONG_BYTES      40000 /* more than nginx takes of a header */
 
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -142,28 +143,44 @@ falls_to_zero(const struct stack *stack, const char *sample)
 struct route_case {
     const char *name, *verb, *path;
     int want;
+    size_t body, header; /* bytes of them; 0: there is none */
 };
 
 static const struct route_case route_rows[] = {
-    {"metrics", "GET", "/metrics", 200},
-    {"with a query", "GET", "/metrics?name=x", 200},
-    {"by HEAD", "HEAD", "/metrics", 200},
-    {"by POST", "POST", "/metrics", 405},
-    {"by DELETE", "DELETE", "/metrics", 405},
-    {"root", "GET", "/", 404},
-    {"and a slash", "GET", "/metrics/", 404},
-    {"in capitals", "GET", "/METRICS", 404},
-    {"the API", "POST", "/method", 404},
-    {"health", "GET", "/healthz", 404},
-    {"readiness", "GET", "/readyz", 404},
-    {"page of the errors", "GET", "/scoring-error", 404},
+    {"metrics", "GET", "/metrics", 200, 0, 0},
+    {"with a query", "GET", "/metrics?name=x", 200, 0, 0},
+    {"by HEAD", "HEAD", "/metrics", 200, 0, 0},
+    {"with a body", "GET", "/metrics", 200, 1024, 0},
+    {"with a larger one", "GET", "/metrics", 413, 1025, 0},
+    {"with a long header", "GET", "/metrics", 431, 0, LONG_BYTES},
+    {"by POST", "POST", "/metrics", 405, 0, 0},
+    {"by DELETE", "DELETE", "/metrics", 405, 0, 0},
+    {"root", "GET", "/", 404, 0, 0},
+    {"and a slash", "GET", "/metrics/", 404, 0, 0},
+    {"behind two slashes", "GET", "//metrics", 404, 0, 0},
+    {"in capitals", "GET", "/METRICS", 404, 0, 0},
+    {"the API", "POST", "/method", 404, 0, 0},
+    {"health", "GET", "/healthz", 404, 0, 0},
+    {"readiness", "GET", "/readyz", 404, 0, 0},
+    {"page of the errors", "GET", "/scoring-error", 404, 0, 0},
+    {"page of the other errors", "GET", "/scoring-error-get", 404, 0, 0},
 };
 
 TEST_CASES(route, struct route_case, route_rows)
 {
-    struct http_answer answer =
-        ask(stack_shared(&plan)->metrics_port, c->verb, c->path);
+    static char body[LONG_BYTES], header[LONG_BYTES + 1];
+    const char *const headers[] = {header, NULL};
+    const struct http_request request = {.verb = c->verb,
+                                         .path = c->path,
+                                         .body = c->body > 0 ? body : NULL,
+                                         .body_length = c->body,
+                                         .headers = headers};
+    struct http *http = http_open(stack_shared(&plan)->metrics_port);
+    struct http_answer answer;
 
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    (void)snprintf(header, sizeof(header), "X: %0*d", (int)c->header, 0);
+    answer = http_send(http, &request);
     CU_ASSERT_EQUAL(answer.status, c->want);
     if (c->want == 200)
         expect_header(&answer, "Content-Type",
@@ -172,7 +189,11 @@ TEST_CASES(route, struct route_case, route_rows)
         expect_error(&answer, c->want, NULL);
     if (c->want == 405)
         expect_header(&answer, "Allow", "GET, HEAD");
+    expect_header(&answer, "Server", "nginx");
+    expect_header(&answer, "Cache-Control", "no-store");
+    expect_header(&answer, "X-Content-Type-Options", "nosniff");
     http_answer_free(&answer);
+    http_close(http);
 }
 
 /* A caller of the API has no way to the metrics. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "../support/cases.h"
@@ -20,6 +21,10 @@
 #define NAMES    "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define LIMIT_MS 3000
 #define PROC_MAX (256 * 1024) /* bytes of an environment */
+
+#define FILES_FEW  512
+#define FILES_MAX  65536
+#define SENT_COUNT 20
 
 /* Secrets, each in a file of its own, and no other. */
 static const struct {
@@ -41,6 +46,19 @@ static struct {
     char files[SECRETS][FILES_PATH_MAX];
 } own;
 
+static struct rlimit files_before; /* of this process */
+
+/* In this process, for the stack to begin with. */
+static void
+limit_files(rlim_t soft)
+{
+    struct rlimit few;
+
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files_before), 0);
+    few = (struct rlimit){soft, files_before.rlim_max};
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+}
+
 /* The stack of this suite; its Redis is the private one of run.sh. */
 static struct stack *
 use_stack(void)
@@ -49,6 +67,7 @@ use_stack(void)
     static const char *environment[2 * SECRETS + 1];
     static const struct stack_plan plan = {.store = STACK_URL_GIVEN,
                                            .environment = environment};
+    bool is_good;
 
     if (own.is_started)
         return &own.stack;
@@ -61,8 +80,11 @@ use_stack(void)
         environment[2 * i] = variables[i];
         environment[2 * i + 1] = secrets[i].name; /* not there */
     }
-    if (!stack_launch(&own.stack, &plan) ||
-        !stack_is_ready(&own.stack, 5 * LIMIT_MS)) {
+    limit_files(FILES_FEW);
+    is_good = stack_launch(&own.stack, &plan) &&
+              stack_is_ready(&own.stack, 5 * LIMIT_MS);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files_before), 0);
+    if (!is_good) {
         stack_discard(&own.stack);
         CU_FAIL_FATAL("the stack does not start");
     }
@@ -207,6 +229,47 @@ TEST_SINGLE(core, "dumps are off in the parent and in every worker")
     }
 }
 
+TEST_SINGLE(files_open, "as many as there may be, or 65536")
+{
+    static char text[PROC_MAX];
+    struct stack *stack = use_stack();
+    struct proc_found workers = stack_workers(stack);
+    rlim_t want =
+        files_before.rlim_max < FILES_MAX ? files_before.rlim_max : FILES_MAX;
+    char pattern[64];
+
+    (void)c;
+    (void)snprintf(pattern, sizeof(pattern), "\nMax open files +%llu ",
+                   (unsigned long long)want);
+    CU_ASSERT_TRUE(workers.count > 0);
+    for (size_t i = 0; i < workers.count; i++) {
+        CU_ASSERT_TRUE(read_proc(workers.pid[i], "limits", text));
+        CU_ASSERT_TRUE(expect_match(text, pattern));
+    }
+}
+
+/* A log at its largest size costs its lines, and no worker. */
+TEST_SINGLE(file_size, "a worker outlives a log that may not grow")
+{
+    const struct rlimit none = {0, RLIM_INFINITY};
+    struct stack *stack = use_stack();
+    struct proc_found before = stack_workers(stack), after;
+    struct rlimit usual = {0, 0};
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(before.count > 0);
+    for (size_t i = 0; i < before.count; i++)
+        CU_ASSERT_EQUAL(prlimit(before.pid[i], RLIMIT_FSIZE, &none, &usual), 0);
+    for (int i = 0; i < SENT_COUNT; i++)
+        CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
+    after = stack_workers(stack);
+    CU_ASSERT_EQUAL_FATAL(after.count, before.count);
+    for (size_t i = 0; i < before.count; i++) {
+        CU_ASSERT_EQUAL(after.pid[i], before.pid[i]);
+        CU_ASSERT_EQUAL(prlimit(after.pid[i], RLIMIT_FSIZE, &usual, NULL), 0);
+    }
+}
+
 /*
  * A worker that crashes, as by a fault of its own, leaves nothing behind. By a
  * signal that has a dump by default, and that no sanitizer reports.
@@ -280,6 +343,8 @@ suite_privilege(void)
     cases_add(suite, &shown_cases);
     cases_add(suite, &core_cases);
     cases_add(suite, &files_cases);
+    cases_add(suite, &files_open_cases);
+    cases_add(suite, &file_size_cases);
     cases_add(suite, &crash_cases);
     cases_add(suite, &read_again_cases);
 }

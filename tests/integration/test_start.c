@@ -86,6 +86,8 @@ static const struct setting_case setting_rows[] = {
     {"empty salt in a list", "SCORING_SALT=a,,b", "SCORING_SALT"},
     {"salt file missing", "SCORING_SALT_FILE=/nonexistent/salt",
      "SCORING_SALT_FILE"},
+    {"password file missing", "REDIS_PASSWORD_FILE=/nonexistent/password",
+     "REDIS_PASSWORD_FILE"},
     {"settings file missing", "SCORING_CONFIG_FILE=/nonexistent/env",
      "SCORING_CONFIG_FILE"},
     {"log format", "SCORING_LOG_FORMAT=xml", "SCORING_LOG_FORMAT"},
@@ -170,13 +172,13 @@ TEST_SINGLE(program, "is missing")
 TEST_SINGLE(port, "is in use")
 {
     struct stack stack;
-    char words[16];
+    char words[64];
     int fd;
 
     (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     fd = ports_listen(&stack.port);
-    (void)snprintf(words, sizeof(words), "%d", stack.port);
+    (void)snprintf(words, sizeof(words), "HTTP_PORT: %d: ", stack.port);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
     check_refused(&stack, words);
     (void)close(fd);
@@ -252,6 +254,18 @@ TEST_SINGLE(run_folder_long, "is too long for a socket")
                ten, ten, ten, ten, ten, ten, ten, ten);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
     check_refused(&stack, "RUN_DIR");
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(run_folder_space, "has a name that settings cannot hold")
+{
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(stack.run_folder, "%s/a b", stack.folder);
+    CU_ASSERT_TRUE(stack_launch(&stack, &plan));
+    check_refused(&stack, "RUN_DIR: ");
     stack_discard(&stack);
 }
 
@@ -647,6 +661,7 @@ suite_start(void)
     cases_add(suite, &same_port_cases);
     cases_add(suite, &run_folder_file_cases);
     cases_add(suite, &run_folder_long_cases);
+    cases_add(suite, &run_folder_space_cases);
     cases_add(suite, &run_folder_taken_cases);
     cases_add(suite, &socket_mode_cases);
     cases_add(suite, &idle_cases);

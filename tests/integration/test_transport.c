@@ -296,6 +296,10 @@ static const struct raw_case raw_rows[] = {
      400},
     {"huge length", HEAD "Content-Length: 99999999999999999999\r\n\r\n[]", 400},
     {"length above the limit", HEAD "Content-Length: 1048577\r\n\r\n[]", 413},
+    {"length above the limit, and a slash",
+     "POST /method/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+     "Content-Length: 1048577\r\n\r\n[]",
+     413},
     {"length and chunks",
      HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
      400},
