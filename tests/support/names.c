@@ -95,7 +95,7 @@ answer(struct names_question *question)
     memset(&question->bytes[6], 0, HEADER_SIZE - 6); /* counts of records */
     if (is_ipv4 && plan->has_two)
         add_address(question, 2);
-    if (is_ipv4)
+    for (int i = 0; is_ipv4 && i <= plan->more; i++)
         add_address(question, 1);
 }
 

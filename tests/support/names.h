@@ -13,6 +13,7 @@ struct names_plan {
     size_t lost;       /* so many questions, the first, are not answered */
     int delay_ms;      /* of each answer; below 0: there is none */
     int delay_ipv6_ms; /* likewise, to questions for IPv6 addresses */
+    int more;          /* so often 127.0.0.1 comes again */
     bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */
     bool is_cut;       /* the rest comes over TCP, where nobody answers */
 };

@@ -10,6 +10,7 @@ void suite_config_file(void);
 void suite_conn(void);
 void suite_date(void);
 void suite_endpoint(void);
+void suite_fcgi_gather(void);
 void suite_fcgi_scan(void);
 void suite_fcgi_client(void);
 void suite_fields(void);

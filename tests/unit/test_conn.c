@@ -838,6 +838,31 @@ TEST_SINGLE(drain_parked, "one that waits for the store is let go afterwards")
     end();
 }
 
+/* The next request would be lost: its writer is to know. */
+TEST_SINGLE(drain_last, "behind the last answer there is no other request")
+{
+    char *value = long_value();
+    struct buf text;
+    int fd;
+
+    (void)c;
+    start(value);
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, MANY_IDS);
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_EQUAL(send(fd, "", 0, MSG_NOSIGNAL), 0);
+    served.link.holds = false;
+    served_turn(&served);
+    CU_ASSERT_EQUAL(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    CU_ASSERT_TRUE(take_answer(fd, &text));
+    CU_ASSERT_EQUAL(status_in(&text), 200);
+    buf_free(&text);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
 TEST_SINGLE(drain_half, "one within a request may finish it, but not for long")
 {
     int fd[2];
@@ -944,6 +969,7 @@ suite_conn(void)
     cases_add(suite, &drain_late_cases);
     cases_add(suite, &drain_between_cases);
     cases_add(suite, &drain_parked_cases);
+    cases_add(suite, &drain_last_cases);
     cases_add(suite, &drain_half_cases);
     cases_add(suite, &gone_cases);
     cases_add(suite, &wrong_cases);

@@ -15,7 +15,8 @@
 #include "redis_stream.h"
 #include "suites.h"
 
-#define SOCKET_BYTES (16 * 1024)   /* asked for; more than that is taken */
+#define SOCKET_BYTES (16 * 1024) /* asked for; more than that is taken */
+#define REPLY_MAX    (64 * 1024 * 1024)
 #define TOTAL_MAX    (1024 * 1024) /* more than any socket takes then */
 
 #ifdef HAVE_HIREDIS_SSL
@@ -156,6 +157,65 @@ TEST_CASES(refusal, struct refusal_case, refusal_rows)
     (void)close(peer);
 }
 
+TEST_SINGLE(anew, "what a connection did not take is none of the next one's")
+{
+    char got[8] = "";
+    int peer, fd[2];
+    struct redis_stream *stream = open_stream(&peer);
+    bool waits;
+
+    (void)c;
+    calls_fail(CALL_SEND, EAGAIN);
+    CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of("x"), &waits));
+    CU_ASSERT_TRUE(waits);
+    redis_stream_close(stream);
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    CU_ASSERT_TRUE(redis_stream_open(stream, fd[0]));
+    CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of("y"), &waits));
+    CU_ASSERT_EQUAL(recv(fd[1], got, sizeof(got), 0), 1);
+    CU_ASSERT_EQUAL(got[0], 'y');
+    redis_stream_free(stream);
+    (void)close(fd[1]);
+    (void)close(peer);
+}
+
+/* Feeds it, until nothing more is to come or it has failed. */
+static bool
+feed(struct redis_stream *stream, int peer, size_t length)
+{
+    static const char zeros[SOCKET_BYTES];
+    struct redisReply *reply = NULL;
+    bool is_good = true;
+
+    while (is_good && length > 0) {
+        size_t part = length < sizeof(zeros) ? length : sizeof(zeros);
+        ssize_t sent = send(peer, zeros, part, MSG_NOSIGNAL);
+
+        length -= sent > 0 ? (size_t)sent : 0;
+        is_good =
+            redis_stream_read(stream) && redis_stream_next(stream, &reply);
+        CU_ASSERT_PTR_NULL(reply);
+    }
+    return is_good;
+}
+
+TEST_SINGLE(huge, "an answer of more than 64 MiB is given up")
+{
+    static const char head[] = "$99999999\r\n";
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+
+    (void)c;
+    CU_ASSERT_EQUAL(send(peer, head, sizeof(head) - 1, MSG_NOSIGNAL),
+                    (ssize_t)sizeof(head) - 1);
+    CU_ASSERT_TRUE(feed(stream, peer, REPLY_MAX - sizeof(head)));
+    CU_ASSERT_FALSE(feed(stream, peer, 2 * sizeof(head)));
+    CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), "too large an answer");
+    redis_stream_free(stream);
+    (void)close(peer);
+}
+
 TEST_SINGLE(broken, "a peer that is gone is told")
 {
     int peer;
@@ -223,6 +283,8 @@ suite_redis_stream(void)
 
     cases_add(suite, &write_cases);
     cases_add(suite, &refusal_cases);
+    cases_add(suite, &anew_cases);
+    cases_add(suite, &huge_cases);
     cases_add(suite, &broken_cases);
     cases_add(suite, &tls_cases);
 }

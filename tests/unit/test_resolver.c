@@ -118,6 +118,18 @@ struct lookup_case {
 
 static const struct lookup_case lookup_rows[] = {
     {"answered at once", {.delay_ms = 0, .delay_ipv6_ms = 0}, 1, true, 0, 600},
+    {"as many as are kept",
+     {.more = RESOLVER_ADDRESSES_MAX - 1},
+     RESOLVER_ADDRESSES_MAX,
+     true,
+     0,
+     600},
+    {"one more than are kept",
+     {.more = RESOLVER_ADDRESSES_MAX},
+     RESOLVER_ADDRESSES_MAX,
+     true,
+     0,
+     600},
     {"answered late",
      {.delay_ms = 100, .delay_ipv6_ms = 100},
      1,
@@ -210,6 +222,30 @@ TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
     ev_loop_destroy(lookup.loop);
 }
 
+TEST_SINGLE(again, "a look-up keeps nothing of the one before")
+{
+    static const struct names_plan good = {.delay_ms = 0};
+    static const struct names_plan silent = {.delay_ms = -1,
+                                             .delay_ipv6_ms = -1};
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    for (int i = 0; i < 3; i++) {
+        names_start(&server, lookup.loop, i < 2 ? &good : &silent);
+        resolver_start(resolver, "redis.example", PORT);
+        run_for(&lookup, PATIENCE_MS);
+        CU_ASSERT_EQUAL(lookup.done, i + 1);
+        CU_ASSERT_EQUAL(lookup.found.count, i < 2 ? 1 : 0);
+        CU_ASSERT_EQUAL(lookup.in_time, i < 2);
+        names_end(&server);
+    }
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
 TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
 {
     static const struct names_plan plan = {.delay_ms = 50, .delay_ipv6_ms = 50};
@@ -242,5 +278,6 @@ suite_resolver(void)
     cases_add(suite, &known_cases);
     cases_add(suite, &lookup_cases);
     cases_add(suite, &silent_cases);
+    cases_add(suite, &again_cases);
     cases_add(suite, &cancelled_cases);
 }

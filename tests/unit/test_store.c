@@ -38,7 +38,7 @@ static struct {
     int64_t sent_ms[SENT_MAX]; /* of a write, too: fetch is NULL */
     size_t sent_count;
     size_t unflushed;
-    bool no_memory, breaks, asks_again;
+    bool no_memory, breaks, asks_again, writes;
     size_t asked; /* reads that have not been finished */
     int64_t now_ms;
     char trace[TRACE_SIZE];
@@ -95,6 +95,7 @@ fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
     if (!fake_send(fetch, now_ms))
         return false;
     CU_ASSERT_EQUAL(fetch->count, 1);
+    CU_ASSERT_EQUAL(fetch->values[0].kind, STORE_ABSENT);
     CU_ASSERT(fetch->keys[0].length == 1 ||
               bytes_equal(fetch->keys[0], bytes_of("i:0")));
     trace("send%c", fetch->keys[0].at[0]);
@@ -201,6 +202,9 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
         CU_ASSERT(bytes_equal(values[0].data, *key));
     fake.asks_again = false;
     fake.asked += again;
+    if (fake.writes)
+        store_write(fake.base.store, bytes_of("key"), bytes_of("value"), 3600,
+                    fake.now_ms);
     if (again)
         CU_ASSERT(store_read(fake.base.store, &keys[9], 1, STORE_CACHE,
                              fake.now_ms, INT64_MAX, on_done, &keys[9]));
@@ -267,6 +271,10 @@ step_read(struct store *store, const char *step)
 static void
 step_down(struct store *store, enum store_fault fault, const char *reason)
 {
+    /* With half of an answer: what has come is not to be taken for the rest. */
+    for (size_t i = 0; i < fake.sent_count; i++)
+        if (fake.sent[i] != NULL)
+            fake.sent[i]->values[0].kind = STORE_STRING;
     fake.sent_count = 0;
     store_link_down(store, fault, reason);
 }
@@ -606,6 +614,22 @@ fake_store(void)
     return store;
 }
 
+TEST_SINGLE(free_writes, "what is told may write, and it comes to nothing")
+{
+    struct store *store = fake_store();
+
+    (void)c;
+    step_run(store, "t0");
+    step_run(store, "up");
+    step_run(store, "m1:800");
+    step_run(store, "t1");
+    fake.writes = true;
+    store_free(store);
+    printf("TRACE %s\n", fake.trace);
+    CU_ASSERT_STRING_EQUAL(fake.trace,
+                           "open send1 | 1=down WRITE_FAILED[no connection]");
+}
+
 TEST_SINGLE(free_answers, "all that waits is told")
 {
     struct store *store = fake_store();
@@ -658,6 +682,7 @@ suite_store(void)
     cases_add(suite, &loss_cases);
     cases_add(suite, &trial_cases);
     cases_add(suite, &check_cases);
+    cases_add(suite, &free_writes_cases);
     cases_add(suite, &free_answers_cases);
     cases_add(suite, &too_many_cases);
     cases_add(suite, &status_text_cases);

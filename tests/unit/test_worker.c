@@ -616,6 +616,7 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     text = log_with(&bench, words);
     CU_ASSERT_EQUAL(count_of_text(text, words), 1);
     free(text);
+    CU_ASSERT(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT) > 0);
     (void)close(first);
     CU_ASSERT_EQUAL(fcgi_peer_status(last, ANSWER_MS), 422);
     (void)close(last);
