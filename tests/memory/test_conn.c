@@ -27,7 +27,8 @@
 
 #define VALUE_LENGTH 4000 /* of what the store has for every key */
 #define ANSWER_MAX   (1024 * 1024)
-#define IDLE_TURNS   4 /* after which nothing more is to be expected */
+#define WHOLE_SLACK  64 /* bytes */
+#define IDLE_TURNS   4  /* after which nothing more is to be expected */
 
 struct exchange_case {
     const char *name;
@@ -54,6 +55,17 @@ static const struct exchange_case exchange_rows[] = {
      200, 200, (size_t)20 * VALUE_LENGTH},
     {"broken text", "{", 0, 400, 0},
     {"empty", "", 0, 400, 0},
+};
+
+/* What is asked for by GET has no envelope, so it is whole or not there. */
+struct told_case {
+    const char *name, *path, *listener;
+    const char *end; /* of the answer */
+};
+
+static const struct told_case told_rows[] = {
+    {"health", "/healthz", NULL, "\"}"},
+    {"the metrics", "/metrics", "metrics", "\n"},
 };
 
 static struct served served;
@@ -148,10 +160,67 @@ TEST_CASES(exchange, struct exchange_case, exchange_rows)
     buffer_free(&request);
 }
 
+static size_t whole; /* bytes of the answer when nothing fails; 0: not known */
+
+static void
+get(const void *row)
+{
+    const struct told_case *c = row;
+    int fd = served_connect(&served);
+    struct buf text = {0};
+    size_t length = 0;
+    bool has_failed;
+
+    if (fd != -1) {
+        (void)send(fd, request.data, request.length, MSG_NOSIGNAL);
+        length = receive(fd);
+        (void)close(fd);
+        served_turn(&served);
+    }
+    has_failed = memory_stop();
+    served_turn(&served);
+    if (length == 0) {
+        CU_ASSERT_TRUE(has_failed);
+        return;
+    }
+    CU_ASSERT_EQUAL(fcgi_client_take((struct bytes){received, length}, &text),
+                    FCGI_CLIENT_COMPLETE);
+    buf_add(&text, "", 1);
+    if (strncmp(text.data, "Status: 500 ", 12) == 0) {
+        CU_ASSERT_TRUE(has_failed);
+    } else {
+        const char *end = text.data + text.length - 1 - strlen(c->end);
+
+        CU_ASSERT_EQUAL(strncmp(text.data, "Status: 200 ", 12), 0);
+        CU_ASSERT_STRING_EQUAL(end, c->end);
+        if (whole == 0)
+            whole = text.length;
+        /* Counts have more digits as they grow. */
+        CU_ASSERT(text.length + WHOLE_SLACK >= whole);
+    }
+    buf_free(&text);
+}
+
+TEST_CASES(told, struct told_case, told_rows)
+{
+    const struct fcgi_peer_exchange peer = {
+        .verb = "GET", .path = c->path, .listener = c->listener};
+
+    fcgi_peer_whole(&request, &peer);
+    CU_ASSERT_TRUE_FATAL(served_start(&served, bytes_of("")));
+    whole = 0;
+    get(c);
+    CU_ASSERT(whole > 0);
+    memory_fail_each(get, c);
+    served_stop(&served);
+    buffer_free(&request);
+}
+
 void
 suite_conn(void)
 {
     CU_pSuite suite = cases_suite("memory_conn");
 
     cases_add(suite, &exchange_cases);
+    cases_add(suite, &told_cases);
 }

@@ -780,6 +780,25 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     files_folder_remove(folder);
 }
 
+/* As when a terminal goes away, which all processes learn of. */
+TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
+{
+    struct change change = {.count = 2};
+    struct service service;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    change.service = &service;
+    change.gone = workers_of(&service);
+    proc_signal_group(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, LIMIT_MS));
+    CU_ASSERT_FALSE(has_said(&service, " died"));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
 TEST_SINGLE(reload_storm, "many reloads leave the right number of workers")
 {
     struct change change = {.count = 2};
@@ -1009,6 +1028,7 @@ suite_supervisor(void)
     cases_add(suite, &replaced_cases);
     cases_add(suite, &back_off_cases);
     cases_add(suite, &reload_cases);
+    cases_add(suite, &reload_group_cases);
     cases_add(suite, &reload_storm_cases);
     cases_add(suite, &rotation_cases);
     cases_add(suite, &secret_cases);

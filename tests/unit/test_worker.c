@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #include "suites.h"
 
 #define ANSWER_MS   3000 /* generous: for answers that are due at once */
+#define WATCHED_MS  200  /* less than a command may take */
 #define SETTLE_MS   30   /* for a request that is under way to be taken */
 #define BODY_MAX    (1024 * 1024)
 #define PIECE_MAX   4096
@@ -765,6 +767,45 @@ TEST_CASES(large, struct large_case, large_rows)
 }
 
 /* A peer that goes, or asks again, while its request waits for the store. */
+/* Of the time of a core, in clock ticks. */
+static long
+ticks_used(pid_t pid)
+{
+    unsigned long user = 0, kernel = 0;
+    char path[FILES_PATH_MAX], *text, *at;
+
+    files_path(path, "/proc/%d/stat", (int)pid);
+    text = files_read(path);
+    at = text != NULL ? strrchr(text, ')') : NULL;
+    CU_ASSERT(at != NULL && sscanf(at,
+                                   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+                                   "%*u %lu %lu",
+                                   &user, &kernel) == 2);
+    free(text);
+    return (long)(user + kernel);
+}
+
+TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
+{
+    const long per_s = sysconf(_SC_CLK_TCK);
+    struct bench bench;
+    long before;
+    int gone;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    gone = fcgi_peer_connect(bench.socket);
+    send_request(gone, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    (void)close(gone);
+    before = ticks_used(bench.pid);
+    clock_sleep_ms(WATCHED_MS);
+    CU_ASSERT(ticks_used(bench.pid) - before < per_s * WATCHED_MS / 1000 / 2);
+    send_text(bench.link, "$2\r\n[]\r\n");
+    bench_end(&bench);
+}
+
 TEST_SINGLE(parked, "what happens to the peer of a waiting request")
 {
     struct bench bench;
@@ -799,6 +840,7 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(sched_getscheduler(bench.pid), SCHED_BATCH);
     (void)close(fd);
     bench_end(&bench);
 }
@@ -932,6 +974,42 @@ TEST_CASES(drain, struct drain_case, drain_rows)
     free(text);
 }
 
+struct closing_case {
+    const char *name;
+    enum worker_duty duty;
+};
+
+static const struct closing_case closing_rows[] = {
+    {"one that is alone", WORKER_ALONE},
+    {"one that stands by", WORKER_RESERVE},
+};
+
+/* The socket is the next worker's, also during the pause before a look. */
+TEST_CASES(closing, struct closing_case, closing_rows)
+{
+    struct bench bench;
+    int parked, late;
+
+    bench_launch(&bench, true, c->duty);
+    greet(&bench);
+    parked = fcgi_peer_connect(bench.socket);
+    send_request(parked, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
+    (void)kill(bench.pid, SIGTERM);
+    clock_sleep_ms(SETTLE_MS);
+    if (late == -1)
+        late = fcgi_peer_connect(bench.socket);
+    send_body(late, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
+    send_text(bench.link, "$2\r\n[]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(parked, ANSWER_MS), 200);
+    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    (void)close(parked);
+    (void)close(late);
+    bench_end(&bench);
+}
+
 TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
 {
     enum { COUNT = 40 };
@@ -1009,9 +1087,11 @@ suite_worker(void)
     cases_add(suite, &away_cases);
     cases_add(suite, &large_cases);
     cases_add(suite, &parked_cases);
+    cases_add(suite, &parked_idle_cases);
     cases_add(suite, &standby_cases);
     cases_add(suite, &load_cases);
     cases_add(suite, &drain_cases);
+    cases_add(suite, &closing_cases);
     cases_add(suite, &drain_many_cases);
     cases_add(suite, &drain_limit_cases);
 }
