@@ -171,6 +171,18 @@ socket(int family, int type, int protocol)
 }
 
 int
+accept4(int fd, __SOCKADDR_ARG address, socklen_t *length, int flags)
+{
+    static int (*behind)(int, __SOCKADDR_ARG, socklen_t *, int);
+
+    if (calls_fails(CALL_ACCEPT))
+        return -1;
+    if (behind == NULL)
+        calls_find("accept4", &behind);
+    return behind(fd, address, length, flags);
+}
+
+int
 connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     static int (*behind)(int, __CONST_SOCKADDR_ARG, socklen_t);

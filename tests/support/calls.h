@@ -14,6 +14,7 @@ enum call {
     CALL_RECV = 0,
     CALL_READ,
     CALL_SOCKET,
+    CALL_ACCEPT,
     CALL_CONNECT,
     CALL_SENDFILE,
     CALL_MEMFD_CREATE,

@@ -417,6 +417,11 @@ static const struct store_case failure_rows[] = {
      "refuse T865",
      "open DOWN[wrong] next:10 open next:100 open next:250 open next:500 "
      "open next:500"},
+    {"what opened it is not what ends the next connection",
+     "t0 refuse t1 t11 up t12 m1:9000 t13 t313",
+     "open DOWN[wrong] open UP send1 | close RETRY[no answer within 300 ms]"},
+    {"pauses begin anew once a connection was steady",
+     "t0 up t1 down t2 t12 up t13 t1012 down T1013", "open open next:10"},
     {"handshake closes it", "t0 refuse t1 t11 up t12 m1:800 t13",
      "open DOWN[wrong] open UP send1 |"},
 };
@@ -509,6 +514,9 @@ static const struct store_case trial_rows[] = {
      "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
      "t813 oki down t814 c2:2000 t815",
      "open send1 | 1=timeout close open sendi |"},
+    {"suspected, and nobody is there",
+     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 t813 T1110",
+     "open send1 | 1=timeout close open sendi | next:3"},
     {"suspicion is confirmed",
      "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
      "t813 t1113 c2:2000 t1114",

@@ -2,6 +2,7 @@
  * One worker in a process of its own, between a web server and a Redis that
  * this test plays: what it answers, logs, counts, parks, sends and drains.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -625,6 +626,75 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     bench_end(&bench);
 }
 
+struct accept_case {
+    const char *name;
+    int error; /* of the first try */
+    bool is_told;
+};
+
+static const struct accept_case accept_rows[] = {
+    {"taken by another worker", EAGAIN, false},
+    {"interrupted", EINTR, false},
+    {"gone before it was taken", ECONNABORTED, false},
+    {"no memory", ENOMEM, true},
+    {"no descriptor in the system", ENFILE, true},
+};
+
+/* Whatever it was, the next try takes the connection. */
+TEST_CASES(accept, struct accept_case, accept_rows)
+{
+    struct bench bench;
+    char *text;
+    int fd;
+
+    calls_fail(CALL_ACCEPT, c->error); /* of the worker, too */
+    bench_start(&bench, false);
+    (void)calls_has_failed(CALL_ACCEPT);
+    fd = fcgi_peer_connect(bench.socket);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    text = log_with(&bench, " code=422 ");
+    CU_ASSERT_EQUAL(strstr(text, "cannot accept") != NULL, c->is_told);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT),
+                    c->is_told ? 1 : 0);
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+static bool
+has_lost_three(void *arg)
+{
+    const struct bench *bench = arg;
+
+    return metrics_get(bench->metrics, METRIC_LOG_LINES_LOST) == 3;
+}
+
+TEST_SINGLE(log_full, "lines that are lost are counted, each once")
+{
+    const struct rlimit none = {0, 0};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN); /* as in main.c */
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    CU_ASSERT_EQUAL(prlimit(bench.pid, RLIMIT_FSIZE, &none, NULL), 0);
+    fd = fcgi_peer_connect(bench.socket);
+    for (int i = 0; i < 3; i++) {
+        send_body(fd, "{}");
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+        clock_sleep_ms(SETTLE_MS);
+    }
+    CU_ASSERT_TRUE(clock_wait(has_lost_three, &bench, ANSWER_MS));
+    clock_sleep_ms(WATCHED_MS);
+    CU_ASSERT_TRUE(has_lost_three(&bench));
+    (void)close(fd);
+    bench_end(&bench);
+    (void)signal(SIGXFSZ, handler);
+}
+
 TEST_SINGLE(store, "a request waits for the store, and others do not")
 {
     struct bench bench;
@@ -1082,6 +1152,8 @@ suite_worker(void)
     cases_add(suite, &rotation_cases);
     cases_add(suite, &rotation_refused_cases);
     cases_add(suite, &full_cases);
+    cases_add(suite, &accept_cases);
+    cases_add(suite, &log_full_cases);
     cases_add(suite, &store_cases);
     cases_add(suite, &cache_cases);
     cases_add(suite, &away_cases);
