@@ -426,6 +426,7 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
 {
     struct stack *stack = stack_shared(&plan);
     struct http_answer answer;
+    const char *at;
 
     (void)c;
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:7 broken"));
@@ -440,8 +441,8 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
     redis_thaw(&stack->redis);
     expect_error_text(&answer, 503, "Service Unavailable");
     CU_ASSERT_TRUE(expect_match(answer.headers, "Retry-After: [1-9]"));
-    CU_ASSERT_FALSE(
-        expect_match(answer.headers, "Retry-After: .*Retry-After: "));
+    at = strstr(answer.headers, "Retry-After: ");
+    CU_ASSERT(at != NULL && strstr(at + 1, "Retry-After: ") == NULL);
     check_headers(&answer);
     http_answer_free(&answer);
 }
