@@ -103,3 +103,12 @@ files_path(char ret_path[FILES_PATH_MAX], const char *format, ...)
         exit(EXIT_FAILURE);
     }
 }
+
+int
+files_lowest_free(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    (void)close(fd);
+    return fd;
+}

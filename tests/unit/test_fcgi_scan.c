@@ -10,6 +10,7 @@
 
 #include "../support/cases.h"
 #include "../support/fcgi_peer.h"
+#include "../support/files.h"
 #include "buf.h"
 #include "fcgi.h"
 #include "fcgi_scan.h"
@@ -363,23 +364,13 @@ is_unread(int fd)
     return recv(fd, &byte, 1, MSG_PEEK) == 1;
 }
 
-static int
-lowest_free_fd(void)
-{
-    int fd = dup(STDERR_FILENO);
-
-    CU_ASSERT(fd >= 0);
-    (void)close(fd);
-    return fd;
-}
-
 TEST_SINGLE(start, "libfcgi's start leaves no descriptor open")
 {
-    int before = lowest_free_fd();
+    int before = files_lowest_free();
 
     (void)c;
     CU_ASSERT_TRUE(fcgi_init());
-    CU_ASSERT_EQUAL(lowest_free_fd(), before);
+    CU_ASSERT_EQUAL(files_lowest_free(), before);
 }
 
 /*

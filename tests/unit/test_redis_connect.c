@@ -14,6 +14,7 @@
 #include "../support/calls.h"
 #include "../support/cases.h"
 #include "../support/clock.h"
+#include "../support/files.h"
 #include "redis_connect.h"
 #include "suites.h"
 
@@ -84,15 +85,6 @@ open_port(bool is_heard, int backlog, int *ret_port)
     return fd;
 }
 
-static int
-lowest_free_fd(void)
-{
-    int fd = dup(STDERR_FILENO);
-
-    (void)close(fd);
-    return fd;
-}
-
 struct address_case {
     const char *name, *host;
     bool is_heard;     /* somebody listens on 127.0.0.1, nobody on ::1 */
@@ -125,7 +117,7 @@ TEST_CASES(address, struct address_case, address_rows)
     struct config_redis config = {.host = (char *)c->host};
     struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
     int listener = open_port(c->is_heard, 1, &config.port);
-    int before = lowest_free_fd();
+    int before = files_lowest_free();
     struct redis_connect *attempt = redis_connect_new(
         outcome.loop, &config, PATIENCE_MS, on_done, &outcome);
 
@@ -143,7 +135,7 @@ TEST_CASES(address, struct address_case, address_rows)
     redis_connect_free(attempt);
     if (outcome.fd >= 0)
         (void)close(outcome.fd);
-    CU_ASSERT_EQUAL(lowest_free_fd(), before);
+    CU_ASSERT_EQUAL(files_lowest_free(), before);
     (void)close(listener);
     ev_loop_destroy(outcome.loop);
 }
