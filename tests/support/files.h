@@ -22,7 +22,8 @@ void files_folder_remove(const char *path);
 void files_path(char ret_path[FILES_PATH_MAX], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The descriptor that the next file would get: the same if none is left open. */
+/* The descriptor that the next file would get: the same if none is left open.
+ */
 int files_lowest_free(void);
 
 #endif
