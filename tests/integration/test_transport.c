@@ -141,6 +141,30 @@ TEST_CASES(file, struct file_case, file_rows)
     http_answer_free(&answer);
 }
 
+/* What a condition does to a file, as nginx answers it. */
+struct condition_case {
+    const char *name, *header;
+    int want;
+};
+
+static const struct condition_case condition_rows[] = {
+    {"another version is wanted", "If-Match: \"x\"", 412},
+    {"a part behind its end", "Range: bytes=99999999-", 200},
+};
+
+TEST_CASES(condition, struct condition_case, condition_rows)
+{
+    const char *const headers[] = {c->header, NULL};
+    const struct http_request request = {
+        .verb = "GET", .path = "/openapi.json", .headers = headers};
+    struct http_answer answer = send_one(&request);
+
+    CU_ASSERT_EQUAL(answer.status, c->want);
+    if (c->want != 200)
+        expect_error(&answer, c->want, NULL);
+    http_answer_free(&answer);
+}
+
 TEST_SINGLE(head, "is 405 without a body")
 {
     const struct http_request request = {.verb = "HEAD"};
@@ -662,6 +686,7 @@ suite_transport(void)
     cases_add(suite, &path_cases);
     cases_add(suite, &verb_cases);
     cases_add(suite, &file_cases);
+    cases_add(suite, &condition_cases);
     cases_add(suite, &head_cases);
     cases_add(suite, &headers_cases);
     cases_add(suite, &body_cases);

@@ -278,6 +278,7 @@ TEST_CASES(user, struct user_case, user_rows)
 #define MIDNIGHT      1704067200   /* 2024-01-01 00:00:00 UTC */
 #define SUMMER_BEGINS 1711846800   /* 2024-03-31 01:00:00 UTC: 2 becomes 3 */
 #define SUMMER_ENDS   1729990800   /* 2024-10-27 01:00:00 UTC: 3 becomes 2 */
+#define YEAR_1000     -30610224000 /* 1000-01-01 00:00:00 UTC */
 #define YEAR_10000    253402300800 /* 10000-01-01 00:00:00 UTC */
 
 #define UTC     "UTC0"
@@ -361,6 +362,8 @@ static const struct admin_case admin_rows[] = {
      TEXT(HOUR_9999123123), AUTH_OK},
     {"year of five digits", UTC, 0, YEAR_10000, TEXT(HOUR_9999123123),
      AUTH_FAULT},
+    {"grace from a year of three digits", UTC, 1, YEAR_1000,
+     TEXT(HOUR_9999123123), AUTH_FAULT},
     {"time without a year", UTC, 0, INT64_MAX, TEXT(HOUR_9999123123),
      AUTH_FAULT},
 };
