@@ -62,12 +62,10 @@ read_wish(const struct command *command, int argc, char **argv,
         else
             fault = option == ':' ? "a value is missing" : "no such option";
     }
-    if (fault == NULL && optind < argc) {
+    if (fault == NULL && optind < argc)
         fault = "unexpected argument";
-    } else if (fault == NULL) {
-        fault = wish_fault(&wish);
-        at = NULL;
-    }
+    else if (fault == NULL)
+        fault = wish_fault(&wish); /* of all, and at is NULL */
     if (fault != NULL) {
         (void)command_misused(command, fault, at);
         return false;
