@@ -66,7 +66,8 @@ SOURCES = api.c auth.c buf.c clients_interests.c command.c \
     trace.c worker.c
 UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
     test_config_file.c test_conn.c test_date.c test_endpoint.c \
-    test_fcgi_client.c test_fcgi_gather.c test_fcgi_scan.c test_fields.c test_interests_line.c \
+    test_fcgi_client.c test_fcgi_gather.c test_fcgi_scan.c test_fields.c \
+    test_interests_line.c \
     test_json.c test_line_reader.c test_log.c test_metrics.c \
     test_metrics_text.c test_number.c test_progress.c test_redis_command.c \
     test_redis_connect.c test_redis_error.c test_redis_link.c \

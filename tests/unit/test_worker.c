@@ -836,7 +836,17 @@ TEST_CASES(large, struct large_case, large_rows)
     free(text);
 }
 
-/* A peer that goes, or asks again, while its request waits for the store. */
+/* A request for interests that waits for the store; returns its connection. */
+static int
+park(struct bench *bench)
+{
+    int fd = fcgi_peer_connect(bench->socket);
+
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(bench, GET_ONE, NULL);
+    return fd;
+}
+
 /* Of the time of a core, in clock ticks. */
 static long
 ticks_used(pid_t pid)
@@ -865,9 +875,7 @@ TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
     (void)c;
     bench_start(&bench, true);
     greet(&bench);
-    gone = fcgi_peer_connect(bench.socket);
-    send_request(gone, request_interests("{\"client_ids\": [1]}"));
-    expect_command(&bench, GET_ONE, NULL);
+    gone = park(&bench);
     (void)close(gone);
     before = ticks_used(bench.pid);
     clock_sleep_ms(WATCHED_MS);
@@ -876,6 +884,7 @@ TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
     bench_end(&bench);
 }
 
+/* A peer that goes, or asks again, while its request waits for the store. */
 TEST_SINGLE(parked, "what happens to the peer of a waiting request")
 {
     struct bench bench;
@@ -884,13 +893,9 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     (void)c;
     bench_start(&bench, true);
     greet(&bench);
-    gone = fcgi_peer_connect(bench.socket);
-    send_request(gone, request_interests("{\"client_ids\": [1]}"));
-    expect_command(&bench, GET_ONE, NULL);
+    gone = park(&bench);
     (void)close(gone);
-    hasty = fcgi_peer_connect(bench.socket);
-    send_request(hasty, request_interests("{\"client_ids\": [1]}"));
-    expect_command(&bench, GET_ONE, NULL);
+    hasty = park(&bench);
     send_body(hasty, "{}");
     clock_sleep_ms(SETTLE_MS);
     send_text(bench.link, "$2\r\n[]\r\n$2\r\n[]\r\n");
@@ -1062,9 +1067,7 @@ TEST_CASES(closing, struct closing_case, closing_rows)
 
     bench_launch(&bench, true, c->duty);
     greet(&bench);
-    parked = fcgi_peer_connect(bench.socket);
-    send_request(parked, request_interests("{\"client_ids\": [1]}"));
-    expect_command(&bench, GET_ONE, NULL);
+    parked = park(&bench);
     late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
     (void)kill(bench.pid, SIGTERM);
     clock_sleep_ms(SETTLE_MS);
