@@ -1059,6 +1059,8 @@ static const struct closing_case closing_rows[] = {
     {"one that stands by", WORKER_RESERVE},
 };
 
+#define PAUSE_MS 50 /* before one that stands by takes a connection */
+
 /* The socket is the next worker's, also during the pause before a look. */
 TEST_CASES(closing, struct closing_case, closing_rows)
 {
@@ -1069,6 +1071,7 @@ TEST_CASES(closing, struct closing_case, closing_rows)
     greet(&bench);
     parked = park(&bench);
     late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
+    clock_sleep_ms(PAUSE_MS / 3); /* for the pause to have begun */
     (void)kill(bench.pid, SIGTERM);
     clock_sleep_ms(SETTLE_MS);
     if (late == -1)
