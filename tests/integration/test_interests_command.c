@@ -341,7 +341,7 @@ static const struct way_case way_rows[] = {
      "expected\nscoring: standard input: 1 of 3 lines are bad; nothing",
      ""},
     {"piped, more than can be kept",
-     "trap '' XFSZ; ulimit -f 4; head -c 4096 /dev/zero | "
+     "trap '' XFSZ; ulimit -f 2048; head -c 2M /dev/zero | "
      "\"$scoring\" interests import -",
      EX_IOERR,
      "^scoring: the copy of what was sent: File too large; nothing is "
