@@ -1,5 +1,5 @@
-"""Finds what may be changed in a C file, and how: one operator, constant,
-condition, return or statement at a time. It reads tokens, not a syntax tree;
+"""Finds what may be changed in a C file, and how: one operator, constant, text,
+condition, return, statement or element of a table at a time. It reads tokens, not a syntax tree;
 what comes out of it and does not compile is not counted."""
 
 import re
@@ -152,6 +152,29 @@ def return_edits(tokens, i, text):
             yield tokens[i + 1].start, tokens[last].start, new
 
 
+def element_edits(tokens, i):
+    """The table that opens at i loses one element, and the comma with it."""
+    last = closing(tokens, i)
+    if last is None:
+        return
+    start = j = i + 1
+    while j <= last:
+        if tokens[j].text == "," or j == last:
+            if j > start:
+                yield tokens[start].start, tokens[j].start if j == last else tokens[j].end, ""
+            start = j + 1
+        elif tokens[j].text in "([{":
+            j = closing(tokens, j)
+        j += 1
+
+
+def is_table(tokens, i, tables):
+    """Whether the bracket at i opens an initializer; tables: those known by now."""
+    return tokens[i].text == "{" and i > 0 and \
+        (tokens[i - 1].text == "=" or
+         tokens[i - 1].text in ("{", ",") and any(a < i < b for a, b in tables))
+
+
 def is_statement_start(tokens, i, depth):
     """Whether an expression statement, or a jump, starts here."""
     if depth == 0 or i == 0:
@@ -182,7 +205,7 @@ def starts_control(tokens, close):
 
 def edits_of(text):
     """Every edit as a list of (start, end, new), to be made together."""
-    tokens, depth = tokens_of(text), 0
+    tokens, depth, tables = tokens_of(text), 0, []
     for i, token in enumerate(tokens):
         depth += token.text == "{"
         depth -= token.text == "}"
@@ -193,6 +216,8 @@ def edits_of(text):
             for new in numbers(token.text):
                 if not only_grows(tokens, i, new):
                     yield [(token.start, token.end, new)]
+        elif token.kind == "string":
+            yield [(token.start + 1, token.start + 1, "x")]
         elif token.text in WORDS:
             for new in WORDS[token.text]:
                 yield [(token.start, token.end, new)]
@@ -201,6 +226,10 @@ def edits_of(text):
                 yield [(start, stop, new), (end, end, tail)]
         elif token.text == "return":
             for edit in return_edits(tokens, i, text):
+                yield [edit]
+        if is_table(tokens, i, tables):
+            tables.append((i, closing(tokens, i)))
+            for edit in element_edits(tokens, i):
                 yield [edit]
         if is_statement_start(tokens, i, depth):
             last = semicolon(tokens, i)

@@ -194,6 +194,18 @@ connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
     return behind(fd, address, length);
 }
 
+pid_t
+fork(void)
+{
+    static pid_t (*behind)(void);
+
+    if (calls_fails(CALL_FORK))
+        return -1;
+    if (behind == NULL)
+        calls_find("fork", &behind);
+    return behind();
+}
+
 ssize_t
 sendfile(int to, int from, off_t *offset, size_t length)
 {

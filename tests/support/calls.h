@@ -20,6 +20,7 @@ enum call {
     CALL_MEMFD_CREATE,
     CALL_MMAP,
     CALL_SEND,
+    CALL_FORK,
     CALL_CRYPTO, /* whatever of libcrypto makes a digest */
     CALL__MAX
 };

@@ -3,6 +3,7 @@
  * of each answer, right or wrong. A scripted server shares its loop; the store
  * above gives up after the first failure, so that each row shows one.
  */
+#include <errno.h>
 #include <ev.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "../../src/store_redis.h"
 #include "../support/buffer.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "../support/clock.h"
 #include "../support/files.h"
@@ -279,6 +281,10 @@ set_keys(struct rig *rig, const char *letters)
     {                                                                          \
         PROBE, ":0\r\n"                                                        \
     }
+#define THEN_GET                                                               \
+    {                                                                          \
+        GET_A, "$1\r\nx\r\n"                                                   \
+    }
 #define ONE_NIL                                                                \
     {                                                                          \
         MGET_AB, "*2\r\n$1\r\nx\r\n$-1\r\n"                                    \
@@ -470,6 +476,37 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
     rig_end(&rig);
 }
 
+#define GET_TRIAL                                                              \
+    {                                                                          \
+        "*2\r\n$3\r\nGET\r\n$3\r\ni:0\r\n", "$1\r\nx\r\n"                      \
+    }
+
+/* What was not sent is no part of what goes over the next connection. */
+TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
+{
+    static const struct step steps[STEPS_MAX] = {GREET, GET_TRIAL, GET_TRIAL};
+    static struct rig rig;
+
+    (void)c;
+    rig_start(&rig, steps);
+    listen_at(&rig);
+    rig_store(&rig);
+    rig.count = 1;
+    rig.keys[0] = bytes_of("i:0"); /* what a store that was down tries */
+    ask(&rig);
+    calls_fail(CALL_SEND, EPIPE);
+    ask(&rig);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_SEND));
+    CU_ASSERT_STRING_EQUAL(rig.down, "the connection broke");
+    CU_ASSERT_TRUE(run_until(&rig, &rig.ups, 1));
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.status, STORE_OK);
+    CU_ASSERT_STRING_EQUAL(rig.first, "x");
+    CU_ASSERT_EQUAL(rig.accepted, 2);
+    check_server(&rig, steps);
+    rig_end(&rig);
+}
+
 struct handshake_case {
     const char *name, *username, *password;
     int database;
@@ -480,10 +517,6 @@ struct handshake_case {
 #define AUTH_PW   "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
 #define AUTH_USER "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n"
 #define SELECT_7  "*2\r\n$6\r\nSELECT\r\n$1\r\n7\r\n"
-#define THEN_GET                                                               \
-    {                                                                          \
-        GET_A, "$1\r\nx\r\n"                                                   \
-    }
 
 static const struct handshake_case handshake_rows[] = {
     {"nothing but the probe", NULL, NULL, 0, {GREET, THEN_GET}, NULL},
@@ -784,6 +817,7 @@ suite_redis_link(void)
 
     cases_add(suite, &read_cases);
     cases_add(suite, &unasked_cases);
+    cases_add(suite, &unsent_cases);
     cases_add(suite, &handshake_cases);
     cases_add(suite, &write_cases);
     cases_add(suite, &check_cases);

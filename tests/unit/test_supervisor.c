@@ -2,6 +2,7 @@
  * The real program without nginx and Redis: what it refuses to start with, and
  * how its parent process keeps, replaces, reloads and ends the workers.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -603,13 +604,33 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     (void)kill(workers.pid[0], SIGSTOP);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    proc_signal(&service.proc, SIGHUP); /* too late for other settings */
     proc_signal(&service.proc, SIGUSR2);
     clock_sleep_ms(50);
     CU_ASSERT_FALSE(has_said(&service, words));
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     CU_ASSERT_EQUAL(times_said(&service, words), 1);
+    CU_ASSERT_FALSE(has_said(&service, "settings"));
     CU_ASSERT_TRUE(has_said(&service, " ended badly: signal 9 (SIGKILL)\n"));
+    service_end(&service);
+}
+
+TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
+{
+    struct service service;
+
+    (void)c;
+    calls_fail_later(CALL_FORK, 1, EAGAIN); /* one to start the program */
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    (void)calls_has_failed(CALL_FORK); /* it has there, and not here */
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
+    CU_ASSERT_EQUAL(times_said(&service,
+                               "] E no new worker: Resource temporarily "
+                               "unavailable; next try in 100 ms\n"),
+                    1);
+    CU_ASSERT_EQUAL(times_said(&service, " no new worker: "), 1);
+    CU_ASSERT_EQUAL(workers_of(&service).count, 1);
     service_end(&service);
 }
 
@@ -1030,6 +1051,7 @@ suite_supervisor(void)
     cases_add(suite, &settle_cases);
     cases_add(suite, &stop_short_cases);
     cases_add(suite, &overdue_cases);
+    cases_add(suite, &fork_cases);
     cases_add(suite, &phase_cases);
     cases_add(suite, &parent_dies_cases);
     cases_add(suite, &replaced_cases);
