@@ -60,6 +60,7 @@ run(const struct proc_plan *plan, pid_t parent)
     /* A shell ignores these for what it runs in the background. */
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGQUIT, SIG_DFL);
+    (void)signal(SIGHUP, SIG_DFL); /* as nohup does for all */
     redirect("/dev/null", O_RDONLY, STDIN_FILENO);
     redirect(output, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
     (void)dup2(STDOUT_FILENO, STDERR_FILENO);
