@@ -39,8 +39,9 @@ static const struct status statuses[] = {
     {503, "Service Unavailable", "Retry-After: 1"},
 };
 
+/* 0: nothing is wrong. */
 static const int result_codes[METHOD__MAX] = {
-    [METHOD_OK] = 200,
+    [METHOD_OK] = 0,
     [METHOD_BROKEN] = 500,
     [METHOD_DOWN] = 503,
     [METHOD_MEMORY] = 500,
@@ -275,13 +276,10 @@ step_arguments(struct api_call *call, const struct api_input *input)
 static int
 step_plan(struct api_call *call, const struct api_input *input)
 {
-    enum method_result result;
-
     (void)input;
     call->plan.auth = call->api->auth;
     call->plan.is_admin = auth_is_admin(call->envelope.login);
-    result = call->method->plan(call->request, &call->plan);
-    return result == METHOD_OK ? 0 : result_codes[result];
+    return result_codes[call->method->plan(call->request, &call->plan)];
 }
 
 typedef int api_step(struct api_call *call, const struct api_input *input);
@@ -392,13 +390,14 @@ void
 api_answer(struct api_call *call, enum store_status status,
            const struct store_value *values)
 {
-    enum method_result result;
+    int code;
 
     assert(call->code == 0);
     buf_add_text(&call->body, "{\"code\": 200, \"response\": ");
-    result = call->method->answer(&call->plan, status, values, &call->body);
-    if (result != METHOD_OK) {
-        answer_error(call, result_codes[result]);
+    code = result_codes[call->method->answer(&call->plan, status, values,
+                                             &call->body)];
+    if (code != 0) {
+        answer_error(call, code);
         return;
     }
     buf_add_text(&call->body, "}");

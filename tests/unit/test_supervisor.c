@@ -154,7 +154,21 @@ pass_time(int number)
     calls_pass_ms(PASSED_MS);
 }
 
-/* In the child: is the program, with a clock that a signal puts forward. */
+/* Or lets it go on, the next time. */
+static void
+stop_clock(int number)
+{
+    static bool is_stopped;
+
+    (void)number;
+    is_stopped = !is_stopped;
+    if (is_stopped)
+        calls_stop_clock();
+    else
+        calls_let_clock_go();
+}
+
+/* In the child: is the program, with a clock that signals move and stop. */
 static void
 run_program(const struct service *service, const char *const *settings)
 {
@@ -166,6 +180,7 @@ run_program(const struct service *service, const char *const *settings)
     take_places(service);
     (void)prctl(PR_SET_NAME, PROGRAM);
     (void)signal(SIGUSR2, pass_time);
+    (void)signal(SIGWINCH, stop_clock);
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     config = config_load(environment, &errors);
     if (config == NULL)
@@ -604,6 +619,7 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     (void)kill(workers.pid[0], SIGSTOP);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    proc_signal(&service.proc, SIGINT); /* as it does already */
     proc_signal(&service.proc, SIGHUP); /* too late for other settings */
     proc_signal(&service.proc, SIGUSR2);
     clock_sleep_ms(50);
@@ -611,8 +627,53 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     CU_ASSERT_EQUAL(times_said(&service, words), 1);
+    CU_ASSERT_EQUAL(times_said(&service, "] I stopping: "), 1);
     CU_ASSERT_FALSE(has_said(&service, "settings"));
     CU_ASSERT_TRUE(has_said(&service, " ended badly: signal 9 (SIGKILL)\n"));
+    service_end(&service);
+}
+
+TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
+{
+    struct proc_found workers;
+    struct service service;
+
+    (void)c;
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+    (void)kill(workers.pid[0], SIGSTOP);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
+    proc_signal(&service.proc, SIGUSR2);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_TRUE(has_said(&service, "] I stopping: 2 worker(s)"));
+    CU_ASSERT_EQUAL(times_said(&service, " within 8000 ms: killed\n"), 1);
+    service_end(&service);
+}
+
+/* Whatever the program does next of that kind fails, in it or its workers. */
+static void
+service_start_badly(struct service *service, enum call call, int after,
+                    int error)
+{
+    calls_fail_later(call, after, error);
+    service_start(service, INPUT_SOCKET, NULL, one_worker);
+    (void)calls_has_failed(call); /* there, not here */
+}
+
+TEST_SINGLE(memory, "without memory to share there is no service")
+{
+    struct service service;
+
+    (void)c;
+    service_start_badly(&service, CALL_MMAP, 0, ENOMEM);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OSERR);
+    CU_ASSERT_TRUE(
+        has_said(&service, "] E no shared memory: Cannot allocate memory\n"));
     service_end(&service);
 }
 
@@ -621,9 +682,7 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
     struct service service;
 
     (void)c;
-    calls_fail_later(CALL_FORK, 1, EAGAIN); /* one to start the program */
-    service_start(&service, INPUT_SOCKET, NULL, one_worker);
-    (void)calls_has_failed(CALL_FORK); /* it has there, and not here */
+    service_start_badly(&service, CALL_FORK, 1, EAGAIN); /* not the first */
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
     CU_ASSERT_EQUAL(times_said(&service,
                                "] E no new worker: Resource temporarily "
@@ -631,6 +690,45 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
                     1);
     CU_ASSERT_EQUAL(times_said(&service, " no new worker: "), 1);
     CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+    service_end(&service);
+}
+
+TEST_SINGLE(cannot_start, "a worker that cannot start says so, and ends")
+{
+    struct service service;
+
+    (void)c;
+    service_start_badly(&service, CALL_CRYPTO, 0, ENOMEM);
+    CU_ASSERT_TRUE(await_said(&service, " ms: status 71; next in 100 ms\n", 1));
+    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: "));
+    service_end(&service);
+}
+
+/* The clock stands still, so that the new worker does not come to stand. */
+TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
+{
+    struct change both = {.count = 2};
+    struct proc_found old;
+    struct service service;
+
+    (void)c;
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    both.service = &service;
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
+    old = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(old.count, 1);
+    proc_signal(&service.proc, SIGWINCH);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &both, LIMIT_MS));
+    (void)kill(old.pid[0], SIGKILL);
+    CU_ASSERT_TRUE(await_said(
+        &service, " of the old settings died: signal 9 (SIGKILL)\n", 1));
+    proc_signal(&service.proc, SIGWINCH);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 2));
+    clock_sleep_ms(200); /* longer than a seat waits for its next worker */
+    CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+    CU_ASSERT_FALSE(has_said(&service, "; next in "));
     service_end(&service);
 }
 
@@ -883,6 +981,31 @@ held_by_all(void *arg)
     return workers.count > 0 && holds(held->service->proc.pid, held->path);
 }
 
+TEST_SINGLE(no_rotation, "a log that cannot be opened again stays open")
+{
+    char folder[FILES_PATH_MAX], inner[FILES_PATH_MAX], old[FILES_PATH_MAX];
+    char setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(inner, "%.100s/now", folder);
+    files_path(old, "%.100s/old", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s/log", inner);
+    CU_ASSERT_EQUAL(mkdir(inner, 0700), 0);
+    service_start(&service, INPUT_SOCKET, NULL, settings);
+    files_path(service.output, "%.100s/log", inner);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    CU_ASSERT_EQUAL(rename(inner, old), 0);
+    files_path(service.output, "%.100s/log", old);
+    proc_signal(&service.proc, SIGUSR1);
+    CU_ASSERT_TRUE(await_said(
+        &service, "] E log not opened again: No such file or directory\n", 1));
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
 {
     char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], old[FILES_PATH_MAX];
@@ -1051,7 +1174,11 @@ suite_supervisor(void)
     cases_add(suite, &settle_cases);
     cases_add(suite, &stop_short_cases);
     cases_add(suite, &overdue_cases);
+    cases_add(suite, &overdue_since_cases);
+    cases_add(suite, &memory_cases);
     cases_add(suite, &fork_cases);
+    cases_add(suite, &cannot_start_cases);
+    cases_add(suite, &old_dies_cases);
     cases_add(suite, &phase_cases);
     cases_add(suite, &parent_dies_cases);
     cases_add(suite, &replaced_cases);
@@ -1059,6 +1186,7 @@ suite_supervisor(void)
     cases_add(suite, &reload_cases);
     cases_add(suite, &reload_group_cases);
     cases_add(suite, &reload_storm_cases);
+    cases_add(suite, &no_rotation_cases);
     cases_add(suite, &rotation_cases);
     cases_add(suite, &secret_cases);
     cases_add(suite, &reserve_cases);
