@@ -271,7 +271,7 @@ static const struct command_case command_rows[] = {
      {"healthcheck", "--socket"},
      {NULL},
      EX_USAGE,
-     "no such option: --socket"},
+     "scoring: healthcheck: no such option: --socket"},
 };
 
 TEST_CASES(command, struct command_case, command_rows)

@@ -4,6 +4,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -156,6 +158,25 @@ read(int fd, void *bytes, size_t length)
     if (behind == NULL)
         calls_find("read", &behind);
     return behind(fd, bytes, length);
+}
+
+int
+open(const char *path, int flags, ...)
+{
+    static int (*behind)(const char *, int, ...);
+    const bool has_mode = (flags & (O_CREAT | O_TMPFILE)) != 0;
+    mode_t mode = 0;
+    va_list args;
+
+    if (calls_fails(CALL_OPEN))
+        return -1;
+    if (behind == NULL)
+        calls_find("open", &behind);
+    va_start(args, flags);
+    if (has_mode)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    return has_mode ? behind(path, flags, mode) : behind(path, flags);
 }
 
 int

@@ -13,6 +13,7 @@
 enum call {
     CALL_RECV = 0,
     CALL_READ,
+    CALL_OPEN,
     CALL_SOCKET,
     CALL_ACCEPT,
     CALL_CONNECT,

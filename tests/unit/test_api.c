@@ -693,6 +693,8 @@ TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
 {
     (void)c;
     CU_ASSERT_EQUAL(api_answer_memory().code, 500);
+    CU_ASSERT_STRING_EQUAL(api_answer_memory().reason, "Internal Server Error");
+    CU_ASSERT_PTR_NULL(api_answer_memory().header);
     assert_text(api_answer_memory().body, BROKEN);
 }
 

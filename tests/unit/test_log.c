@@ -19,6 +19,7 @@
 #include <json-c/json.h>
 
 #include "../../src/log.h"
+#include "../support/calls.h"
 #include "../support/cases.h"
 #include "suites.h"
 
@@ -605,14 +606,25 @@ open_as_stdout(int fd)
     return log;
 }
 
-TEST_SINGLE(stdout_pipe, "never waited for, and its own flags stay")
+struct pipe_case {
+    const char *name;
+    int error; /* of opening it anew, as with a pipe of another user */
+};
+
+static const struct pipe_case pipe_rows[] = {
+    {"never waited for, and its own flags stay", 0},
+    {"nor if it cannot be opened anew", EACCES},
+};
+
+TEST_CASES(stdout_pipe, struct pipe_case, pipe_rows)
 {
     struct log *log;
     int ends[2];
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    calls_fail(CALL_OPEN, c->error);
     log = open_as_stdout(ends[1]);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_OPEN) || c->error == 0);
     CU_ASSERT_EQUAL(fcntl(ends[1], F_GETFL) & (O_NONBLOCK | O_APPEND), 0);
     log_info(log, "here");
     CU_ASSERT_TRUE(log_reopen(log));

@@ -218,6 +218,38 @@ TEST_CASES(bad, struct bad_case, bad_rows)
     free(url);
 }
 
+struct text_case {
+    const char *name;
+    enum redis_url_error error;
+    const char *want;
+};
+
+static const struct text_case text_rows[] = {
+    {"scheme", REDIS_URL_SCHEME,
+     "must begin with redis://, rediss:// or unix://"},
+    {"escape", REDIS_URL_ESCAPE,
+     "'%' must be followed by two hexadecimal digits, not 00"},
+    {"host", REDIS_URL_HOST,
+     "the host must be a name, an IPv4 address, or an IPv6 address in "
+     "brackets"},
+    {"port", REDIS_URL_PORT, "the port must be an integer from 1 to 65535"},
+    {"database", REDIS_URL_DATABASE,
+     "the database must be an integer from 0 to 65535"},
+    {"path", REDIS_URL_PATH,
+     "unix:// must be followed by the path of a socket"},
+    {"path with a host", REDIS_URL_PATH_HOST,
+     "unix:// takes no host: write unix:///path"},
+    {"length of a path", REDIS_URL_PATH_LENGTH,
+     "the path of a socket has at most 107 bytes"},
+    {"query", REDIS_URL_QUERY,
+     "only unix:// takes a query, which must be db=number"},
+};
+
+TEST_CASES(text, struct text_case, text_rows)
+{
+    CU_ASSERT_STRING_EQUAL(redis_url_error_text(c->error), c->want);
+}
+
 void
 suite_redis_url(void)
 {
@@ -225,4 +257,5 @@ suite_redis_url(void)
 
     cases_add(suite, &good_cases);
     cases_add(suite, &bad_cases);
+    cases_add(suite, &text_cases);
 }
