@@ -62,11 +62,25 @@ struct line_case {
 
 static const struct line_case line_rows[] = {
     {"# TYPE scoring_requests_total counter"},
+    {"# TYPE scoring_request_duration_seconds histogram"},
+    {"# TYPE scoring_requests_parked gauge"},
+    {"# TYPE scoring_cache_hits_total counter"},
+    {"# TYPE scoring_cache_misses_total counter"},
+    {"# TYPE scoring_store_operations_total counter"},
+    {"# TYPE scoring_store_retries_total counter"},
+    {"# TYPE scoring_store_breaker_opened_total counter"},
+    {"# TYPE scoring_store_breaker_open gauge"},
+    {"# TYPE scoring_errors_total counter"},
+    {"# TYPE scoring_log_lines_lost_total counter"},
+    {"# TYPE scoring_workers gauge"},
+    {"# TYPE scoring_worker_restarts_total counter"},
+    {"# TYPE scoring_settings_reloads_total counter"},
+    {"# TYPE scoring_build_info gauge"},
+    {"# TYPE process_start_time_seconds gauge"},
     {"scoring_requests_total{method=\"one\",code=\"200\"} 2"},
     {"scoring_requests_total{method=\"one\",code=\"503\"} 1"},
     {"scoring_requests_total{method=\"two\",code=\"200\"} 0"},
     {"scoring_requests_total{method=\"none\",code=\"503\"} 1"},
-    {"# TYPE " DURATION " histogram"},
     {DURATION "_bucket{method=\"one\",le=\"0.0005\"} 1"},
     {DURATION "_bucket{method=\"one\",le=\"0.001\"} 2"},
     {DURATION "_bucket{method=\"one\",le=\"1\"} 2"},
@@ -76,15 +90,10 @@ static const struct line_case line_rows[] = {
     {DURATION "_count{method=\"one\"} 3"},
     {DURATION "_sum{method=\"two\"} 0"},
     {DURATION "_sum{method=\"none\"} 0.00003"},
-    {"# TYPE scoring_requests_parked gauge"},
     {"scoring_requests_parked 5"},
-    {"scoring_cache_hits_total 1000"},
-    {"scoring_cache_misses_total 1001"},
-    {"scoring_store_operations_total{operation=\"read\",result=\"ok\"} 1002"},
     {"scoring_store_breaker_open 1"},
     {"scoring_workers 1"},
     {"scoring_build_info{version=\"" SCORING_VERSION "\"} 1"},
-    {"# TYPE process_start_time_seconds gauge"},
 };
 
 /* Whether a text has the line, and only once. */
@@ -106,6 +115,68 @@ TEST_CASES(line, struct line_case, line_rows)
     char *text = make_text();
 
     CU_ASSERT_TRUE(has_line(text, c->name));
+    free(text);
+}
+
+struct counter_case {
+    const char *name; /* with its labels */
+    enum metric metric;
+};
+
+static const struct counter_case counter_rows[] = {
+    {"scoring_cache_hits_total", METRIC_CACHE_HITS},
+    {"scoring_cache_misses_total", METRIC_CACHE_MISSES},
+    {"scoring_store_operations_total{operation=\"read\",result=\"ok\"}",
+     METRIC_READ_OK},
+    {"scoring_store_operations_total{operation=\"read\",result=\"down\"}",
+     METRIC_READ_DOWN},
+    {"scoring_store_operations_total{operation=\"read\",result=\"timeout\"}",
+     METRIC_READ_TIMEOUT},
+    {"scoring_store_operations_total{operation=\"read\",result=\"refused\"}",
+     METRIC_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"read\",result=\"memory\"}",
+     METRIC_READ_MEMORY},
+    {"scoring_store_operations_total{operation=\"cache_read\",result=\"ok\"}",
+     METRIC_CACHE_READ_OK},
+    {"scoring_store_operations_total{operation=\"cache_read\",result=\"down\"}",
+     METRIC_CACHE_READ_DOWN},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"timeout\"}",
+     METRIC_CACHE_READ_TIMEOUT},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"refused\"}",
+     METRIC_CACHE_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"memory\"}",
+     METRIC_CACHE_READ_MEMORY},
+    {"scoring_store_operations_total{operation=\"cache_write\",result=\"ok\"}",
+     METRIC_CACHE_WRITE_OK},
+    {"scoring_store_operations_total{operation=\"cache_write\",result="
+     "\"lost\"}",
+     METRIC_CACHE_WRITE_LOST},
+    {"scoring_store_retries_total", METRIC_STORE_RETRIES},
+    {"scoring_store_breaker_opened_total", METRIC_BREAKER_OPENED},
+    {"scoring_errors_total{kind=\"fastcgi\"}", METRIC_ERROR_FCGI},
+    {"scoring_errors_total{kind=\"damaged_value\"}", METRIC_ERROR_VALUE},
+    {"scoring_errors_total{kind=\"memory\"}", METRIC_ERROR_MEMORY},
+    {"scoring_errors_total{kind=\"accept\"}", METRIC_ERROR_ACCEPT},
+    {"scoring_log_lines_lost_total", METRIC_LOG_LINES_LOST},
+    {"scoring_worker_restarts_total{reason=\"signal\"}", METRIC_RESTART_SIGNAL},
+    {"scoring_worker_restarts_total{reason=\"exit\"}", METRIC_RESTART_EXIT},
+    {"scoring_worker_restarts_total{reason=\"reload\"}", METRIC_RESTART_RELOAD},
+    {"scoring_settings_reloads_total{result=\"ok\"}", METRIC_RELOAD_OK},
+    {"scoring_settings_reloads_total{result=\"failed\"}", METRIC_RELOAD_FAILED},
+};
+
+_Static_assert(sizeof(counter_rows) / sizeof(counter_rows[0]) == METRIC__MAX,
+               "a counter has no row");
+
+TEST_CASES(counter, struct counter_case, counter_rows)
+{
+    char *text = make_text(), line[128];
+
+    (void)snprintf(line, sizeof(line), "%s %d", c->name, 1000 + (int)c->metric);
+    CU_ASSERT_TRUE(has_line(text, line));
     free(text);
 }
 
@@ -168,6 +239,7 @@ suite_metrics_text(void)
     CU_pSuite suite = cases_suite("metrics_text");
 
     cases_add(suite, &line_cases);
+    cases_add(suite, &counter_cases);
     cases_add(suite, &all_cases);
     cases_add(suite, &form_cases);
     cases_add(suite, &room_cases);
