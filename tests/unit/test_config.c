@@ -271,6 +271,7 @@ static const struct mistake_case mistake_rows[] = {
      {NULL},
      "SCORING_WORKRES=5\n",
      "SCORING_WORKRES: " NO_SUCH},
+    {"small letters", {"SCORING_xyz=5"}, NULL, "SCORING_xyz: " NO_SUCH},
     {"prefix alone", {"SCORING_=5"}, NULL, "SCORING_: " NO_SUCH},
     {"longer name", {"SCORING_WORKERS2=5"}, NULL, "SCORING_WORKERS2: " NO_SUCH},
     {"shorter name", {"SCORING_WORKER=5"}, NULL, "SCORING_WORKER: " NO_SUCH},

@@ -817,6 +817,23 @@ TEST_SINGLE(replaced, "a worker that lived is replaced at once")
     service_end(&service);
 }
 
+TEST_SINGLE(outage, "what only a dead worker has said is over")
+{
+    static const char words[] =
+        "] I over, with the last worker that said so: the store is down\n";
+    struct service service;
+
+    (void)c;
+    service_serve(&service, one_worker);
+    CU_ASSERT_TRUE(has_said(&service, "] I started: version "));
+    CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 1));
+    CU_ASSERT_FALSE(has_said(&service, words));
+    (void)kill(workers_of(&service).pid[0], SIGKILL);
+    CU_ASSERT_TRUE(await_said(&service, words, 1));
+    CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 2));
+    service_end(&service);
+}
+
 TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
 {
     int64_t end;
@@ -1182,6 +1199,7 @@ suite_supervisor(void)
     cases_add(suite, &phase_cases);
     cases_add(suite, &parent_dies_cases);
     cases_add(suite, &replaced_cases);
+    cases_add(suite, &outage_cases);
     cases_add(suite, &back_off_cases);
     cases_add(suite, &reload_cases);
     cases_add(suite, &reload_group_cases);
