@@ -164,7 +164,8 @@ int
 open(const char *path, int flags, ...)
 {
     static int (*behind)(const char *, int, ...);
-    const bool has_mode = (flags & (O_CREAT | O_TMPFILE)) != 0;
+    const bool has_mode =
+        (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
     mode_t mode = 0;
     va_list args;
 

@@ -605,18 +605,26 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     service_end(&service);
 }
 
+/* The program in a process that signals tell the time; returns its worker. */
+static pid_t
+serve_one(struct service *service)
+{
+    struct proc_found workers;
+
+    service_start(service, INPUT_SOCKET, NULL, one_worker);
+    CU_ASSERT_TRUE(await_said(service, "] I ready: 1 worker(s)", 1));
+    workers = workers_of(service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+    return workers.pid[0];
+}
+
 TEST_SINGLE(overdue, "a worker that does not end in time is killed")
 {
     static const char words[] = " has not ended within 8000 ms: killed\n";
-    struct proc_found workers;
     struct service service;
 
     (void)c;
-    service_start(&service, INPUT_SOCKET, NULL, one_worker);
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
-    workers = workers_of(&service);
-    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
-    (void)kill(workers.pid[0], SIGSTOP);
+    (void)kill(serve_one(&service), SIGSTOP);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
     proc_signal(&service.proc, SIGINT); /* as it does already */
@@ -635,15 +643,10 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
 
 TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
 {
-    struct proc_found workers;
     struct service service;
 
     (void)c;
-    service_start(&service, INPUT_SOCKET, NULL, one_worker);
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
-    workers = workers_of(&service);
-    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
-    (void)kill(workers.pid[0], SIGSTOP);
+    (void)kill(serve_one(&service), SIGSTOP);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
     proc_signal(&service.proc, SIGUSR2);
@@ -708,20 +711,17 @@ TEST_SINGLE(cannot_start, "a worker that cannot start says so, and ends")
 TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
 {
     struct change both = {.count = 2};
-    struct proc_found old;
     struct service service;
+    pid_t old;
 
     (void)c;
-    service_start(&service, INPUT_SOCKET, NULL, one_worker);
     both.service = &service;
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
-    old = workers_of(&service);
-    CU_ASSERT_EQUAL_FATAL(old.count, 1);
+    old = serve_one(&service);
     proc_signal(&service.proc, SIGWINCH);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
     CU_ASSERT_TRUE(clock_wait(change_is_made, &both, LIMIT_MS));
-    (void)kill(old.pid[0], SIGKILL);
+    (void)kill(old, SIGKILL);
     CU_ASSERT_TRUE(await_said(
         &service, " of the old settings died: signal 9 (SIGKILL)\n", 1));
     proc_signal(&service.proc, SIGWINCH);
