@@ -514,6 +514,8 @@ static const struct key_case key_rows[] = {
      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
     {"text with a NUL", TEXT("Jefe"), TEXT("Otus"), TEXT("a\0b"),
      "abe96d286949754c65051de08d3f8b1b5d35c314af100829f50c13954d98b7ea"},
+    {"a secret of one byte", TEXT("s"), TEXT("Otus"), TEXT("uid"),
+     "6333857ed3ec1123b73a93e0632e19074f38e18c4555b4bec42222d3219ffa37"},
     {"derived from the salt",
      {NULL, 0},
      TEXT("Otus"),
