@@ -627,9 +627,10 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     (void)kill(serve_one(&service), SIGSTOP);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    proc_signal(&service.proc, SIGUSR2);
+    /* After it, since what they wake up looks at the time anew. */
     proc_signal(&service.proc, SIGINT); /* as it does already */
     proc_signal(&service.proc, SIGHUP); /* too late for other settings */
-    proc_signal(&service.proc, SIGUSR2);
     clock_sleep_ms(50);
     CU_ASSERT_FALSE(has_said(&service, words));
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
