@@ -295,7 +295,7 @@ help:
 	@echo '                 MUTANTS=300 MUTANTS_GOAL=90 MUTANTS_SEED= MUTANTS_FILES='
 	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
 	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
-	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary'
+	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary BENCH_SLEEP=1'
 	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
 	@echo 'make memory      tests with every allocation failing in turn'
 	@echo 'make valgrind    unit tests under valgrind'

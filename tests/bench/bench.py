@@ -16,6 +16,7 @@ shows medians. A wrong answer voids the run: exit status 1. Environment:
     BENCH_JSON         file that keeps the figures of every round
     BENCH_SCALING      1: what scaling.py measures instead
     BENCH_MILLIONS     of requests over which memory is to be flat (1)
+    BENCH_SLEEP        1: idle processors may sleep, as they do without awake.py
 """
 import json
 import os
@@ -29,6 +30,7 @@ import time
 
 import scaling
 import throughput
+from awake import keep_awake
 from measure import Bench
 from processes import Failure
 from settings import Settings
@@ -51,7 +53,7 @@ def processor():
     return os.uname().machine
 
 
-def circumstances():
+def circumstances(is_awake):
     """What the figures are of, for whoever reads them later."""
     variables = [
         "%s=%s" % (name, shlex.quote(value))
@@ -66,6 +68,7 @@ def circumstances():
             "processor": processor(),
             "cores": len(os.sched_getaffinity(0)),
             "kernel": os.uname().release,
+            "kept_awake": is_awake,
             "load_before": os.getloadavg(),
         },
     }
@@ -97,9 +100,10 @@ def run(settings, binary, tools):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     binary, tools = (os.path.abspath(path) for path in sys.argv[1:3])
-    about = circumstances()
     try:
         settings = Settings()
+        awake = None if settings.may_sleep else keep_awake()
+        about = circumstances(awake is not None)
         results = run(settings, binary, tools)
         if settings.json:
             keep(settings.json, about, results)

@@ -32,7 +32,10 @@ def thousands(figures):
 RATE = [("requests/s", thousands)]
 LATENCY = [("p50 ms", ms("p50")), ("p99 ms", ms("p99")), ("p99.9 ms", ms("p999"))]
 MAX = [("longest ms", ms("max"))]
-SPREAD = [("p99/p50", throughput.spread)]
+SPREAD = [
+    ("p99/p50", throughput.spread),
+    ("of 0.1 s", throughput.tenth_spread),
+]
 CPU = [
     ("nginx µs", us("cpu_nginx")),
     ("service µs", us("cpu_service")),
@@ -129,8 +132,14 @@ def introduction(about):
     machine = about["machine"]
     return (
         "Measured on %s on %d cores (%s), shared by the load, nginx, the service "
-        "and Redis. Medians of all rounds; CPU is user and system time per request."
-        % (about["date"][:10], machine["cores"], machine["processor"])
+        "and Redis%s. Medians of all rounds; CPU is user and system time per "
+        "request."
+        % (
+            about["date"][:10],
+            machine["cores"],
+            machine["processor"],
+            ", and kept from sleeping" if machine.get("kept_awake") else "",
+        )
     )
 
 

@@ -23,6 +23,7 @@ class Settings:
             if part.strip()
         ]
         self.is_scaling = bool(os.environ.get("BENCH_SCALING"))
+        self.may_sleep = bool(os.environ.get("BENCH_SLEEP"))
         self.against = os.environ.get("BENCH_AGAINST")
         self.json = os.environ.get("BENCH_JSON")
 

@@ -94,7 +94,11 @@ def measure_steady(bench, settings, saturated):
         {name: table.medians(runs) for name, runs in results.items()},
         [table.RPS]
         + table.LATENCY
-        + [table.MAX, table.Column("p99/p50", spread)]
+        + [
+            table.MAX,
+            table.Column("p99/p50", spread),
+            table.Column("of 0.1 s", tenth_spread),
+        ]
         + table.CPU
         + [table.ERRORS],
     )
@@ -103,6 +107,11 @@ def measure_steady(bench, settings, saturated):
 
 def spread(figures):
     return "%.2f" % (figures["p99"] / figures["p50"])
+
+
+def tenth_spread(figures):
+    """The same within a tenth of a second, the median of all of them."""
+    return "%.2f" % figures["tenth_spread"]
 
 
 def measure_away(bench, settings, saturated):
