@@ -197,6 +197,12 @@ class Watcher(threading.Thread):
         self.count = 0
 
     def run(self):
+        try:
+            self.compare()
+        except Exception as error:  # else nobody would know that it has ended
+            self.wrong = "it could not be looked at: %r" % error
+
+    def compare(self):
         if self.gives_way:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         while self.wrong is None and not self.ended.wait(SAMPLE_PAUSE_S):
