@@ -324,7 +324,10 @@ percentile(const uint32_t *ordered, size_t count, double part)
     return ordered[(size_t)((double)(count - 1) * part)];
 }
 
-/* Puts the latencies of each tenth of a second in order, and then all. */
+/*
+ * Puts the latencies of each tenth of a second in order, and then all. Returns
+ * the median of what p99 is to p50 in a tenth.
+ */
 static double
 order(void)
 {
