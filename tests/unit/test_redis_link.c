@@ -678,11 +678,16 @@ TEST_CASES(check, struct check_case, check_rows)
     if (c->down != NULL)
         CU_ASSERT(run_until(&rig, &rig.downs, 1));
     CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
+    CU_ASSERT_EQUAL(rig.accepted, 1);
+    CU_ASSERT_FALSE(rig.is_strange);
     set_keys(&rig, "a");
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
-    CU_ASSERT_EQUAL(rig.accepted, 1);
-    CU_ASSERT_FALSE(rig.is_strange);
+    /* One that is lost has a successor, sooner or later. */
+    if (c->down == NULL) {
+        CU_ASSERT_EQUAL(rig.accepted, 1);
+        CU_ASSERT_FALSE(rig.is_strange);
+    }
     rig_end(&rig);
 }
 
