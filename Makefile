@@ -21,7 +21,7 @@ LIBS += hiredis_ssl libssl
 CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
 endif
 
-CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -MMD -MP \
+CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -Itests -MMD -MP \
     $(CPPFLAGS_TLS) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
 CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
@@ -52,56 +52,25 @@ LDFLAGS_fuzz = $(SANITIZE)
 # va_start() and the lists of <sys/queue.h> (ASan watches over those).
 TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swappable-parameters,-misc-no-recursion,-bugprone-assignment-in-if-condition,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized,-clang-analyzer-unix.Malloc,-clang-analyzer-optin.performance.Padding,-bugprone-implicit-widening-of-multiplication-result,-bugprone-suspicious-missing-comma,-bugprone-sizeof-expression
 
-SOURCES = api.c auth.c buf.c clients_interests.c command.c \
-    command_check_config.c command_healthcheck.c command_interests.c \
-    command_token.c config.c config_error.c config_file.c config_kind.c \
-    config_table.c conn.c conn_report.c date.c endpoint.c fcgi.c \
-    fcgi_client.c fcgi_gather.c fcgi_scan.c fields.c interests_export.c \
-    interests_import.c interests_input.c interests_line.c interests_output.c \
-    interests_report.c interrupt.c json.c line_reader.c log.c metrics.c \
-    metrics_text.c number.c online_score.c progress.c redis_command.c \
-    redis_connect.c redis_error.c redis_fetch.c redis_handshake.c \
-    redis_scan.c redis_session.c redis_stream.c redis_tls.c redis_url.c \
-    redis_writer.c resolver.c score.c store.c store_redis.c supervisor.c \
-    trace.c worker.c
-UNIT = main.c test_api.c test_auth.c test_buf.c test_config.c \
-    test_config_file.c test_conn.c test_date.c test_endpoint.c \
-    test_fcgi_client.c test_fcgi_gather.c test_fcgi_scan.c test_fields.c \
-    test_interests_line.c \
-    test_json.c test_line_reader.c test_log.c test_metrics.c \
-    test_metrics_text.c test_number.c test_progress.c test_redis_command.c \
-    test_redis_connect.c test_redis_error.c test_redis_link.c \
-    test_redis_session.c test_redis_stream.c test_redis_url.c \
-    test_redis_writer.c test_resolver.c test_score.c test_store.c \
-    test_supervisor.c test_trace.c test_worker.c
-INTEGRATION = main.c test_auth.c test_command.c test_fcgi.c test_front.c \
-    test_health.c test_interests.c test_interests_command.c test_json.c \
-    test_log.c test_metrics.c test_outage.c test_privilege.c test_proxy.c \
-    test_reload.c test_score.c test_start.c test_starvation.c \
-    test_store_redis.c test_transport.c
-UNIT_SUPPORT = buffer.c calls.c calls_crypto.c cases.c clock.c fcgi_peer.c \
-    files.c names.c proc.c request.c served.c store_fake.c token.c
-INTEGRATION_SUPPORT = buffer.c cases.c clock.c expect.c fcgi_peer.c files.c \
-    http.c load.c names.c peer.c ports.c proc.c redis.c request.c script.c \
-    stack.c token.c world.c
-MEMORY = main.c test_api.c test_buf.c test_command.c test_config.c test_conn.c \
-    test_redis.c test_session.c test_store.c
-MEMORY_SUPPORT = buffer.c cases.c clock.c fcgi_peer.c files.c memory.c \
-    ports.c proc.c redis.c reply_link.c reply_server.c served.c
-FUZZ_SUPPORT = reply_link.c reply_server.c served.c
-FUZZ = fuzz_api.c fuzz_command.c fuzz_conn.c fuzz_fcgi.c fuzz_interests.c fuzz_json.c \
-    fuzz_replies.c fuzz_session.c fuzz_settings.c fuzz_store.c
+# Sources by wildcard: a new file edits no list.
+SOURCES := $(sort $(wildcard src/*/*.c))
+UNIT := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+INTEGRATION := $(sort $(wildcard tests/integration/*.c))
+MEMORY := $(sort $(wildcard tests/memory/*.c))
+FUZZ := $(sort $(wildcard tests/fuzz/*.c))
+# What the tests share is an archive, of which each program gets what it names;
+# but what stands before the functions of a library is given by hand.
+INTERPOSERS := $(addprefix tests/support/,calls.c calls_crypto.c memory.c names.c)
+SUPPORT := $(sort $(filter-out $(INTERPOSERS),$(wildcard tests/support/*.c)))
 
-OBJECTS = $(SOURCES:%.c=$B/src/%.o)
-UNIT_O = $(UNIT:%.c=$B/tests/unit/%.o) \
-    $(UNIT_SUPPORT:%.c=$B/tests/support/%.o)
-INTEGRATION_O = $(INTEGRATION:%.c=$B/tests/integration/%.o) \
-    $(INTEGRATION_SUPPORT:%.c=$B/tests/support/%.o)
-MEMORY_O = $(MEMORY:%.c=$B/tests/memory/%.o) \
-    $(MEMORY_SUPPORT:%.c=$B/tests/support/%.o)
-FUZZ_O = $(FUZZ_SUPPORT:%.c=$B/tests/support/%.o)
+OBJECTS = $(SOURCES:%.c=$B/%.o)
+UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o calls_crypto.o names.o)
+INTEGRATION_O = $(INTEGRATION:%.c=$B/%.o) $B/tests/support/names.o
+MEMORY_O = $(MEMORY:%.c=$B/%.o) $B/tests/support/memory.o
+SUPPORT_O = $(SUPPORT:%.c=$B/%.o)
+SUPPORT_A = $B/tests/support.a
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
-C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch])
+C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
 all: $B/scoring
@@ -110,11 +79,11 @@ $B/scoring: $B/src/main.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ALLOCATOR_$(VARIANT)) $(LDLIBS_ALL)
 
-$B/unit: $(UNIT_O) $(OBJECTS)
+$B/unit: $(UNIT_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
-$B/integration: $(INTEGRATION_O) $(OBJECTS)
+$B/integration: $(INTEGRATION_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
 
@@ -122,7 +91,7 @@ $(BENCH_TOOLS): %: %.o
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
-$B/memory: $(MEMORY_O) $(OBJECTS)
+$B/memory: $(MEMORY_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
@@ -130,9 +99,12 @@ $B/decode: $B/tests/differential/decode.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
-$(FUZZ:%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(FUZZ_O) $(OBJECTS)
+$(FUZZ:tests/fuzz/%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
+
+$(SUPPORT_A): $(SUPPORT_O)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -207,17 +179,17 @@ mutants:
 # clang alone has libFuzzer. FUZZ_SECONDS are those of all targets together.
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
-	@tests/fuzz/run.sh build/fuzz $(FUZZ:fuzz_%.c=%)
-fuzz-targets: $(FUZZ:%.c=$B/%)
+	@tests/fuzz/run.sh build/fuzz $(FUZZ:tests/fuzz/fuzz_%.c=%)
+fuzz-targets: $(FUZZ:tests/fuzz/%.c=$B/%)
 
 # The JSON decoder and Python's over DIFF_TEXTS generated texts.
 differential: $B/decode
 	@tests/differential/compare.py $B/decode
 
 # A target per file, so that -j spreads them.
-tidy: $(SOURCES:%.c=tidy-%) tidy-main
-tidy-%:
-	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' src/$*.c -- \
+tidy: $(SOURCES:%=tidy/%) tidy/src/main.c
+tidy/%:
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $* -- \
 	    $(CPPFLAGS_ALL) -std=c11
 
 format:

@@ -19,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "command.h"
-#include "config.h"
-#include "log.h"
-#include "supervisor.h"
+#include "base/buf.h"
+#include "cli/command.h"
+#include "config/config.h"
+#include "serve/supervisor.h"
+#include "telemetry/log.h"
 
 #define MAIN_LISTEN_FD STDIN_FILENO /* as FastCGI has it */
 #define MAIN_UMASK     027          /* logs are not for everybody */

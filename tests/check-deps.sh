@@ -1,58 +1,77 @@
 #!/usr/bin/env bash
-# Holds the module map of the README: who may include what, and who may log.
-# Each rule is a pattern and the only files of src/ that may match it.
+# Holds the house together: which folder of src/ may include which, which one
+# owns which library, who may log, and that the pure parts stay pure.
 set -euo pipefail
 cd "$(dirname "$0")/../src"
 
 failed=0
 
-only() { # only PATTERN FILE...
+fault() {
+    printf 'src/%s\n' "$*"
+    failed=1
+}
+
+# A folder, and those whose headers it may include besides its own. No folder
+# stands to the left of one that it appears in: calls go downwards only.
+folders='
+base
+telemetry  base
+fcgi       base
+redis      base
+store      redis base
+scoring    store base
+config     scoring redis telemetry base
+serve      config scoring store fcgi telemetry base
+cli        config scoring store redis fcgi telemetry base
+'
+
+for entry in *; do
+    [ -d "$entry" ] || [ "$entry" = main.c ] || fault "$entry: must be in a folder"
+done
+
+declare -A before=()
+while read -r folder may; do
+    [ -n "$folder" ] || continue
+    for lower in $may; do
+        [ -n "${before[$lower]-}" ] || fault "$folder: $lower must stand above it in tests/check-deps.sh"
+    done
+    before[$folder]=yes
+    while IFS=: read -r file _ line; do
+        header=${line#*\"} header=${header%\"*}
+        case " $folder $may " in
+        *" ${header%%/*} "*) [ -e "$header" ] || fault "$file: $header: no such header" ;;
+        *) fault "$file: must not include $header (only: $folder $may)" ;;
+        esac
+    done < <(grep -n '#include "' -- "$folder"/*.[ch])
+done <<<"$folders"
+for folder in */; do
+    [ -n "${before[${folder%/}]-}" ] || fault "$folder: stands in no row of tests/check-deps.sh"
+done
+
+# only PATTERN FILE...: the only files that may match it
+only() {
     local pattern=$1 file
     shift
     while IFS= read -r file; do
         case " $* " in
-        *" $file "*) ;;
-        *)
-            printf 'src/%s: must not match %s (only: %s)\n' "$file" "$pattern" "$*"
-            failed=1
-            ;;
+        *" $file "* | *" ${file%%/*}/ "*) ;;
+        *) fault "$file: must not match $pattern (only: $*)" ;;
         esac
-    done < <(grep -lE "$pattern" -- *.c *.h || true)
+    done < <(grep -rlE "$pattern" -- . | sed 's|^\./||')
 }
 
-only '#include <fcgi' fcgi.c
-only '#include "fcgi(_gather|_scan)?\.h"' fcgi.c fcgi_gather.c fcgi_gather.h fcgi_scan.c conn.c \
-    conn_report.c worker.c
-only '#include "conn_report\.h"' conn_report.c conn.c
-only '#include [<"]hiredis' redis_fetch.c redis_scan.c redis_session.c redis_stream.c \
-    redis_tls.c redis_writer.c store_redis.c
-only '#include "redis_(command|connect|error|fetch|handshake|stream|tls)\.h"' redis_command.c \
-    redis_connect.c redis_error.c redis_fetch.c redis_fetch.h redis_handshake.c redis_handshake.h \
-    redis_scan.c redis_session.c redis_session.h redis_stream.c redis_tls.c store_redis.c
-only '#include "redis_(session|scan|writer)\.h"' redis_scan.c redis_session.c redis_writer.c \
-    interests_export.c interests_import.c
-only '#include "interests_(export|import)\.h"' interests_export.c interests_import.c \
-    command_interests.c
-only '#include [<"]ares' resolver.c
-only '#include [<"]json-c' json.c fields.c api.c
-only '#include [<"]openssl' auth.c redis_tls.c
-only '#include "log\.h"' log.c main.c supervisor.c supervisor.h worker.c conn_report.c
-only '#include "endpoint\.h"' endpoint.c conn.c
-only '#include "trace\.h"' trace.c conn_report.c
-only '#include "metrics_text\.h"' metrics_text.c endpoint.c
-only '#include [<"]store_redis\.h' store_redis.c worker.c
-only '#include [<"]worker\.h' worker.c supervisor.c
-only '#include [<"]supervisor\.h' supervisor.c main.c
+only '#include <fcgi' fcgi/fcgi.c
+only '#include [<"]ares' redis/resolver.c
+only '#include [<"]hiredis' redis/ store/fetch.c store/store_redis.c cli/scan.c cli/writer.c
+only '#include [<"]json-c' base/json.c scoring/fields.c scoring/api.c
+only '#include [<"]openssl' scoring/auth.c redis/tls.c
+# Each fault is logged once, and only from here; the rest return errors.
+only '#include "telemetry/log\.h"' telemetry/ config/ serve/ main.c
 # TERM and TMPDIR are no settings of ours.
-only '\b(secure_)?getenv *\(' config.c command_interests.c
-only '\b(printf|puts|fputs|perror|syslog) *\(' main.c command.c command_check_config.c \
-    command_healthcheck.c command_token.c
-# The pure part knows neither clock nor network.
-for file in api.c json.c online_score.c clients_interests.c fields.c score.c \
-    date.c store.c auth.c endpoint.c metrics_text.c trace.c; do
-    if grep -nE '\b(time\(NULL\)|clock_gettime|gettimeofday|socket|connect) *\(' "$file"; then
-        printf 'src/%s: must not read the clock or the network\n' "$file"
-        failed=1
-    fi
-done
+only '\b(secure_)?getenv *\(' config/config.c cli/interests.c
+only '\b(printf|puts|fputs|perror|syslog) *\(' main.c cli/command.c cli/check_config.c \
+    cli/healthcheck.c cli/token.c
+# No clock and no network here: both are handed in.
+only '\b(time\(NULL\)|clock_gettime|gettimeofday|socket|connect) *\(' \
+    base/ redis/ serve/ cli/ config/ fcgi/client.c telemetry/log.c store/ main.c
 exit "$failed"

@@ -51,7 +51,7 @@ done < <("$binary" --help |
     sed -E 's/^([A-Z_]+) (.*[^ ])  +.*$/\1 \2/; s/  .*$//')
 
 for name in $(sed -nE 's/.*\{"([a-z_]+)", "(counter|gauge|histogram)".*/\1/p' \
-    src/metrics_text.c); do
+    src/telemetry/metrics_text.c); do
     check "docs/protocol.md: metric $name" grep -qE "^\| .*\`$name\`" docs/protocol.md
     check "docs/operations.md: metric $name" grep -qE "\b$name(_bucket)?\b" docs/operations.md
 done

@@ -34,7 +34,7 @@ READY_S = 30
 LISTENING = "00010000"  # flags in /proc/net/unix
 BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
 
-# Every rule of src/fields.h, and the schema that says the same.
+# Every rule of src/scoring/fields.h, and the schema that says the same.
 SCHEMA_OF_RULE = {
     "field_string": "String", "field_email": "Email", "field_phone": "Phone",
     "field_date": "Date", "field_birthday": "Birthday",
@@ -95,7 +95,7 @@ def rows_of_code():
     """{struct: [(member, rule, required)]}, of every FIELD() in src/."""
     row = re.compile(r"FIELD\(struct (\w+),\s*(\w+),\s*(\w+),\s*FIELD_(\w+)\)")
     tables = {}
-    for file in sorted((TOP / "src").glob("*.c")):
+    for file in sorted((TOP / "src").rglob("*.c")):
         for struct, member, rule, presence in row.findall(file.read_text()):
             tables.setdefault(struct, []).append(
                 (member, rule, presence == "REQUIRED"))
@@ -154,9 +154,9 @@ def check_page():
 def check_methods():
     name = re.compile(r'^const struct method method_(\w+) = \{\n'
                       r'    \.name = "(\w+)"', re.M)
-    named = [pair for file in (TOP / "src").glob("*.c")
+    named = [pair for file in (TOP / "src").rglob("*.c")
              for pair in name.findall(file.read_text())]
-    listed = re.findall(r"^    &method_(\w+),", source("api.c"), re.M)
+    listed = re.findall(r"^    &method_(\w+),", source("scoring/api.c"), re.M)
     body = OPERATION["requestBody"]["content"][JSON]["schema"]
     check_equal("methods have the names of their modules", sorted(named),
                 sorted((method, method) for method in listed))
@@ -172,7 +172,7 @@ def check_methods():
 
 def check_statuses():
     api = re.findall(r'^    \{(\d+), "([^"]+)", (?:NULL|"(.*?): .*?")\},',
-                     source("api.c"), re.M)
+                     source("scoring/api.c"), re.M)
     template = (TOP / "nginx/templates/scoring.conf.template").read_text()
     nginx = dict(re.findall(r'^    ([45]\d\d) "(.*)";', template, re.M))
     table = re.findall(r"^\| ((?:\d+, )*\d+) \|",
@@ -545,10 +545,10 @@ def check_header_values(stack):
 
 def check_health_schemas():
     """That of a start or an end, too, which pass too quickly to be asked."""
-    code = set(re.findall(r'"(/\w+z)"', source("endpoint.c")))
+    code = set(re.findall(r'"(/\w+z)"', source("serve/endpoint.c")))
     check_equal("paths", code | {"/method"}, set(DOCUMENT["paths"]))
     words = re.findall(r'^    \[METRICS_\w+\] = \{"(\w+)", "(\w+)", (\w+)\}',
-                       source("endpoint.c"), re.M)
+                       source("serve/endpoint.c"), re.M)
     schemas = DOCUMENT["components"]["schemas"]
     for name, good in (("Ready", "true"), ("NotReady", "false")):
         told = schemas[name]["properties"]["status"]["enum"]

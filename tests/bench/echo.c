@@ -2,7 +2,7 @@
  * The ceiling of `make bench`: the least that a FastCGI service on libfcgi and
  * libev can do. Prefork, one loop per process over the listening socket
  * (descriptor 0) and the kept connections, libfcgi parsing one exchange from a
- * descriptor that it is given, as src/fcgi.c has it; but it believes every
+ * descriptor that it is given, as src/fcgi/fcgi.c has it; but it believes every
  * byte, waits for slow peers, checks nothing, logs nothing and always says the
  * same. Not for anything but measuring.
  */

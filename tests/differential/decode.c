@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "json.h"
+#include "base/json.h"
 
 #define LENGTH_BYTES 4
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /*
  * What the fuzz targets share. Each target takes bytes of any kind, lets the

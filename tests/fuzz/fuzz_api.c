@@ -7,10 +7,10 @@
  */
 #include <json-c/json.h>
 
-#include "api.h"
-#include "buf.h"
+#include "base/buf.h"
+#include "base/json.h"
 #include "fuzz.h"
-#include "json.h"
+#include "scoring/api.h"
 
 #define BODY_MAX  65536
 #define IDS_MAX   64

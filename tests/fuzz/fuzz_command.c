@@ -7,9 +7,9 @@
 #include <getopt.h>
 #include <sysexits.h>
 
-#include "auth.h"
-#include "command.h"
+#include "cli/command.h"
 #include "fuzz.h"
+#include "scoring/auth.h"
 
 #define ARGUMENTS_MAX 16
 

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../support/served.h"
-#include "buf.h"
-#include "fcgi_scan.h"
+#include "base/buf.h"
+#include "fcgi/scan.h"
 #include "fuzz.h"
+#include "support/served.h"
 
 #define HEADER_LENGTH 8
 #define PIECE_UNIT    16

@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "fcgi.h"
-#include "fcgi_scan.h"
+#include "base/buf.h"
+#include "fcgi/fcgi.h"
+#include "fcgi/scan.h"
 #include "fuzz.h"
 
 #define BODY_MAX 4096

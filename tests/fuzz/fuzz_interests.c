@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "base/buf.h"
+#include "base/line_reader.h"
+#include "cli/line.h"
 #include "fuzz.h"
-#include "interests.h"
-#include "interests_line.h"
-#include "line_reader.h"
+#include "scoring/interests.h"
 
 #define CLIENT_ID 7
 #define PIECE_MIN 64 /* with fewer bytes a socket has not room for them all */

@@ -4,8 +4,8 @@
  */
 #include <json-c/json.h>
 
+#include "base/json.h"
 #include "fuzz.h"
-#include "json.h"
 
 static void
 check_fault(const struct json_fault *fault, size_t length)

@@ -4,8 +4,8 @@
  * bytes say how many keys are wanted, the third whether somebody still waits
  * for them, the rest is what the server sends.
  */
-#include "../support/reply_link.h"
 #include "fuzz.h"
+#include "support/reply_link.h"
 
 #define KEYS_MAX 1100 /* more than two chunks */
 #define LIMIT_MS 100

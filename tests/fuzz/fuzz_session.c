@@ -6,11 +6,11 @@
  */
 #include <signal.h>
 
-#include "../support/reply_server.h"
+#include "cli/scan.h"
+#include "cli/writer.h"
 #include "fuzz.h"
-#include "redis_scan.h"
-#include "redis_session.h"
-#include "redis_writer.h"
+#include "redis/session.h"
+#include "support/reply_server.h"
 
 #define LIMIT_MS     5000 /* never reached: the server ends before */
 #define PATIENCE     3    /* calls until one who gives up does */
@@ -94,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const unsigned choice = fuzz_byte(&input);
     const bool is_impatient = (choice & CHOICE_IMPATIENT) != 0;
     struct redis_session *session;
-    struct config_redis redis;
+    struct redis_url redis;
     bool is_good;
 
     FUZZ_CHECK(server != NULL && input.left <= REPLY_SERVER_BYTES_MAX);

@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "config.h"
+#include "base/buf.h"
+#include "config/config.h"
 #include "fuzz.h"
-#include "redis_url.h"
+#include "redis/url.h"
 
 #define VARIABLES_MAX        16
 #define PATH_SIZE            64
@@ -45,7 +45,7 @@ check_salts(const struct auth_salts *salts)
 }
 
 static void
-check_redis(const struct config_redis *redis)
+check_redis(const struct redis_url *redis)
 {
     FUZZ_CHECK((redis->host == NULL) != (redis->unix_path == NULL));
     FUZZ_CHECK(redis->host == NULL || strlen(redis->host) <= HOST_MAX);
@@ -123,9 +123,9 @@ texts_equal(const char *a, const char *b)
 
 /* What is printed leads to the same place, without the credentials. */
 static void
-check_printed(const struct config_redis *redis)
+check_printed(const struct redis_url *redis)
 {
-    struct config_redis again;
+    struct redis_url again;
     struct buf out = {0};
 
     redis_url_print(redis, &out);
@@ -143,7 +143,7 @@ static void
 try_url(struct fuzz_input *input)
 {
     char *url = fuzz_text(input);
-    struct config_redis redis;
+    struct redis_url redis;
 
     if (redis_url_parse(url, &redis) == REDIS_URL_OK) {
         check_redis(&redis);

@@ -5,8 +5,8 @@
  * which read, how it ends).
  */
 #include "fuzz.h"
-#include "store.h"
-#include "store_link.h"
+#include "store/link.h"
+#include "store/store.h"
 
 #define READS_MAX     64
 #define COMMANDS_MAX  256

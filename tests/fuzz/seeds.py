@@ -19,7 +19,7 @@ LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 HEX = re.compile(r"([0-9a-f]{2}){8,}\Z")
 STEP = re.compile(r"([a-zA-Z.]+?)([0-9]*)(?::([0-9]+))?\Z")
 
-# The steps of tests/unit/test_store.c as events of fuzz_store.c.
+# The steps of tests/unit/store/test_store.c as events of fuzz_store.c.
 STEPS = {"t": 0, "T": 0, "m": 1, "c": 2, "w": 3, "up": 4, "down": 5, "refuse": 6,
          "ok": 7, "wok": 7, "err": 8, "werr": 8, "oom": 9, "bad": 10}
 STEP_MS = 8
@@ -60,7 +60,7 @@ SESSIONS = [
 
 def texts(path):
     """The string literals of one file, adjacent ones joined."""
-    source = subprocess.run(["gcc", "-E", "-D_GNU_SOURCE", "-Isrc", path], check=True,
+    source = subprocess.run(["gcc", "-E", "-D_GNU_SOURCE", "-Isrc", "-Itests", path], check=True,
                             capture_output=True, encoding="latin-1").stdout
     own, lines = False, []
     for line in source.splitlines():
@@ -75,7 +75,8 @@ def texts(path):
 
 def rows(*modules):
     for module in modules:
-        yield from texts(f"tests/unit/test_{module}.c")
+        folder, name = module.split("/")
+        yield from texts(f"tests/unit/{folder}/test_{name}.c")
 
 
 def steps(script):
@@ -115,20 +116,20 @@ def exchange(body, keep):
 
 
 def inputs():
-    for text in rows("json", "api", "fields"):
+    for text in rows("base/json", "scoring/api", "scoring/fields"):
         yield "json", text
-    for text in rows("api", "fields"):
+    for text in rows("scoring/api", "scoring/fields"):
         for choice in range(8):
             yield "api", bytes([choice, 0, 128, 0]) + text + b'\0["a"]\0?\0!'
-    for text in rows("config", "config_file"):
+    for text in rows("config/config", "config/file"):
         yield "settings", b"\0" + text
-    for text in rows("redis_url", "config"):
+    for text in rows("redis/url", "config/config"):
         yield "settings", b"\1" + text
-    for text in rows("config"):
+    for text in rows("config/config"):
         yield "settings", b"\2" + text + b"\0SCORING_WORKERS=2\0REDIS_URL=unix:///s?db=1"
     for line in COMMANDS:
         yield "command", line.replace(b" ", b"\0")
-    for text in rows("fcgi_scan"):
+    for text in rows("fcgi/scan"):
         digits = text.replace(b" ", b"")
         if HEX.match(digits.decode("latin-1")):
             yield "fcgi", b"\7" + bytes.fromhex(digits.decode())
@@ -139,16 +140,16 @@ def inputs():
                 whole = exchange(request(*arguments), keep)
                 yield "conn", bytes([255, ending]) + whole + whole
                 yield "conn", bytes([6, ending]) + whole
-    for text in rows("interests_line", "json"):
+    for text in rows("cli/line", "base/json"):
         yield "interests", b"\0" + text
         yield "interests", b"\1" + text
-    for text in rows("interests_line"):
+    for text in rows("cli/line"):
         yield "interests", b"\2" + text
-    for text in rows("line_reader", "interests_line"):
+    for text in rows("base/line_reader", "cli/line"):
         yield "interests", b"\3\x09\0" + text
     for replies in SESSIONS:
         yield "session", replies
-    for text in rows("store"):
+    for text in rows("store/store"):
         pairs = steps(text)
         if pairs:
             yield "store", pairs

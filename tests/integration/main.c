@@ -9,10 +9,10 @@
 
 #include <curl/curl.h>
 
-#include "../support/cases.h"
-#include "../support/proc.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/proc.h"
+#include "support/stack.h"
 
 /* Local time is not UTC, so that the one cannot pass for the other. */
 #define TIME_ZONE "MSK-3"

@@ -3,13 +3,13 @@
  * "Token".
  */
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/stack.h"
-#include "../support/token.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/stack.h"
+#include "support/token.h"
 
 #define HOUR_S 3600
 

@@ -13,13 +13,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/files.h"
-#include "../support/proc.h"
-#include "../support/stack.h"
-#include "../support/token.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/files.h"
+#include "support/proc.h"
+#include "support/stack.h"
+#include "support/token.h"
 
 #define END_LIMIT_MS    5000
 #define ACCEPT_LIMIT_MS 2000

@@ -13,14 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/fcgi_peer.h"
-#include "../support/files.h"
-#include "../support/proc.h"
-#include "../support/redis.h"
-#include "../support/request.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/fcgi_peer.h"
+#include "support/files.h"
+#include "support/proc.h"
+#include "support/redis.h"
+#include "support/request.h"
 
 #define WORKERS        2
 #define START_LIMIT_MS 5000
@@ -653,7 +653,7 @@ TEST_CASES(last, struct last_case, last_rows)
 /* Peers that take their time, all at once. */
 
 #define IDLE_COUNT    1000
-#define LIMIT_LOW_MS  9000 /* the limits of src/conn.c are 10 s */
+#define LIMIT_LOW_MS  9000 /* the limits of src/serve/conn.c are 10 s */
 #define LIMIT_HIGH_MS 12000
 #define PROBE_MS      100 /* what others may wait at most */
 #define PROBES_SLOW   2   /* that may be over it, on a busy machine: in 100 */

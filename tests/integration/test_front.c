@@ -12,15 +12,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/load.h"
-#include "../support/ports.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/ports.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define LIMIT_MS 3000 /* for what should happen at once */
 #define FLUSH_MS 1100 /* nginx writes its access log each second */

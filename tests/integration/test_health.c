@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/fcgi_peer.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/fcgi_peer.h"
+#include "support/stack.h"
 
 #define CHANGE_LIMIT_MS 4000 /* for a state to be told */
 #define ANSWER_MS       2000

@@ -9,12 +9,12 @@
 
 #include <json-c/json.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/expect.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/expect.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define IDS_MAX 10000 /* the default of SCORING_MAX_CLIENT_IDS */
 

@@ -13,17 +13,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/files.h"
-#include "../support/peer.h"
-#include "../support/proc.h"
-#include "../support/redis.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/files.h"
+#include "support/peer.h"
+#include "support/proc.h"
+#include "support/redis.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define PASSWORD      "s3cret-of-the-import"
 #define END_LIMIT_MS  20000

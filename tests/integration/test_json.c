@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/expect.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/expect.h"
+#include "support/stack.h"
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 

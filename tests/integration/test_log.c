@@ -10,13 +10,13 @@
 
 #include <json-c/json.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/request.h"
-#include "../support/stack.h"
-#include "../support/token.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/request.h"
+#include "support/stack.h"
+#include "support/token.h"
 
 #define STAMP_SLACK_S   3 /* between a request and our look at the clock */
 #define ROTATED_COUNT   20

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/load.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define WORKERS         2
 #define CHANGE_LIMIT_MS 5000

@@ -10,13 +10,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/request.h"
-#include "../support/stack.h"
-#include "../support/token.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/request.h"
+#include "support/stack.h"
+#include "support/token.h"
 
 #define NAMES    "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define LIMIT_MS 3000

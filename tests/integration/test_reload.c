@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/fcgi_peer.h"
-#include "../support/load.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/fcgi_peer.h"
+#include "support/load.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define WORKERS  4
 #define CALLERS  4    /* of each kind */

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define LATE_WRITE_MS 50
 #define TTL_S         3600

@@ -11,15 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/load.h"
-#include "../support/ports.h"
-#include "../support/request.h"
-#include "../support/stack.h"
-#include "../support/token.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/ports.h"
+#include "support/request.h"
+#include "support/stack.h"
+#include "support/token.h"
 
 #define REFUSED_LIMIT_MS 8000 /* for run.sh to give up */
 #define READY_LIMIT_MS   15000

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/load.h"
-#include "../support/request.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/request.h"
+#include "support/stack.h"
 
 #define LOAD_CONNECTIONS 64
 #define LOAD_HEAD_MS     200 /* of the load, before the probes */

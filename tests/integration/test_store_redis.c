@@ -11,15 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/files.h"
-#include "../support/names.h"
-#include "../support/ports.h"
-#include "../support/redis.h"
-#include "../support/script.h"
-#include "../support/world.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/files.h"
+#include "support/names.h"
+#include "support/ports.h"
+#include "support/redis.h"
+#include "support/script.h"
+#include "support/world.h"
 
 #define RECOVERY_MS 2000
 
@@ -32,7 +32,7 @@
 
 static char folder[FILES_PATH_MAX];
 static struct redis server;
-static struct config_redis server_config;
+static struct redis_url server_config;
 
 /* DEBUG RELOAD is how a server of ours gets to be loading. */
 static bool
@@ -58,7 +58,7 @@ redis_suite_start(void)
     if (!files_folder_make(folder) || !redis_init(&server, folder, "") ||
         !allow_debug())
         return 1;
-    server_config = (struct config_redis){.unix_path = server.socket};
+    server_config = (struct redis_url){.unix_path = server.socket};
     return redis_start(&server) ? 0 : 1;
 }
 
@@ -222,7 +222,7 @@ static const struct refusal_case refusal_rows[] = {
 
 TEST_CASES(refusal, struct refusal_case, refusal_rows)
 {
-    struct config_redis config = server_config;
+    struct redis_url config = server_config;
     struct answer answer = {0};
     struct world world;
 
@@ -245,7 +245,7 @@ TEST_CASES(refusal, struct refusal_case, refusal_rows)
 
 TEST_SINGLE(password_change, "the password is put right on the server")
 {
-    struct config_redis config = server_config;
+    struct redis_url config = server_config;
     struct world world;
 
     (void)c;
@@ -266,7 +266,7 @@ TEST_SINGLE(password_change, "the password is put right on the server")
 
 TEST_SINGLE(no_permission, "a read that the user may not do")
 {
-    struct config_redis config = server_config;
+    struct redis_url config = server_config;
     struct answer answer = {0};
     struct world world;
 
@@ -516,7 +516,7 @@ change_password(const char *password)
 
 TEST_SINGLE(password_changed, "while running")
 {
-    struct config_redis config = server_config;
+    struct redis_url config = server_config;
     struct answer answer = {0};
     struct world world;
 
@@ -673,7 +673,7 @@ TEST_SINGLE(frozen, "stopped and continued")
 
 TEST_SINGLE(name_resolves, "localhost over TCP")
 {
-    struct config_redis config = {.host = "localhost"};
+    struct redis_url config = {.host = "localhost"};
     struct answer answer = {0};
     struct world world;
 
@@ -687,8 +687,8 @@ TEST_SINGLE(name_resolves, "localhost over TCP")
 
 TEST_SINGLE(name_unknown, "a name that does not resolve")
 {
-    static const struct config_redis config = {.host = "no-such-host.invalid",
-                                               .port = 6379};
+    static const struct redis_url config = {.host = "no-such-host.invalid",
+                                            .port = 6379};
     static struct answer cache, must;
     struct world world;
 
@@ -737,7 +737,7 @@ TEST_CASES(name_server, struct name_case, name_rows)
     static const struct names_plan good = {.delay_ms = 0};
     static struct names_server names;
     static struct answer must, cache;
-    struct config_redis config = {.host = "redis.test", .port = server.port};
+    struct redis_url config = {.host = "redis.test", .port = server.port};
     bool is_down = c->down != NULL;
     struct world world;
 
@@ -799,7 +799,7 @@ TEST_CASES(address, struct address_case, address_rows)
     static const struct names_plan two = {.has_two = true};
     static struct names_server names;
     static struct answer answer;
-    struct config_redis config = {.host = "redis.test", .port = server.port};
+    struct redis_url config = {.host = "redis.test", .port = server.port};
     int fd = c->listens ? listen_second(server.port) : -1;
     struct world world;
 
@@ -825,7 +825,7 @@ static const struct script good = {
 
 TEST_SINGLE(refused_connection, "nobody listens, then somebody does")
 {
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
     static struct script_peer peer;
     struct world world;
@@ -928,7 +928,7 @@ static const struct peer_case peer_rows[] = {
  */
 TEST_CASES(peer, struct peer_case, peer_rows)
 {
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     static struct answer must, cache;
     static struct script_peer peer;
     struct world world;
@@ -988,7 +988,7 @@ static const struct reuse_case reuse_rows[] = {
 TEST_CASES(reuse, struct reuse_case, reuse_rows)
 {
     struct script script = good;
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
     static struct script_peer peer;
     bool is_down = c->want != STORE_OK;
@@ -1024,7 +1024,7 @@ TEST_CASES(drip, struct drip_case, drip_rows)
 {
     const struct script script = {.answers = {":0\r\n", c->answer},
                                   .drips = true};
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
     static struct script_peer peer;
     struct world world;
@@ -1044,7 +1044,7 @@ TEST_SINGLE(unsolicited, "bytes on an idle connection")
 {
     static const struct script script = {
         .answers = {":0\r\n", "$2\r\nok\r\n", "$2\r\nok\r\n"}};
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
     static struct script_peer peer;
     struct world world;
@@ -1067,7 +1067,7 @@ TEST_SINGLE(unsolicited, "bytes on an idle connection")
 TEST_SINGLE(late, "a late answer is nobody's")
 {
     static const struct script script = {.answers = {":0\r\n"}};
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     static struct answer first, second;
     static struct script_peer peer;
     struct world world;
@@ -1116,7 +1116,7 @@ static const struct mget_case mget_rows[] = {
 TEST_CASES(mget, struct mget_case, mget_rows)
 {
     const struct script script = {.answers = {":0\r\n", c->answer}};
-    struct config_redis config = {.host = "127.0.0.1"};
+    struct redis_url config = {.host = "127.0.0.1"};
     static struct answer answer;
     static struct script_peer peer;
     struct world world;

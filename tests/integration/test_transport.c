@@ -9,13 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/expect.h"
-#include "../support/ports.h"
-#include "../support/stack.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/ports.h"
+#include "support/stack.h"
 
 #define BODY_MAX_BYTES 1048576 /* the default of SCORING_MAX_BODY_BYTES */
 #define RAW_LIMIT_MS   2000

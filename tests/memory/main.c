@@ -2,8 +2,8 @@
  * The tests with failing memory. An argument runs only the tests whose name
  * contains it.
  */
-#include "../support/cases.h"
 #include "suites.h"
+#include "support/cases.h"
 
 static void (*const suites[])(void) = {suite_api,     suite_buf,  suite_command,
                                        suite_config,  suite_conn, suite_redis,

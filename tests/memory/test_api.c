@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/memory.h"
-#include "api.h"
-#include "json.h"
+#include "base/json.h"
+#include "scoring/api.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/memory.h"
 
 /* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
 #define TOKEN                                                                  \

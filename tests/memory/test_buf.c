@@ -2,10 +2,10 @@
  */
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/memory.h"
-#include "buf.h"
+#include "base/buf.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/memory.h"
 
 #define LONG_LENGTH 3000
 

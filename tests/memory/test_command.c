@@ -14,11 +14,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/files.h"
-#include "../support/memory.h"
-#include "command.h"
+#include "cli/command.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/files.h"
+#include "support/memory.h"
 
 #define SAID_MAX 4096
 

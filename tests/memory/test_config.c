@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../support/cases.h"
-#include "../support/memory.h"
-#include "config.h"
+#include "config/config.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/memory.h"
 
 #define ENV_MAX       4
 #define SETTING_MAX   64

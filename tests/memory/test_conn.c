@@ -9,13 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../support/buffer.h"
-#include "../support/cases.h"
-#include "../support/fcgi_peer.h"
-#include "../support/memory.h"
-#include "../support/served.h"
-#include "fcgi_client.h"
+#include "fcgi/client.h"
 #include "suites.h"
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/fcgi_peer.h"
+#include "support/memory.h"
+#include "support/served.h"
 
 /* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
 #define TOKEN                                                                  \

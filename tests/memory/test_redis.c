@@ -5,14 +5,14 @@
  */
 #include <ev.h>
 
-#include "../support/cases.h"
-#include "../support/clock.h"
-#include "../support/files.h"
-#include "../support/memory.h"
-#include "../support/redis.h"
-#include "store.h"
-#include "store_redis.h"
+#include "store/store.h"
+#include "store/store_redis.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/files.h"
+#include "support/memory.h"
+#include "support/redis.h"
 
 #define PASSWORD "secret"
 #define KEYS_MAX 3
@@ -121,7 +121,7 @@ try(const void *row)
                                                .command_timeout_ms = COMMAND_MS,
                                                .deadline_ms = DEADLINE_MS};
     const struct server_case *c = row;
-    const struct config_redis redis = {
+    const struct redis_url redis = {
         .password = server.password,
         .unix_path = c->at == AT_SOCKET ? server.socket : NULL,
         .host = c->at == AT_PORT ? "127.0.0.1" : NULL,

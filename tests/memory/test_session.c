@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/memory.h"
-#include "../support/reply_server.h"
-#include "redis_scan.h"
-#include "redis_session.h"
-#include "redis_writer.h"
+#include "cli/scan.h"
+#include "cli/writer.h"
+#include "redis/session.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/memory.h"
+#include "support/reply_server.h"
 
 #define LIMIT_MS 10000 /* for a busy machine; the server does not wait */
 
@@ -72,7 +72,7 @@ static const struct session_case session_rows[] = {
     {"import that is answered by nil", ":0\r\n" NIL, 3, 0, WRONG_KIND},
 };
 
-static struct config_redis redis;
+static struct redis_url redis;
 
 static bool
 on_found(void *arg, const struct redis_scan_item *item)

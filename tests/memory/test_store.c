@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../support/cases.h"
-#include "../support/memory.h"
-#include "../support/reply_link.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/memory.h"
+#include "support/reply_link.h"
 
 #define LIMIT_MS 100
 #define KEYS_MAX 3

@@ -18,6 +18,7 @@ import fcntl
 import os
 import queue
 import random
+import re
 import resource
 import shutil
 import signal
@@ -46,7 +47,7 @@ QUICK = ["unit"] + (["memory"] if (TOP / "tests" / "memory").is_dir() else [])
 
 
 def sources(parts):
-    files = sorted(path.relative_to(TOP).as_posix() for path in (TOP / "src").glob("*.c"))
+    files = sorted(path.relative_to(TOP).as_posix() for path in (TOP / "src").rglob("*.c"))
     return [file for file in files if not parts or any(part in file for part in parts)]
 
 
@@ -111,9 +112,10 @@ class Copy:
 
     def own_unit_passes(self, file):
         """The tests of the module itself: they are quick, and most likely to notice."""
-        name = Path(file).stem
-        return not (TOP / "tests" / "unit" / f"test_{name}.c").is_file() or \
-            self.passes("unit", f"{name}/", UNIT_LIMIT_S)
+        path = Path(file)
+        tests = TOP / "tests" / "unit" / path.parent.name / f"test_{path.stem}.c"
+        suites = re.findall(r'cases_suite\("(\w+)"\)', tests.read_text()) if tests.is_file() else []
+        return all(self.passes("unit", f"{suite}/", UNIT_LIMIT_S) for suite in suites)
 
     def integration_passes(self, name):
         return self.passes("integration", name, INTEGRATION_LIMIT_S)

@@ -6,8 +6,8 @@
 
 #include <hiredis/hiredis.h>
 
-#include "redis_fetch.h"
 #include "reply_link.h"
+#include "store/fetch.h"
 
 #define PIECE_SIZE 1024 /* less than a socket takes and hiredis reads */
 
@@ -85,7 +85,7 @@ static const struct store_link_ops ops = {
 static bool
 connect_stream(struct reply_link *link)
 {
-    static const struct config_redis redis;
+    static const struct redis_url redis;
     int fd[2];
 
     link->stream = redis_stream_new(&redis);

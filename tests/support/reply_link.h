@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "redis_command.h"
-#include "redis_stream.h"
-#include "store.h"
-#include "store_link.h"
+#include "redis/command.h"
+#include "redis/stream.h"
+#include "store/link.h"
+#include "store/store.h"
 
 /*
  * A store whose Redis is a script: the commands are made and the replies read

@@ -100,10 +100,10 @@ reply_server_start(void)
     return is_started ? &server : NULL;
 }
 
-struct config_redis
+struct redis_url
 reply_server_place(const struct reply_server *server)
 {
-    return (struct config_redis){.unix_path = server->path};
+    return (struct redis_url){.unix_path = server->path};
 }
 
 void

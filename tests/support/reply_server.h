@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "config.h"
+#include "config/config.h"
 
 #define REPLY_SERVER_BYTES_MAX 65536
 
@@ -18,7 +18,7 @@ struct reply_server;
 struct reply_server *reply_server_start(void);
 
 /* Where it is, without credentials. */
-struct config_redis reply_server_place(const struct reply_server *server);
+struct redis_url reply_server_place(const struct reply_server *server);
 
 /* What it says from now on, at most REPLY_SERVER_BYTES_MAX; copied. */
 void reply_server_set(struct reply_server *server, const void *bytes,

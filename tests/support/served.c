@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fcgi.h"
-#include "log.h"
-#include "metrics.h"
+#include "fcgi/fcgi.h"
 #include "served.h"
-#include "store.h"
+#include "store/store.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 /* More than any machine is held up: here nothing is to run out of time. */
 #define LIMIT_MS 600000
@@ -131,7 +131,7 @@ served_start(struct served *served, struct bytes value)
     TAILQ_INIT(&shared->conns);
     (void)signal(SIGPIPE, SIG_IGN);
     shared->loop = ev_loop_new(EVFLAG_AUTO);
-    shared->log = log_open("/dev/null", CONFIG_LOG_TEXT, CONFIG_LOG_INFO);
+    shared->log = log_open("/dev/null", LOG_TEXT, LOG_INFO);
     shared->metrics = metrics_new();
     shared->api = api_new(&served->api_config);
     if (fcgi_init() && start_store(served) && shared->loop != NULL &&

@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api.h"
-#include "config.h"
-#include "conn.h"
-#include "store_link.h"
+#include "config/config.h"
+#include "scoring/api.h"
+#include "serve/conn.h"
+#include "store/link.h"
 
 #define SERVED_BODY_MAX  4096
 #define SERVED_IDS_MAX   100

@@ -1,7 +1,7 @@
 #ifndef STORE_FAKE_H
 #define STORE_FAKE_H
 
-#include "api.h"
+#include "scoring/api.h"
 
 /*
  * A store for tests of the pure part: "key=value" entries, NULL at the end.

@@ -51,7 +51,7 @@ on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 }
 
 void
-world_start(struct world *world, const struct config_redis *redis)
+world_start(struct world *world, const struct redis_url *redis)
 {
     const struct store_config config = {.attempts = WORLD_ATTEMPTS,
                                         .connect_timeout_ms = WORLD_CONNECT_MS,

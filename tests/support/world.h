@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../src/store_redis.h"
+#include "store/store_redis.h"
 
 /* The store's limits in here; those of docs/protocol.md. */
 #define WORLD_ATTEMPTS    3
@@ -24,7 +24,7 @@ struct world {
 };
 
 /* redis is borrowed until world_end(). */
-void world_start(struct world *world, const struct config_redis *redis);
+void world_start(struct world *world, const struct redis_url *redis);
 void world_end(struct world *world);
 
 /* Runs until the number is at least so large; says whether it became so. */

@@ -5,9 +5,9 @@
  */
 #include <signal.h>
 
-#include "../support/cases.h"
-#include "../support/proc.h"
 #include "suites.h"
+#include "support/cases.h"
+#include "support/proc.h"
 
 /* Those that wait for clocks and processes come last. */
 static void (*const suites[])(void) = {

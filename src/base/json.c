@@ -1,0 +1,603 @@
+/*
+ * Strict decoding: a scanner that checks a whole text against RFC 8259 and
+ * says where and why it fails, in front of json-c, which is laxer than that
+ * and differs from version to version. Implements "JSON" of docs/protocol.md,
+ * section "Transport".
+ */
+#include <json-c/json.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdint.h>
+
+#include "base/json.h"
+
+#define INT64_DIGITS   19 /* of the largest and of the smallest int64 */
+#define INT64_LARGEST  "9223372036854775807"
+#define INT64_SMALLEST "9223372036854775808" /* without its sign */
+
+#define UNIT_DIGITS 4  /* hexadecimal ones in an escape like \u20ac */
+#define PAIR_LENGTH 12 /* of the escape of two surrogates */
+
+/* This version's strict mode refuses all that is not ASCII in a string. */
+#define JSON_C_0_18 (18 << 8)
+
+/* What a byte means inside a string. */
+enum byte_class {
+    BYTE_PLAIN = 0,
+    BYTE_QUOTE,
+    BYTE_BACKSLASH,
+    BYTE_CONTROL,
+    BYTE_LEAD_2, /* the first of that many bytes in UTF-8 */
+    BYTE_LEAD_3,
+    BYTE_LEAD_3_LOW,
+    BYTE_LEAD_3_SURROGATE,
+    BYTE_LEAD_4,
+    BYTE_LEAD_4_LOW,
+    BYTE_LEAD_4_HIGH,
+    BYTE_NEVER_LEADS,
+    BYTE__MAX
+};
+
+/* How a sequence of UTF-8 goes on; bytes after the second are 80..BF. */
+struct utf8_rule {
+    unsigned char length; /* 0: nothing begins like that */
+    unsigned char second_min, second_max;
+};
+
+struct scan {
+    const unsigned char *start, *at, *end;
+    char *edit; /* the same text as start, if it may be altered; else NULL */
+    unsigned depth;
+    bool has_surrogate; /* some \u escape is a high surrogate */
+    struct json_fault fault;
+};
+
+typedef bool scan_fn(struct scan *scan);
+
+static const char *const error_texts[] = {
+    [JSON_OK] = "no error",
+    [JSON_EMPTY] = "no value in the text",
+    [JSON_END] = "unexpected end of the text",
+    [JSON_BOM] = "byte order mark",
+    [JSON_VALUE] = "a value was expected",
+    [JSON_NUMBER] = "malformed number",
+    [JSON_LITERAL] = "expected true, false or null",
+    [JSON_CONTROL] = "raw control character in a string",
+    [JSON_ESCAPE] = "invalid escape in a string",
+    [JSON_UTF8] = "invalid UTF-8",
+    [JSON_NAME] = "a member name in double quotes was expected",
+    [JSON_COLON] = "a colon was expected",
+    [JSON_SEPARATOR] = "a comma or a closing bracket was expected",
+    [JSON_DEPTH] = "nested too deeply",
+    [JSON_TRAILING] = "text after the value",
+    [JSON_MEMORY] = "out of memory",
+};
+_Static_assert(sizeof(error_texts) / sizeof(error_texts[0]) == JSON__MAX,
+               "one text per error");
+
+static const unsigned char byte_classes[UCHAR_MAX + 1] = {
+    [0x00 ... 0x1f] = BYTE_CONTROL,
+    ['"'] = BYTE_QUOTE,
+    ['\\'] = BYTE_BACKSLASH,
+    [0x80 ... 0xc1] = BYTE_NEVER_LEADS,
+    [0xc2 ... 0xdf] = BYTE_LEAD_2,
+    [0xe0] = BYTE_LEAD_3_LOW,
+    [0xe1 ... 0xec] = BYTE_LEAD_3,
+    [0xed] = BYTE_LEAD_3_SURROGATE,
+    [0xee ... 0xef] = BYTE_LEAD_3,
+    [0xf0] = BYTE_LEAD_4_LOW,
+    [0xf1 ... 0xf3] = BYTE_LEAD_4,
+    [0xf4] = BYTE_LEAD_4_HIGH,
+    [0xf5 ... 0xff] = BYTE_NEVER_LEADS,
+};
+
+/* Source: The Unicode Standard, table 3-7, "Well-Formed UTF-8". */
+static const struct utf8_rule utf8_rules[BYTE__MAX] = {
+    [BYTE_LEAD_2] = {2, 0x80, 0xbf},
+    [BYTE_LEAD_3] = {3, 0x80, 0xbf},
+    [BYTE_LEAD_3_LOW] = {3, 0xa0, 0xbf},       /* less is overlong */
+    [BYTE_LEAD_3_SURROGATE] = {3, 0x80, 0x9f}, /* more is a surrogate */
+    [BYTE_LEAD_4] = {4, 0x80, 0xbf},
+    [BYTE_LEAD_4_LOW] = {4, 0x90, 0xbf},  /* less is overlong */
+    [BYTE_LEAD_4_HIGH] = {4, 0x80, 0x8f}, /* more is beyond U+10FFFF */
+    [BYTE_NEVER_LEADS] = {0, 0, 0},
+};
+
+const char *
+json_error_text(enum json_error error)
+{
+    return error_texts[error];
+}
+
+static struct scan
+scan_start(struct bytes text)
+{
+    const unsigned char *start =
+        (const unsigned char *)(text.length > 0 ? text.at : "");
+
+    return (struct scan){
+        .start = start, .at = start, .end = start + text.length};
+}
+
+/* Records what is wrong with the next byte, or that there is none. */
+static bool
+scan_fail(struct scan *scan, enum json_error error)
+{
+    scan->fault.error = scan->at == scan->end ? JSON_END : error;
+    scan->fault.offset = (size_t)(scan->at - scan->start);
+    return false;
+}
+
+/* The next byte, or -1 at the end. */
+static int
+scan_peek(const struct scan *scan)
+{
+    return scan->at < scan->end ? *scan->at : -1;
+}
+
+static void
+scan_space(struct scan *scan)
+{
+    const unsigned char *at = scan->at;
+
+    while (at < scan->end &&
+           (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    scan->at = at;
+}
+
+/* Steps over a punctuation mark and the space before it, if it comes next. */
+static bool
+scan_take(struct scan *scan, char mark)
+{
+    scan_space(scan);
+    if (scan_peek(scan) != mark)
+        return false;
+    scan->at++;
+    return true;
+}
+
+static bool
+is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether a byte cannot follow a number or a literal without being of it. */
+static bool
+is_word(int c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '.' || c == '+' || c == '-';
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static int
+hex_value(int c)
+{
+    if (is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool
+is_high_surrogate(unsigned unit)
+{
+    return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static bool
+is_low_surrogate(unsigned unit)
+{
+    return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/* From behind the 'u'. */
+static bool
+scan_unit(struct scan *scan, bool is_name)
+{
+    unsigned unit = 0;
+
+    for (int i = 0; i < UNIT_DIGITS; i++, scan->at++) {
+        int digit = hex_value(scan_peek(scan));
+
+        if (digit < 0)
+            return scan_fail(scan, JSON_ESCAPE);
+        unit = unit * 16 + (unsigned)digit;
+    }
+    if (is_high_surrogate(unit))
+        scan->has_surrogate = true;
+    if (unit == 0 && is_name && scan->edit != NULL)
+        memcpy(scan->edit + (scan->at - scan->start) - UNIT_DIGITS, "ffff",
+               UNIT_DIGITS);
+    return true;
+}
+
+/* From behind the backslash. */
+static bool
+scan_escape(struct scan *scan, bool is_name)
+{
+    static const char letters[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
+    int letter = scan_peek(scan);
+
+    if (letter < 0)
+        return scan_fail(scan, JSON_END);
+    if (letter != 'u' && memchr(letters, letter, sizeof(letters)) == NULL)
+        return scan_fail(scan, JSON_ESCAPE);
+    scan->at++;
+    return letter != 'u' || scan_unit(scan, is_name);
+}
+
+/* One character of several bytes. The byte at fault is always its first. */
+static bool
+scan_utf8(struct scan *scan, enum byte_class lead)
+{
+    const struct utf8_rule *rule = &utf8_rules[lead];
+    const unsigned char *at = scan->at;
+
+    if (rule->length == 0 || scan->end - at < rule->length)
+        return scan_fail(scan, JSON_UTF8);
+    if (at[1] < rule->second_min || at[1] > rule->second_max)
+        return scan_fail(scan, JSON_UTF8);
+    for (int i = 2; i < rule->length; i++) {
+        if (at[i] < 0x80 || at[i] > 0xbf)
+            return scan_fail(scan, JSON_UTF8);
+    }
+    scan->at += rule->length;
+    return true;
+}
+
+/* From behind the opening quote to behind the closing one. */
+static bool
+scan_string(struct scan *scan, bool is_name)
+{
+    for (;;) {
+        const unsigned char *at = scan->at;
+        enum byte_class class;
+
+        while (at < scan->end && byte_classes[*at] == BYTE_PLAIN)
+            at++;
+        scan->at = at;
+        if (at == scan->end)
+            return scan_fail(scan, JSON_END);
+        class = byte_classes[*at];
+        if (class == BYTE_CONTROL)
+            return scan_fail(scan, JSON_CONTROL);
+        if (class != BYTE_QUOTE && class != BYTE_BACKSLASH) {
+            if (!scan_utf8(scan, class))
+                return false;
+            continue;
+        }
+        scan->at++;
+        if (class == BYTE_QUOTE)
+            return true;
+        if (!scan_escape(scan, is_name))
+            return false;
+    }
+}
+
+/* At least one digit. */
+static bool
+scan_digits(struct scan *scan)
+{
+    const unsigned char *at = scan->at;
+
+    while (at < scan->end && is_digit(*at))
+        at++;
+    if (at == scan->at)
+        return scan_fail(scan, JSON_NUMBER);
+    scan->at = at;
+    return true;
+}
+
+static bool
+scan_exponent(struct scan *scan)
+{
+    scan->at++;
+    if (scan_peek(scan) == '+' || scan_peek(scan) == '-')
+        scan->at++;
+    return scan_digits(scan);
+}
+
+static bool
+fits_int64(const unsigned char *digits, ptrdiff_t count, bool is_negative)
+{
+    const char *limit = is_negative ? INT64_SMALLEST : INT64_LARGEST;
+
+    if (count != INT64_DIGITS)
+        return count < INT64_DIGITS;
+    return memcmp(digits, limit, INT64_DIGITS) <= 0;
+}
+
+static bool
+scan_number(struct scan *scan)
+{
+    bool is_negative = *scan->at == '-';
+    bool is_integer = true;
+    const unsigned char *digits = scan->at + is_negative;
+    ptrdiff_t count;
+
+    scan->at = digits;
+    if (scan_peek(scan) == '0')
+        scan->at++;
+    else if (!scan_digits(scan))
+        return false;
+    count = scan->at - digits;
+    if (scan_peek(scan) == '.') {
+        is_integer = false;
+        scan->at++;
+        if (!scan_digits(scan))
+            return false;
+    }
+    if (scan_peek(scan) == 'e' || scan_peek(scan) == 'E') {
+        is_integer = false;
+        if (!scan_exponent(scan))
+            return false;
+    }
+    if (is_word(scan_peek(scan)))
+        return scan_fail(scan, JSON_NUMBER);
+    if (is_integer && scan->edit && !fits_int64(digits, count, is_negative))
+        scan->edit[digits + 1 - scan->start] = '.';
+    return true;
+}
+
+static bool
+scan_literal(struct scan *scan, const char *word)
+{
+    for (; *word != '\0'; word++, scan->at++) {
+        if (scan_peek(scan) != *word)
+            return scan_fail(scan, JSON_LITERAL);
+    }
+    return !is_word(scan_peek(scan)) || scan_fail(scan, JSON_LITERAL);
+}
+
+/* A container, from its opening bracket, and what may be in it. */
+static bool
+scan_container(struct scan *scan, scan_fn *item, char closing)
+{
+    if (scan->depth == JSON_DEPTH_MAX)
+        return scan_fail(scan, JSON_DEPTH);
+    scan->depth++;
+    scan->at++;
+    if (!scan_take(scan, closing)) {
+        do {
+            scan_space(scan);
+            if (!item(scan))
+                return false;
+        } while (scan_take(scan, ','));
+        if (!scan_take(scan, closing))
+            return scan_fail(scan, JSON_SEPARATOR);
+    }
+    scan->depth--;
+    return true;
+}
+
+static scan_fn scan_member;
+
+/* Recursion is bounded by JSON_DEPTH_MAX. */
+static bool
+scan_value(struct scan *scan)
+{
+    switch (scan_peek(scan)) {
+    case '{':
+        return scan_container(scan, scan_member, '}');
+    case '[':
+        return scan_container(scan, scan_value, ']');
+    case '"':
+        scan->at++;
+        return scan_string(scan, false);
+    case 't':
+        return scan_literal(scan, "true");
+    case 'f':
+        return scan_literal(scan, "false");
+    case 'n':
+        return scan_literal(scan, "null");
+    default:
+        if (scan_peek(scan) == '-' || is_digit(scan_peek(scan)))
+            return scan_number(scan);
+        return scan_fail(scan, JSON_VALUE);
+    }
+}
+
+static bool
+scan_member(struct scan *scan)
+{
+    if (scan_peek(scan) != '"')
+        return scan_fail(scan, JSON_NAME);
+    scan->at++;
+    if (!scan_string(scan, true))
+        return false;
+    if (!scan_take(scan, ':'))
+        return scan_fail(scan, JSON_COLON);
+    scan_space(scan);
+    return scan_value(scan);
+}
+
+/* A value of the one type that a stored array may hold. */
+static bool
+scan_string_value(struct scan *scan)
+{
+    return scan_peek(scan) == '"' ? scan_value(scan)
+                                  : scan_fail(scan, JSON_VALUE);
+}
+
+static bool
+scan_text(struct scan *scan)
+{
+    static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
+
+    if ((size_t)(scan->end - scan->at) >= sizeof(mark) &&
+        memcmp(scan->at, mark, sizeof(mark)) == 0)
+        return scan_fail(scan, JSON_BOM);
+    scan_space(scan);
+    if (scan->at == scan->end) {
+        (void)scan_fail(scan, JSON_EMPTY);
+        scan->fault.error = JSON_EMPTY;
+        return false;
+    }
+    if (!scan_value(scan))
+        return false;
+    scan_space(scan);
+    return scan->at == scan->end || scan_fail(scan, JSON_TRAILING);
+}
+
+bool
+json_check(struct bytes text, struct json_fault *fault)
+{
+    struct scan scan = scan_start(text);
+
+    if (scan_text(&scan))
+        return true;
+    *fault = scan.fault;
+    return false;
+}
+
+bool
+json_is_string_array(struct bytes text)
+{
+    struct scan scan = scan_start(text);
+
+    scan_space(&scan);
+    if (scan_peek(&scan) != '[' ||
+        !scan_container(&scan, scan_string_value, ']'))
+        return false;
+    scan_space(&scan);
+    return scan.at == scan.end;
+}
+
+/* The unit that an escape stands for, 0 for another escape than \u. */
+static unsigned
+escaped_unit(const char *escape)
+{
+    unsigned unit = 0;
+
+    if (escape[1] != 'u')
+        return 0;
+    for (int i = 2; i < 2 + UNIT_DIGITS; i++)
+        unit = unit * 16 + (unsigned)hex_value(escape[i]);
+    return unit;
+}
+
+/*
+ * The character that two escapes at the head of length bytes stand for
+ * together, or 0 if they are no surrogate pair. All escapes are well-formed.
+ */
+static unsigned
+escaped_pair(const char *escapes, size_t length)
+{
+    unsigned high = escaped_unit(escapes);
+    unsigned low;
+
+    if (!is_high_surrogate(high) || length < PAIR_LENGTH ||
+        escapes[PAIR_LENGTH / 2] != '\\')
+        return 0;
+    low = escaped_unit(escapes + PAIR_LENGTH / 2);
+    if (!is_low_surrogate(low))
+        return 0;
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* Writes a character above U+FFFF in UTF-8; returns where it ends. */
+static char *
+put_utf8(char *to, unsigned character)
+{
+    *to++ = (char)(0xf0 | character >> 18);
+    *to++ = (char)(0x80 | (character >> 12 & 0x3f));
+    *to++ = (char)(0x80 | (character >> 6 & 0x3f));
+    *to++ = (char)(0x80 | (character & 0x3f));
+    return to;
+}
+
+/*
+ * Decodes the escaped surrogate pairs of a checked text, which only gets
+ * shorter by that: json-c before 0.19 takes U+1D800..U+1DFFF, and the same
+ * range of each higher plane, for a surrogate and loses it. In a checked text
+ * each backslash begins an escape. Returns the new length.
+ */
+static size_t
+join_surrogates(char *text, size_t length)
+{
+    const char *from = text, *end = text + length;
+    char *to = text;
+
+    while (from < end) {
+        size_t left = (size_t)(end - from);
+        const char *escape = memchr(from, '\\', left);
+        size_t plain = escape != NULL ? (size_t)(escape - from) : left;
+        unsigned character = 0;
+
+        if (escape != NULL)
+            character = escaped_pair(escape, left - plain);
+        if (escape != NULL && character == 0)
+            plain += 2; /* the backslash, and what may be another one */
+        memmove(to, from, plain);
+        to += plain;
+        from += plain;
+        if (character != 0) {
+            to = put_utf8(to, character);
+            from += PAIR_LENGTH;
+        }
+    }
+    return (size_t)(to - text);
+}
+
+/*
+ * Lets json-c read a checked text. Before 0.17 it tells a lack of memory only
+ * by stopping early, with success and perhaps a part of the value.
+ */
+static bool
+parse(struct json_tokener *tokener, const char *text, size_t length,
+      struct json_object **ret_value)
+{
+    bool is_strict = json_c_version_num() != JSON_C_0_18;
+    struct json_object *value;
+    bool is_whole;
+
+    if (length > INT_MAX)
+        return false;
+    json_tokener_set_flags(tokener, is_strict ? JSON_TOKENER_STRICT : 0);
+    value = json_tokener_parse_ex(tokener, text, (int)length);
+    is_whole = json_tokener_get_parse_end(tokener) == length;
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        /* A number or a literal ends only where something else begins. */
+        value = json_tokener_parse_ex(tokener, " ", 1);
+        is_whole = json_tokener_get_parse_end(tokener) == 1;
+    }
+    if (json_tokener_get_error(tokener) != json_tokener_success || !is_whole) {
+        json_object_put(value);
+        json_tokener_reset(tokener);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+void
+json_prepare(void)
+{
+    (void)uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+}
+
+bool
+json_decode(struct json_tokener *tokener, char *text, size_t length,
+            struct json_object **ret_value, struct json_fault *fault)
+{
+    struct scan scan = scan_start((struct bytes){text, length});
+
+    scan.edit = text;
+    if (!scan_text(&scan)) {
+        *fault = scan.fault;
+        return false;
+    }
+    if (scan.has_surrogate)
+        length = join_surrogates(text, length);
+    if (!parse(tokener, text, length, ret_value)) {
+        *fault = (struct json_fault){.error = JSON_MEMORY, .offset = 0};
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,27 @@
+/*
+ * Whole numbers as operators write them. Used for "Settings" of
+ * docs/protocol.md; strtol() is of no use there, since it takes signs, spaces
+ * and, with a locale, more.
+ */
+#include "base/number.h"
+
+bool
+number_parse(const char *text, int64_t min, int64_t max, int64_t *ret_number)
+{
+    int64_t number = 0;
+
+    if (*text == '\0')
+        return false;
+    for (const char *at = text; *at != '\0'; at++) {
+        int digit = *at - '0';
+
+        if (digit < 0 || digit > 9 || number > (max - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    /* One digit may still be over a max of less than 9. */
+    if (number < min || number > max)
+        return false;
+    *ret_number = number;
+    return true;
+}

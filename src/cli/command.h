@@ -1,0 +1,49 @@
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+/* One command of the command line. */
+struct command {
+    const char *name;
+    const char *arguments; /* what may follow the name; "" for nothing */
+    const char *summary;   /* for the list of all commands */
+    const char *details;   /* lines for its own --help; NULL for none */
+
+    /* argv[0] is the command's name. Returns a status of sysexits(3). */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command command_check_config;
+extern const struct command command_healthcheck;
+extern const struct command command_interests;
+extern const struct command command_token;
+
+/* Its line of usage and its details. */
+void command_print_help(const struct command *command, FILE *out);
+
+/*
+ * Says what is wrong with the arguments, and how they should be.
+ *
+ * at   the argument in question, or NULL.
+ *
+ * Returns EX_USAGE.
+ */
+int command_misused(const struct command *command, const char *problem,
+                    const char *at);
+
+/* EX_OK, or EX_USAGE with the reason printed if anything follows the name. */
+int command_takes_nothing(const struct command *command, int argc, char **argv);
+
+/* EX_OK, or EX_IOERR with the reason printed if output has been lost. */
+int command_output_status(void);
+
+/*
+ * The settings in force, owned by the caller; or NULL when each of their
+ * mistakes has been printed: then exit with EX_CONFIG.
+ */
+struct config *command_load_config(void);
+
+#endif

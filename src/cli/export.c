@@ -1,0 +1,157 @@
+/*
+ * `scoring interests export`: all clients of the store as lines. Implements
+ * "Import and export" of docs/protocol.md.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/interrupt.h"
+#include "cli/export.h"
+#include "cli/output.h"
+#include "cli/scan.h"
+#include "redis/session.h"
+#include "scoring/interests.h"
+
+#define WRITE_STEP ((size_t)64 << 10) /* bytes that are written at a time */
+
+/* One export on its way. */
+struct export
+{
+    struct interests_report report;
+    struct redis_session *session;
+    struct interests_output *output;
+    struct buf text; /* not yet written */
+    int64_t clients;
+    int64_t visited, total; /* keys of the database, by estimate */
+    bool is_output_lost;    /* errno of the loss is kept */
+    int output_errno;
+};
+
+static bool
+write_out(struct export *export)
+{
+    if (export->text.failed)
+        errno = ENOMEM;
+    else if (interests_output_write(export->output, &export->text))
+        return true;
+    export->is_output_lost = true;
+    export->output_errno = errno;
+    return false;
+}
+
+/* What is damaged is reported, and left out. */
+static bool
+found(void *arg, const struct redis_scan_item *item)
+{
+    struct export *export = arg;
+    enum interests_line_error error;
+    int64_t client_id;
+
+    if (!interests_key_parse(item->key, &client_id)) {
+        interests_report_key(&export->report, item->key,
+                             "there is no such client id");
+        return true;
+    }
+    if (!item->is_string) {
+        interests_report_key(&export->report, item->key,
+                             "is not a string, but of another type");
+        return true;
+    }
+    error = interests_line_print(client_id, item->value, &export->text);
+    if (error != INTERESTS_LINE_OK) {
+        interests_report_key(&export->report, item->key,
+                             interests_line_error_text(error));
+        return true;
+    }
+    export->clients++;
+    return export->text.length < WRITE_STEP || write_out(export);
+}
+
+static bool
+moved(void *arg, int64_t visited, int64_t total)
+{
+    struct export *export = arg;
+
+    export->report.progress.state.total = total;
+    progress_set(&export->report.progress, visited, export->clients);
+    return true;
+}
+
+/* After a scan or an output that has failed. */
+static int
+say_failure(struct export *export)
+{
+    if (interrupt_signal() != 0)
+        interests_report_say(&export->report, "%s: interrupted",
+                             export->report.name);
+    else if (export->is_output_lost)
+        interests_report_say(&export->report, "%s: %s", export->report.name,
+                             strerror(export->output_errno));
+    else
+        interests_report_say(&export->report, "the store: %s",
+                             redis_session_error(export->session));
+    return interests_report_status(export->is_output_lost ? EX_IOERR
+                                                          : EX_UNAVAILABLE);
+}
+
+static int
+write_clients(struct export *export)
+{
+    const struct redis_scan scan = {.pattern = INTERESTS_KEY_PREFIX "*",
+                                    .found = found,
+                                    .moved = moved,
+                                    .arg = export};
+
+    progress_start(&export->report.progress, "exporting", "clients", 0);
+    if (!redis_session_open(export->session) ||
+        !redis_scan_run(export->session, &scan) || !write_out(export))
+        return say_failure(export);
+    if (!interests_output_finish(export->output)) {
+        export->is_output_lost = true;
+        export->output_errno = errno;
+        return say_failure(export);
+    }
+    interests_report_rest(&export->report);
+    if (export->report.faults == 0)
+        return EX_OK;
+    interests_report_say(&export->report,
+                         "%lld keys are damaged and left out, %lld clients "
+                         "are exported",
+                         (long long)export->report.faults,
+                         (long long)export->clients);
+    return EX_DATAERR;
+}
+
+int
+interests_export(const struct interests_plan *plan,
+                 const struct redis_url *redis)
+{
+    struct export export = {0};
+    int status;
+
+    export.report.name =
+        strcmp(plan->path, "-") == 0 ? "standard output" : plan->path;
+    export.report.progress.is_shown = plan->shows_progress;
+    export.output = interests_output_open(plan->path);
+    if (export.output == NULL) {
+        interests_report_say(&export.report, "%s: %s", export.report.name,
+                             strerror(errno));
+        return EX_CANTCREAT;
+    }
+    export.session = redis_session_new(redis, plan->limit_ms);
+    if (export.session == NULL) {
+        interests_report_say(&export.report, "out of memory");
+        status = EX_OSERR;
+    } else {
+        status = write_clients(&export);
+    }
+    if (status == EX_OK && plan->shows_progress)
+        interests_report_say(&export.report, "%s: %lld clients are exported",
+                             export.report.name, (long long)export.clients);
+    progress_erase(&export.report.progress);
+    redis_session_free(export.session);
+    interests_output_free(export.output);
+    buf_free(&export.text);
+    return status;
+}

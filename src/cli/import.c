@@ -1,0 +1,253 @@
+/*
+ * `scoring interests import`: a file is read twice, first to check all of it,
+ * then to write it. Implements "Import and export" of docs/protocol.md.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/interrupt.h"
+#include "base/line_reader.h"
+#include "cli/import.h"
+#include "cli/input.h"
+#include "cli/writer.h"
+#include "redis/session.h"
+#include "scoring/interests.h"
+
+static const char changed[] = "the file has changed since it was checked";
+
+/* One import on its way. */
+struct import {
+    const struct interests_plan *plan;
+    struct interests_report report;
+    int fd;
+    int64_t start; /* where the first line begins */
+    int64_t size;  /* bytes to be read */
+    int64_t lines; /* of the whole file */
+    int64_t clients;
+    bool has_changed; /* the file, since it was checked */
+    const char *why;  /* it stopped, in words */
+    struct redis_session *session;
+    struct redis_writer *writer;
+};
+
+/* What is done with a good line. Both return false to stop. */
+typedef bool line_fn(struct import *import, const struct interests_line *line);
+
+/* A mark that some editors put in front of a file. */
+static struct bytes
+without_mark(struct bytes text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    const size_t length = sizeof(mark) - 1;
+
+    if (text.length < length || memcmp(text.at, mark, length) != 0)
+        return text;
+    return (struct bytes){text.at + length, text.length - length};
+}
+
+/* What was good at first cannot be bad at the second reading. */
+static bool
+take_fault(struct import *import, int64_t number,
+           enum interests_line_error error, const struct json_fault *fault)
+{
+    import->has_changed = import->writer != NULL;
+    if (!import->has_changed)
+        interests_report_line(&import->report, number, error, fault);
+    return !import->has_changed;
+}
+
+/* Reports what is wrong with a line; a good one goes to use(). */
+static bool
+take_line(struct import *import, struct bytes text, int64_t number,
+          line_fn *use)
+{
+    struct interests_line line;
+    struct json_fault fault;
+    enum interests_line_error error;
+
+    if (number == 1)
+        text = without_mark(text);
+    if (interests_line_is_empty(text))
+        return true;
+    error = interests_line_parse(text, &line, &fault);
+    if (error == INTERESTS_LINE_OK)
+        return use(import, &line);
+    return take_fault(import, number, error, &fault);
+}
+
+/* Returns what the caller returns. */
+static int
+stop(struct import *import, const char *why, int status)
+{
+    import->why = interrupt_signal() != 0 ? "interrupted" : why;
+    return interests_report_status(status);
+}
+
+/*
+ * Takes every line up to the size that the file had at first. EX_OK at the
+ * end, faults of lines notwithstanding.
+ */
+static int
+read_lines(struct import *import, struct line_reader *reader, line_fn *use)
+{
+    enum line_reader_result result = LINE_READER_LINE;
+    bool is_going_on = true;
+    struct bytes text;
+
+    while (is_going_on && line_reader_offset(reader) < import->size) {
+        errno = EINTR;
+        result = interrupt_signal() != 0 ? LINE_READER_FAILED
+                                         : line_reader_next(reader, &text);
+        if (result == LINE_READER_END || result == LINE_READER_FAILED)
+            break;
+        if (result == LINE_READER_LONG)
+            is_going_on = take_fault(import, line_reader_number(reader),
+                                     INTERESTS_LINE_LONG, NULL);
+        else
+            is_going_on =
+                take_line(import, text, line_reader_number(reader), use);
+        progress_set(&import->report.progress, line_reader_offset(reader),
+                     line_reader_number(reader));
+    }
+    import->lines = line_reader_number(reader);
+    if (import->has_changed)
+        return stop(import, changed, EX_DATAERR);
+    if (!is_going_on)
+        return stop(import, redis_session_error(import->session),
+                    EX_UNAVAILABLE);
+    if (result == LINE_READER_FAILED)
+        return stop(import, strerror(errno), EX_IOERR);
+    return EX_OK;
+}
+
+static int
+read_file(struct import *import, const char *label, line_fn *use)
+{
+    struct line_reader *reader;
+    int status;
+
+    if (lseek(import->fd, import->start, SEEK_SET) < 0)
+        return stop(import, strerror(errno), EX_IOERR);
+    reader = line_reader_new(import->fd, INTERESTS_LINE_MAX);
+    if (reader == NULL)
+        return stop(import, strerror(errno), EX_OSERR);
+    progress_start(&import->report.progress, label, "lines", import->size);
+    status = read_lines(import, reader, use);
+    line_reader_free(reader);
+    return status;
+}
+
+static bool
+count_client(struct import *import, const struct interests_line *line)
+{
+    (void)line;
+    import->clients++;
+    return true;
+}
+
+/* The first reading. */
+static int
+check_file(struct import *import)
+{
+    int status = read_file(import, "checking", count_client);
+
+    interests_report_rest(&import->report);
+    if (status != EX_OK)
+        interests_report_say(&import->report, "%s: %s; nothing is written",
+                             import->report.name, import->why);
+    if (status != EX_OK || import->report.faults == 0)
+        return status;
+    interests_report_say(&import->report,
+                         "%s: %lld of %lld lines are bad; nothing is written",
+                         import->report.name, (long long)import->report.faults,
+                         (long long)import->lines);
+    return EX_DATAERR;
+}
+
+static bool
+write_client(struct import *import, const struct interests_line *line)
+{
+    char key[INTERESTS_KEY_MAX + 1];
+
+    (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
+                   (long long)line->client_id);
+    import->clients++;
+    return redis_writer_add(import->writer, bytes_of(key), line->interests);
+}
+
+/* The second reading; the file should be what it was. */
+static int
+write_file(struct import *import)
+{
+    const int64_t clients = import->clients;
+    int status;
+
+    import->clients = 0;
+    status = read_file(import, "writing", write_client);
+    if (status == EX_OK && !redis_writer_finish(import->writer))
+        status =
+            stop(import, redis_session_error(import->session), EX_UNAVAILABLE);
+    if (status == EX_OK && import->clients != clients)
+        status = stop(import, changed, EX_DATAERR);
+    if (status != EX_OK)
+        interests_report_say(
+            &import->report,
+            "%s: %s; at least the first %lld clients are written: run it again",
+            import->report.name, import->why,
+            (long long)redis_writer_confirmed(import->writer));
+    return status;
+}
+
+static int
+write_to_store(struct import *import, const struct redis_url *redis)
+{
+    int status = EX_UNAVAILABLE;
+
+    import->session = redis_session_new(redis, import->plan->limit_ms);
+    if (import->session != NULL)
+        import->writer = redis_writer_new(import->session);
+    if (import->writer == NULL) {
+        interests_report_say(&import->report, "out of memory");
+        status = EX_OSERR;
+    } else if (!redis_session_open(import->session)) {
+        interests_report_say(&import->report,
+                             "the store: %s; nothing is written",
+                             redis_session_error(import->session));
+        status = interests_report_status(status);
+    } else {
+        status = write_file(import);
+    }
+    redis_writer_free(import->writer);
+    redis_session_free(import->session);
+    return status;
+}
+
+int
+interests_import(const struct interests_plan *plan,
+                 const struct redis_url *redis)
+{
+    struct import import = {.plan = plan, .fd = -1};
+    int status;
+
+    import.report.name =
+        strcmp(plan->path, "-") == 0 ? "standard input" : plan->path;
+    import.report.progress.is_shown = plan->shows_progress;
+    status =
+        interests_input_open(plan, &import.report, &import.fd, &import.size);
+    if (status != EX_OK)
+        return status;
+    import.start = lseek(import.fd, 0, SEEK_CUR);
+    status = check_file(&import);
+    if (status == EX_OK && !plan->is_dry_run)
+        status = write_to_store(&import, redis);
+    if (status == EX_OK && plan->shows_progress)
+        interests_report_say(&import.report, "%s: %lld clients are %s",
+                             import.report.name, (long long)import.clients,
+                             plan->is_dry_run ? "good" : "written");
+    progress_erase(&import.report.progress);
+    (void)close(import.fd);
+    return status;
+}

@@ -1,0 +1,153 @@
+/*
+ * The file of an import: opened, and spooled where it could be read only once.
+ * It serves "Import and export" of docs/protocol.md: all of it is checked
+ * before any of it is written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/interrupt.h"
+#include "cli/input.h"
+
+#define COPY_STEP     (64 * 1024)
+#define BYTES_PER_KIB 1024
+
+/* A file that nobody else can open, and that ends with its descriptor. */
+static int
+spool_make(const char *folder)
+{
+    char path[PATH_MAX];
+    int length =
+        snprintf(path, sizeof(path), "%s/scoring-import-XXXXXX", folder);
+    int fd;
+
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        (void)unlink(path);
+    return fd;
+}
+
+static bool
+write_all(int fd, const char *data, size_t length)
+{
+    while (length > 0) {
+        ssize_t put = write(fd, data, length);
+
+        if (put < 0 && errno != EINTR)
+            return false;
+        if (put > 0) {
+            data += put;
+            length -= (size_t)put;
+        }
+    }
+    return true;
+}
+
+/* Waits until there is something to read; false when a signal has come. */
+static bool
+wait_readable(int fd)
+{
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
+
+    while (interrupt_signal() == 0) {
+        if (poll(&poller, 1, INTERRUPT_SLICE_MS) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* NULL once all has been copied, else what has failed; errno says why. */
+static const char *
+copy(int from, int to, struct interests_report *report)
+{
+    char data[COPY_STEP];
+    int64_t copied = 0;
+
+    for (;;) {
+        ssize_t got;
+
+        errno = EINTR;
+        if (!wait_readable(from))
+            return report->name;
+        got = read(from, data, sizeof(data));
+        if (got == 0)
+            return NULL;
+        if (got < 0)
+            return report->name;
+        if (!write_all(to, data, (size_t)got))
+            return "the copy of what was sent";
+        copied += got;
+        progress_set(&report->progress, copied, copied / BYTES_PER_KIB);
+    }
+}
+
+static int
+spool(const struct interests_plan *plan, struct interests_report *report,
+      int from, int *ret_fd)
+{
+    int fd = spool_make(plan->spool_folder);
+    const char *failed;
+
+    if (fd < 0) {
+        interests_report_say(report, "%s: %s: needed to read %s twice",
+                             plan->spool_folder, strerror(errno), report->name);
+        return EX_CANTCREAT;
+    }
+    progress_start(&report->progress, "reading", "KiB", 0);
+    failed = copy(from, fd, report);
+    if (failed == NULL && lseek(fd, 0, SEEK_SET) == 0) {
+        *ret_fd = fd;
+        return EX_OK;
+    }
+    interests_report_say(report, "%s: %s; nothing is written",
+                         failed != NULL ? failed : report->name,
+                         interrupt_signal() != 0 ? "interrupted"
+                                                 : strerror(errno));
+    (void)close(fd);
+    return interests_report_status(EX_IOERR);
+}
+
+int
+interests_input_open(const struct interests_plan *plan,
+                     struct interests_report *report, int *ret_fd,
+                     int64_t *ret_size)
+{
+    const bool is_standard = strcmp(plan->path, "-") == 0;
+    int fd = is_standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                         : open(plan->path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int status = EX_OK;
+
+    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+        interests_report_say(report, "%s: %s", report->name,
+                             strerror(fd < 0 ? errno : EISDIR));
+        if (fd >= 0)
+            (void)close(fd);
+        return interests_report_status(EX_NOINPUT);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        int from = fd;
+
+        status = spool(plan, report, from, &fd);
+        (void)close(from);
+    }
+    if (status != EX_OK)
+        return status;
+    *ret_fd = fd;
+    *ret_size = fstat(fd, &st) == 0
+                    ? (int64_t)(st.st_size - lseek(fd, 0, SEEK_CUR))
+                    : 0;
+    return EX_OK;
+}

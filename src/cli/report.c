@@ -1,0 +1,84 @@
+/*
+ * What import and export tell on standard error. Implements the messages of
+ * "Import and export" of docs/protocol.md: where and why, and nothing of what
+ * a line says about a client.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/interrupt.h"
+#include "cli/report.h"
+
+#define SHOWN_MAX     20 /* faults; a wrong file has a million */
+#define KEY_SHOWN_MAX 64 /* bytes of a key */
+
+#define SIGNAL_STATUS 128 /* and the signal's number: as shells have it */
+
+/* True, with the line of progress out of the way, if this one is shown. */
+static bool
+next_fault(struct interests_report *report)
+{
+    progress_erase(&report->progress);
+    return report->faults++ < SHOWN_MAX;
+}
+
+void
+interests_report_line(struct interests_report *report, int64_t number,
+                      enum interests_line_error error,
+                      const struct json_fault *fault)
+{
+    if (!next_fault(report))
+        return;
+    (void)fprintf(stderr, "scoring: %s:%lld: %s", report->name,
+                  (long long)number, interests_line_error_text(error));
+    if (error == INTERESTS_LINE_JSON)
+        (void)fprintf(stderr, " at byte %zu: %s", fault->offset,
+                      json_error_text(fault->error));
+    (void)fprintf(stderr, "\n");
+}
+
+/* A key may be anything: what could disturb a terminal is shown as '?'. */
+void
+interests_report_key(struct interests_report *report, struct bytes key,
+                     const char *words)
+{
+    const size_t shown =
+        key.length < KEY_SHOWN_MAX ? key.length : KEY_SHOWN_MAX;
+
+    if (!next_fault(report))
+        return;
+    (void)fprintf(stderr, "scoring: ");
+    for (size_t i = 0; i < shown; i++)
+        (void)fputc(key.at[i] > ' ' && key.at[i] <= '~' ? key.at[i] : '?',
+                    stderr);
+    (void)fprintf(stderr, "%s: %s\n", shown < key.length ? "..." : "", words);
+}
+
+void
+interests_report_rest(struct interests_report *report)
+{
+    if (report->faults > SHOWN_MAX)
+        (void)fprintf(stderr, "scoring: and %lld more like these\n",
+                      (long long)(report->faults - SHOWN_MAX));
+}
+
+void
+interests_report_say(struct interests_report *report, const char *format, ...)
+{
+    va_list args;
+
+    progress_erase(&report->progress);
+    (void)fprintf(stderr, "scoring: ");
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\n");
+}
+
+int
+interests_report_status(int status)
+{
+    const int number = interrupt_signal();
+
+    return number != 0 ? SIGNAL_STATUS + number : status;
+}

@@ -1,0 +1,59 @@
+/*
+ * How mistakes in the settings are worded: one line each, whatever was given.
+ * Implements that part of "Settings" of docs/protocol.md.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "config/error.h"
+
+#define SHOWN_MAX   256  /* bytes of a given text; most paths are shorter */
+#define ESCAPE_SIZE 5    /* of "\xHH" with its NUL */
+#define WORDS_SIZE  256  /* our own words, which are short */
+#define FIRST_PRINT 0x20 /* bytes below it and DEL are control characters */
+#define DEL         0x7f
+
+void
+config_escape(struct buf *out, const char *text)
+{
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        const unsigned char byte = (unsigned char)text[i];
+        char escape[ESCAPE_SIZE];
+
+        if (i == SHOWN_MAX) {
+            buf_add_text(out, "...");
+            return;
+        }
+        if (byte < FIRST_PRINT || byte == DEL) {
+            (void)snprintf(escape, sizeof(escape), "\\x%02x", byte);
+            buf_add_text(out, escape);
+            continue;
+        }
+        if (byte == '"' || byte == '\\')
+            buf_add(out, "\\", 1);
+        buf_add(out, &byte, 1);
+    }
+}
+
+bool
+config_error(struct buf *errors, const char *name, const char *given,
+             const char *format, ...)
+{
+    char words[WORDS_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+
+    config_escape(errors, name);
+    if (given != NULL) {
+        buf_add_text(errors, ": \"");
+        config_escape(errors, given);
+        buf_add_text(errors, "\"");
+    }
+    buf_add_text(errors, ": ");
+    buf_add_text(errors, words);
+    buf_add_text(errors, "\n");
+    return false;
+}

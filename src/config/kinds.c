@@ -1,0 +1,228 @@
+/*
+ * Kinds of settings: how each is read from a text, and printed. Implements
+ * the values of "Settings" of docs/protocol.md.
+ */
+#include <string.h>
+
+#include "base/number.h"
+#include "config/error.h"
+#include "config/kinds.h"
+#include "redis/url.h"
+
+#ifdef HAVE_HIREDIS_SSL
+#define HAS_TLS true
+#else
+#define HAS_TLS false
+#endif
+
+static const char *const format_names[2] = {
+    [LOG_TEXT] = "text",
+    [LOG_JSON] = "json",
+};
+
+static const char *const level_names[2] = {
+    [LOG_INFO] = "info",
+    [LOG_ERROR] = "error",
+};
+
+static bool
+number_read(const struct config_setting *setting,
+            const struct config_given *given, void *dest, struct buf *errors)
+{
+    if (number_parse(given->text, setting->min, setting->max, dest))
+        return true;
+    return config_error(errors, setting->name, given->text,
+                        "must be an integer from %lld to %lld",
+                        (long long)setting->min, (long long)setting->max);
+}
+
+static void
+number_print(const struct config_setting *setting, const void *dest,
+             struct buf *out)
+{
+    (void)setting;
+    buf_add_int(out, *(const config_number_dest *)dest);
+}
+
+/* Which of two names it is; -1, and told, if it is neither. */
+static int
+choice_read(const struct config_setting *setting,
+            const struct config_given *given, const char *const names[2],
+            struct buf *errors)
+{
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(names[i], given->text) == 0)
+            return i;
+    }
+    (void)config_error(errors, setting->name, given->text, "must be %s or %s",
+                       names[0], names[1]);
+    return -1;
+}
+
+static bool
+format_read(const struct config_setting *setting,
+            const struct config_given *given, void *dest, struct buf *errors)
+{
+    const int choice = choice_read(setting, given, format_names, errors);
+
+    if (choice < 0)
+        return false;
+    *(config_format_dest *)dest = (config_format_dest)choice;
+    return true;
+}
+
+static void
+format_print(const struct config_setting *setting, const void *dest,
+             struct buf *out)
+{
+    (void)setting;
+    buf_add_text(out, format_names[*(const config_format_dest *)dest]);
+}
+
+static bool
+level_read(const struct config_setting *setting,
+           const struct config_given *given, void *dest, struct buf *errors)
+{
+    const int choice = choice_read(setting, given, level_names, errors);
+
+    if (choice < 0)
+        return false;
+    *(config_level_dest *)dest = (config_level_dest)choice;
+    return true;
+}
+
+static void
+level_print(const struct config_setting *setting, const void *dest,
+            struct buf *out)
+{
+    (void)setting;
+    buf_add_text(out, level_names[*(const config_level_dest *)dest]);
+}
+
+/* Empty is not given, so that REDIS_PASSWORD= leaves the URL's in force. */
+static bool
+text_read(const struct config_setting *setting,
+          const struct config_given *given, void *dest, struct buf *errors)
+{
+    (void)setting;
+    (void)errors;
+    if (*given->text != '\0')
+        *(config_text_dest *)dest = given->text;
+    return true;
+}
+
+static void
+text_print(const struct config_setting *setting, const void *dest,
+           struct buf *out)
+{
+    const char *text = *(const config_text_dest *)dest;
+
+    if (text == NULL)
+        return;
+    if (setting->is_secret)
+        buf_add_text(out, CONFIG_MASK);
+    else
+        config_escape(out, text);
+}
+
+static bool
+bytes_read(const struct config_setting *setting,
+           const struct config_given *given, void *dest, struct buf *errors)
+{
+    (void)setting;
+    (void)errors;
+    *(config_bytes_dest *)dest = bytes_of(given->text);
+    return true;
+}
+
+static void
+bytes_print(const struct config_setting *setting, const void *dest,
+            struct buf *out)
+{
+    (void)setting;
+    if (((const config_bytes_dest *)dest)->length > 0)
+        buf_add_text(out, CONFIG_MASK);
+}
+
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/*
+ * Cuts the list at commas, or a file at its lines. Blanks around a salt would
+ * be part of it; whoever wrote "new, old" did not mean that.
+ */
+static bool
+salts_read(const struct config_setting *setting,
+           const struct config_given *given, void *dest, struct buf *errors)
+{
+    struct auth_salts salts = {0};
+    char *rest = given->text;
+
+    while (rest != NULL) {
+        struct bytes salt =
+            bytes_of(strsep(&rest, given->is_file ? "\n" : ","));
+
+        if (given->is_file && salt.length > 0 &&
+            salt.at[salt.length - 1] == '\r')
+            salt.length--;
+        if (salt.length == 0)
+            return config_error(errors, setting->name, NULL,
+                                "a salt must not be empty");
+        if (is_blank(salt.at[0]) || is_blank(salt.at[salt.length - 1]))
+            return config_error(errors, setting->name, NULL,
+                                "a salt must not begin or end with a blank");
+        if (salts.count == AUTH_SALTS_MAX)
+            return config_error(errors, setting->name, NULL,
+                                "must be at most %d salts", AUTH_SALTS_MAX);
+        salts.item[salts.count++] = salt;
+    }
+    *(config_salts_dest *)dest = salts;
+    return true;
+}
+
+static void
+salts_print(const struct config_setting *setting, const void *dest,
+            struct buf *out)
+{
+    (void)setting;
+    (void)dest;
+    buf_add_text(out, CONFIG_MASK);
+}
+
+/* The text is not shown, since it may hold a password. */
+static bool
+redis_read(const struct config_setting *setting,
+           const struct config_given *given, void *dest, struct buf *errors)
+{
+    struct redis_url redis;
+    enum redis_url_error error = redis_url_parse(given->text, &redis);
+
+    if (error != REDIS_URL_OK)
+        return config_error(errors, setting->name, NULL, "%s",
+                            redis_url_error_text(error));
+    if (redis.tls && !HAS_TLS)
+        return config_error(errors, setting->name, NULL,
+                            "rediss:// needs TLS, which the hiredis that this "
+                            "program was built with does not have");
+    *(config_redis_dest *)dest = redis;
+    return true;
+}
+
+static void
+redis_print(const struct config_setting *setting, const void *dest,
+            struct buf *out)
+{
+    (void)setting;
+    redis_url_print(dest, out);
+}
+
+const struct config_kind config_number = {number_read, number_print};
+const struct config_kind config_text = {text_read, text_print};
+const struct config_kind config_bytes = {bytes_read, bytes_print};
+const struct config_kind config_salts = {salts_read, salts_print};
+const struct config_kind config_redis = {redis_read, redis_print};
+const struct config_kind config_format = {format_read, format_print};
+const struct config_kind config_level = {level_read, level_print};

@@ -1,0 +1,124 @@
+/*
+ * The table of all settings: names, defaults, bounds, and what they mean.
+ * Implements the names and defaults of "Settings" of docs/protocol.md.
+ */
+#include <stdint.h>
+
+#include "config/settings.h"
+#include "telemetry/metrics.h"
+
+/* Bounds beyond which a value is a slip of the pen. */
+#define ATTEMPTS_MAX   100
+#define TIMEOUT_MAX_MS 60000
+#define GRACE_MAX_S    3600                 /* then that hour is over, too */
+#define TTL_MAX_S      INT32_MAX            /* 68 years */
+#define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is held in memory */
+#define IDS_MAX        10000000
+#define RATE_MAX       1000000
+
+/* In this order: what REDIS_URL says is overridden by what follows it. */
+const struct config_setting config_settings[] = {
+    {.name = "REDIS_URL",
+     CONFIG_TO(config_redis, redis),
+     .initial = "redis://127.0.0.1:6379/0",
+     .meaning = "the store; also unix:///path?db=0, rediss://host"},
+    {.name = "REDIS_USERNAME",
+     CONFIG_TO(config_text, redis.username),
+     .no_value = "none",
+     .meaning = "overrides the one in REDIS_URL"},
+    {.name = "REDIS_PASSWORD",
+     CONFIG_TO(config_text, redis.password),
+     .no_value = "none",
+     .is_secret = true,
+     .meaning = "overrides the one in REDIS_URL"},
+    {.name = "SCORING_SALT",
+     CONFIG_TO(config_salts, secrets.salts),
+     .initial = CONFIG_SALT,
+     .is_secret = true,
+     .meaning = "salts of the users' tokens: newest,...,oldest"},
+    {.name = "SCORING_ADMIN_SALT",
+     CONFIG_TO(config_salts, secrets.admin_salts),
+     .initial = CONFIG_ADMIN_SALT,
+     .is_secret = true,
+     .meaning = "salts of the admin's token, likewise"},
+    {.name = "SCORING_ADMIN_GRACE_S",
+     CONFIG_TO(config_number, secrets.admin_grace_s),
+     .initial = "0",
+     .min = 0,
+     .max = GRACE_MAX_S,
+     .meaning = "seconds that the last hour's admin token stays good"},
+    {.name = "SCORING_CACHE_SECRET",
+     CONFIG_TO(config_bytes, secrets.cache_secret),
+     .no_value = "from the first salt",
+     .is_secret = true,
+     .meaning = "key of the digests that name cached scores"},
+    {.name = "SCORING_WORKERS",
+     CONFIG_TO(config_number, workers),
+     .no_value = "2 x cores",
+     .min = 1,
+     .max = METRICS_WORKERS_MAX,
+     .meaning = "worker processes"},
+    {.name = "SCORING_STORE_ATTEMPTS",
+     CONFIG_TO(config_number, store_attempts),
+     .initial = "3",
+     .min = 1,
+     .max = ATTEMPTS_MAX,
+     .meaning = "tries of a read that an answer depends on"},
+    {.name = "SCORING_STORE_CONNECT_TIMEOUT_MS",
+     CONFIG_TO(config_number, store_connect_timeout_ms),
+     .initial = "200",
+     .min = 1,
+     .max = TIMEOUT_MAX_MS,
+     .meaning = "milliseconds for connecting to the store"},
+    {.name = "SCORING_STORE_TIMEOUT_MS",
+     CONFIG_TO(config_number, store_timeout_ms),
+     .initial = "300",
+     .min = 1,
+     .max = TIMEOUT_MAX_MS,
+     .meaning = "milliseconds for one command"},
+    {.name = "SCORING_STORE_DEADLINE_MS",
+     CONFIG_TO(config_number, store_deadline_ms),
+     .initial = "800",
+     .min = 1,
+     .max = TIMEOUT_MAX_MS,
+     .meaning = "milliseconds for all store work of one request"},
+    {.name = "SCORING_CACHE_TTL_S",
+     CONFIG_TO(config_number, cache_ttl_s),
+     .initial = "3600",
+     .min = 1,
+     .max = TTL_MAX_S,
+     .meaning = "seconds that a score is kept"},
+    {.name = "SCORING_MAX_BODY_BYTES",
+     CONFIG_TO(config_number, max_body_bytes),
+     .initial = "1048576",
+     .min = 1,
+     .max = BODY_MAX_BYTES,
+     .meaning = "bytes of a request's body; the same limit in nginx"},
+    {.name = "SCORING_MAX_CLIENT_IDS",
+     CONFIG_TO(config_number, max_client_ids),
+     .initial = "10000",
+     .min = 1,
+     .max = IDS_MAX,
+     .meaning = "client_ids in one request"},
+    {.name = "SCORING_RATE_LIMIT",
+     CONFIG_TO(config_number, rate_limit),
+     .initial = "0",
+     .min = 0,
+     .max = RATE_MAX,
+     .meaning = "requests a second and address, in nginx; 0: any"},
+    {.name = "SCORING_LOG_FILE",
+     CONFIG_TO(config_text, log_file),
+     .no_value = "standard output",
+     .meaning = "the log; opened again on SIGUSR1"},
+    {.name = "SCORING_LOG_FORMAT",
+     CONFIG_TO(config_format, log_format),
+     .initial = "text",
+     .meaning = "text or json"},
+    {.name = "SCORING_LOG_LEVEL",
+     CONFIG_TO(config_level, log_level),
+     .initial = "info",
+     .meaning = "info or error"},
+};
+
+const size_t config_settings_count =
+    sizeof(config_settings) / sizeof(config_settings[0]);

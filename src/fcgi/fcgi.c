@@ -1,0 +1,316 @@
+/*
+ * One FastCGI exchange through libfcgi: its parameters, its body, its answer.
+ * Implements the parts of "Transport" in docs/protocol.md that are about
+ * lengths and request ids.
+ *
+ * libfcgi reads and writes through the public member ipcFd of its request, as
+ * of 2.4.2 to 2.4.7, and FCGX_Accept_r() on a request that has one parses one
+ * exchange without accepting; a test holds this. Only when that goes wrong does
+ * it close the descriptor, and detached says that closing is not to linger. An
+ * exchange is ended by FCGX_FClose() and FCGX_Free(), which is FCGX_Finish_r()
+ * but for its closing.
+ *
+ * Its parser gets bytes from nowhere but OS_Read(), declared in fcgios.h, and
+ * as a shared library it takes the one that the program defines. Ours reads
+ * from memory: so nothing waits inside libfcgi, and what was received to be
+ * looked at need not be received again. fcgi_init() tries that out.
+ */
+#include <fcgiapp.h>
+#include <fcgios.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "fcgi/fcgi.h"
+
+#define FCGI_ID_MAX      128 /* characters of a request id */
+#define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
+#define FCGI_ID_UNUSABLE "-"
+#define FCGI_TYPE        "application/json"
+
+/* More than the headers of any answer: no memory is needed to write one. */
+#define FCGI_HEADERS_ROOM 512
+
+struct fcgi {
+    FCGX_Request request;
+    char *body;
+    struct buf headers; /* of an answer; its memory is kept for the next */
+};
+
+/* What libfcgi has not read yet of the exchange at hand: one at a time. */
+static struct bytes unread;
+
+/* In place of libfcgi's own. Behind the exchange there is nothing. */
+int
+OS_Read(int fd, char *buf, size_t len)
+{
+    size_t part = unread.length < len ? unread.length : len;
+
+    (void)fd;
+    if (part == 0)
+        return 0;
+    memcpy(buf, unread.at, part);
+    unread = (struct bytes){unread.at + part, unread.length - part};
+    return (int)part;
+}
+
+struct fcgi *
+fcgi_new(void)
+{
+    struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
+
+    if (fcgi == NULL || !buf_reserve(&fcgi->headers, FCGI_HEADERS_ROOM)) {
+        free(fcgi);
+        return NULL;
+    }
+    (void)FCGX_InitRequest(&fcgi->request, -1, 0);
+    return fcgi;
+}
+
+static void
+forget_body(struct fcgi *fcgi)
+{
+    free(fcgi->body);
+    fcgi->body = NULL;
+}
+
+void
+fcgi_free(struct fcgi *fcgi)
+{
+    if (fcgi == NULL)
+        return;
+    FCGX_Free(&fcgi->request, 0);
+    forget_body(fcgi);
+    buf_free(&fcgi->headers);
+    free(fcgi);
+}
+
+static struct bytes
+param(const struct fcgi *fcgi, const char *name)
+{
+    const char *value = FCGX_GetParam(name, fcgi->request.envp);
+
+    return bytes_of(value != NULL ? value : "");
+}
+
+static bool
+is_id_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+static struct bytes
+request_id(const struct fcgi *fcgi)
+{
+    struct bytes id = param(fcgi, "REQUEST_ID");
+
+    if (id.length == 0 || id.length > FCGI_ID_MAX)
+        return bytes_of(FCGI_ID_UNUSABLE);
+    for (size_t i = 0; i < id.length; i++) {
+        if (!is_id_character(id.at[i]))
+            return bytes_of(FCGI_ID_UNUSABLE);
+    }
+    return id;
+}
+
+/* Digits only, and no more than fit; false for anything else. */
+static bool
+parse_length(struct bytes text, uint64_t *ret_length)
+{
+    uint64_t length = 0;
+
+    if (text.length == 0 || text.length > FCGI_LENGTH_MAX)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        length = length * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    *ret_length = length;
+    return true;
+}
+
+static enum fcgi_body
+body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
+{
+    struct bytes text = param(fcgi, "CONTENT_LENGTH");
+    uint64_t announced;
+
+    if (got > body_max)
+        return FCGI_BODY_TOO_LARGE;
+    if (text.length == 0)
+        return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_OTHER;
+    if (!parse_length(text, &announced))
+        return FCGI_BODY_OTHER;
+    if (announced > body_max)
+        return FCGI_BODY_TOO_LARGE;
+    if (announced != got)
+        return FCGI_BODY_OTHER;
+    return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_WHOLE;
+}
+
+/*
+ * Reads stdin to its very end: what is left unread would be taken for the
+ * beginning of the next exchange.
+ */
+static bool
+read_body(struct fcgi *fcgi, size_t length)
+{
+    FCGX_Stream *in = fcgi->request.in;
+
+    if (length >= INT_MAX)
+        return false;
+    fcgi->body = malloc(length + 1);
+    if (fcgi->body == NULL ||
+        FCGX_GetStr(fcgi->body, (int)length, in) != (int)length)
+        return false;
+    fcgi->body[length] = '\0';
+    return FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
+}
+
+/* Ends the exchange, without closing its descriptor. */
+static void
+forget(struct fcgi *fcgi)
+{
+    FCGX_Free(&fcgi->request, 0);
+    fcgi->request.ipcFd = -1;
+    forget_body(fcgi);
+}
+
+static enum fcgi_result
+take_apart(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
+{
+    FCGX_Request *request = &fcgi->request;
+
+    request->ipcFd = fd;
+    request->keepConnection = 1; /* else it is closed before it is read */
+    request->detached = 1;
+    if (FCGX_Accept_r(request) != 0)
+        return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
+    if (FCGX_GetError(request->in) == 0 &&
+        read_body(fcgi, body->bytes == NULL ? body->length : 0))
+        return FCGI_OK;
+    forget(fcgi);
+    return FCGI_FAULT;
+}
+
+enum fcgi_result
+fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
+          const struct fcgi_stdin *body, size_t body_max,
+          struct fcgi_request *ret_request)
+{
+    enum fcgi_result result;
+    enum fcgi_body state;
+
+    unread = exchange;
+    result = take_apart(fcgi, fd, body);
+    unread = (struct bytes){NULL, 0};
+    if (result != FCGI_OK)
+        return result;
+    state = body_state(fcgi, body->length, body_max);
+    *ret_request = (struct fcgi_request){
+        .verb = param(fcgi, "REQUEST_METHOD"),
+        .path = param(fcgi, "DOCUMENT_URI"),
+        .listener = param(fcgi, "SCORING_LISTENER"),
+        .traceparent = param(fcgi, "TRACEPARENT"),
+        .id = request_id(fcgi),
+        .body_state = state,
+        .body = body->bytes != NULL ? body->bytes : fcgi->body,
+        .body_length = state == FCGI_BODY_WHOLE ? body->length : 0,
+    };
+    return FCGI_OK;
+}
+
+/*
+ * With the shortest exchange there is, on a descriptor that has none: a libfcgi
+ * that was linked with -Bsymbolic would go on reading descriptors.
+ */
+static bool
+reads_from_memory(void)
+{
+    static const char shortest[] = "\1\1\0\1\0\10\0\0"
+                                   "\0\1\1\0\0\0\0\0"
+                                   "\1\4\0\1\0\0\0\0"
+                                   "\1\5\0\1\0\0\0\0";
+    const struct fcgi_stdin body = {.length = 0};
+    struct fcgi_request request;
+    struct fcgi *fcgi = fcgi_new();
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    enum fcgi_result result = FCGI_FAULT;
+
+    if (fcgi != NULL && fd != -1)
+        result =
+            fcgi_read(fcgi, fd, (struct bytes){shortest, sizeof(shortest) - 1},
+                      &body, 0, &request);
+    if (fd != -1 && result != FCGI_CLOSED)
+        (void)close(fd);
+    fcgi_free(fcgi);
+    return result == FCGI_OK;
+}
+
+bool
+fcgi_init(void)
+{
+    /* Closing must not wait for the peer: its default is two seconds. */
+    return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 &&
+           FCGX_Init() == 0 && reads_from_memory();
+}
+
+static bool
+put(struct fcgi *fcgi, struct bytes text)
+{
+    size_t done = 0;
+
+    while (done < text.length) {
+        size_t rest = text.length - done;
+        int part = rest > INT_MAX ? INT_MAX : (int)rest;
+
+        if (FCGX_PutStr(text.at + done, part, fcgi->request.out) != part)
+            return false;
+        done += (size_t)part;
+    }
+    return true;
+}
+
+/* Put together by hand, which costs a tenth of FCGX_FPrintF(). */
+static void
+add_headers(struct buf *text, const struct fcgi_answer *answer)
+{
+    buf_add_text(text, "Status: ");
+    buf_add_int(text, answer->code);
+    buf_add_text(text, " ");
+    buf_add_text(text, answer->reason);
+    buf_add_text(text, "\r\nContent-Type: ");
+    buf_add_text(text, answer->type != NULL ? answer->type : FCGI_TYPE);
+    buf_add_text(text, "\r\nContent-Length: ");
+    buf_add_int(text, (long long)answer->body.length);
+    buf_add_text(text, "\r\n");
+    if (answer->header != NULL) {
+        buf_add_text(text, answer->header);
+        buf_add_text(text, "\r\n");
+    }
+    buf_add_text(text, "\r\n");
+}
+
+bool
+fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
+{
+    FCGX_Request *request = &fcgi->request;
+    bool good;
+
+    request->ipcFd = fd;
+    buf_clear(&fcgi->headers);
+    add_headers(&fcgi->headers, answer);
+    good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
+           put(fcgi, answer->body);
+    /* In this order the end of the request goes out in the same write. */
+    good = FCGX_FClose(request->err) == 0 && good;
+    good = FCGX_FClose(request->out) == 0 && good;
+    forget(fcgi);
+    return good;
+}

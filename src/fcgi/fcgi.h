@@ -1,0 +1,89 @@
+#ifndef FCGI_H
+#define FCGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/*
+ * One FastCGI exchange through libfcgi, which takes it from memory, writes the
+ * answer to a descriptor that it is given, and never accepts. Whoever calls
+ * makes sure, by fcgi_scan.h, that every byte of the exchange is there: then
+ * nothing here waits. The only includer of libfcgi's headers.
+ */
+struct fcgi;
+
+/*
+ * Once per process, before the first exchange. It replaces the handlers of
+ * SIGPIPE, SIGUSR1 and SIGTERM: install your own afterwards. Returns false
+ * without memory, and with a libfcgi that cannot be made to read from memory.
+ */
+bool fcgi_init(void);
+
+/* NULL without memory. */
+struct fcgi *fcgi_new(void);
+
+/* Accepts NULL. Never closes a descriptor. */
+void fcgi_free(struct fcgi *fcgi);
+
+enum fcgi_body {
+    FCGI_BODY_WHOLE = 0,
+    FCGI_BODY_NONE,     /* no length was announced, or 0 */
+    FCGI_BODY_OTHER,    /* not as many bytes came as were announced */
+    FCGI_BODY_TOO_LARGE /* the length, announced or real, is over the limit */
+};
+
+/* All texts are lent until fcgi_answer(). */
+struct fcgi_request {
+    struct bytes verb, path;
+    struct bytes listener;    /* of nginx: "metrics", or "" for the API */
+    struct bytes traceparent; /* as the caller sent it, or "" */
+    struct bytes id;          /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
+    enum fcgi_body body_state;
+    char *body; /* of FCGI_BODY_WHOLE: NUL behind it; may be altered */
+    size_t body_length;
+};
+
+enum fcgi_result {
+    FCGI_OK = 0,
+    FCGI_FAULT, /* no request: close the descriptor */
+    FCGI_CLOSED /* no request, and libfcgi has closed the descriptor */
+};
+
+/* The body of an exchange, as fcgi_scan() found it. */
+struct fcgi_stdin {
+    size_t length;
+    char *bytes; /* lent until fcgi_answer(), with a NUL behind; or NULL: it is
+                    in the exchange, which else has an empty one */
+};
+
+/*
+ * Takes one whole exchange apart.
+ *
+ * fd         of the peer: not read, but closed if libfcgi finds a fault.
+ * exchange   all of its records; lent for the call.
+ * body_max   a body that is or is said to be longer is FCGI_BODY_TOO_LARGE;
+ *            its bytes need not be there.
+ */
+enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
+                           const struct fcgi_stdin *body, size_t body_max,
+                           struct fcgi_request *ret_request);
+
+struct fcgi_answer {
+    int code;
+    const char *reason;
+    const char *header; /* one more, without its end; or NULL */
+    struct bytes body;
+    const char *type; /* of the body; NULL: application/json */
+};
+
+/*
+ * Writes the answer and ends the exchange. fd must take all of it without
+ * waiting: else the result is false, and fd is of no more use. It is never
+ * closed.
+ */
+bool fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer);
+
+#endif

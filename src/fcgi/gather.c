@@ -1,0 +1,52 @@
+/*
+ * Exchanges that arrive in pieces. Implements "Transport" of docs/protocol.md
+ * for requests that are too large for one look at the socket.
+ */
+#include "fcgi/gather.h"
+
+void
+fcgi_gather_start(struct fcgi_gather *gather)
+{
+    gather->scan =
+        (struct fcgi_scan){.head = &gather->head, .body = &gather->body};
+}
+
+enum fcgi_scan_verdict
+fcgi_gather_take(struct fcgi_gather *gather, const void *bytes, size_t length,
+                 size_t body_max)
+{
+    enum fcgi_scan_verdict verdict = fcgi_scan(&gather->scan, bytes, length);
+
+    if (gather->scan.body_length > body_max)
+        buf_free(&gather->body);
+    return verdict;
+}
+
+/* The end of stdin, which comes at once: libfcgi gets the body elsewhere. */
+static void
+add_end(struct fcgi_gather *gather)
+{
+    const char end[FCGI_SCAN_HEADER_LENGTH] = {
+        [0] = 1, /* version */
+        [1] = 5, /* stdin */
+        [2] = (char)(gather->scan.id >> 8),
+        [3] = (char)(gather->scan.id & 0xff),
+    };
+
+    buf_add(&gather->head, end, sizeof(end));
+}
+
+bool
+fcgi_gather_end(struct fcgi_gather *gather)
+{
+    add_end(gather);
+    buf_add(&gather->body, "", 1);
+    return !gather->head.failed && !gather->body.failed;
+}
+
+void
+fcgi_gather_clear(struct fcgi_gather *gather)
+{
+    buf_free(&gather->head);
+    buf_free(&gather->body);
+}

@@ -1,0 +1,294 @@
+/*
+ * A connected socket to Redis: its name looked up, its addresses tried one
+ * after the other within one time limit. It implements the connecting part of
+ * "Store" in docs/protocol.md.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "redis/connect.h"
+#include "redis/resolver.h"
+
+/* Enough for a host name of 253 characters and words around it. */
+#define WORDS_SIZE 320
+
+/* A peer that vanished is noticed while idle: 15 + 3 x 5 seconds. */
+#define KEEPALIVE_IDLE_S     15
+#define KEEPALIVE_INTERVAL_S 5
+#define KEEPALIVE_PROBES     3
+
+#define MS_PER_S 1000
+
+struct redis_connect {
+    struct ev_loop *loop;
+    const struct redis_url *config;
+    int64_t limit_ms;
+    redis_connect_done_fn *done;
+    void *arg;
+
+    struct resolver *resolver;
+    struct resolver_addresses addresses;
+    size_t tried;     /* addresses of this attempt */
+    size_t first_try; /* moves on with each attempt that led nowhere */
+    int fd;           /* -1: none is being connected */
+    ev_io writable;
+    ev_timer limit;
+};
+
+void
+redis_connect_cancel(struct redis_connect *attempt)
+{
+    resolver_cancel(attempt->resolver);
+    ev_io_stop(attempt->loop, &attempt->writable);
+    ev_timer_stop(attempt->loop, &attempt->limit);
+    if (attempt->fd >= 0)
+        (void)close(attempt->fd);
+    attempt->fd = -1;
+}
+
+/* Ends the attempt and tells why. */
+static void __attribute__((format(printf, 2, 3)))
+fail(struct redis_connect *attempt, const char *format, ...)
+{
+    char words[WORDS_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    redis_connect_cancel(attempt);
+    attempt->done(attempt->arg, -1, words);
+}
+
+static void
+fail_errno(struct redis_connect *attempt, int error)
+{
+    if (error == ECONNREFUSED)
+        fail(attempt, "connection refused");
+    else
+        fail(attempt, "connection failed: %s", strerror(error));
+}
+
+/* Ends the attempt and hands the socket over. */
+static void
+succeed(struct redis_connect *attempt)
+{
+    int fd = attempt->fd;
+
+    attempt->fd = -1;
+    redis_connect_cancel(attempt);
+    attempt->done(attempt->arg, fd, NULL);
+}
+
+static socklen_t
+address_length(const struct sockaddr_storage *address)
+{
+    switch (address->ss_family) {
+    case AF_INET:
+        return sizeof(struct sockaddr_in);
+    case AF_INET6:
+        return sizeof(struct sockaddr_in6);
+    default:
+        return sizeof(struct sockaddr_un);
+    }
+}
+
+/* Settings that fail cost speed, not correctness. */
+static void
+tune_tcp(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+    };
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name,
+                         &options[i].value, sizeof(options[i].value));
+}
+
+/* Returns 0 once connected, EINPROGRESS, or what is wrong. */
+static int
+try_address(struct redis_connect *attempt,
+            const struct sockaddr_storage *address)
+{
+    int fd = socket(address->ss_family,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return errno;
+    attempt->fd = fd;
+    if (address->ss_family != AF_UNIX)
+        tune_tcp(fd);
+    ev_io_set(&attempt->writable, fd, EV_WRITE);
+    if (connect(fd, (const struct sockaddr *)address,
+                address_length(address)) == 0)
+        return 0;
+    return errno;
+}
+
+/*
+ * Goes on to the next address, if there is one, after one that failed with
+ * this error. One time limit is for all of them, so an attempt begins where
+ * the last one ended.
+ */
+static void
+try_next(struct redis_connect *attempt, int error)
+{
+    const struct resolver_addresses *addresses = &attempt->addresses;
+
+    while (attempt->tried < addresses->count) {
+        size_t at = (attempt->first_try + attempt->tried++) % addresses->count;
+
+        if (attempt->fd >= 0)
+            (void)close(attempt->fd);
+        attempt->fd = -1;
+        error = try_address(attempt, &addresses->item[at]);
+        if (error == 0) {
+            succeed(attempt);
+            return;
+        }
+        if (error == EINPROGRESS) {
+            ev_io_start(attempt->loop, &attempt->writable);
+            return;
+        }
+    }
+    fail_errno(attempt, error);
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct redis_connect *attempt = watcher->data;
+    int error = 0;
+    socklen_t length = sizeof(error);
+
+    (void)events;
+    ev_io_stop(loop, watcher);
+    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        error = errno;
+    if (error == 0)
+        succeed(attempt);
+    else
+        try_next(attempt, error);
+}
+
+static void
+on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct redis_connect *attempt = watcher->data;
+
+    (void)loop;
+    (void)events;
+    fail(attempt, "no connection within %lld ms", (long long)attempt->limit_ms);
+}
+
+static void
+try_first(struct redis_connect *attempt)
+{
+    attempt->tried = 0;
+    ev_now_update(attempt->loop);
+    ev_timer_set(&attempt->limit, (ev_tstamp)attempt->limit_ms / MS_PER_S, 0.);
+    ev_timer_start(attempt->loop, &attempt->limit);
+    try_next(attempt, 0);
+}
+
+static void
+on_resolved(void *arg, const struct resolver_addresses *found, bool in_time)
+{
+    struct redis_connect *attempt = arg;
+
+    if (found->count == 0) {
+        fail(attempt, "host name %s does not resolve%s", attempt->config->host,
+             in_time ? "" : " in time");
+        return;
+    }
+    attempt->addresses = *found;
+    try_first(attempt);
+}
+
+static bool
+take_path(struct redis_connect *attempt, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return false;
+    memcpy(address.sun_path, path, strlen(path));
+    memcpy(&attempt->addresses.item[0], &address, sizeof(address));
+    attempt->addresses.count = 1;
+    return true;
+}
+
+void
+redis_connect_start(struct redis_connect *attempt)
+{
+    const struct redis_url *config = attempt->config;
+
+    if (config->unix_path != NULL) {
+        if (take_path(attempt, config->unix_path))
+            try_first(attempt);
+        else
+            fail(attempt, "the socket's path is too long");
+    } else if (resolver_known(config->host, config->port,
+                              &attempt->addresses)) {
+        try_first(attempt);
+    } else {
+        resolver_start(attempt->resolver, config->host, config->port);
+    }
+}
+
+void
+redis_connect_move_on(struct redis_connect *attempt)
+{
+    attempt->first_try++;
+}
+
+struct redis_connect *
+redis_connect_new(struct ev_loop *loop, const struct redis_url *config,
+                  int64_t limit_ms, redis_connect_done_fn *done, void *arg)
+{
+    struct redis_connect *attempt = calloc(1, sizeof(*attempt));
+
+    if (attempt == NULL)
+        return NULL;
+    *attempt = (struct redis_connect){.loop = loop,
+                                      .config = config,
+                                      .limit_ms = limit_ms,
+                                      .done = done,
+                                      .arg = arg,
+                                      .fd = -1};
+    ev_io_init(&attempt->writable, on_writable, -1, EV_WRITE);
+    ev_timer_init(&attempt->limit, on_limit, 0., 0.);
+    attempt->writable.data = attempt;
+    attempt->limit.data = attempt;
+    attempt->resolver = resolver_new(loop, on_resolved, attempt);
+    if (attempt->resolver != NULL)
+        return attempt;
+    free(attempt);
+    return NULL;
+}
+
+void
+redis_connect_free(struct redis_connect *attempt)
+{
+    if (attempt == NULL)
+        return;
+    redis_connect_cancel(attempt);
+    resolver_free(attempt->resolver);
+    free(attempt);
+}

@@ -1,0 +1,217 @@
+/*
+ * The bytes and replies of one connection to Redis, which are believed in
+ * bounds only. It is the transport under "Store" of docs/protocol.md.
+ *
+ * hiredis is used as a non-blocking context on a socket of our own. Its
+ * callback layer (async.c) is left out on purpose: 0.14 aborts the process
+ * when a reply comes that nobody asked for, pairs replies with the wrong
+ * commands once an allocation failed, and looks names up blocking. Its output
+ * buffer serves TLS only, which needs 1.0: 0.14 does not look whether the next
+ * one was made when one has been sent, and crashes.
+ */
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "redis/command.h"
+#include "redis/stream.h"
+#include "redis/tls.h"
+
+/* Larger replies than a chunk's, or so many bytes, are not meant for us. */
+#define REPLY_ELEMENTS_MAX REDIS_COMMAND_KEYS_MAX
+#define REPLY_BYTES_MAX    ((size_t)64 << 20)
+
+#define ERROR_SIZE 320 /* an error of hiredis has up to 128 */
+
+struct redis_stream {
+    const struct redis_url *config;
+    struct redis_tls *tls;                 /* NULL: plain */
+    redisContext *context;                 /* NULL: not open */
+    redisReplyObjectFunctions *made_by;    /* the context's own */
+    redisReplyObjectFunctions reply_bound; /* the same, but bounded */
+    struct buf unsent;                     /* without TLS */
+    char error[ERROR_SIZE];
+};
+
+/* Remembers why, and returns what the caller returns. */
+static bool __attribute__((format(printf, 2, 3)))
+fail(struct redis_stream *stream, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(stream->error, sizeof(stream->error), format, args);
+    va_end(args);
+    return false;
+}
+
+struct redis_stream *
+redis_stream_new(const struct redis_url *config)
+{
+    struct redis_stream *stream = calloc(1, sizeof(*stream));
+
+    if (stream == NULL)
+        return NULL;
+    stream->config = config;
+    if (!config->tls)
+        return stream;
+    stream->tls = redis_tls_new();
+    if (stream->tls != NULL)
+        return stream;
+    free(stream);
+    return NULL;
+}
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t reply_elements;
+#else
+typedef int reply_elements;
+#endif
+
+/* hiredis would believe any number and allocate for it. */
+static void *
+create_array(const redisReadTask *task, reply_elements elements)
+{
+    const struct redis_stream *stream = task->privdata;
+
+    if ((size_t)elements > REPLY_ELEMENTS_MAX)
+        return NULL;
+    return stream->made_by->createArray(task, elements);
+}
+
+bool
+redis_stream_open(struct redis_stream *stream, int fd)
+{
+    redisContext *context = redisConnectFd(fd);
+
+    if (context == NULL) {
+        (void)close(fd);
+        return fail(stream, "out of memory");
+    }
+    stream->context = context;
+    context->flags &= ~REDIS_BLOCK;
+    stream->made_by = context->reader->fn;
+    stream->reply_bound = *context->reader->fn;
+    stream->reply_bound.createArray = create_array;
+    context->reader->fn = &stream->reply_bound;
+    context->reader->privdata = stream;
+    if (!redis_tls_start(stream->tls, context, stream->config->host))
+        return fail(stream, "TLS failed: %s", context->errstr);
+    return true;
+}
+
+bool
+redis_stream_is_open(const struct redis_stream *stream)
+{
+    return stream->context != NULL;
+}
+
+void
+redis_stream_close(struct redis_stream *stream)
+{
+    redisFree(stream->context); /* and the socket with it */
+    stream->context = NULL;
+    buf_free(&stream->unsent);
+    redis_tls_end(stream->tls);
+}
+
+/* What the kernel did not take; these may be the last bytes of unsent. */
+static bool
+keep_unsent(struct buf *unsent, struct bytes rest)
+{
+    if (rest.length == 0) {
+        buf_free(unsent);
+        return true;
+    }
+    if (unsent->length > 0) {
+        memmove(unsent->data, rest.at, rest.length);
+        unsent->length = rest.length;
+        return true;
+    }
+    buf_add_bytes(unsent, rest);
+    return !unsent->failed;
+}
+
+static bool
+write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
+{
+    struct buf *unsent = &stream->unsent;
+    ssize_t sent = 0;
+
+    if (unsent->length > 0) {
+        buf_add_bytes(unsent, bytes);
+        bytes = buf_bytes(unsent);
+    }
+    if (bytes.length > 0)
+        sent = send(stream->context->fd, bytes.at, bytes.length,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return fail(stream, "the connection broke");
+    if (sent > 0)
+        bytes = (struct bytes){bytes.at + sent, bytes.length - (size_t)sent};
+    if (unsent->failed || !keep_unsent(unsent, bytes))
+        return fail(stream, "out of memory");
+    *ret_waiting = bytes.length > 0;
+    return true;
+}
+
+static bool
+write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
+{
+    const char *failure =
+        redis_tls_write(stream->tls, stream->context, bytes, ret_waiting);
+
+    return failure == NULL || fail(stream, "%s", failure);
+}
+
+bool
+redis_stream_write(struct redis_stream *stream, struct bytes bytes,
+                   bool *ret_waiting)
+{
+    return stream->tls != NULL ? write_tls(stream, bytes, ret_waiting)
+                               : write_plain(stream, bytes, ret_waiting);
+}
+
+bool
+redis_stream_read(struct redis_stream *stream)
+{
+    if (redisBufferRead(stream->context) == REDIS_OK)
+        return true;
+    if (redis_tls_is_starting(stream->tls)) /* hiredis sees no certificates */
+        return fail(stream, "TLS failed: %s", redis_tls_error(stream->tls));
+    return fail(stream, "the connection broke: %s", stream->context->errstr);
+}
+
+bool
+redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
+{
+    void *reply = NULL;
+
+    if (redisGetReplyFromReader(stream->context, &reply) != REDIS_OK)
+        return fail(stream, "not an answer of Redis");
+    if (reply == NULL && stream->context->reader->len > REPLY_BYTES_MAX)
+        return fail(stream, "too large an answer");
+    *ret_reply = reply;
+    return true;
+}
+
+const char *
+redis_stream_error(const struct redis_stream *stream)
+{
+    return stream->error;
+}
+
+void
+redis_stream_free(struct redis_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    redis_stream_close(stream);
+    redis_tls_free(stream->tls);
+    free(stream);
+}

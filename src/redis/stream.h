@@ -1,0 +1,60 @@
+#ifndef REDIS_STREAM_H
+#define REDIS_STREAM_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "redis/url.h"
+
+struct redisReply;
+
+/*
+ * What travels over one connection to Redis: bytes one way, over TLS or
+ * plain, and replies of bounded size the other way. It never blocks.
+ *
+ * Functions that return false have failed for good: the stream is to be
+ * closed, and redis_stream_error() says why.
+ */
+struct redis_stream;
+
+/*
+ * config    borrowed until redis_stream_free().
+ *
+ * NULL without memory, or with TLS asked for and not to be had.
+ */
+struct redis_stream *redis_stream_new(const struct redis_url *config);
+
+/* Takes over a connected, non-blocking socket, on failure too. */
+bool redis_stream_open(struct redis_stream *stream, int fd);
+bool redis_stream_is_open(const struct redis_stream *stream);
+
+/* Does nothing if it is not open. The replies taken from it stay. */
+void redis_stream_close(struct redis_stream *stream);
+
+/*
+ * Hands bytes, and what the kernel did not take before, to the kernel.
+ *
+ * ret_waiting   whether to call again when the socket becomes writable. Not
+ *               so while TLS shakes hands: then, after the next read.
+ */
+bool redis_stream_write(struct redis_stream *stream, struct bytes bytes,
+                        bool *ret_waiting);
+
+/* Reads what has come; to be called when the socket is readable. */
+bool redis_stream_read(struct redis_stream *stream);
+
+/*
+ * Takes the next of the replies that have come as a whole.
+ *
+ * ret_reply     to be freed by freeReplyObject(); NULL if there is none.
+ */
+bool redis_stream_next(struct redis_stream *stream,
+                       struct redisReply **ret_reply);
+
+/* Why the last call failed, in words without data; lent until the next one. */
+const char *redis_stream_error(const struct redis_stream *stream);
+
+/* Accepts NULL. */
+void redis_stream_free(struct redis_stream *stream);
+
+#endif

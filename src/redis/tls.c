@@ -1,0 +1,170 @@
+/*
+ * TLS to Redis, as hiredis 1.0 and later have it. It implements "rediss://"
+ * of docs/protocol.md: certificate and host name are verified.
+ */
+#include <stddef.h>
+
+#include "redis/tls.h"
+
+#ifdef HAVE_HIREDIS_SSL
+
+#include <hiredis/hiredis.h>
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+struct redis_tls {
+    SSL_CTX *trust;
+    SSL *session; /* the connection's, and freed with it; NULL: none */
+};
+
+struct redis_tls *
+redis_tls_new(void)
+{
+    struct redis_tls *tls = calloc(1, sizeof(*tls));
+
+    if (tls == NULL)
+        return NULL;
+    tls->trust = SSL_CTX_new(TLS_client_method());
+    if (tls->trust == NULL ||
+        SSL_CTX_set_default_verify_paths(tls->trust) != 1) {
+        redis_tls_free(tls);
+        return NULL;
+    }
+    SSL_CTX_set_verify(tls->trust, SSL_VERIFY_PEER, NULL);
+    return tls;
+}
+
+/*
+ * A certificate names an address or a host, and a host goes into the SNI too;
+ * hiredis alone checks no name.
+ */
+static bool
+expect_host(SSL *session, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(session);
+
+    return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 ||
+           (SSL_set1_host(session, host) == 1 &&
+            SSL_set_tlsext_host_name(session, host) == 1);
+}
+
+bool
+redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                const char *host)
+{
+    SSL *session;
+
+    if (tls == NULL)
+        return true;
+    session = SSL_new(tls->trust);
+    if (session == NULL)
+        return false;
+    if (!expect_host(session, host) ||
+        redisInitiateSSL(context, session) != REDIS_OK) {
+        SSL_free(session);
+        return false;
+    }
+    tls->session = session;
+    return true;
+}
+
+void
+redis_tls_end(struct redis_tls *tls)
+{
+    if (tls != NULL)
+        tls->session = NULL;
+}
+
+bool
+redis_tls_is_starting(const struct redis_tls *tls)
+{
+    return tls != NULL && tls->session != NULL &&
+           !SSL_is_init_finished(tls->session);
+}
+
+const char *
+redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                struct bytes bytes, bool *ret_waiting)
+{
+    int empty = 0;
+
+    if (bytes.length > 0 && redisAppendFormattedCommand(
+                                context, bytes.at, bytes.length) != REDIS_OK)
+        return "out of memory";
+    if (redisBufferWrite(context, &empty) != REDIS_OK)
+        return "the connection broke";
+    /* While TLS shakes hands, being writable says nothing. */
+    *ret_waiting = !empty && !redis_tls_is_starting(tls);
+    return NULL;
+}
+
+const char *
+redis_tls_error(const struct redis_tls *tls)
+{
+    return X509_verify_cert_error_string(SSL_get_verify_result(tls->session));
+}
+
+void
+redis_tls_free(struct redis_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    SSL_CTX_free(tls->trust);
+    free(tls);
+}
+
+#else
+
+struct redis_tls *
+redis_tls_new(void)
+{
+    return NULL;
+}
+
+bool
+redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                const char *host)
+{
+    (void)context;
+    (void)host;
+    return tls == NULL;
+}
+
+void
+redis_tls_end(struct redis_tls *tls)
+{
+    (void)tls;
+}
+
+bool
+redis_tls_is_starting(const struct redis_tls *tls)
+{
+    return tls != NULL;
+}
+
+const char *
+redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                struct bytes bytes, bool *ret_waiting)
+{
+    (void)tls;
+    (void)context;
+    (void)bytes;
+    (void)ret_waiting;
+    return "this build has no TLS";
+}
+
+const char *
+redis_tls_error(const struct redis_tls *tls)
+{
+    (void)tls;
+    return "";
+}
+
+void
+redis_tls_free(struct redis_tls *tls)
+{
+    (void)tls;
+}
+
+#endif

@@ -1,0 +1,45 @@
+#ifndef REDIS_TLS_H
+#define REDIS_TLS_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+struct redisContext;
+
+/*
+ * TLS of one connection at a time. In a build whose hiredis has no TLS it
+ * cannot be made; every other function accepts NULL, which means plain.
+ */
+struct redis_tls;
+
+/* Trusts what the system trusts. NULL without memory, or without TLS. */
+struct redis_tls *redis_tls_new(void);
+
+/*
+ * Begins to shake hands on a connection, whose certificate must be good for
+ * the host. False on failure; the context may say why.
+ */
+bool redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                     const char *host);
+
+/* The connection has been freed. */
+void redis_tls_end(struct redis_tls *tls);
+
+/* Whether it still shakes hands. */
+bool redis_tls_is_starting(const struct redis_tls *tls);
+
+/*
+ * Sends these bytes after what earlier calls left; no bytes: only that. Sets
+ * whether what is left waits for the socket to become writable. Returns NULL,
+ * or static words for what failed.
+ */
+const char *redis_tls_write(struct redis_tls *tls, struct redisContext *context,
+                            struct bytes bytes, bool *ret_waiting);
+
+/* Why it failed while it was shaking hands; static words. */
+const char *redis_tls_error(const struct redis_tls *tls);
+
+void redis_tls_free(struct redis_tls *tls);
+
+#endif

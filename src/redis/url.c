@@ -1,0 +1,291 @@
+/*
+ * The value of REDIS_URL: taking it apart, and putting it together again
+ * without its secrets. Implements that row of "Settings" of docs/protocol.md.
+ */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/number.h"
+#include "redis/url.h"
+
+#define PORT_DEFAULT 6379
+#define PORT_MAX     65535
+#define DATABASE_MAX 65535 /* a server has 16 unless told otherwise */
+#define HOST_MAX     253   /* of a name in the DNS */
+
+/* With the NUL that the kernel does not need, but others expect. */
+#define UNIX_PATH_MAX_LENGTH                                                   \
+    (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+#define ALPHANUMERIC                                                           \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+static const char host_bytes[] = ALPHANUMERIC "._-";
+static const char path_bytes[] = ALPHANUMERIC "._~-/";
+static const char query_database[] = "db=";
+
+static const struct scheme {
+    const char *prefix;
+    bool is_unix, has_tls;
+} schemes[] = {
+    {.prefix = "redis://"},
+    {.prefix = "rediss://", .has_tls = true},
+    {.prefix = "unix://", .is_unix = true},
+};
+
+static const char *const error_texts[REDIS_URL__MAX] = {
+    [REDIS_URL_OK] = "good",
+    [REDIS_URL_SCHEME] = "must begin with redis://, rediss:// or unix://",
+    [REDIS_URL_ESCAPE] = "'%' must be followed by two hexadecimal digits, not "
+                         "00",
+    [REDIS_URL_HOST] = "the host must be a name, an IPv4 address, or an IPv6 "
+                       "address in brackets",
+    [REDIS_URL_PORT] = "the port must be an integer from 1 to 65535",
+    [REDIS_URL_DATABASE] = "the database must be an integer from 0 to 65535",
+    [REDIS_URL_PATH] = "unix:// must be followed by the path of a socket",
+    [REDIS_URL_PATH_HOST] = "unix:// takes no host: write unix:///path",
+    [REDIS_URL_PATH_LENGTH] = "the path of a socket has at most 107 bytes",
+    [REDIS_URL_QUERY] = "only unix:// takes a query, which must be db=number",
+};
+
+const char *
+redis_url_error_text(enum redis_url_error error)
+{
+    assert(error < REDIS_URL__MAX);
+    return error_texts[error];
+}
+
+/* -1 for what is no digit. */
+static int
+hex_value(char digit)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = digit == '\0' ? NULL : strchr(digits, digit);
+
+    return at == NULL ? -1 : (int)((at - digits) % 16);
+}
+
+/* In place: the text only becomes shorter. "%00" would end it too early. */
+static bool
+percent_decode(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; from++) {
+        int high, low;
+
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        high = hex_value(from[1]);
+        low = high < 0 ? -1 : hex_value(from[2]);
+        if (low < 0 || high * 16 + low == 0)
+            return false;
+        *to++ = (char)(high * 16 + low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static const char *
+text_or_null(const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : text;
+}
+
+/*
+ * Takes "user:password@" off the front of the authority. The last '@' counts:
+ * one in a password should be encoded, but is unmistakable.
+ */
+static enum redis_url_error
+credentials_parse(char *authority, struct redis_url *redis, char **ret_rest)
+{
+    char *at = strrchr(authority, '@');
+    char *password;
+
+    *ret_rest = authority;
+    if (at == NULL)
+        return REDIS_URL_OK;
+    *at = '\0';
+    *ret_rest = at + 1;
+    password = strchr(authority, ':');
+    if (password != NULL)
+        *password++ = '\0';
+    if (!percent_decode(authority) ||
+        (password != NULL && !percent_decode(password)))
+        return REDIS_URL_ESCAPE;
+    redis->username = text_or_null(authority);
+    redis->password = text_or_null(password);
+    return REDIS_URL_OK;
+}
+
+static enum redis_url_error
+port_parse(const char *text, struct redis_url *redis)
+{
+    int64_t port;
+
+    if (!number_parse(text, 1, PORT_MAX, &port))
+        return REDIS_URL_PORT;
+    redis->port = (int)port;
+    return REDIS_URL_OK;
+}
+
+static enum redis_url_error
+database_parse(const char *text, struct redis_url *redis)
+{
+    int64_t database;
+
+    if (!number_parse(text, 0, DATABASE_MAX, &database))
+        return REDIS_URL_DATABASE;
+    redis->database = (int)database;
+    return REDIS_URL_OK;
+}
+
+/* Cuts "[address]" and returns what follows it; NULL if it is none. */
+static char *
+ipv6_cut(char *text)
+{
+    char *end = strchr(text, ']');
+    struct in6_addr address;
+
+    if (end == NULL)
+        return NULL;
+    *end = '\0';
+    return inet_pton(AF_INET6, text + 1, &address) == 1 ? end + 1 : NULL;
+}
+
+static char *
+host_cut(char *text)
+{
+    const size_t length = strspn(text, host_bytes);
+
+    if (length == 0 || length > HOST_MAX)
+        return NULL;
+    return text + length;
+}
+
+static enum redis_url_error
+host_parse(char *text, struct redis_url *redis)
+{
+    const bool is_ipv6 = *text == '[';
+    char *end = is_ipv6 ? ipv6_cut(text) : host_cut(text);
+
+    if (end == NULL || (*end != '\0' && *end != ':'))
+        return REDIS_URL_HOST;
+    redis->host = is_ipv6 ? text + 1 : text;
+    redis->port = PORT_DEFAULT;
+    if (*end == '\0')
+        return REDIS_URL_OK;
+    *end = '\0';
+    return port_parse(end + 1, redis);
+}
+
+/* path: "", "/" or "/database". */
+static enum redis_url_error
+tcp_parse(char *host, const char *path, const char *query,
+          struct redis_url *redis)
+{
+    enum redis_url_error error = host_parse(host, redis);
+
+    if (error != REDIS_URL_OK)
+        return error;
+    if (query != NULL)
+        return REDIS_URL_QUERY;
+    return strlen(path) <= 1 ? REDIS_URL_OK : database_parse(path + 1, redis);
+}
+
+static enum redis_url_error
+unix_parse(const char *host, char *path, const char *query,
+           struct redis_url *redis)
+{
+    const size_t key_length = strlen(query_database);
+
+    if (*host != '\0')
+        return REDIS_URL_PATH_HOST;
+    if (!percent_decode(path))
+        return REDIS_URL_ESCAPE;
+    if (strlen(path) <= 1)
+        return REDIS_URL_PATH;
+    if (strlen(path) > UNIX_PATH_MAX_LENGTH)
+        return REDIS_URL_PATH_LENGTH;
+    redis->unix_path = path;
+    if (query == NULL)
+        return REDIS_URL_OK;
+    if (strncmp(query, query_database, key_length) != 0)
+        return REDIS_URL_QUERY;
+    return database_parse(query + key_length, redis);
+}
+
+static const struct scheme *
+scheme_find(const char *url)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return &schemes[i];
+    }
+    return NULL;
+}
+
+enum redis_url_error
+redis_url_parse(char *url, struct redis_url *ret_redis)
+{
+    const struct scheme *scheme = scheme_find(url);
+    struct redis_url redis = {0};
+    enum redis_url_error error;
+    char *authority, *host, *path, *query;
+    size_t length;
+
+    if (scheme == NULL)
+        return REDIS_URL_SCHEME;
+    /* One byte to the left makes room for a NUL before the path's slash. */
+    path = url + strlen(scheme->prefix);
+    length = strcspn(path, "/?");
+    authority = memmove(path - 1, path, length);
+    authority[length] = '\0';
+    path += length;
+    query = strchr(path, '?');
+    if (query != NULL)
+        *query++ = '\0';
+
+    redis.tls = scheme->has_tls;
+    error = credentials_parse(authority, &redis, &host);
+    if (error == REDIS_URL_OK)
+        error = scheme->is_unix ? unix_parse(host, path, query, &redis)
+                                : tcp_parse(host, path, query, &redis);
+    if (error == REDIS_URL_OK)
+        *ret_redis = redis;
+    return error;
+}
+
+static void
+path_print(const char *path, struct buf *out)
+{
+    for (const char *at = path; *at != '\0'; at++) {
+        if (strchr(path_bytes, *at) != NULL)
+            buf_add(out, at, 1);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*at);
+    }
+}
+
+void
+redis_url_print(const struct redis_url *redis, struct buf *out)
+{
+    const bool is_ipv6 =
+        redis->host != NULL && strchr(redis->host, ':') != NULL;
+
+    if (redis->unix_path != NULL) {
+        buf_add_text(out, "unix://");
+        path_print(redis->unix_path, out);
+        buf_printf(out, "?db=%d", redis->database);
+        return;
+    }
+    buf_printf(out, is_ipv6 ? "%s[%s]:%d/%d" : "%s%s:%d/%d",
+               redis->tls ? "rediss://" : "redis://", redis->host, redis->port,
+               redis->database);
+}

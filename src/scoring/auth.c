@@ -1,0 +1,271 @@
+/*
+ * Tokens and keyed digests: made from the secrets in force, compared whole and
+ * in constant time. Implements "Token" of docs/protocol.md, and the digest
+ * that the cache keys of "online_score" are made of.
+ */
+#include <assert.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <stdlib.h>
+
+#include "scoring/auth.h"
+
+#define SHA512_SIZE 64 /* bytes */
+#define MAC_SIZE    32 /* bytes of an HMAC-SHA-256 */
+
+#define HOUR_S          3600
+#define HOUR_LABEL_SIZE sizeof("YYYYMMDDHH")
+
+/*
+ * What the first salt signs to become the cache secret. Any fixed text will
+ * do; another one would empty everybody's cache.
+ */
+#define CACHE_SECRET_LABEL "scoring cache secret"
+
+_Static_assert(AUTH_TOKEN_LENGTH == 2 * SHA512_SIZE, "a token is a SHA-512");
+_Static_assert(AUTH_KEY_LENGTH == 2 * MAC_SIZE, "a key is an HMAC-SHA-256");
+
+/*
+ * Fetching an algorithm costs several digests, so all is fetched once. OpenSSL
+ * wipes the contexts, and the key within, when it frees them.
+ */
+struct auth {
+    const struct auth_secrets *secrets;
+    EVP_MD *sha512;
+    EVP_MD_CTX *digest;
+    EVP_MAC *hmac;
+    EVP_MAC_CTX *mac; /* keyed with the cache secret */
+};
+
+/* A local hour, as the admin's token names it. */
+struct hour {
+    char label[HOUR_LABEL_SIZE]; /* YYYYMMDDHH */
+    int64_t age_s;               /* since it began */
+};
+
+static void
+hex_encode(const unsigned char *data, size_t size, char *ret_hex)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        ret_hex[2 * i] = digits[data[i] >> 4];
+        ret_hex[2 * i + 1] = digits[data[i] & 0x0f];
+    }
+    ret_hex[2 * size] = '\0';
+}
+
+/* A key that is NULL would keep the old one, so an empty key is "". */
+static bool
+mac_set_key(struct auth *auth, const void *key, size_t length)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_MAC_init(auth->mac, length > 0 ? key : "", length, params) == 1;
+}
+
+static bool
+mac_make(struct auth *auth, struct bytes text, unsigned char ret_mac[MAC_SIZE])
+{
+    size_t length;
+
+    return EVP_MAC_init(auth->mac, NULL, 0, NULL) == 1 &&
+           EVP_MAC_update(auth->mac, (const unsigned char *)text.at,
+                          text.length) == 1 &&
+           EVP_MAC_final(auth->mac, ret_mac, &length, MAC_SIZE) == 1;
+}
+
+/*
+ * Without a secret of its own the cache gets one that all workers, and the
+ * service after a restart, find again, and that does not give away the salt.
+ */
+static bool
+cache_secret_set(struct auth *auth)
+{
+    const struct bytes secret = auth->secrets->cache_secret;
+    const struct bytes salt = auth->secrets->salts.item[0];
+    unsigned char derived[MAC_SIZE];
+    bool is_set;
+
+    if (secret.length > 0)
+        return mac_set_key(auth, secret.at, secret.length);
+    is_set = mac_set_key(auth, salt.at, salt.length) &&
+             mac_make(auth, bytes_of(CACHE_SECRET_LABEL), derived) &&
+             mac_set_key(auth, derived, sizeof(derived));
+    OPENSSL_cleanse(derived, sizeof(derived));
+    return is_set;
+}
+
+static bool
+contexts_make(struct auth *auth)
+{
+    auth->sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
+    auth->digest = EVP_MD_CTX_new();
+    auth->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    if (auth->sha512 == NULL || auth->digest == NULL || auth->hmac == NULL)
+        return false;
+    auth->mac = EVP_MAC_CTX_new(auth->hmac);
+    return auth->mac != NULL;
+}
+
+struct auth *
+auth_new(const struct auth_secrets *secrets)
+{
+    struct auth *auth = calloc(1, sizeof(*auth));
+
+    assert(secrets->salts.count > 0 && secrets->admin_salts.count > 0);
+    if (auth == NULL)
+        return NULL;
+    auth->secrets = secrets;
+    if (!contexts_make(auth) || !cache_secret_set(auth)) {
+        auth_free(auth);
+        return NULL;
+    }
+    return auth;
+}
+
+void
+auth_free(struct auth *auth)
+{
+    if (auth == NULL)
+        return;
+    EVP_MAC_CTX_free(auth->mac);
+    EVP_MAC_free(auth->hmac);
+    EVP_MD_CTX_free(auth->digest);
+    EVP_MD_free(auth->sha512);
+    free(auth);
+}
+
+bool
+auth_is_admin(struct bytes login)
+{
+    return bytes_equal(login, bytes_of(AUTH_ADMIN_LOGIN));
+}
+
+/* The SHA-512 of three texts, one straight after the other. */
+static bool
+token_make(struct auth *auth, struct bytes first, struct bytes second,
+           struct bytes salt, char ret_token[AUTH_TOKEN_LENGTH + 1])
+{
+    EVP_MD_CTX *digest = auth->digest;
+    unsigned char sum[SHA512_SIZE];
+
+    if (EVP_DigestInit_ex2(digest, auth->sha512, NULL) != 1 ||
+        EVP_DigestUpdate(digest, first.at, first.length) != 1 ||
+        EVP_DigestUpdate(digest, second.at, second.length) != 1 ||
+        EVP_DigestUpdate(digest, salt.at, salt.length) != 1 ||
+        EVP_DigestFinal_ex(digest, sum, NULL) != 1)
+        return false;
+    hex_encode(sum, sizeof(sum), ret_token);
+    OPENSSL_cleanse(sum, sizeof(sum));
+    return true;
+}
+
+/*
+ * Tries every salt, also after one has matched: the time taken must tell
+ * neither where two tokens differ nor which salt is in use.
+ */
+static enum auth_result
+salts_check(struct auth *auth, const struct auth_salts *salts,
+            struct bytes first, struct bytes second, struct bytes token)
+{
+    char expected[AUTH_TOKEN_LENGTH + 1];
+    enum auth_result result = AUTH_REFUSED;
+
+    for (size_t i = 0; i < salts->count; i++) {
+        if (!token_make(auth, first, second, salts->item[i], expected)) {
+            result = AUTH_FAULT;
+            break;
+        }
+        if (CRYPTO_memcmp(expected, token.at, AUTH_TOKEN_LENGTH) == 0)
+            result = AUTH_OK;
+    }
+    OPENSSL_cleanse(expected, sizeof(expected));
+    return result;
+}
+
+/* Fails for times whose year has not four digits. */
+static bool
+hour_read(time_t time, struct hour *ret_hour)
+{
+    struct hour hour;
+    struct tm tm;
+
+    if (localtime_r(&time, &tm) == NULL ||
+        strftime(hour.label, sizeof(hour.label), "%Y%m%d%H", &tm) !=
+            sizeof(hour.label) - 1)
+        return false;
+    hour.age_s = tm.tm_min * 60 + tm.tm_sec;
+    *ret_hour = hour;
+    return true;
+}
+
+/*
+ * The hour before is that of 3600 seconds ago, whatever the clock called it:
+ * the same when summer time ends, two hours less when it begins.
+ */
+static enum auth_result
+admin_check(struct auth *auth, struct bytes token, time_t now)
+{
+    const struct auth_salts *salts = &auth->secrets->admin_salts;
+    const struct bytes nothing = {0};
+    struct hour hour, before;
+    enum auth_result result, result_before;
+
+    if (!hour_read(now, &hour))
+        return AUTH_FAULT;
+    result = salts_check(auth, salts, bytes_of(hour.label), nothing, token);
+    if (hour.age_s >= auth->secrets->admin_grace_s)
+        return result;
+
+    if (!hour_read(now - HOUR_S, &before))
+        return AUTH_FAULT;
+    result_before =
+        salts_check(auth, salts, bytes_of(before.label), nothing, token);
+    return result == AUTH_REFUSED ? result_before : result;
+}
+
+/* The length of a token is no secret, so a wrong one is refused at once. */
+enum auth_result
+auth_check(struct auth *auth, struct bytes account, struct bytes login,
+           struct bytes token, time_t now)
+{
+    if (token.length != AUTH_TOKEN_LENGTH)
+        return AUTH_REFUSED;
+    if (auth_is_admin(login))
+        return admin_check(auth, token, now);
+    return salts_check(auth, &auth->secrets->salts, account, login, token);
+}
+
+bool
+auth_token(struct auth *auth, struct bytes account, struct bytes login,
+           time_t now, char ret_token[AUTH_TOKEN_LENGTH + 1])
+{
+    const struct auth_secrets *secrets = auth->secrets;
+    const struct bytes nothing = {0};
+    struct hour hour;
+
+    if (auth_is_admin(login))
+        return hour_read(now, &hour) &&
+               token_make(auth, bytes_of(hour.label), nothing,
+                          secrets->admin_salts.item[0], ret_token);
+    return token_make(auth, account, login, secrets->salts.item[0], ret_token);
+}
+
+bool
+auth_key(struct auth *auth, struct bytes text,
+         char ret_hex[AUTH_KEY_LENGTH + 1])
+{
+    unsigned char mac[MAC_SIZE];
+
+    if (!mac_make(auth, text, mac))
+        return false;
+    hex_encode(mac, sizeof(mac), ret_hex);
+    return true;
+}

@@ -1,0 +1,83 @@
+/*
+ * Days of the calendar: reading DD.MM.YYYY and telling which day comes first.
+ * Implements the rule "date" of docs/protocol.md, "Field rules".
+ */
+#include <stddef.h>
+
+#include "scoring/date.h"
+
+#define DATE_LENGTH   10 /* DD.MM.YYYY */
+#define DATE_MONTH_AT 3
+#define DATE_YEAR_AT  6
+
+#define FEBRUARY 2
+
+/* By month; February as it is in a common year. */
+static const int month_days[] = {0,  31, 28, 31, 30, 31, 30,
+                                 31, 31, 30, 31, 30, 31};
+
+/*
+ * isdigit() and strtol() heed the locale, signs and spaces; here nothing but
+ * '0' to '9' counts. With at most 4 digits nothing overflows.
+ */
+static bool
+digits_read(const char *at, size_t count, int *ret_number)
+{
+    int number = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return false;
+        number = number * 10 + (at[i] - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
+bool
+date_is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* Four digits cannot exceed the year 9999, so only 0 is left to refuse. */
+static bool
+date_exists(struct date date)
+{
+    int last;
+
+    if (date.year < 1 || date.month < 1 || date.month > 12)
+        return false;
+    last = month_days[date.month];
+    if (date.month == FEBRUARY && date_is_leap(date.year))
+        last++;
+    return date.day >= 1 && date.day <= last;
+}
+
+bool
+date_parse(struct bytes text, struct date *ret_date)
+{
+    struct date date;
+
+    if (text.length != DATE_LENGTH || text.at[DATE_MONTH_AT - 1] != '.' ||
+        text.at[DATE_YEAR_AT - 1] != '.')
+        return false;
+    if (!digits_read(text.at, 2, &date.day) ||
+        !digits_read(text.at + DATE_MONTH_AT, 2, &date.month) ||
+        !digits_read(text.at + DATE_YEAR_AT, 4, &date.year))
+        return false;
+    if (!date_exists(date))
+        return false;
+    *ret_date = date;
+    return true;
+}
+
+int
+date_compare(struct date a, struct date b)
+{
+    if (a.year != b.year)
+        return a.year < b.year ? -1 : 1;
+    if (a.month != b.month)
+        return a.month < b.month ? -1 : 1;
+    return (a.day > b.day) - (a.day < b.day);
+}

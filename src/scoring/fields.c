@@ -1,0 +1,304 @@
+/*
+ * The rules for one value of a request, and the walk over a table of them.
+ * Implements docs/protocol.md, "Field rules"; which fields a request has, and
+ * which must come together, is told by the tables of its methods.
+ */
+#include <assert.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "scoring/fields.h"
+
+#define PHONE_LENGTH       11
+#define PHONE_FIRST        '7'
+#define GENDER_MAX         2  /* 0 unknown, 1 male, 2 female */
+#define BIRTHDAY_YEARS_MAX 70 /* that birthday itself is still accepted */
+
+static const char *const error_texts[] = {
+    [FIELD_OK] = "is valid",
+    [FIELD_EMPTY] = "must not be empty",
+    [FIELD_NOT_STRING] = "must be a string",
+    [FIELD_NOT_OBJECT] = "must be an object",
+    [FIELD_EMAIL] = "must contain @",
+    [FIELD_PHONE_TYPE] = "must be a string or an integer of 11 digits",
+    [FIELD_PHONE] = "must be 11 digits and start with 7",
+    [FIELD_DATE] = "must be a date DD.MM.YYYY",
+    [FIELD_FUTURE] = "must not be in the future",
+    [FIELD_TOO_OLD] = "must not be more than 70 years ago",
+    [FIELD_GENDER] = "must be 0, 1 or 2",
+    [FIELD_IDS_TYPE] = "must be a non-empty array of integers",
+    [FIELD_IDS_EMPTY] = "must be a non-empty array of integers",
+    [FIELD_IDS_ITEM] = "must hold only integers of at most 64 bits",
+    [FIELD_IDS_MANY] = "must not hold so many ids",
+    [FIELD_MISSING] = "is required",
+    [FIELD_NULL] = "must not be null",
+    [FIELD_MEMORY] = "could not be read",
+};
+
+_Static_assert(sizeof(error_texts) / sizeof(error_texts[0]) == FIELD__MAX,
+               "every error has a text");
+
+const char *
+field_error_text(enum field_error error)
+{
+    assert(error < FIELD__MAX);
+    return error_texts[error];
+}
+
+/* What json-c hands out for JSON's null is NULL. */
+static enum field_error
+text_read(struct json_object *value, struct bytes *ret_text)
+{
+    size_t length;
+
+    if (value == NULL)
+        return FIELD_EMPTY;
+    if (!json_object_is_type(value, json_type_string))
+        return FIELD_NOT_STRING;
+    length = (size_t)json_object_get_string_len(value);
+    if (length == 0)
+        return FIELD_EMPTY;
+    *ret_text = (struct bytes){json_object_get_string(value), length};
+    return FIELD_OK;
+}
+
+enum field_error
+field_string(struct json_object *value, const struct field_limits *limits,
+             void *dest)
+{
+    (void)limits;
+    return text_read(value, dest);
+}
+
+enum field_error
+field_email(struct json_object *value, const struct field_limits *limits,
+            void *dest)
+{
+    struct bytes text;
+    enum field_error error = text_read(value, &text);
+
+    (void)limits;
+    if (error != FIELD_OK)
+        return error;
+    if (memchr(text.at, '@', text.length) == NULL)
+        return FIELD_EMAIL;
+    *(field_email_dest *)dest = text;
+    return FIELD_OK;
+}
+
+/* json-c keeps the text of a number in the number, for as long as that. */
+static enum field_error
+integer_text_read(struct json_object *value, struct bytes *ret_text)
+{
+    const char *text;
+
+    if (!json_object_is_type(value, json_type_int))
+        return FIELD_PHONE_TYPE;
+    text = json_object_get_string(value);
+    if (text == NULL)
+        return FIELD_MEMORY;
+    *ret_text = bytes_of(text);
+    return FIELD_OK;
+}
+
+static bool
+phone_is_valid(struct bytes text)
+{
+    if (text.length != PHONE_LENGTH || text.at[0] != PHONE_FIRST)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+enum field_error
+field_phone(struct json_object *value, const struct field_limits *limits,
+            void *dest)
+{
+    struct bytes text;
+    enum field_error error = text_read(value, &text);
+
+    (void)limits;
+    if (error == FIELD_NOT_STRING)
+        error = integer_text_read(value, &text);
+    if (error != FIELD_OK)
+        return error;
+    if (!phone_is_valid(text))
+        return FIELD_PHONE;
+    *(field_phone_dest *)dest = text;
+    return FIELD_OK;
+}
+
+static enum field_error
+date_read(struct json_object *value, struct bytes *ret_text,
+          struct date *ret_date)
+{
+    struct bytes text;
+    enum field_error error = text_read(value, &text);
+
+    if (error != FIELD_OK)
+        return error;
+    if (!date_parse(text, ret_date))
+        return FIELD_DATE;
+    *ret_text = text;
+    return FIELD_OK;
+}
+
+enum field_error
+field_date(struct json_object *value, const struct field_limits *limits,
+           void *dest)
+{
+    struct date date;
+
+    (void)limits;
+    return date_read(value, dest, &date);
+}
+
+/*
+ * The last accepted day is a triple, not always a day: 70 years after a 29
+ * February there is none, so 28 February is accepted and 1 March is not.
+ */
+enum field_error
+field_birthday(struct json_object *value, const struct field_limits *limits,
+               void *dest)
+{
+    struct bytes text;
+    struct date date;
+    enum field_error error = date_read(value, &text, &date);
+
+    if (error != FIELD_OK)
+        return error;
+    if (date_compare(date, limits->today) > 0)
+        return FIELD_FUTURE;
+    date.year += BIRTHDAY_YEARS_MAX;
+    if (date_compare(limits->today, date) > 0)
+        return FIELD_TOO_OLD;
+    *(field_birthday_dest *)dest = text;
+    return FIELD_OK;
+}
+
+enum field_error
+field_gender(struct json_object *value, const struct field_limits *limits,
+             void *dest)
+{
+    int64_t gender;
+
+    (void)limits;
+    if (value == NULL)
+        return FIELD_EMPTY;
+    if (!json_object_is_type(value, json_type_int))
+        return FIELD_GENDER;
+    gender = json_object_get_int64(value);
+    if (gender < 0 || gender > GENDER_MAX)
+        return FIELD_GENDER;
+    *(field_gender_dest *)dest = (int)gender;
+    return FIELD_OK;
+}
+
+/*
+ * json-c may hold an integer above INT64_MAX, and would hand it out as
+ * INT64_MAX: another client's id.
+ */
+static bool
+id_read(struct json_object *value, int64_t *ret_id)
+{
+    if (!json_object_is_type(value, json_type_int) ||
+        json_object_get_uint64(value) > INT64_MAX)
+        return false;
+    *ret_id = json_object_get_int64(value);
+    return true;
+}
+
+enum field_error
+field_client_ids(struct json_object *value, const struct field_limits *limits,
+                 void *dest)
+{
+    struct field_ids ids;
+
+    if (value == NULL)
+        return FIELD_EMPTY;
+    if (!json_object_is_type(value, json_type_array))
+        return FIELD_IDS_TYPE;
+    ids.count = json_object_array_length(value);
+    if (ids.count == 0)
+        return FIELD_IDS_EMPTY;
+    if (ids.count > limits->client_ids_max)
+        return FIELD_IDS_MANY;
+    ids.item = calloc(ids.count, sizeof(*ids.item));
+    if (ids.item == NULL)
+        return FIELD_MEMORY;
+    for (size_t i = 0; i < ids.count; i++) {
+        if (!id_read(json_object_array_get_idx(value, i), &ids.item[i])) {
+            free(ids.item);
+            return FIELD_IDS_ITEM;
+        }
+    }
+    *(field_client_ids_dest *)dest = ids;
+    return FIELD_OK;
+}
+
+enum field_error
+field_object(struct json_object *value, const struct field_limits *limits,
+             void *dest)
+{
+    (void)limits;
+    if (value == NULL)
+        return FIELD_EMPTY;
+    if (!json_object_is_type(value, json_type_object))
+        return FIELD_NOT_OBJECT;
+    *(field_object_dest *)dest = value;
+    return FIELD_OK;
+}
+
+/* A missing member and one that is null are told apart. */
+static enum field_error
+member_read(const struct field *field, struct json_object *object,
+            const struct field_limits *limits, void *dest)
+{
+    bool is_required = (field->flags & FIELD_REQUIRED) != 0;
+    struct json_object *value;
+    enum field_error error;
+
+    if (!json_object_object_get_ex(object, field->name, &value))
+        return is_required ? FIELD_MISSING : FIELD_OK;
+    if (value == NULL && is_required)
+        return FIELD_NULL;
+    error = field->rule(value, limits, (char *)dest + field->offset);
+    return error == FIELD_EMPTY ? FIELD_OK : error;
+}
+
+static void
+fault_add(struct buf *faults, const struct field *field, enum field_error error,
+          const struct field_limits *limits)
+{
+    if (faults->length > 0)
+        buf_add_text(faults, "; ");
+    buf_add_text(faults, field->name);
+    buf_add_text(faults, ": ");
+    buf_add_text(faults, field_error_text(error));
+    if (error == FIELD_IDS_MANY)
+        buf_printf(faults, " (at most %zu)", limits->client_ids_max);
+}
+
+enum field_error
+fields_walk(const struct field_table *table, struct json_object *object,
+            const struct field_limits *limits, void *dest, struct buf *faults)
+{
+    enum field_error result = FIELD_OK;
+
+    assert(json_object_is_type(object, json_type_object));
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->rows[i];
+        enum field_error error = member_read(field, object, limits, dest);
+
+        if (error == FIELD_OK)
+            continue;
+        if (error == FIELD_MEMORY)
+            return FIELD_MEMORY;
+        fault_add(faults, field, error, limits);
+        result = FIELD_MISSING;
+    }
+    return faults->failed ? FIELD_MEMORY : result;
+}

@@ -1,0 +1,128 @@
+#ifndef FIELDS_H
+#define FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "scoring/date.h"
+
+struct json_object;
+
+enum field_error {
+    FIELD_OK = 0,
+    FIELD_EMPTY, /* null or "": valid where the field may be empty */
+    FIELD_NOT_STRING,
+    FIELD_NOT_OBJECT,
+    FIELD_EMAIL,
+    FIELD_PHONE_TYPE,
+    FIELD_PHONE,
+    FIELD_DATE,
+    FIELD_FUTURE,
+    FIELD_TOO_OLD,
+    FIELD_GENDER,
+    FIELD_IDS_TYPE,
+    FIELD_IDS_EMPTY,
+    FIELD_IDS_ITEM,
+    FIELD_IDS_MANY,
+    FIELD_MISSING,
+    FIELD_NULL,   /* where a value is required */
+    FIELD_MEMORY, /* not the caller's fault */
+    FIELD__MAX
+};
+
+/* What is wrong, as it follows the field's name in an error; static text. */
+const char *field_error_text(enum field_error error);
+
+/* What the rules need besides the value. */
+struct field_limits {
+    struct date today; /* local */
+    size_t client_ids_max;
+};
+
+/* Ids as given: order and repetitions kept. Zeroed: none. */
+struct field_ids {
+    int64_t *item;
+    size_t count;
+};
+
+#define FIELD_GENDER_NONE (-1) /* not given; 0 is a value */
+
+/*
+ * Rules: each checks one value that is present, and stores it.
+ *
+ * value   borrowed; NULL is JSON's null. Texts and objects that are stored are
+ *         lent by it: they live as long as it does.
+ * dest    points to the type that stands beside the rule below.
+ *
+ * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, in text, "";
+ * or what is wrong. *dest is set on FIELD_OK only.
+ * Source: docs/protocol.md, "Field rules".
+ */
+typedef enum field_error field_rule(struct json_object *value,
+                                    const struct field_limits *limits,
+                                    void *dest);
+
+typedef struct bytes field_string_dest;
+typedef struct bytes field_email_dest;
+typedef struct bytes field_phone_dest; /* digits; of a number too */
+typedef struct bytes field_date_dest;  /* as given */
+typedef struct bytes field_birthday_dest;
+typedef int field_gender_dest;
+typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
+typedef struct json_object *field_object_dest;  /* lent */
+
+field_rule field_string, field_email, field_phone, field_date, field_birthday,
+    field_gender, field_client_ids, field_object;
+
+enum field_flags {
+    FIELD_OPTIONAL = 0, /* may be absent, null or "" */
+    FIELD_REQUIRED = 1, /* must be present and not null; may be "" */
+};
+
+struct field {
+    const char *name;
+    field_rule *rule;
+    size_t offset; /* of the destination in the request's struct */
+    int flags;
+};
+
+/*
+ * One row of a field table. A row whose member is not of the type that the
+ * rule stores does not compile.
+ */
+#define FIELD(type, member, check, presence)                                   \
+    {                                                                          \
+        .name = #member, .rule = check, .flags = presence,                     \
+        .offset = offsetof(type, member) +                                     \
+                  0 * sizeof((check##_dest *)0 == &((type *)0)->member),       \
+    }
+
+struct field_table {
+    const struct field *rows;
+    size_t count;
+};
+
+/*
+ * Walks a table over the members of a JSON object: reads each row's member
+ * into dest, and tells about every row that fails. Members without a row are
+ * ignored, and so is an empty member that is optional, or "" where text is
+ * required: its destination stays as it was.
+ *
+ * object   borrowed, not NULL; what dest holds afterwards is lent by it.
+ * dest     the request's struct, zeroed or with its defaults. After a failure
+ *          too it may hold ids, which the caller frees.
+ * faults   gets "name: what is wrong" for every row that fails, in the order
+ *          of the table, joined to each other and to earlier content by "; ".
+ *
+ * Returns FIELD_OK; FIELD_MISSING when any row failed, whatever the reason;
+ * FIELD_MEMORY without memory.
+ */
+enum field_error fields_walk(const struct field_table *table,
+                             struct json_object *object,
+                             const struct field_limits *limits, void *dest,
+                             struct buf *faults);
+
+#endif

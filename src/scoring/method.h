@@ -1,0 +1,72 @@
+#ifndef METHOD_H
+#define METHOD_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "scoring/auth.h"
+#include "scoring/fields.h"
+#include "store/store.h"
+
+/*
+ * A method of the API as a row of the method table in api.c. Every function
+ * is pure: no clock, no network. `request` is the method's own struct, laid
+ * out by its field table; it and its texts are gone once the request is
+ * planned, so what the answer needs is in the plan.
+ */
+
+enum method_result {
+    METHOD_OK = 0,
+    METHOD_BROKEN, /* 500: what the store holds is not usable */
+    METHOD_DOWN,   /* 503: the store could not be read */
+    METHOD_MEMORY, /* 500 */
+    METHOD__MAX
+};
+
+/* What a method wants from the store, and what it wants written. */
+struct method_plan {
+    bool is_admin;
+    struct auth *auth;
+    size_t key_count;   /* 0: answer at once */
+    struct bytes *keys; /* allocated array; bytes in key_text */
+    struct buf key_text;
+    enum store_need need;
+    struct buf write_value; /* what to write under keys[0], unless the answer
+                               empties it */
+    struct buf fault;       /* words for the log, of METHOD_BROKEN */
+};
+
+struct method {
+    const char *name;
+    size_t request_size;
+    struct field_table fields;
+
+    /* Sets defaults that are not zero; may be NULL. */
+    void (*init)(void *request);
+
+    /* Rules across fields: true, or false with the words. May be NULL. */
+    bool (*check)(const void *request, struct buf *faults);
+
+    /* The logged context: "has=phone,email" or "nclients=2". */
+    void (*context)(const void *request, struct buf *context);
+
+    /* Which keys are wanted; fills plan. */
+    enum method_result (*plan)(const void *request, struct method_plan *plan);
+
+    /*
+     * The member "response", from the plan and the values of the keys
+     * (status of the read; values NULL unless STORE_OK or no keys).
+     */
+    enum method_result (*answer)(struct method_plan *plan,
+                                 enum store_status status,
+                                 const struct store_value *values,
+                                 struct buf *response);
+
+    /* Frees what the fields own. May be NULL. */
+    void (*release)(void *request);
+};
+
+extern const struct method method_online_score;
+extern const struct method method_clients_interests;
+
+#endif

@@ -1,0 +1,620 @@
+/*
+ * The life of one FastCGI connection: wait, look, gather, plan, park, answer,
+ * and again. Nothing here waits for a peer, not even for a hostile one.
+ * Implements "Transport" of docs/protocol.md, between nginx and the service.
+ *
+ *     IDLE ---- a whole exchange has arrived ---------> plan
+ *       |                                                | |
+ *       +-- part of one --> GATHERING -- whole ----------+ |
+ *                                                          v
+ *     IDLE <-- small answer -- answer <-- PARKED <-- keys wanted
+ *       ^                        |
+ *       +------ SENDING <-- large answer
+ *
+ * libfcgi reads until it has what it wants. So it only gets exchanges of which
+ * all bytes are there: at once, as with small ones, which nginx sends in one
+ * write, or else gathered. Likewise it writes small answers to the socket,
+ * which has room for them, and large ones to a memory file.
+ *
+ * A peer that sends its next exchange before it has the answer to the last one
+ * is answered once and let go, if the two arrived together. nginx never does
+ * this.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "fcgi/fcgi.h"
+#include "fcgi/gather.h"
+#include "fcgi/scan.h"
+#include "scoring/api.h"
+#include "serve/conn.h"
+#include "serve/endpoint.h"
+#include "serve/report.h"
+#include "store/store.h"
+#include "telemetry/metrics.h"
+
+/* At once, per turn and connection: large enough for all but large bodies. */
+#define CONN_READ_BYTES (64 * 1024)
+
+/* For a whole request to arrive, or a whole answer to be taken. nginx sends a
+ * request only when it has all of it, so seconds mean that it is in trouble. */
+#define CONN_GATHER_LIMIT_MS 10000
+#define CONN_SEND_LIMIT_MS   10000
+
+/* For the rest of a request when the worker is to end: within its own limit. */
+#define CONN_DRAIN_LIMIT_MS 2000
+
+/* Between two requests. nginx lets go of a connection after 60 s, and is to
+ * be the first: a request that crosses our closing costs it another try. */
+#define CONN_IDLE_LIMIT_MS 75000
+
+/* Less than any socket buffer: nginx reads the last answer before it asks. */
+#define CONN_SMALL_ANSWER (48 * 1024)
+
+#define S_PER_MS  0.001
+#define MS_PER_S  1000
+#define US_PER_MS 1000
+#define NS_PER_US 1000
+
+enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
+
+struct conn {
+    TAILQ_ENTRY(conn) in_list;
+    struct conn_shared *shared;
+    struct fcgi *fcgi;
+    ev_io readable;
+    ev_io writable;
+    ev_timer limit; /* fires at due_ms, or sooner and is set again */
+    int64_t due_ms; /* when what the peer has to do is overdue */
+    int fd;
+    enum conn_state state;
+    bool keep;    /* the peer will send another request */
+    bool leaving; /* but it is not to be served any more */
+
+    struct fcgi_gather gather; /* its scan serves for looking, too */
+
+    struct fcgi_request request;
+    struct api_call *call;
+    enum store_need need; /* of what it is parked for */
+    int64_t arrived_us;
+
+    int spool; /* memory file: a large answer; or -1 */
+    size_t spool_left;
+};
+
+static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
+
+int64_t
+conn_now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * MS_PER_S * US_PER_MS + now.tv_nsec / NS_PER_US;
+}
+
+int64_t
+conn_now_ms(void)
+{
+    return conn_now_us() / US_PER_MS;
+}
+
+static void
+release(int *fd)
+{
+    if (*fd != -1)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static void
+conn_close(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+
+    ev_io_stop(shared->loop, &conn->readable);
+    ev_io_stop(shared->loop, &conn->writable);
+    ev_timer_stop(shared->loop, &conn->limit);
+    TAILQ_REMOVE(&shared->conns, conn, in_list);
+    api_call_free(conn->call);
+    fcgi_free(conn->fcgi);
+    fcgi_gather_clear(&conn->gather);
+    release(&conn->spool);
+    release(&conn->fd);
+    free(conn);
+    if (TAILQ_EMPTY(&shared->conns))
+        shared->emptied(shared->arg);
+}
+
+static void
+conn_fault(struct conn *conn)
+{
+    metrics_add(conn->shared->metrics, METRIC_ERROR_FCGI, 1);
+    conn_close(conn);
+}
+
+static void
+start_timer(struct conn *conn, int64_t after_ms)
+{
+    struct ev_loop *loop = conn->shared->loop;
+
+    ev_timer_stop(loop, &conn->limit);
+    ev_timer_set(&conn->limit, (double)after_ms * S_PER_MS, 0.0);
+    ev_timer_start(loop, &conn->limit);
+}
+
+/*
+ * A timer that fires too early costs less than one that is moved for every
+ * request.
+ */
+static void
+set_limit(struct conn *conn, int64_t now_ms, int64_t limit_ms)
+{
+    int64_t before_ms = conn->due_ms;
+
+    conn->due_ms = now_ms + limit_ms;
+    if (!ev_is_active(&conn->limit) || conn->due_ms < before_ms)
+        start_timer(conn, limit_ms);
+}
+
+/* The exchange is over: wait for the next one, if the peer wants that. */
+static void
+conn_rest(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+
+    if (!conn->keep || conn->leaving) {
+        conn_close(conn);
+        return;
+    }
+    conn->state = CONN_IDLE;
+    conn->gather.scan = (struct fcgi_scan){0};
+    fcgi_gather_clear(&conn->gather);
+    set_limit(conn, conn->arrived_us / US_PER_MS, CONN_IDLE_LIMIT_MS);
+    if (!ev_is_active(&conn->readable))
+        ev_io_start(shared->loop, &conn->readable);
+}
+
+/* Answering. */
+
+static void
+send_some(struct conn *conn)
+{
+    ssize_t sent = sendfile(conn->fd, conn->spool, NULL, conn->spool_left);
+
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (sent <= 0) {
+        conn_fault(conn);
+        return;
+    }
+    conn->spool_left -= (size_t)sent;
+    if (conn->spool_left > 0)
+        return;
+    release(&conn->spool);
+    ev_io_stop(conn->shared->loop, &conn->writable);
+    conn_rest(conn);
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    send_some(watcher->data);
+}
+
+/* A large answer: written to memory now, sent as the peer takes it. */
+static bool
+answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
+{
+    off_t size;
+
+    conn->spool = memfd_create("answer", MFD_CLOEXEC);
+    if (conn->spool == -1)
+        return false;
+    if (!fcgi_answer(conn->fcgi, conn->spool, answer))
+        return false;
+    size = lseek(conn->spool, 0, SEEK_CUR);
+    if (size <= 0 || lseek(conn->spool, 0, SEEK_SET) != 0)
+        return false;
+    conn->spool_left = (size_t)size;
+    conn->state = CONN_SENDING;
+    set_limit(conn, conn_now_ms(), CONN_SEND_LIMIT_MS);
+    ev_io_start(conn->shared->loop, &conn->writable);
+    return true;
+}
+
+static void
+write_back(struct conn *conn)
+{
+    const struct conn_shared *shared = conn->shared;
+    struct api_write write = {.key = {NULL, 0}};
+
+    if (conn->call != NULL)
+        write = api_call_write(conn->call);
+    if (write.key.length > 0)
+        store_write(shared->store, write.key, write.value,
+                    shared->config->cache_ttl_s, conn_now_ms());
+}
+
+static void
+conn_send(struct conn *conn, const struct fcgi_answer *out)
+{
+    bool is_small = out->body.length <= CONN_SMALL_ANSWER;
+    bool good;
+
+    /* With the last answer in hand the peer might ask again, before we close:
+     * its writes are to fail instead. */
+    if (conn->leaving)
+        (void)shutdown(conn->fd, SHUT_RD);
+    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, out)
+                    : answer_spooled(conn, out);
+    api_call_free(conn->call);
+    conn->call = NULL;
+    if (!good)
+        conn_fault(conn);
+    else if (is_small)
+        conn_rest(conn);
+}
+
+static void
+conn_answer(struct conn *conn)
+{
+    struct api_answer answer =
+        conn->call != NULL ? api_call_answer(conn->call) : api_answer_memory();
+    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
+                                    answer.body, NULL};
+
+    conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
+                       conn->call, answer.code,
+                       conn_now_us() - conn->arrived_us);
+    write_back(conn);
+    conn_send(conn, &out);
+}
+
+/*
+ * Health and metrics are neither logged nor counted: they are asked for every
+ * few seconds, by machines. Returns false if the API has to answer.
+ */
+static bool
+answer_endpoint(struct conn *conn)
+{
+    const struct conn_shared *shared = conn->shared;
+    const struct endpoint_input input = {
+        .verb = conn->request.verb,
+        .path = conn->request.path,
+        .is_metrics = conn->request.listener.length > 0,
+    };
+    const struct endpoint_view view = {
+        .metrics = shared->metrics,
+        .store_is_up = store_is_up(shared->store),
+    };
+    struct endpoint_answer answer;
+    struct buf body = {0};
+
+    if (!endpoint_answer(&input, &view, &body, &answer))
+        return false;
+    if (body.failed) {
+        conn_answer(conn); /* without a call: 500 */
+    } else {
+        const struct fcgi_answer out = {answer.code, answer.reason,
+                                        answer.header, buf_bytes(&body),
+                                        answer.type};
+
+        conn_send(conn, &out);
+    }
+    buf_free(&body);
+    return true;
+}
+
+/* Planning. */
+
+static void
+on_values(void *arg, enum store_status status, const struct store_value *values)
+{
+    struct conn *conn = arg;
+
+    assert(conn->state == CONN_PARKED);
+    api_answer(conn->call, status, values);
+    conn_report_read(conn->shared->metrics, conn->call, conn->need, status);
+    conn_answer(conn);
+}
+
+static void
+conn_park(struct conn *conn, const struct api_wants *wants)
+{
+    struct conn_shared *shared = conn->shared;
+    int64_t arrived_ms = conn->arrived_us / US_PER_MS;
+
+    conn->state = CONN_PARKED;
+    conn->need = wants->need;
+    if (store_read(shared->store, wants->keys, wants->count, wants->need,
+                   conn_now_ms(),
+                   arrived_ms + shared->config->store_deadline_ms, on_values,
+                   conn))
+        return;
+    api_answer(conn->call, STORE_MEMORY, NULL);
+    conn_report_read(shared->metrics, conn->call, conn->need, STORE_MEMORY);
+    conn_answer(conn);
+}
+
+static const enum api_body body_states[] = {
+    [FCGI_BODY_WHOLE] = API_BODY_WHOLE,
+    [FCGI_BODY_NONE] = API_BODY_EMPTY_LENGTH,
+    [FCGI_BODY_OTHER] = API_BODY_SHORT,
+    [FCGI_BODY_TOO_LARGE] = API_BODY_TOO_LARGE,
+};
+
+static void
+conn_plan(struct conn *conn)
+{
+    const struct fcgi_request *request = &conn->request;
+    const struct api_input input = {
+        .verb = request->verb,
+        .path = request->path,
+        .body_state = body_states[request->body_state],
+        .body = request->body,
+        .body_length = request->body_length,
+        .now = time(NULL),
+    };
+    struct api_wants wants = {.count = 0};
+
+    if (answer_endpoint(conn))
+        return;
+    conn->call = api_plan(conn->shared->api, &input);
+    if (conn->call != NULL)
+        wants = api_call_wants(conn->call);
+    if (wants.count > 0)
+        conn_park(conn, &wants);
+    else
+        conn_answer(conn);
+}
+
+/* Reading. */
+
+static size_t
+body_max(const struct conn *conn)
+{
+    return (size_t)conn->shared->config->max_body_bytes;
+}
+
+/* Lets libfcgi take one exchange apart, and plans it. */
+static void
+conn_take(struct conn *conn, struct bytes exchange,
+          const struct fcgi_stdin *body)
+{
+    switch (fcgi_read(conn->fcgi, conn->fd, exchange, body, body_max(conn),
+                      &conn->request)) {
+    case FCGI_OK:
+        conn_plan(conn);
+        return;
+    case FCGI_CLOSED:
+        conn->fd = -1;
+        break;
+    case FCGI_FAULT:
+        break;
+    }
+    conn_fault(conn);
+}
+
+/* The request counts as arrived now: its peer's slowness is not its own. */
+static void
+conn_take_gathered(struct conn *conn, bool is_last)
+{
+    struct fcgi_gather *gather = &conn->gather;
+    struct fcgi_stdin body = {.length = gather->scan.body_length};
+
+    conn->arrived_us = conn_now_us();
+    conn->keep = gather->scan.keep && !is_last;
+    if (!fcgi_gather_end(gather)) {
+        conn_fault(conn);
+        return;
+    }
+    body.bytes = gather->body.data;
+    conn_take(conn, buf_bytes(&gather->head), &body);
+}
+
+static void
+gather_more(struct conn *conn)
+{
+    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
+    size_t before = conn->gather.scan.length;
+    enum fcgi_scan_verdict verdict;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        conn_fault(conn);
+        return;
+    }
+    verdict =
+        fcgi_gather_take(&conn->gather, look, (size_t)got, body_max(conn));
+    if (verdict == FCGI_SCAN_BAD)
+        conn_fault(conn);
+    else if (verdict == FCGI_SCAN_COMPLETE)
+        conn_take_gathered(conn,
+                           conn->gather.scan.length - before < (size_t)got);
+}
+
+/* The first bytes are scanned anew, now that they are to be kept. */
+static void
+start_gathering(struct conn *conn, size_t got)
+{
+    fcgi_gather_start(&conn->gather);
+    (void)fcgi_gather_take(&conn->gather, look, got, body_max(conn));
+    conn->state = CONN_GATHERING;
+    set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
+}
+
+static void
+conn_take_whole(struct conn *conn, size_t got)
+{
+    const struct fcgi_scan *scan = &conn->gather.scan;
+    const struct fcgi_stdin body = {.length = scan->body_length};
+
+    conn->keep = scan->keep && scan->length == got;
+    conn_take(conn, (struct bytes){(const char *)look, scan->length}, &body);
+}
+
+/* Returns false if nothing has arrived. */
+static bool
+look_at(struct conn *conn)
+{
+    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (got <= 0) {
+        conn_close(conn);
+        return true;
+    }
+    conn->arrived_us = conn_now_us();
+    switch (fcgi_scan(&conn->gather.scan, look, (size_t)got)) {
+    case FCGI_SCAN_COMPLETE:
+        conn_take_whole(conn, (size_t)got);
+        break;
+    case FCGI_SCAN_MORE:
+        start_gathering(conn, (size_t)got);
+        break;
+    case FCGI_SCAN_BAD:
+        conn_fault(conn);
+        break;
+    }
+    return true;
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct conn *conn = watcher->data;
+
+    (void)events;
+    switch (conn->state) {
+    case CONN_IDLE:
+        (void)look_at(conn);
+        break;
+    case CONN_GATHERING:
+        gather_more(conn);
+        break;
+    case CONN_PARKED:
+    case CONN_SENDING:
+        /* Closed, or impatient: looked at when the answer is out. */
+        ev_io_stop(loop, watcher);
+        break;
+    }
+}
+
+static void
+on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct conn *conn = watcher->data;
+    int64_t left_ms = conn->due_ms - conn_now_ms();
+
+    (void)loop;
+    (void)events;
+    if (left_ms > 0)
+        start_timer(conn, left_ms);
+    else if (conn->state == CONN_PARKED) /* the store's limits hold */
+        set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
+    else if (conn->state == CONN_IDLE)
+        conn_close(conn);
+    else
+        conn_fault(conn);
+}
+
+bool
+conn_open(struct conn_shared *shared, int fd)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn == NULL || (conn->fcgi = fcgi_new()) == NULL) {
+        free(conn);
+        (void)close(fd);
+        return false;
+    }
+    conn->shared = shared;
+    conn->fd = fd;
+    conn->spool = -1;
+    ev_io_init(&conn->readable, on_readable, fd, EV_READ);
+    ev_io_init(&conn->writable, on_writable, fd, EV_WRITE);
+    ev_timer_init(&conn->limit, on_limit, 0.0, 0.0);
+    conn->readable.data = conn;
+    conn->writable.data = conn;
+    conn->limit.data = conn;
+    TAILQ_INSERT_TAIL(&shared->conns, conn, in_list);
+    set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
+    ev_io_start(shared->loop, &conn->readable);
+    return true;
+}
+
+size_t
+conn_count(const struct conn_shared *shared)
+{
+    const struct conn *conn;
+    size_t count = 0;
+
+    TAILQ_FOREACH (conn, &shared->conns, in_list)
+        count++;
+    return count;
+}
+
+/*
+ * Closing at once would drop a request that arrives after the look. Once
+ * reading is shut down the peer's writes fail, so that it knows to ask
+ * elsewhere, while what came before can still be read and answered.
+ */
+static void
+leave_idle(struct conn *conn)
+{
+    if (look_at(conn))
+        return;
+    (void)shutdown(conn->fd, SHUT_RD);
+    if (!look_at(conn))
+        conn_close(conn);
+}
+
+/* Returns whether it was not leaving before. */
+static bool
+conn_leave(struct conn *conn)
+{
+    if (conn->leaving)
+        return false;
+    conn->leaving = true;
+    if (conn->state == CONN_GATHERING)
+        set_limit(conn, conn_now_ms(), CONN_DRAIN_LIMIT_MS);
+    else if (conn->state == CONN_IDLE)
+        leave_idle(conn);
+    return true;
+}
+
+void
+conn_drain(struct conn_shared *shared, size_t count)
+{
+    struct conn *next;
+
+    for (struct conn *conn = TAILQ_FIRST(&shared->conns);
+         conn != NULL && count > 0; conn = next) {
+        next = TAILQ_NEXT(conn, in_list);
+        if (conn_leave(conn))
+            count--;
+    }
+}
+
+void
+conn_close_all(struct conn_shared *shared)
+{
+    struct conn *conn;
+
+    while ((conn = TAILQ_FIRST(&shared->conns)) != NULL)
+        conn_close(conn);
+}

@@ -1,0 +1,583 @@
+/*
+ * The parent process: as many workers as the settings say, each replaced when
+ * it dies; settings read again without losing a request; an orderly end.
+ * Implements the signals of docs/protocol.md, "Settings". The parent holds no
+ * connection and handles no request. It sleeps in sigtimedwait(), so that no
+ * signal can come at a bad moment.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "serve/supervisor.h"
+#include "serve/worker.h"
+#include "telemetry/metrics.h"
+
+/*
+ * A worker that dies sooner is replaced after a pause, which doubles; but even
+ * with all of them away nginx gives no request up: it waits 3 s.
+ */
+#define SUPERVISOR_LIVED_MS     1000
+#define SUPERVISOR_PAUSE_MIN_MS 100
+#define SUPERVISOR_PAUSE_MAX_MS 900
+
+/* Workers that have lived so long are taken to serve: older ones may go. */
+#define SUPERVISOR_STAND_MS 200
+
+/* For a worker to finish what runs; docker kills all of us after 10 s. */
+#define SUPERVISOR_DRAIN_MS 8000
+
+/* How often to look while workers settle in, or a log reader is behind. */
+#define SUPERVISOR_TICK_MS 50
+
+#define SUPERVISOR_NEVER INT64_MAX
+
+/* A live process; its place in the table is its slot of the metrics. */
+struct worker {
+    pid_t pid; /* 0: none */
+    int seat;
+    int generation; /* of the settings it was started with */
+    int64_t started_ms;
+    int64_t kill_ms; /* when its time to end is over; 0: not asked to end */
+};
+
+/* One of the workers that the settings ask for, whichever process it is. */
+struct seat {
+    bool is_taken;
+    int64_t due_ms;   /* when it is to be taken again */
+    int64_t pause_ms; /* before that; 0 after a worker that lived */
+};
+
+struct supervisor {
+    int listen_fd;
+    char *const *environment;
+    struct config *config;
+    struct log *log;
+    struct metrics *metrics;
+    sigset_t signals;
+    int own_slot; /* in a worker's process; -1 in the parent */
+    int own_seat; /* likewise */
+    bool is_orphan;
+    bool is_stopping;
+    bool is_settled; /* all seats are served and older workers told to go */
+    int generation;
+    int live; /* workers of any generation */
+    int seat_count;
+    struct seat seats[METRICS_WORKERS_MAX];
+    struct worker workers[METRICS_SLOTS];
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The store's address, without user and password. */
+static void
+put_store(const struct redis_url *redis, struct buf *out)
+{
+    bool is_ipv6 = redis->host != NULL && strchr(redis->host, ':') != NULL;
+
+    if (redis->unix_path != NULL)
+        buf_printf(out, "unix://%s?db=%d", redis->unix_path, redis->database);
+    else
+        buf_printf(out, "%s://%s%s%s:%d/%d", redis->tls ? "rediss" : "redis",
+                   is_ipv6 ? "[" : "", redis->host, is_ipv6 ? "]" : "",
+                   redis->port, redis->database);
+}
+
+static void
+log_settings(struct supervisor *s, const char *what)
+{
+    struct buf store = {0};
+    struct bytes shown;
+
+    put_store(&s->config->redis, &store);
+    shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
+    log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
+             SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);
+    if (s->config->salts_are_published)
+        log_error(s->log, "running with the published default salts: anyone "
+                          "can make tokens; set SCORING_SALT and "
+                          "SCORING_ADMIN_SALT");
+    buf_free(&store);
+}
+
+/* Empties all seats, for workers with the settings now in force. */
+static void
+start_generation(struct supervisor *s, int64_t now)
+{
+    s->generation++;
+    s->is_settled = false;
+    s->seat_count = (int)s->config->workers;
+    if (s->seat_count > METRICS_WORKERS_MAX)
+        s->seat_count = METRICS_WORKERS_MAX;
+    for (int i = 0; i < s->seat_count; i++)
+        s->seats[i] = (struct seat){.due_ms = now};
+}
+
+/* In the new process: what differs from the parent. */
+static void
+become_worker(struct supervisor *s, int slot, pid_t parent)
+{
+    sigset_t blocked;
+
+    s->own_slot = slot;
+    metrics_use_slot(s->metrics, slot);
+    log_forget(s->log);
+    /* A terminal sends these to all of us; only the parent acts on them. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    s->is_orphan = prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent;
+    /* Blocked until the worker's loop takes them. */
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGUSR1);
+    (void)sigaddset(&blocked, SIGTERM);
+    (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/* Makes the seat wait: longer each time, but not after a worker that lived. */
+static void
+vacate(struct seat *seat, int64_t lived_ms, int64_t now)
+{
+    int64_t pause = 2 * seat->pause_ms;
+
+    if (pause < SUPERVISOR_PAUSE_MIN_MS)
+        pause = SUPERVISOR_PAUSE_MIN_MS;
+    if (pause > SUPERVISOR_PAUSE_MAX_MS)
+        pause = SUPERVISOR_PAUSE_MAX_MS;
+    seat->is_taken = false;
+    seat->pause_ms = lived_ms >= SUPERVISOR_LIVED_MS ? 0 : pause;
+    seat->due_ms = now + seat->pause_ms;
+}
+
+static void
+start_worker(struct supervisor *s, int index, int64_t now)
+{
+    struct seat *seat = &s->seats[index];
+    int slot = metrics_slot_take(s->metrics);
+    pid_t parent = getpid(), pid;
+
+    if (slot < 0) { /* until enough of the older workers have ended */
+        seat->due_ms = now + SUPERVISOR_PAUSE_MIN_MS;
+        return;
+    }
+    pid = fork();
+    if (pid == 0) {
+        s->own_seat = index;
+        become_worker(s, slot, parent);
+        return;
+    }
+    if (pid < 0) {
+        int fault = errno;
+
+        vacate(seat, 0, now);
+        (void)metrics_slot_release(s->metrics, slot);
+        log_error(s->log, "no new worker: %s; next try in %d ms",
+                  strerror(fault), (int)seat->pause_ms);
+        return;
+    }
+    seat->is_taken = true;
+    s->live++;
+    s->workers[slot] = (struct worker){
+        .pid = pid,
+        .seat = index,
+        .generation = s->generation,
+        .started_ms = now,
+    };
+}
+
+/* Returns in the parent, and in each new worker with its own_slot set. */
+static void
+start_due(struct supervisor *s, int64_t now)
+{
+    for (int i = 0; i < s->seat_count && s->own_slot < 0; i++) {
+        if (!s->seats[i].is_taken && s->seats[i].due_ms <= now)
+            start_worker(s, i, now);
+    }
+}
+
+/* Asks a worker to finish what runs and end. */
+static void
+end_worker(struct worker *worker, int64_t now)
+{
+    if (worker->pid == 0 || worker->kill_ms != 0)
+        return;
+    (void)kill(worker->pid, SIGTERM);
+    worker->kill_ms = now + SUPERVISOR_DRAIN_MS;
+}
+
+/* Whether every seat has a worker that has lived a while. */
+static bool
+all_stand(const struct supervisor *s, int64_t now)
+{
+    for (int i = 0; i < s->seat_count; i++) {
+        if (!s->seats[i].is_taken)
+            return false;
+    }
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        const struct worker *worker = &s->workers[slot];
+
+        if (worker->pid != 0 && worker->generation == s->generation &&
+            now - worker->started_ms < SUPERVISOR_STAND_MS)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Once the new workers stand, the older ones may go: settings that kill every
+ * worker at its start do not cost the service.
+ */
+static void
+settle(struct supervisor *s, int64_t now)
+{
+    if (s->is_settled || !all_stand(s, now))
+        return;
+    s->is_settled = true;
+    metrics_set_phase(s->metrics, METRICS_SERVING);
+    log_info(s->log, "ready: %d worker(s)", s->seat_count);
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (s->workers[slot].generation != s->generation)
+            end_worker(&s->workers[slot], now);
+    }
+}
+
+static void
+kill_overdue(struct supervisor *s, int64_t now)
+{
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        struct worker *worker = &s->workers[slot];
+
+        if (worker->pid == 0 || worker->kill_ms == 0 || worker->kill_ms > now)
+            continue;
+        log_error(s->log, "worker %d has not ended within %d ms: killed",
+                  (int)worker->pid, SUPERVISOR_DRAIN_MS);
+        (void)kill(worker->pid, SIGKILL);
+        worker->kill_ms = SUPERVISOR_NEVER;
+    }
+}
+
+static void
+put_cause(int status, struct buf *out)
+{
+    const char *name;
+
+    if (!WIFSIGNALED(status)) {
+        buf_printf(out, "status %d", WEXITSTATUS(status));
+    } else {
+        name = sigabbrev_np(WTERMSIG(status));
+        buf_printf(out, "signal %d (SIG%s)", WTERMSIG(status),
+                   name != NULL ? name : "?");
+    }
+    buf_add(out, "", 1);
+}
+
+static void
+log_death(struct supervisor *s, const struct worker *worker, int status,
+          int64_t now)
+{
+    const struct seat *seat = &s->seats[worker->seat];
+    struct buf cause = {0};
+    const char *text;
+
+    put_cause(status, &cause);
+    text = cause.failed ? "?" : cause.data;
+    if (worker->kill_ms != 0)
+        log_error(s->log, "worker %d ended badly: %s", (int)worker->pid, text);
+    else if (worker->generation != s->generation)
+        log_error(s->log, "worker %d of the old settings died: %s",
+                  (int)worker->pid, text);
+    else
+        log_error(s->log, "worker %d died after %lld ms: %s; next in %d ms",
+                  (int)worker->pid, (long long)(now - worker->started_ms), text,
+                  (int)seat->pause_ms);
+    buf_free(&cause);
+}
+
+/* A worker that is dead is replaced, or has been already. */
+static void
+count_replaced(struct supervisor *s, const struct worker *worker, int status)
+{
+    enum metric reason =
+        WIFSIGNALED(status) ? METRIC_RESTART_SIGNAL : METRIC_RESTART_EXIT;
+
+    if (s->is_stopping)
+        return;
+    if (worker->kill_ms != 0 || worker->generation != s->generation)
+        reason = METRIC_RESTART_RELOAD;
+    metrics_add(s->metrics, reason, 1);
+}
+
+/* Takes a dead worker off the books. */
+static void
+bury(struct supervisor *s, int slot, int status, int64_t now)
+{
+    struct worker worker = s->workers[slot];
+    unsigned ended = metrics_slot_release(s->metrics, slot);
+    bool is_clean = WIFEXITED(status) ? WEXITSTATUS(status) == EX_OK
+                                      : WTERMSIG(status) == SIGTERM;
+
+    s->workers[slot] = (struct worker){0};
+    s->live--;
+    if (worker.kill_ms == 0 && worker.generation == s->generation) {
+        vacate(&s->seats[worker.seat], now - worker.started_ms, now);
+    }
+    count_replaced(s, &worker, status);
+    if (worker.kill_ms == 0 || !is_clean)
+        log_death(s, &worker, status, now);
+    for (int what = 0; what < OUTAGE__MAX; what++) {
+        if (ended & 1U << what)
+            log_info(s->log, "over, with the last worker that said so: %s",
+                     metrics_outage_text((enum outage)what));
+    }
+}
+
+static void
+on_child(struct supervisor *s, int64_t now)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        int slot = 0;
+
+        while (slot < METRICS_SLOTS && s->workers[slot].pid != pid)
+            slot++;
+        if (slot < METRICS_SLOTS) /* else an orphan left to us as process 1 */
+            bury(s, slot, status, now);
+    }
+}
+
+static void
+on_stop(struct supervisor *s, int64_t now)
+{
+    if (s->is_stopping)
+        return;
+    s->is_stopping = true;
+    metrics_set_phase(s->metrics, METRICS_DRAINING);
+    log_info(s->log, "stopping: %d worker(s) finish what runs", s->live);
+    for (int slot = 0; slot < METRICS_SLOTS; slot++)
+        end_worker(&s->workers[slot], now);
+}
+
+/* Each mistake in the settings as a line of its own. */
+static void
+log_mistakes(struct log *log, const struct buf *errors)
+{
+    const char *at = errors->data, *end = at + errors->length;
+
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        int length = (int)((stop != NULL ? stop : end) - at);
+
+        log_error(log, "settings: %.*s", length, at);
+        at += length + 1;
+    }
+}
+
+/* Takes over settings and log; the workers that run keep their copies. */
+static void
+replace_settings(struct supervisor *s, struct config *config, struct log *log,
+                 int64_t now)
+{
+    log_close(s->log);
+    config_free(s->config);
+    s->log = log;
+    s->config = config;
+    /* Workers that have not stood yet go at once: older ones still serve. */
+    for (int slot = 0; slot < METRICS_SLOTS && !s->is_settled; slot++) {
+        if (s->workers[slot].generation == s->generation)
+            end_worker(&s->workers[slot], now);
+    }
+    start_generation(s, now);
+    log_settings(s, "settings read again");
+}
+
+static void
+on_reload(struct supervisor *s, int64_t now)
+{
+    struct buf errors = {0};
+    struct config *config;
+    struct log *log = NULL;
+
+    if (s->is_stopping)
+        return;
+    config = config_load(s->environment, &errors);
+    if (config == NULL) {
+        log_mistakes(s->log, &errors);
+        goto out;
+    }
+    log = log_open(config->log_file, config->log_format, config->log_level);
+    if (log == NULL) {
+        log_error(s->log, "settings: SCORING_LOG_FILE: %s", strerror(errno));
+        goto out;
+    }
+    replace_settings(s, config, log, now);
+    config = NULL;
+out:
+    metrics_add(s->metrics,
+                log != NULL ? METRIC_RELOAD_OK : METRIC_RELOAD_FAILED, 1);
+    if (log == NULL)
+        log_error(s->log, "settings not read again: the old stay in force");
+    config_free(config);
+    buf_free(&errors);
+}
+
+static void
+on_reopen(struct supervisor *s, int64_t now)
+{
+    (void)now;
+    if (!log_reopen(s->log))
+        log_error(s->log, "log not opened again: %s", strerror(errno));
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (s->workers[slot].pid != 0)
+            (void)kill(s->workers[slot].pid, SIGUSR1);
+    }
+}
+
+static const struct {
+    int number;
+    void (*act)(struct supervisor *s, int64_t now);
+} signal_table[] = {
+    {SIGCHLD, on_child}, {SIGTERM, on_stop},   {SIGINT, on_stop},
+    {SIGHUP, on_reload}, {SIGUSR1, on_reopen},
+};
+
+#define SIGNAL_COUNT (sizeof(signal_table) / sizeof(signal_table[0]))
+
+static void
+block_signals(struct supervisor *s)
+{
+    (void)sigemptyset(&s->signals);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        (void)sigaddset(&s->signals, signal_table[i].number);
+    (void)sigprocmask(SIG_BLOCK, &s->signals, NULL);
+    /* Inherited as ignored it would take dead workers out of our hands. */
+    (void)signal(SIGCHLD, SIG_DFL);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When something is to be done without a signal. */
+static int64_t
+next_due_ms(const struct supervisor *s, int64_t now)
+{
+    int64_t due = SUPERVISOR_NEVER;
+
+    if (log_pending(s->log) > 0 || (!s->is_settled && !s->is_stopping))
+        due = now + SUPERVISOR_TICK_MS;
+    for (int i = 0; i < s->seat_count && !s->is_stopping; i++) {
+        if (!s->seats[i].is_taken)
+            due = earlier(due, s->seats[i].due_ms);
+    }
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (s->workers[slot].pid != 0 && s->workers[slot].kill_ms != 0)
+            due = earlier(due, s->workers[slot].kill_ms);
+    }
+    return due;
+}
+
+/* Sleeps until a signal comes, and acts on it, or until something is due. */
+static void
+await_signal(struct supervisor *s)
+{
+    int64_t now = now_ms(), due = next_due_ms(s, now);
+    int64_t wait_ms = due > now ? due - now : 0;
+    struct timespec limit = {.tv_sec = wait_ms / 1000,
+                             .tv_nsec = wait_ms % 1000 * 1000000};
+    int number = sigtimedwait(&s->signals, NULL,
+                              due == SUPERVISOR_NEVER ? NULL : &limit);
+
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        if (signal_table[i].number == number)
+            signal_table[i].act(s, now_ms());
+    }
+}
+
+/* Until all has ended; in a worker's process, until it has been started. */
+static void
+supervise(struct supervisor *s)
+{
+    while (!s->is_stopping || s->live > 0) {
+        int64_t now = now_ms();
+
+        if (!s->is_stopping) {
+            start_due(s, now);
+            if (s->own_slot >= 0)
+                return;
+            settle(s, now);
+        }
+        kill_overdue(s, now);
+        log_flush(s->log);
+        await_signal(s);
+    }
+    log_info(s->log, "stopped");
+}
+
+static enum worker_duty
+own_duty(const struct supervisor *s)
+{
+    const int64_t takers = (s->config->cores + 1) / 2;
+
+    if (s->own_seat >= takers)
+        return WORKER_RESERVE;
+    return s->config->workers > takers ? WORKER_FIRST : WORKER_ALONE;
+}
+
+int
+supervisor_run(int listen_fd, char *const environment[], struct config *config,
+               struct log *log)
+{
+    struct supervisor *s = calloc(1, sizeof(*s));
+    int status = EX_OSERR;
+
+    if (s == NULL) {
+        log_error(log, "no memory to start");
+        log_close(log);
+        config_free(config);
+        return status;
+    }
+    s->listen_fd = listen_fd;
+    s->environment = environment;
+    s->config = config;
+    s->log = log;
+    s->own_slot = -1;
+    s->metrics = metrics_new();
+    if (s->metrics == NULL) {
+        log_error(s->log, "no shared memory: %s", strerror(errno));
+        goto out;
+    }
+    block_signals(s);
+    start_generation(s, now_ms());
+    log_settings(s, "started");
+    supervise(s);
+    if (s->own_slot < 0)
+        status = EX_OK;
+    else if (!s->is_orphan)
+        status = worker_run(s->listen_fd, s->config, s->log, s->metrics,
+                            s->own_slot, own_duty(s));
+out:
+    metrics_free(s->metrics);
+    log_close(s->log);
+    config_free(s->config);
+    free(s);
+    return status;
+}

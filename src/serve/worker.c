@@ -1,0 +1,477 @@
+/*
+ * One worker: an event loop over the listening socket, the FastCGI connections
+ * and the store's connection. It accepts, turns the store at the end of every
+ * turn of the loop, tells the log what the store reports, and drains at the
+ * end. Implements "Signals" of docs/protocol.md, as far as workers go.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "config/config.h"
+#include "fcgi/fcgi.h"
+#include "scoring/api.h"
+#include "serve/conn.h"
+#include "serve/worker.h"
+#include "store/store.h"
+#include "store/store_redis.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+/* How long a worker without descriptors stays away from new connections. */
+#define ACCEPT_PAUSE_S 0.1
+
+/* How long a worker in reserve leaves new connections to the others: more than
+ * a turn of their loops takes at the worst. */
+#define STANDBY_PAUSE_S 0.05
+
+/*
+ * A worker that was at work for such a part of this time lets one in so many
+ * of its connections go, for nginx keeps using them whoever holds them, and
+ * leaves new ones to the reserve meanwhile.
+ */
+#define LOAD_WINDOW_S 0.25
+#define LOAD_HIGH     0.8
+#define LOAD_SHARE    16
+#define LOAD_PAUSE_S  (2 * STANDBY_PAUSE_S)
+
+/*
+ * Lines are written many at a time: when there is enough for one write, or
+ * after this. A reader that does not keep up is tried again after it, too.
+ */
+#define LOG_PAUSE_S 0.01
+
+/* For what runs to end: less than the parent waits before it kills. */
+#define DRAIN_LIMIT_S 7.0
+
+/*
+ * Kept connections are let go one by one, so that nginx notices each: a
+ * request that meets a closed one has only as many tries as nginx has entries.
+ * With many there are several in a turn, to be done in half a second.
+ */
+#define DRAIN_TURN_S 0.005
+#define DRAIN_TURNS  100
+
+#define S_PER_MS 0.001
+#define NS_PER_S 1e9
+
+struct worker {
+    struct ev_loop *loop;
+    struct log *log;
+    struct metrics *metrics;
+    int slot;
+    enum worker_duty duty;
+    ev_tstamp load_from; /* of the window, and the CPU time at its beginning */
+    double load_cpu_s;
+    bool accept_failing; /* logged once until one goes well */
+    bool is_draining;
+    uint64_t lines_lost; /* log lines that have been counted as lost */
+    size_t drain_share;  /* connections to let go in each turn */
+    struct api_config api_config;
+    struct conn_shared shared;
+    ev_io listening;
+    ev_timer accept_pause, store_due, log_due, drain_turn, drain_limit;
+    ev_prepare turn;
+    ev_signal term, usr1;
+};
+
+/* Events of the store: counted, and logged once for the whole service. */
+
+struct event_row {
+    enum outage outage;
+    bool is_begin; /* of the outage; else its end */
+    bool is_outage;
+    enum metric metric;
+    bool is_counted;
+};
+
+static const struct event_row event_rows[STORE_EVENT__MAX] = {
+    [STORE_EVENT_DOWN] = {OUTAGE_STORE, true, true, METRIC_BREAKER_OPENED,
+                          true},
+    [STORE_EVENT_UP] = {OUTAGE_STORE, false, true, 0, false},
+    [STORE_EVENT_REFUSED] = {OUTAGE_REFUSED, true, true, 0, false},
+    [STORE_EVENT_READ_OK] = {OUTAGE_REFUSED, false, true, 0, false},
+    [STORE_EVENT_WRITE_FAILED] = {OUTAGE_WRITES, true, true,
+                                  METRIC_CACHE_WRITE_LOST, true},
+    [STORE_EVENT_WRITE_OK] = {OUTAGE_WRITES, false, true, 0, false},
+    [STORE_EVENT_WROTE] = {0, false, false, METRIC_CACHE_WRITE_OK, true},
+    [STORE_EVENT_RETRY] = {0, false, false, METRIC_STORE_RETRIES, true},
+};
+
+static void
+on_store_event(void *arg, enum store_event event, const char *detail)
+{
+    struct worker *worker = arg;
+    const struct event_row *row = &event_rows[event];
+    const char *what;
+
+    if (row->is_counted)
+        metrics_add(worker->metrics, row->metric, 1);
+    if (!row->is_outage)
+        return;
+    what = metrics_outage_text(row->outage);
+    if (row->is_begin &&
+        metrics_outage_enter(worker->metrics, worker->slot, row->outage))
+        log_error(worker->log, "%s: %s", what, detail != NULL ? detail : "-");
+    if (!row->is_begin &&
+        metrics_outage_leave(worker->metrics, worker->slot, row->outage))
+        log_info(worker->log, "%s: over", what);
+}
+
+/* Watchers. */
+
+static void
+arm(struct ev_loop *loop, ev_timer *timer, double after_s)
+{
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, after_s, 0.0);
+    ev_timer_start(loop, timer);
+}
+
+static void
+pause_accepting(struct worker *worker, double pause_s)
+{
+    ev_io_stop(worker->loop, &worker->listening);
+    arm(worker->loop, &worker->accept_pause, pause_s);
+}
+
+/* Without descriptors or memory the socket would be ready for ever. */
+static void
+accept_failed(struct worker *worker, const char *why)
+{
+    if (!worker->accept_failing)
+        log_error(worker->log, "cannot accept connections: %s", why);
+    worker->accept_failing = true;
+    metrics_add(worker->metrics, METRIC_ERROR_ACCEPT, 1);
+    pause_accepting(worker, ACCEPT_PAUSE_S);
+}
+
+static bool
+is_passing(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED;
+}
+
+/* Returns whether there was a connection, and it has been taken. */
+static bool
+accept_one(struct worker *worker)
+{
+    int fd =
+        accept4(worker->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd == -1) {
+        if (!is_passing(errno))
+            accept_failed(worker, strerror(errno));
+        return false;
+    }
+    if (!conn_open(&worker->shared, fd)) {
+        accept_failed(worker, strerror(ENOMEM));
+        return false;
+    }
+    worker->accept_failing = false;
+    return true;
+}
+
+/* One per turn, so that connections spread over the workers. */
+static void
+on_listening(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (worker->duty == WORKER_RESERVE)
+        pause_accepting(worker, STANDBY_PAUSE_S);
+    else
+        (void)accept_one(worker);
+}
+
+/* What still waits for one in reserve is more than the others can take. */
+static void
+on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)events;
+    if (worker->is_draining)
+        return;
+    if (worker->duty == WORKER_RESERVE && accept_one(worker))
+        arm(loop, timer, 0.0);
+    else if (!ev_is_active(timer))
+        ev_io_start(loop, &worker->listening);
+}
+
+/* Only ends the waiting: on_turn() does the work. */
+static void
+on_store_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events;
+}
+
+static void
+write_log(struct worker *worker)
+{
+    uint64_t lost;
+
+    log_flush(worker->log);
+    lost = log_lost(worker->log);
+    if (lost > worker->lines_lost)
+        metrics_add(worker->metrics, METRIC_LOG_LINES_LOST,
+                    lost - worker->lines_lost);
+    worker->lines_lost = lost;
+}
+
+static void
+on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    write_log(timer->data);
+}
+
+static double
+cpu_time_s(void)
+{
+    struct timespec used;
+
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+        return 0.0;
+    return (double)used.tv_sec + (double)used.tv_nsec / NS_PER_S;
+}
+
+/* A window ends with the first turn after it: an idle one may be long. */
+static void
+share_load(struct worker *worker)
+{
+    const double passed_s = ev_now(worker->loop) - worker->load_from;
+    double used_s;
+
+    if (worker->duty != WORKER_FIRST || passed_s < LOAD_WINDOW_S)
+        return;
+    used_s = cpu_time_s() - worker->load_cpu_s;
+    worker->load_from += passed_s;
+    worker->load_cpu_s += used_s;
+    if (used_s < passed_s * LOAD_HIGH || worker->is_draining ||
+        conn_count(&worker->shared) < 2)
+        return;
+    conn_drain(&worker->shared, 1 + conn_count(&worker->shared) / LOAD_SHARE);
+    pause_accepting(worker, LOAD_PAUSE_S);
+}
+
+/* The store comes last of what may want it: the commands go out before the
+ * loop waits. */
+static void
+on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+    int64_t due_ms;
+
+    (void)events;
+    share_load(worker);
+    due_ms = store_turn(worker->shared.store, conn_now_ms());
+    ev_timer_stop(loop, &worker->store_due);
+    if (due_ms >= 0) {
+        ev_now_update(loop);
+        arm(loop, &worker->store_due, (double)due_ms * S_PER_MS);
+    }
+    metrics_set_parked(worker->metrics, store_pending(worker->shared.store));
+    if (log_pending(worker->log) >= LOG_LINE_MAX)
+        write_log(worker);
+    if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
+        arm(loop, &worker->log_due, LOG_PAUSE_S);
+}
+
+static void
+on_emptied(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->is_draining)
+        ev_break(worker->loop, EVBREAK_ALL);
+}
+
+static void
+on_drain_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)events;
+    log_error(worker->log, "worker %d: stops with requests unanswered",
+              worker->slot);
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_drain_turn(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)loop;
+    (void)events;
+    conn_drain(&worker->shared, worker->drain_share);
+}
+
+static void
+on_term(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+
+    (void)events;
+    if (worker->is_draining)
+        return;
+    worker->is_draining = true;
+    worker->drain_share = 1 + conn_count(&worker->shared) / DRAIN_TURNS;
+    ev_io_stop(loop, &worker->listening);
+    ev_timer_start(loop, &worker->drain_turn);
+    arm(loop, &worker->drain_limit, DRAIN_LIMIT_S);
+    if (TAILQ_EMPTY(&worker->shared.conns))
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_usr1(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *worker = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (!log_reopen(worker->log))
+        log_error(worker->log, "cannot open the log file again: %s",
+                  strerror(errno));
+}
+
+/* Start and end. */
+
+/*
+ * The signals that the loop takes are blocked until it does: by the parent
+ * from the fork on, and here while libfcgi has handlers of its own in place.
+ */
+static void
+mask_signals(int how)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(how, &set, NULL);
+}
+
+/*
+ * A worker that wakes up does not interrupt who is at work: on a busy machine
+ * that is nginx or Redis, which then hand over many requests or replies at a
+ * time. It costs nothing where a CPU is idle. Refused, all works as well.
+ * Source: sched(7), SCHED_BATCH.
+ */
+static void
+wait_for_turn(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+static void
+init_watchers(struct worker *worker, int listen_fd)
+{
+    struct ev_loop *loop = worker->loop;
+
+    ev_io_init(&worker->listening, on_listening, listen_fd, EV_READ);
+    ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
+    ev_timer_init(&worker->store_due, on_store_due, 0.0, 0.0);
+    ev_timer_init(&worker->log_due, on_log_due, 0.0, 0.0);
+    ev_timer_init(&worker->drain_turn, on_drain_turn, 0.0, DRAIN_TURN_S);
+    ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
+    ev_prepare_init(&worker->turn, on_turn);
+    ev_signal_init(&worker->term, on_term, SIGTERM);
+    ev_signal_init(&worker->usr1, on_usr1, SIGUSR1);
+    worker->listening.data = worker->accept_pause.data = worker;
+    worker->log_due.data = worker->drain_limit.data = worker;
+    worker->drain_turn.data = worker->turn.data = worker;
+    worker->term.data = worker->usr1.data = worker;
+    ev_io_start(loop, &worker->listening);
+    ev_prepare_start(loop, &worker->turn);
+    ev_signal_start(loop, &worker->term);
+    ev_signal_start(loop, &worker->usr1);
+    mask_signals(SIG_UNBLOCK);
+}
+
+static bool
+start(struct worker *worker, const struct config *config)
+{
+    const struct store_config store_config = {
+        .attempts = (int)config->store_attempts,
+        .connect_timeout_ms = config->store_connect_timeout_ms,
+        .command_timeout_ms = config->store_timeout_ms,
+        .deadline_ms = config->store_deadline_ms,
+        .event = on_store_event,
+        .event_arg = worker,
+    };
+
+    worker->api_config = (struct api_config){
+        .secrets = config->secrets,
+        .client_ids_max = (size_t)config->max_client_ids,
+        .body_max_bytes = (size_t)config->max_body_bytes,
+    };
+    mask_signals(SIG_BLOCK);
+    if (!fcgi_init())
+        return false;
+    (void)signal(SIGPIPE, SIG_IGN); /* after libfcgi has put its own there */
+    worker->loop = ev_loop_new(EVFLAG_AUTO);
+    if (worker->loop == NULL)
+        return false;
+    worker->shared.loop = worker->loop;
+    worker->shared.api = api_new(&worker->api_config);
+    worker->shared.store =
+        store_redis_new(worker->loop, &config->redis, &store_config);
+    return worker->shared.api != NULL && worker->shared.store != NULL;
+}
+
+/* The store goes first: it answers what is still parked. */
+static void
+stop(struct worker *worker)
+{
+    store_free(worker->shared.store);
+    conn_close_all(&worker->shared);
+    api_free(worker->shared.api);
+    write_log(worker);
+    if (worker->loop != NULL)
+        ev_loop_destroy(worker->loop);
+}
+
+int
+worker_run(int listen_fd, const struct config *config, struct log *log,
+           struct metrics *metrics, int slot, enum worker_duty duty)
+{
+    struct worker worker = {
+        .log = log,
+        .metrics = metrics,
+        .slot = slot,
+        .duty = duty,
+        .shared = {.config = config,
+                   .log = log,
+                   .metrics = metrics,
+                   .emptied = on_emptied},
+    };
+    bool is_started;
+
+    wait_for_turn();
+    TAILQ_INIT(&worker.shared.conns);
+    worker.shared.arg = &worker;
+    is_started = start(&worker, config);
+    if (is_started) {
+        init_watchers(&worker, listen_fd);
+        (void)ev_run(worker.loop, 0);
+    } else {
+        log_error(log, "worker %d: cannot start: %s", slot, strerror(errno));
+    }
+    stop(&worker);
+    return is_started ? EX_OK : EX_OSERR;
+}

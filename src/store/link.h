@@ -1,0 +1,110 @@
+#ifndef STORE_LINK_H
+#define STORE_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+/*
+ * What lies between the store and a backend. The store decides when to
+ * connect, what to send, what to send again and when to give up; a link keeps
+ * one connection (or one per node) and knows the protocol. All times are
+ * milliseconds of CLOCK_MONOTONIC.
+ */
+struct store_link;
+
+/* One read as the link sees it; it belongs to the store. */
+struct store_fetch {
+    const struct bytes *keys;
+    size_t count;
+    struct store_value *values; /* one per key, for the link to fill */
+    bool abandoned; /* nobody waits any more: keys may be gone by now */
+
+    /* For the link alone; all 0 when the store hands the fetch over. */
+    size_t waiting; /* replies still to come */
+    enum store_status status;
+    const char *refusal; /* of STORE_REFUSED: why, in static words */
+    void *kept;          /* what the values point into */
+};
+
+struct store_link_ops {
+    /*
+     * Begins to build a connection. It ends with store_link_up() or
+     * store_link_down(), within time limits that are the link's own.
+     */
+    void (*open)(struct store_link *link);
+
+    /* Drops the connection with all that was sent. Calls nothing back. */
+    void (*close)(struct store_link *link);
+
+    /*
+     * Sends a read over a connection that is up. Its answer comes through
+     * store_link_reply(), unless the connection ends before that. Returns
+     * false, and has sent nothing, only without memory.
+     */
+    bool (*read)(struct store_link *link, struct store_fetch *fetch,
+                 int64_t now_ms);
+
+    /* Likewise a write, of which everything is copied. */
+    bool (*write)(struct store_link *link, struct bytes key, struct bytes value,
+                  int64_t ttl_s, int64_t now_ms);
+
+    /* Likewise a command that asks for nothing but an answer. */
+    bool (*check)(struct store_link *link, int64_t now_ms);
+
+    /* Puts on the wire, in one go, what was sent since the last flush. */
+    void (*flush)(struct store_link *link);
+
+    /* When the oldest unanswered command was sent; INT64_MAX: none. */
+    int64_t (*oldest_ms)(const struct store_link *link);
+
+    void (*free)(struct store_link *link);
+};
+
+/* Every backend's struct begins with this. */
+struct store_link {
+    const struct store_link_ops *ops;
+    struct store *store; /* set by store_new() */
+};
+
+/*
+ * Makes a store on a link, which it then owns; it frees the link too when it
+ * returns NULL, for want of memory.
+ */
+struct store *store_new(const struct store_config *config,
+                        struct store_link *link);
+
+enum store_fault {
+    STORE_FAULT_CONNECTION = 0, /* to be tried again */
+    STORE_FAULT_REFUSED         /* the server said no: opens the breaker */
+};
+
+/*
+ * The connection is ready for commands, or it is gone: could not be made, was
+ * closed, or broke the protocol. After down the link knows no fetch any more.
+ * Both may be called at any time; they take effect in the next store_turn().
+ *
+ * reason    in words, without keys or values; copied.
+ */
+void store_link_up(struct store *store);
+void store_link_down(struct store *store, enum store_fault fault,
+                     const char *reason);
+
+/*
+ * Answers a fetch, which is gone when this returns. Never called from within
+ * one of the operations above.
+ *
+ * refusal   of STORE_REFUSED: what the server's answer was, in words.
+ */
+void store_link_reply(struct store *store, struct store_fetch *fetch,
+                      enum store_status status, const char *refusal);
+
+/* Answers the oldest unanswered write; error is NULL if it went well. */
+void store_link_wrote(struct store *store, const char *error);
+
+/* Answers the check under way; an error is an answer, too. */
+void store_link_checked(struct store *store);
+
+#endif

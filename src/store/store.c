@@ -1,0 +1,733 @@
+/*
+ * The store's decisions: which read is sent, parked, sent again or given up,
+ * when a connection is built anew, and the breaker. It implements "Store" of
+ * docs/protocol.md. Pure: no clock, no loop, no Redis; a link (store_link.h)
+ * does the work and reports what happened, and every change of state takes
+ * place in store_turn().
+ *
+ * The breaker is closed while things go well. It opens after so many failures
+ * in a row, when they last as long as a request may, when a read that matters
+ * runs out of time with no connection, or at once when the server refuses the
+ * handshake. Until it is closed again nobody waits; connections are tried on
+ * the side. A handshake, which ends with a real read, closes it, unless
+ * requests were lost on connections that had shaken hands before: then another
+ * read has to succeed first, as a trial: a request's, whose asker does not
+ * wait for it, or, when none comes, one of our own.
+ *
+ * A connection on which nothing goes on is asked now and then whether anybody
+ * is there, so that a server that froze is noticed before requests meet it.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "store/link.h"
+#include "store/store.h"
+
+/* Enough for a host name of 253 characters and words around it. */
+#define REASON_SIZE 320
+
+/* A connection that held this long is no sign of a flapping server. */
+#define STEADY_MS 1000
+
+/* With no request to serve as the trial, we ask for something ourselves. */
+#define TRIAL_WAIT_MS 500
+static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
+
+/* A connection that has been idle for as long is checked. */
+#define CHECK_WAIT_MS 1000
+
+/* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
+static const int64_t pauses_ms[] = {10, 100, 250, 500};
+#define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
+
+enum link_state { LINK_CLOSED = 0, LINK_OPENING, LINK_READY };
+enum link_news { NEWS_NONE = 0, NEWS_UP, NEWS_DOWN };
+enum breaker { BREAKER_CLOSED = 0, BREAKER_OPEN, BREAKER_TRIAL };
+enum read_state { READ_FRESH = 0, READ_PARKED, READ_SENT, READ__STATES };
+
+/* The fetch comes first: the link hands it back, and it stands for this. */
+struct read {
+    struct store_fetch fetch;
+    TAILQ_ENTRY(read) in_state;
+    TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
+    enum read_state state;
+    enum store_need need;
+    bool is_own; /* our own trial, abandoned from the start */
+    int losses;  /* connections and sends that failed it */
+    int64_t deadline_ms;
+    store_done_fn *done;
+    void *arg;
+    struct store_value values[];
+};
+
+TAILQ_HEAD(read_queue, read);
+
+struct store {
+    struct store_config config;
+    struct store_link *link;
+
+    struct read_queue by_state[READ__STATES];
+    struct read_queue deadlines[2]; /* by need: each almost sorted as it is */
+    size_t pending;
+    size_t writes_sent; /* and not yet answered */
+    bool check_sent;    /* likewise */
+
+    enum link_state link_state;
+    enum link_news news;
+    enum store_fault fault; /* of NEWS_DOWN */
+    int64_t open_at_ms;     /* LINK_CLOSED: when to try again */
+    int64_t ready_at_ms;    /* LINK_READY: since when */
+    int64_t busy_at_ms;     /* the last turn that was not idle */
+    size_t opened;          /* connections begun since one proved good */
+
+    enum breaker breaker;
+    bool proof_needed; /* a handshake is not enough to be trusted */
+    int failures;      /* in a row */
+    int64_t failing_since_ms;
+    char reason[REASON_SIZE]; /* of the last failure */
+
+    bool reads_refused; /* events that are out, until they are taken back */
+    bool writes_failing;
+};
+
+static const char *const status_texts[STORE__MAX] = {
+    [STORE_OK] = "ok",
+    [STORE_DOWN] = "the store is down",
+    [STORE_TIMEOUT] = "the store did not answer in time",
+    [STORE_REFUSED] = "the store answered with an error",
+    [STORE_MEMORY] = "out of memory",
+};
+
+const char *
+store_status_text(enum store_status status)
+{
+    assert(status < STORE__MAX);
+    return status_texts[status];
+}
+
+struct store *
+store_new(const struct store_config *config, struct store_link *link)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL) {
+        link->ops->free(link);
+        return NULL;
+    }
+    store->config = *config;
+    store->link = link;
+    link->store = store;
+    for (size_t i = 0; i < READ__STATES; i++)
+        TAILQ_INIT(&store->by_state[i]);
+    TAILQ_INIT(&store->deadlines[STORE_MUST]);
+    TAILQ_INIT(&store->deadlines[STORE_CACHE]);
+    return store;
+}
+
+static void
+tell(const struct store *store, enum store_event event, const char *detail)
+{
+    if (store->config.event != NULL)
+        store->config.event(store->config.event_arg, event, detail);
+}
+
+static bool
+link_usable(const struct store *store)
+{
+    return store->link_state == LINK_READY && store->news == NEWS_NONE;
+}
+
+static bool
+is_under_way(const struct store *store)
+{
+    return !TAILQ_EMPTY(&store->by_state[READ_SENT]) ||
+           store->writes_sent > 0 || store->check_sent;
+}
+
+/* Reads. */
+
+static void
+read_move(struct store *store, struct read *read, enum read_state state)
+{
+    TAILQ_REMOVE(&store->by_state[read->state], read, in_state);
+    read->state = state;
+    TAILQ_INSERT_TAIL(&store->by_state[state], read, in_state);
+}
+
+static void
+read_delete(struct store *store, struct read *read)
+{
+    TAILQ_REMOVE(&store->by_state[read->state], read, in_state);
+    free(read);
+}
+
+/*
+ * Tells the asker. A read that was sent stays, abandoned, for the link to
+ * find when the answer comes; any other is gone.
+ */
+static void
+read_finish(struct store *store, struct read *read, enum store_status status)
+{
+    TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
+    store->pending--;
+    read->fetch.abandoned = true;
+    read->done(read->arg, status, status == STORE_OK ? read->values : NULL);
+    if (read->state != READ_SENT)
+        read_delete(store, read);
+}
+
+bool
+store_read(struct store *store, const struct bytes *keys, size_t count,
+           enum store_need need, int64_t now_ms, int64_t deadline_ms,
+           store_done_fn *done, void *arg)
+{
+    struct read_queue *deadlines = &store->deadlines[need];
+    int64_t limit_ms = now_ms + store->config.command_timeout_ms;
+    struct read *read, *before;
+
+    assert(count > 0);
+    if (count > (SIZE_MAX - sizeof(*read)) / sizeof(read->values[0]))
+        return false;
+    read = calloc(1, sizeof(*read) + count * sizeof(read->values[0]));
+    if (read == NULL)
+        return false;
+    read->fetch.keys = keys;
+    read->fetch.count = count;
+    read->fetch.values = read->values;
+    read->need = need;
+    read->deadline_ms = deadline_ms;
+    if (need == STORE_CACHE && limit_ms < deadline_ms)
+        read->deadline_ms = limit_ms;
+    read->done = done;
+    read->arg = arg;
+    TAILQ_INSERT_TAIL(&store->by_state[READ_FRESH], read, in_state);
+
+    before = TAILQ_LAST(deadlines, read_queue);
+    while (before != NULL && before->deadline_ms > read->deadline_ms)
+        before = TAILQ_PREV(before, read_queue, in_deadlines);
+    if (before == NULL)
+        TAILQ_INSERT_HEAD(deadlines, read, in_deadlines);
+    else
+        TAILQ_INSERT_AFTER(deadlines, before, read, in_deadlines);
+    store->pending++;
+    return true;
+}
+
+size_t
+store_pending(const struct store *store)
+{
+    return store->pending;
+}
+
+bool
+store_is_up(const struct store *store)
+{
+    return link_usable(store) && store->breaker == BREAKER_CLOSED;
+}
+
+/* Writes. */
+
+static void
+write_failed(struct store *store, const char *detail)
+{
+    store->writes_failing = true;
+    tell(store, STORE_EVENT_WRITE_FAILED, detail);
+}
+
+void
+store_write(struct store *store, struct bytes key, struct bytes value,
+            int64_t ttl_s, int64_t now_ms)
+{
+    struct store_link *link = store->link;
+
+    if (store->breaker != BREAKER_CLOSED || !link_usable(store))
+        write_failed(store, "no connection");
+    else if (!link->ops->write(link, key, value, ttl_s, now_ms))
+        write_failed(store, store_status_text(STORE_MEMORY));
+    else
+        store->writes_sent++;
+}
+
+void
+store_link_wrote(struct store *store, const char *error)
+{
+    assert(store->writes_sent > 0);
+    store->writes_sent--;
+    if (error != NULL) {
+        write_failed(store, error);
+        return;
+    }
+    tell(store, STORE_EVENT_WROTE, NULL);
+    if (store->writes_failing) {
+        store->writes_failing = false;
+        tell(store, STORE_EVENT_WRITE_OK, NULL);
+    }
+}
+
+/* The breaker. */
+
+static void
+breaker_open(struct store *store)
+{
+    bool news = store->breaker == BREAKER_CLOSED;
+
+    store->breaker = BREAKER_OPEN;
+    if (news)
+        tell(store, STORE_EVENT_DOWN,
+             store->reason[0] != '\0' ? store->reason
+                                      : "no connection in time");
+}
+
+static void
+breaker_close(struct store *store)
+{
+    bool news = store->breaker != BREAKER_CLOSED;
+
+    store->breaker = BREAKER_CLOSED;
+    store->failures = 0;
+    store->proof_needed = false;
+    store->reason[0] = '\0';
+    if (news)
+        tell(store, STORE_EVENT_UP, NULL);
+}
+
+static void
+note_failure(struct store *store, int64_t now_ms)
+{
+    if (store->failures++ == 0)
+        store->failing_since_ms = now_ms;
+    if (store->failures >= store->config.attempts ||
+        store->fault == STORE_FAULT_REFUSED || store->breaker != BREAKER_CLOSED)
+        breaker_open(store);
+}
+
+/* Nothing is under way that could prove a suspected connection good. */
+static bool
+proof_is_idle(const struct store *store)
+{
+    return store->proof_needed && link_usable(store) && !is_under_way(store);
+}
+
+/* False, with nothing sent, only without memory. */
+static bool
+send_own_trial(struct store *store, int64_t now_ms)
+{
+    struct read *read = calloc(1, sizeof(*read) + sizeof(read->values[0]));
+
+    if (read == NULL)
+        return false;
+    read->fetch.keys = &trial_key;
+    read->fetch.count = 1;
+    read->fetch.values = read->values;
+    read->fetch.abandoned = true;
+    read->is_own = true;
+    read->need = STORE_CACHE;
+    read->state = READ_SENT;
+    if (!store->link->ops->read(store->link, &read->fetch, now_ms)) {
+        free(read);
+        return false;
+    }
+    TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
+    return true;
+}
+
+/* When an idle connection is to be checked; INT64_MAX: not now. */
+static int64_t
+check_due_ms(const struct store *store)
+{
+    return link_usable(store) && !is_under_way(store)
+               ? store->busy_at_ms + CHECK_WAIT_MS
+               : INT64_MAX;
+}
+
+static void
+check_idle(struct store *store, int64_t now_ms)
+{
+    bool due = now_ms >= check_due_ms(store);
+
+    if (due)
+        store->check_sent = store->link->ops->check(store->link, now_ms);
+    if (due || is_under_way(store) || !link_usable(store))
+        store->busy_at_ms = now_ms;
+}
+
+void
+store_link_checked(struct store *store)
+{
+    assert(store->check_sent);
+    store->check_sent = false;
+}
+
+/* Failing for as long as a request may take leaves no hope for the next. */
+static void
+check_breaker(struct store *store, int64_t now_ms)
+{
+    if (store->breaker == BREAKER_CLOSED && store->failures > 0 &&
+        !link_usable(store) &&
+        now_ms - store->failing_since_ms >= store->config.deadline_ms)
+        breaker_open(store);
+    if (proof_is_idle(store) && now_ms - store->ready_at_ms >= TRIAL_WAIT_MS &&
+        !send_own_trial(store, now_ms))
+        breaker_close(store); /* the handshake's read has to do */
+}
+
+/* What the link reports. */
+
+void
+store_link_up(struct store *store)
+{
+    store->news = NEWS_UP;
+}
+
+void
+store_link_down(struct store *store, enum store_fault fault, const char *reason)
+{
+    store->news = NEWS_DOWN;
+    store->fault = fault;
+    (void)snprintf(store->reason, sizeof(store->reason), "%s", reason);
+}
+
+/* An error is an answer too: the connection is good. */
+void
+store_link_reply(struct store *store, struct store_fetch *fetch,
+                 enum store_status status, const char *refusal)
+{
+    struct read *read = (struct read *)fetch;
+
+    assert(read->state == READ_SENT);
+    store->opened = 0;
+    breaker_close(store);
+    if (status == STORE_REFUSED && !read->is_own) {
+        store->reads_refused = true;
+        tell(store, STORE_EVENT_REFUSED, refusal);
+    } else if (status == STORE_OK && store->reads_refused) {
+        store->reads_refused = false;
+        tell(store, STORE_EVENT_READ_OK, NULL);
+    }
+    if (!fetch->abandoned)
+        read_finish(store, read, status);
+    read_delete(store, read);
+}
+
+static void
+settle_up(struct store *store, int64_t now_ms)
+{
+    store->link_state = LINK_READY;
+    store->ready_at_ms = now_ms;
+    store->busy_at_ms = now_ms;
+    if (!store->proof_needed)
+        breaker_close(store);
+    else if (store->breaker == BREAKER_OPEN)
+        store->breaker = BREAKER_TRIAL;
+}
+
+/* A failed send, or a failed connection that a parked read waited for. */
+static void
+read_lose(struct store *store, struct read *read)
+{
+    bool again = !read->fetch.abandoned && read->need == STORE_MUST &&
+                 ++read->losses < store->config.attempts &&
+                 store->breaker == BREAKER_CLOSED;
+
+    if (again && read->state == READ_SENT) {
+        read_move(store, read, READ_PARKED);
+        tell(store, STORE_EVENT_RETRY, store->reason);
+    } else if (!again && read->state == READ_SENT) {
+        if (!read->fetch.abandoned)
+            read_finish(store, read, STORE_DOWN);
+        read_delete(store, read);
+    } else if (!again) {
+        read_finish(store, read, STORE_DOWN);
+    }
+}
+
+static void
+lose_parked(struct store *store)
+{
+    struct read *next;
+
+    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_PARKED]);
+         read != NULL; read = next) {
+        next = TAILQ_NEXT(read, in_state);
+        read_lose(store, read);
+    }
+}
+
+static void
+lose_sent(struct store *store)
+{
+    struct read *read;
+
+    while ((read = TAILQ_FIRST(&store->by_state[READ_SENT])) != NULL)
+        read_lose(store, read);
+    for (; store->writes_sent > 0; store->writes_sent--)
+        write_failed(store, store->reason);
+    store->check_sent = false;
+}
+
+/* Grows with failures, and with connections that none ever proved good. */
+static int64_t
+pause_ms(const struct store *store)
+{
+    size_t pause = (size_t)store->failures;
+
+    if (pause < store->opened)
+        pause = store->opened;
+    if (pause > PAUSES)
+        pause = PAUSES;
+    return pauses_ms[pause > 0 ? pause - 1 : 0];
+}
+
+/*
+ * The connection is gone. That is a failure unless it had been good and
+ * nothing was under way on it, as when a server restarts or closes what has
+ * been idle.
+ */
+static void
+settle_down(struct store *store, int64_t now_ms)
+{
+    bool was_ready = store->link_state == LINK_READY;
+    bool lost = is_under_way(store);
+
+    store->link_state = LINK_CLOSED;
+    if (was_ready && now_ms - store->ready_at_ms >= STEADY_MS)
+        store->opened = 0;
+    if (was_ready && lost)
+        store->proof_needed = true;
+    if (!was_ready || lost || store->breaker != BREAKER_CLOSED)
+        note_failure(store, now_ms);
+    store->open_at_ms = now_ms + pause_ms(store);
+    if (was_ready)
+        lose_sent(store);
+    else
+        lose_parked(store);
+}
+
+static void
+settle_news(struct store *store, int64_t now_ms)
+{
+    enum link_news news = store->news;
+
+    store->news = NEWS_NONE;
+    switch (news) {
+    case NEWS_NONE:
+        break;
+    case NEWS_UP:
+        settle_up(store, now_ms);
+        break;
+    case NEWS_DOWN:
+        settle_down(store, now_ms);
+        break;
+    }
+}
+
+/* The turn. */
+
+/*
+ * When the oldest command on the connection is overdue; INT64_MAX if none is
+ * under way.
+ */
+static int64_t
+overdue_ms(const struct store *store)
+{
+    int64_t oldest_ms;
+
+    if (!link_usable(store))
+        return INT64_MAX;
+    oldest_ms = store->link->ops->oldest_ms(store->link);
+    return oldest_ms == INT64_MAX
+               ? INT64_MAX
+               : oldest_ms + store->config.command_timeout_ms;
+}
+
+/* What is late on a connection would be taken for late by all behind it. */
+static void
+drop_overdue(struct store *store, int64_t now_ms)
+{
+    if (now_ms < overdue_ms(store))
+        return;
+    store->link->ops->close(store->link);
+    store->fault = STORE_FAULT_CONNECTION;
+    (void)snprintf(store->reason, sizeof(store->reason),
+                   "no answer within %lld ms",
+                   (long long)store->config.command_timeout_ms);
+    settle_down(store, now_ms);
+}
+
+static void
+expire_reads(struct store *store, enum store_need need, int64_t now_ms)
+{
+    struct read_queue *deadlines = &store->deadlines[need];
+    struct read *read;
+
+    while ((read = TAILQ_FIRST(deadlines)) != NULL &&
+           read->deadline_ms <= now_ms) {
+        if (need == STORE_MUST && !link_usable(store))
+            breaker_open(store);
+        read_finish(store, read, STORE_TIMEOUT);
+    }
+}
+
+static void
+open_if_due(struct store *store, int64_t now_ms)
+{
+    if (store->link_state != LINK_CLOSED || now_ms < store->open_at_ms)
+        return;
+    store->link_state = LINK_OPENING;
+    store->opened++;
+    store->link->ops->open(store->link);
+}
+
+static bool
+read_send(struct store *store, struct read *read, int64_t now_ms)
+{
+    struct store_fetch *fetch = &read->fetch;
+
+    fetch->waiting = 0;
+    fetch->status = STORE_OK;
+    fetch->refusal = NULL;
+    fetch->kept = NULL;
+    if (read->losses > 0)
+        memset(read->values, 0, fetch->count * sizeof(read->values[0]));
+    if (!store->link->ops->read(store->link, fetch, now_ms)) {
+        read_finish(store, read, STORE_MEMORY);
+        return false;
+    }
+    read_move(store, read, READ_SENT);
+    return true;
+}
+
+/*
+ * A connection under suspicion gets one read, as a trial; a cache read's asker
+ * does not wait for it, nor does anybody while the breaker is not closed.
+ */
+static void
+dispatch_trial(struct store *store, struct read *read, int64_t now_ms)
+{
+    bool waits = read->need == STORE_MUST && store->breaker == BREAKER_CLOSED;
+
+    if (proof_is_idle(store) && !read_send(store, read, now_ms))
+        return;
+    if (!waits)
+        read_finish(store, read, STORE_DOWN);
+    else if (read->state == READ_FRESH)
+        read_move(store, read, READ_PARKED);
+}
+
+static void
+dispatch_closed(struct store *store, struct read *read, int64_t now_ms)
+{
+    if (link_usable(store) && store->proof_needed)
+        dispatch_trial(store, read, now_ms);
+    else if (link_usable(store))
+        (void)read_send(store, read, now_ms);
+    else if (read->need == STORE_CACHE && store->failures > 0)
+        read_finish(store, read, STORE_DOWN);
+    else if (read->state == READ_FRESH)
+        read_move(store, read, READ_PARKED);
+}
+
+static void
+dispatch_read(struct store *store, struct read *read, int64_t now_ms)
+{
+    switch (store->breaker) {
+    case BREAKER_CLOSED:
+        dispatch_closed(store, read, now_ms);
+        break;
+    case BREAKER_TRIAL:
+        dispatch_trial(store, read, now_ms);
+        break;
+    case BREAKER_OPEN:
+        read_finish(store, read, STORE_DOWN);
+        break;
+    }
+}
+
+static void
+dispatch(struct store *store, enum read_state state, int64_t now_ms)
+{
+    struct read *next;
+
+    for (struct read *read = TAILQ_FIRST(&store->by_state[state]); read != NULL;
+         read = next) {
+        next = TAILQ_NEXT(read, in_state);
+        dispatch_read(store, read, now_ms);
+    }
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When something is due of itself; INT64_MAX: never. */
+static int64_t
+next_due_ms(const struct store *store)
+{
+    int64_t due = overdue_ms(store);
+
+    for (size_t need = 0; need < 2; need++) {
+        const struct read *read = TAILQ_FIRST(&store->deadlines[need]);
+
+        if (read != NULL)
+            due = sooner(due, read->deadline_ms);
+    }
+    if (store->link_state == LINK_CLOSED)
+        due = sooner(due, store->open_at_ms);
+    if (store->breaker == BREAKER_CLOSED && store->failures > 0 &&
+        !link_usable(store))
+        due = sooner(due, store->failing_since_ms + store->config.deadline_ms);
+    if (proof_is_idle(store))
+        due = sooner(due, store->ready_at_ms + TRIAL_WAIT_MS);
+    return sooner(due, check_due_ms(store));
+}
+
+int64_t
+store_turn(struct store *store, int64_t now_ms)
+{
+    int64_t due;
+
+    settle_news(store, now_ms);
+    drop_overdue(store, now_ms);
+    expire_reads(store, STORE_MUST, now_ms);
+    expire_reads(store, STORE_CACHE, now_ms);
+    check_breaker(store, now_ms);
+    open_if_due(store, now_ms);
+    if (link_usable(store) || store->breaker != BREAKER_CLOSED)
+        dispatch(store, READ_PARKED, now_ms);
+    dispatch(store, READ_FRESH, now_ms);
+    check_idle(store, now_ms);
+    if (link_usable(store))
+        store->link->ops->flush(store->link);
+
+    if (store->news != NEWS_NONE || !TAILQ_EMPTY(&store->by_state[READ_FRESH]))
+        return 0;
+    due = next_due_ms(store);
+    if (due == INT64_MAX)
+        return -1;
+    return due > now_ms ? due - now_ms : 0;
+}
+
+void
+store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    store->link_state = LINK_CLOSED;
+    store->link->ops->free(store->link);
+    for (size_t state = READ__STATES; state-- > 0;) {
+        struct read *read;
+
+        while ((read = TAILQ_FIRST(&store->by_state[state])) != NULL) {
+            if (!read->fetch.abandoned)
+                read_finish(store, read, STORE_DOWN);
+            if (state == READ_SENT)
+                read_delete(store, read);
+        }
+    }
+    free(store);
+}

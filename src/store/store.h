@@ -1,0 +1,127 @@
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/*
+ * The store as the rest of the service sees it: reads under a deadline, each
+ * answered exactly once; writes that nobody waits for. Behind it a link (one
+ * connection to a Redis today, several later) fetches and writes; here are
+ * retries, deadlines and the breaker. Pure: time is a parameter everywhere,
+ * in milliseconds of CLOCK_MONOTONIC. Source: docs/protocol.md, "Store".
+ */
+struct store;
+
+enum store_need {
+    STORE_MUST, /* the answer depends on it: retried on new connections */
+    STORE_CACHE /* one try, and only while the breaker is closed */
+};
+
+enum store_status {
+    STORE_OK = 0,
+    STORE_DOWN,    /* no connection within the attempts, or breaker open */
+    STORE_TIMEOUT, /* the deadline passed */
+    STORE_REFUSED, /* the server answered with an error */
+    STORE_MEMORY,
+    STORE__MAX
+};
+
+const char *store_status_text(enum store_status status);
+
+enum store_value_kind {
+    STORE_ABSENT = 0, /* no such key */
+    STORE_STRING,
+    STORE_WRONG_TYPE /* there is such a key, and it holds no string */
+};
+
+struct store_value {
+    enum store_value_kind kind;
+    struct bytes data; /* of STORE_STRING */
+};
+
+/*
+ * arg      as given to store_read().
+ * values   one per key, in order, when status is STORE_OK; lent for this call.
+ */
+typedef void store_done_fn(void *arg, enum store_status status,
+                           const struct store_value *values);
+
+/*
+ * Ask for the values of some keys.
+ *
+ * keys      count of them, at least one; borrowed, with their bytes, until
+ *           done() has been called.
+ * need      see enum store_need.
+ * deadline  absolute milliseconds; a cache read ends at the command's time
+ *           limit if that comes first.
+ * done      called exactly once: not before this call returns, and at the
+ *           latest in the store_turn() at the deadline. It may read and write
+ *           again, but neither take a turn nor free the store.
+ *
+ * Returns false, and never calls done(), only without memory.
+ */
+bool store_read(struct store *store, const struct bytes *keys, size_t count,
+                enum store_need need, int64_t now_ms, int64_t deadline_ms,
+                store_done_fn *done, void *arg);
+
+/*
+ * Write a value that lives for ttl_s seconds; best effort, nobody is told.
+ * Everything is copied.
+ */
+void store_write(struct store *store, struct bytes key, struct bytes value,
+                 int64_t ttl_s, int64_t now_ms);
+
+/*
+ * Called once at the end of every turn of the loop: sends what was asked for
+ * in one write, ends what is overdue, starts connections that are due.
+ *
+ * Returns the milliseconds until it must be called again at the latest, or
+ * -1 if only new work or the link can change anything.
+ */
+int64_t store_turn(struct store *store, int64_t now_ms);
+
+/* Reads not yet answered. */
+size_t store_pending(const struct store *store);
+
+/* Whether a read sent now would go out at once, on a trusted connection. */
+bool store_is_up(const struct store *store);
+
+/* Answers what is still pending with STORE_DOWN. Accepts NULL. */
+void store_free(struct store *store);
+
+enum store_event {
+    STORE_EVENT_DOWN,         /* breaker opened, once an outage; with detail */
+    STORE_EVENT_UP,           /* breaker closed again */
+    STORE_EVENT_REFUSED,      /* a read was answered by an error */
+    STORE_EVENT_READ_OK,      /* a read answered well after REFUSED */
+    STORE_EVENT_WRITE_FAILED, /* a cache write was lost */
+    STORE_EVENT_WRITE_OK,     /* one went well after WRITE_FAILED */
+    STORE_EVENT_WROTE,        /* a cache write went well */
+    STORE_EVENT_RETRY,        /* a read moves to a new connection */
+    STORE_EVENT__MAX
+};
+
+/*
+ * What happened, to be counted, and logged if it changes anything. Events
+ * other than RETRY, WRITE_FAILED, WROTE and REFUSED come only on a change.
+ *
+ * detail   lent; a reason in words, without values or keys; may be NULL.
+ */
+typedef void store_event_fn(void *arg, enum store_event event,
+                            const char *detail);
+
+struct store_config {
+    int attempts; /* N */
+    int64_t connect_timeout_ms;
+    int64_t command_timeout_ms;
+    int64_t deadline_ms; /* of all store work of one request; failing for as
+                            long opens the breaker */
+    store_event_fn *event;
+    void *event_arg;
+};
+
+#endif

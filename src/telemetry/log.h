@@ -1,0 +1,81 @@
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/*
+ * The log: lines "[2026.11.22 09:30:00] I message" in local time, or one JSON
+ * object a line. Lines are gathered and written at log_flush(), many in one
+ * write, whole lines only, never waiting for the reader: what cannot be
+ * written in time is dropped, counted, and the number is told in the log.
+ *
+ * No text can break a line: what is not printable ASCII is escaped as \xHH.
+ */
+struct log;
+
+enum log_format { LOG_TEXT = 0, LOG_JSON };
+enum log_level { LOG_INFO = 0, LOG_ERROR };
+
+/* A line is at most so long, its end included: PIPE_BUF, so that the lines of
+ * several processes do not mix in a pipe. A longer message is cut. */
+#define LOG_LINE_MAX 4096
+
+/* Lines that wait for their reader; when it is full, new ones are dropped. */
+#define LOG_BUFFER_BYTES (256 * 1024)
+
+/*
+ * One request as it is logged. Texts may be empty (an empty trace_id is left
+ * out); each is cut at 128 bytes,
+ * and escaped beyond [A-Za-z0-9/._~-]. The context is one "name=value": digits
+ * or words joined by commas.
+ */
+struct log_request {
+    struct bytes id, trace_id, path, method, context;
+    int code;
+    int64_t duration_us;
+};
+
+/*
+ * Opens the log file, or standard output when it is NULL. The file is made
+ * with mode 0640; its folder must exist.
+ * Returns NULL with errno set when it cannot be opened.
+ */
+struct log *log_open(const char *file, enum log_format format,
+                     enum log_level level);
+
+/* Flushes and closes. Accepts NULL. */
+void log_close(struct log *log);
+
+/*
+ * Opens the file again, by its name; what was gathered goes to the old one,
+ * which stays, with errno set, if that fails. Standard output stays as it is.
+ */
+bool log_reopen(struct log *log);
+
+void log_info(struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_error(struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Level I, also for requests that end in 4xx; E for codes of 500 and above. */
+void log_request(struct log *log, const struct log_request *request);
+
+/* Writes what was gathered. */
+void log_flush(struct log *log);
+
+/* Bytes that still wait for a reader: if any, flush again a little later. */
+size_t log_pending(const struct log *log);
+
+/*
+ * Starts afresh: what waits is dropped uncounted, none is lost. For a child
+ * after fork(), as its parent will write it.
+ */
+void log_forget(struct log *log);
+
+/* Lines dropped so far. */
+uint64_t log_lost(const struct log *log);
+
+#endif

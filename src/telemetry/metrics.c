@@ -1,0 +1,319 @@
+/*
+ * Counters, gauges and outage flags shared by the parent and its workers, in
+ * one anonymous mapping made before the first fork. Implements "Store" of
+ * docs/protocol.md where it says that an outage is logged once for the whole
+ * service, and the numbers behind "Metrics". Nothing here locks: a worker that
+ * is killed leaves no lock behind.
+ *
+ * A sum is taken over the blocks of all slots that ever were in use. They are
+ * never set back, so a sum only grows, whoever dies. The exception is what
+ * waits at the moment, which ends with its worker.
+ */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "telemetry/metrics.h"
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
+               "atomics must work between processes");
+
+/* Bit of a slot, after those of the outages: a worker has it. */
+#define METRICS_TAKEN (1U << OUTAGE__MAX)
+
+#define METRICS_LINE_BYTES 64 /* of a cache */
+
+/* What one worker counts; the last block is the parent's. */
+struct block {
+    _Alignas(METRICS_LINE_BYTES) _Atomic uint64_t counters[METRIC__MAX];
+    _Atomic uint64_t requests[METRICS_METHODS][METRICS_STATUSES];
+    _Atomic uint64_t buckets[METRICS_METHODS][METRICS_BUCKETS];
+    _Atomic uint64_t duration_us[METRICS_METHODS];
+    _Atomic uint64_t parked;
+};
+
+struct shared {
+    int64_t started_s;
+    atomic_int phase;
+    atomic_int used;                  /* slots that ever were in use */
+    atomic_uint inside[OUTAGE__MAX];  /* workers in the outage */
+    atomic_uint slots[METRICS_SLOTS]; /* bits 1 << enum outage */
+    struct block blocks[METRICS_SLOTS + 1];
+};
+
+/* Each process has its own, with its own block in it. */
+struct metrics {
+    struct shared *shared;
+    struct block *own;
+};
+
+/* From what the cache answers in, to the longest that a request may take. */
+static const int64_t bucket_us[METRICS_BUCKETS - 1] = {
+    500,   1000,   2500,   5000,   10000,   25000,
+    50000, 100000, 250000, 500000, 1000000, 2500000,
+};
+
+static const char *const outage_texts[OUTAGE__MAX] = {
+    [OUTAGE_STORE] = "the store is down",
+    [OUTAGE_REFUSED] = "the store answers with errors",
+    [OUTAGE_WRITES] = "cache writes are lost",
+};
+
+struct metrics *
+metrics_new(void)
+{
+    struct metrics *metrics = malloc(sizeof(*metrics));
+    void *map = MAP_FAILED;
+
+    /* Zeroed by the kernel; pages of slots that no worker has cost nothing. */
+    if (metrics != NULL)
+        map = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) {
+        free(metrics);
+        return NULL;
+    }
+    metrics->shared = map;
+    metrics->shared->started_s = time(NULL);
+    metrics->own = &metrics->shared->blocks[METRICS_SLOTS];
+    return metrics;
+}
+
+void
+metrics_free(struct metrics *metrics)
+{
+    if (metrics == NULL)
+        return;
+    (void)munmap(metrics->shared, sizeof(*metrics->shared));
+    free(metrics);
+}
+
+void
+metrics_use_slot(struct metrics *metrics, int slot)
+{
+    assert(slot >= 0 && slot < METRICS_SLOTS);
+    metrics->own = &metrics->shared->blocks[slot];
+}
+
+static void
+add(_Atomic uint64_t *counter, uint64_t by)
+{
+    (void)atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* The number at an offset, over the blocks that ever were in use. */
+static uint64_t
+sum(const struct metrics *metrics, size_t offset)
+{
+    const struct shared *shared = metrics->shared;
+    int used = atomic_load(&shared->used);
+    uint64_t total = 0;
+
+    for (int i = -1; i < used; i++) {
+        const struct block *block = &shared->blocks[i < 0 ? METRICS_SLOTS : i];
+        const void *number = (const char *)block + offset;
+
+        total += atomic_load_explicit((const _Atomic uint64_t *)number,
+                                      memory_order_relaxed);
+    }
+    return total;
+}
+
+void
+metrics_add(struct metrics *metrics, enum metric metric, uint64_t by)
+{
+    add(&metrics->own->counters[metric], by);
+}
+
+uint64_t
+metrics_get(const struct metrics *metrics, enum metric metric)
+{
+    return sum(metrics, offsetof(struct block, counters[metric]));
+}
+
+int64_t
+metrics_bucket_us(size_t bucket)
+{
+    assert(bucket < METRICS_BUCKETS - 1);
+    return bucket_us[bucket];
+}
+
+static size_t
+at_most(size_t number, size_t last)
+{
+    return number < last ? number : last;
+}
+
+void
+metrics_add_request(struct metrics *metrics, size_t method, size_t status,
+                    int64_t duration_us)
+{
+    struct block *own = metrics->own;
+    size_t bucket = 0;
+
+    method = at_most(method, METRICS_METHODS - 1);
+    status = at_most(status, METRICS_STATUSES - 1);
+    while (bucket < METRICS_BUCKETS - 1 && duration_us > bucket_us[bucket])
+        bucket++;
+    add(&own->requests[method][status], 1);
+    add(&own->buckets[method][bucket], 1);
+    add(&own->duration_us[method], duration_us > 0 ? (uint64_t)duration_us : 0);
+}
+
+uint64_t
+metrics_get_requests(const struct metrics *metrics, size_t method,
+                     size_t status)
+{
+    assert(method < METRICS_METHODS && status < METRICS_STATUSES);
+    return sum(metrics, offsetof(struct block, requests[method][status]));
+}
+
+struct metrics_durations
+metrics_get_durations(const struct metrics *metrics, size_t method)
+{
+    struct metrics_durations durations;
+
+    assert(method < METRICS_METHODS);
+    for (size_t i = 0; i < METRICS_BUCKETS; i++)
+        durations.buckets[i] =
+            sum(metrics, offsetof(struct block, buckets[method][i]));
+    durations.sum_us =
+        sum(metrics, offsetof(struct block, duration_us[method]));
+    return durations;
+}
+
+void
+metrics_set_parked(struct metrics *metrics, uint64_t parked)
+{
+    atomic_store_explicit(&metrics->own->parked, parked, memory_order_relaxed);
+}
+
+uint64_t
+metrics_get_parked(const struct metrics *metrics)
+{
+    return sum(metrics, offsetof(struct block, parked));
+}
+
+void
+metrics_set_phase(struct metrics *metrics, enum metrics_phase phase)
+{
+    atomic_store(&metrics->shared->phase, (int)phase);
+}
+
+enum metrics_phase
+metrics_get_phase(const struct metrics *metrics)
+{
+    return (enum metrics_phase)atomic_load(&metrics->shared->phase);
+}
+
+int64_t
+metrics_started_s(const struct metrics *metrics)
+{
+    return metrics->shared->started_s;
+}
+
+/* Slots that have a bit. */
+static unsigned
+count_slots(const struct metrics *metrics, unsigned bit)
+{
+    int used = atomic_load(&metrics->shared->used);
+    unsigned count = 0;
+
+    for (int slot = 0; slot < used; slot++) {
+        if (atomic_load(&metrics->shared->slots[slot]) & bit)
+            count++;
+    }
+    return count;
+}
+
+unsigned
+metrics_workers(const struct metrics *metrics)
+{
+    return count_slots(metrics, METRICS_TAKEN);
+}
+
+unsigned
+metrics_outage_count(const struct metrics *metrics, enum outage what)
+{
+    return count_slots(metrics, 1U << what);
+}
+
+const char *
+metrics_outage_text(enum outage what)
+{
+    assert(what < OUTAGE__MAX);
+    return outage_texts[what];
+}
+
+/*
+ * One worker less in an outage; true if it was the last. Never below zero: a
+ * worker killed between its flag and the count leaves the count one too low
+ * (see enter and leave), which is right again when all have left.
+ */
+static bool
+outage_decrement(struct metrics *metrics, enum outage what)
+{
+    unsigned inside = atomic_load(&metrics->shared->inside[what]);
+
+    while (inside > 0 &&
+           !atomic_compare_exchange_weak(&metrics->shared->inside[what],
+                                         &inside, inside - 1))
+        continue;
+    return inside == 1;
+}
+
+bool
+metrics_outage_enter(struct metrics *metrics, int slot, enum outage what)
+{
+    unsigned bit = 1U << what;
+
+    assert(slot >= 0 && slot < METRICS_SLOTS);
+    if (atomic_fetch_or(&metrics->shared->slots[slot], bit) & bit)
+        return false;
+    return atomic_fetch_add(&metrics->shared->inside[what], 1) == 0;
+}
+
+bool
+metrics_outage_leave(struct metrics *metrics, int slot, enum outage what)
+{
+    unsigned bit = 1U << what;
+    bool is_last;
+
+    assert(slot >= 0 && slot < METRICS_SLOTS);
+    if (!(atomic_load(&metrics->shared->slots[slot]) & bit))
+        return false;
+    is_last = outage_decrement(metrics, what);
+    (void)atomic_fetch_and(&metrics->shared->slots[slot], ~bit);
+    return is_last;
+}
+
+int
+metrics_slot_take(struct metrics *metrics)
+{
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (atomic_load(&metrics->shared->slots[slot]) & METRICS_TAKEN)
+            continue;
+        atomic_store(&metrics->shared->slots[slot], METRICS_TAKEN);
+        if (slot >= atomic_load(&metrics->shared->used))
+            atomic_store(&metrics->shared->used, slot + 1);
+        return slot;
+    }
+    return -1;
+}
+
+unsigned
+metrics_slot_release(struct metrics *metrics, int slot)
+{
+    unsigned ended = 0;
+
+    for (int what = 0; what < OUTAGE__MAX; what++) {
+        if (metrics_outage_leave(metrics, slot, (enum outage)what))
+            ended |= 1U << what;
+    }
+    atomic_store(&metrics->shared->blocks[slot].parked, 0);
+    atomic_store(&metrics->shared->slots[slot], 0);
+    return ended;
+}

@@ -1,0 +1,281 @@
+/*
+ * The metrics in words: one table of families, one of the counters in them.
+ * Implements "Metrics" of docs/protocol.md, in Prometheus's text format 0.0.4.
+ * Read while others count: sums that belong together may differ by requests
+ * that are answered at this moment.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "telemetry/metrics_text.h"
+
+#define US_PER_S 1000000
+
+/* Requests that never came to name a method that there is. */
+#define NO_METHOD "none"
+
+/* What a family's samples are made from. */
+struct source {
+    const struct metrics *metrics;
+    const struct metrics_labels *labels;
+};
+
+enum family {
+    FAMILY_REQUESTS = 0,
+    FAMILY_DURATION,
+    FAMILY_PARKED,
+    FAMILY_CACHE_HITS,
+    FAMILY_CACHE_MISSES,
+    FAMILY_STORE_OPERATIONS,
+    FAMILY_STORE_RETRIES,
+    FAMILY_BREAKER_OPENED,
+    FAMILY_BREAKER_OPEN,
+    FAMILY_ERRORS,
+    FAMILY_LOG_LINES_LOST,
+    FAMILY_WORKERS,
+    FAMILY_WORKER_RESTARTS,
+    FAMILY_RELOADS,
+    FAMILY_BUILD_INFO,
+    FAMILY_START_TIME,
+    FAMILY__MAX
+};
+
+typedef void put_fn(const struct source *source, const char *name,
+                    struct buf *out);
+
+static put_fn put_requests, put_durations, put_parked, put_breaker_open,
+    put_workers, put_build_info, put_start_time;
+
+struct family_row {
+    const char *name, *type, *help;
+    put_fn *put; /* NULL: the counters below that name the family */
+};
+
+static const struct family_row families[FAMILY__MAX] = {
+    [FAMILY_REQUESTS] = {"scoring_requests_total", "counter",
+                         "API requests answered, by method and code; those "
+                         "that nginx answers by itself never come here.",
+                         put_requests},
+    [FAMILY_DURATION] = {"scoring_request_duration_seconds", "histogram",
+                         "From a request's arrival to its answer.",
+                         put_durations},
+    [FAMILY_PARKED] = {"scoring_requests_parked", "gauge",
+                       "Requests that wait for the store.", put_parked},
+    [FAMILY_CACHE_HITS] = {"scoring_cache_hits_total", "counter",
+                           "Scores answered from the cache.", NULL},
+    [FAMILY_CACHE_MISSES] = {"scoring_cache_misses_total", "counter",
+                             "Scores computed, as the cache had none or could "
+                             "not be read.",
+                             NULL},
+    [FAMILY_STORE_OPERATIONS] = {"scoring_store_operations_total", "counter",
+                                 "Operations on the store, by kind and "
+                                 "result.",
+                                 NULL},
+    [FAMILY_STORE_RETRIES] = {"scoring_store_retries_total", "counter",
+                              "Reads that moved to a new connection.", NULL},
+    [FAMILY_BREAKER_OPENED] = {"scoring_store_breaker_opened_total", "counter",
+                               "Times that a worker gave the store up.", NULL},
+    [FAMILY_BREAKER_OPEN] = {"scoring_store_breaker_open", "gauge",
+                             "Workers that have given the store up.",
+                             put_breaker_open},
+    [FAMILY_ERRORS] = {"scoring_errors_total", "counter",
+                       "Faults of the service and its surroundings, by kind.",
+                       NULL},
+    [FAMILY_LOG_LINES_LOST] = {"scoring_log_lines_lost_total", "counter",
+                               "Log lines dropped, as their reader did not "
+                               "take them.",
+                               NULL},
+    [FAMILY_WORKERS] = {"scoring_workers", "gauge",
+                        "Worker processes, those that finish included.",
+                        put_workers},
+    [FAMILY_WORKER_RESTARTS] = {"scoring_worker_restarts_total", "counter",
+                                "Workers replaced: killed by a signal, ended "
+                                "by themselves, or of older settings.",
+                                NULL},
+    [FAMILY_RELOADS] = {"scoring_settings_reloads_total", "counter",
+                        "Settings read again, by result.", NULL},
+    [FAMILY_BUILD_INFO] = {"scoring_build_info", "gauge",
+                           "Always 1; the label is the version.",
+                           put_build_info},
+    [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge",
+                           "When the service started, since the epoch.",
+                           put_start_time},
+};
+
+struct counter_row {
+    enum family family;
+    const char *labels; /* with their braces */
+};
+
+#define OPERATION(kind, result)                                                \
+    {                                                                          \
+        FAMILY_STORE_OPERATIONS,                                               \
+            "{operation=\"" kind "\",result=\"" result "\"}"                   \
+    }
+
+static const struct counter_row counters[METRIC__MAX] = {
+    [METRIC_CACHE_HITS] = {FAMILY_CACHE_HITS, ""},
+    [METRIC_CACHE_MISSES] = {FAMILY_CACHE_MISSES, ""},
+    [METRIC_READ_OK] = OPERATION("read", "ok"),
+    [METRIC_READ_DOWN] = OPERATION("read", "down"),
+    [METRIC_READ_TIMEOUT] = OPERATION("read", "timeout"),
+    [METRIC_READ_REFUSED] = OPERATION("read", "refused"),
+    [METRIC_READ_MEMORY] = OPERATION("read", "memory"),
+    [METRIC_CACHE_READ_OK] = OPERATION("cache_read", "ok"),
+    [METRIC_CACHE_READ_DOWN] = OPERATION("cache_read", "down"),
+    [METRIC_CACHE_READ_TIMEOUT] = OPERATION("cache_read", "timeout"),
+    [METRIC_CACHE_READ_REFUSED] = OPERATION("cache_read", "refused"),
+    [METRIC_CACHE_READ_MEMORY] = OPERATION("cache_read", "memory"),
+    [METRIC_CACHE_WRITE_OK] = OPERATION("cache_write", "ok"),
+    [METRIC_CACHE_WRITE_LOST] = OPERATION("cache_write", "lost"),
+    [METRIC_STORE_RETRIES] = {FAMILY_STORE_RETRIES, ""},
+    [METRIC_BREAKER_OPENED] = {FAMILY_BREAKER_OPENED, ""},
+    [METRIC_ERROR_FCGI] = {FAMILY_ERRORS, "{kind=\"fastcgi\"}"},
+    [METRIC_ERROR_VALUE] = {FAMILY_ERRORS, "{kind=\"damaged_value\"}"},
+    [METRIC_ERROR_MEMORY] = {FAMILY_ERRORS, "{kind=\"memory\"}"},
+    [METRIC_ERROR_ACCEPT] = {FAMILY_ERRORS, "{kind=\"accept\"}"},
+    [METRIC_LOG_LINES_LOST] = {FAMILY_LOG_LINES_LOST, ""},
+    [METRIC_RESTART_SIGNAL] = {FAMILY_WORKER_RESTARTS, "{reason=\"signal\"}"},
+    [METRIC_RESTART_EXIT] = {FAMILY_WORKER_RESTARTS, "{reason=\"exit\"}"},
+    [METRIC_RESTART_RELOAD] = {FAMILY_WORKER_RESTARTS, "{reason=\"reload\"}"},
+    [METRIC_RELOAD_OK] = {FAMILY_RELOADS, "{result=\"ok\"}"},
+    [METRIC_RELOAD_FAILED] = {FAMILY_RELOADS, "{result=\"failed\"}"},
+};
+
+static void
+put_counters(const struct source *source, enum family family, struct buf *out)
+{
+    for (size_t i = 0; i < METRIC__MAX; i++) {
+        if (counters[i].family == family)
+            buf_printf(out, "%s%s %" PRIu64 "\n", families[family].name,
+                       counters[i].labels,
+                       metrics_get(source->metrics, (enum metric)i));
+    }
+}
+
+/* The label of a method's number; NULL if there is no such method. */
+static const char *
+method_name(const struct source *source, size_t method)
+{
+    if (method == METRICS_METHODS - 1)
+        return NO_METHOD;
+    return source->labels->method(method);
+}
+
+static void
+put_requests(const struct source *source, const char *name, struct buf *out)
+{
+    for (size_t method = 0; method < METRICS_METHODS; method++) {
+        const char *label = method_name(source, method);
+        int code;
+
+        if (label == NULL)
+            continue;
+        for (size_t i = 0; (code = source->labels->code(i)) != 0; i++)
+            buf_printf(out, "%s{method=\"%s\",code=\"%d\"} %" PRIu64 "\n", name,
+                       label, code,
+                       metrics_get_requests(source->metrics, method, i));
+    }
+}
+
+/* Microseconds as seconds: the digits that are needed, and none that lie. */
+static void
+put_seconds(struct buf *out, uint64_t us)
+{
+    char text[64];
+    int length = snprintf(text, sizeof(text), "%" PRIu64 ".%06" PRIu64,
+                          us / US_PER_S, us % US_PER_S);
+
+    while (length > 0 && text[length - 1] == '0')
+        length--;
+    if (length > 0 && text[length - 1] == '.')
+        length--;
+    buf_add(out, text, (size_t)length);
+}
+
+static void
+put_histogram(const struct metrics_durations *durations, const char *name,
+              const char *method, struct buf *out)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < METRICS_BUCKETS; i++) {
+        count += durations->buckets[i];
+        buf_printf(out, "%s_bucket{method=\"%s\",le=\"", name, method);
+        if (i < METRICS_BUCKETS - 1)
+            put_seconds(out, (uint64_t)metrics_bucket_us(i));
+        else
+            buf_add_text(out, "+Inf");
+        buf_printf(out, "\"} %" PRIu64 "\n", count);
+    }
+    buf_printf(out, "%s_sum{method=\"%s\"} ", name, method);
+    put_seconds(out, durations->sum_us);
+    buf_printf(out, "\n%s_count{method=\"%s\"} %" PRIu64 "\n", name, method,
+               count);
+}
+
+static void
+put_durations(const struct source *source, const char *name, struct buf *out)
+{
+    for (size_t method = 0; method < METRICS_METHODS; method++) {
+        const char *label = method_name(source, method);
+        struct metrics_durations durations;
+
+        if (label == NULL)
+            continue;
+        durations = metrics_get_durations(source->metrics, method);
+        put_histogram(&durations, name, label, out);
+    }
+}
+
+static void
+put_parked(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", name,
+               metrics_get_parked(source->metrics));
+}
+
+static void
+put_breaker_open(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %u\n", name,
+               metrics_outage_count(source->metrics, OUTAGE_STORE));
+}
+
+static void
+put_workers(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %u\n", name, metrics_workers(source->metrics));
+}
+
+static void
+put_build_info(const struct source *source, const char *name, struct buf *out)
+{
+    (void)source;
+    buf_printf(out, "%s{version=\"%s\"} 1\n", name, SCORING_VERSION);
+}
+
+static void
+put_start_time(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRId64 "\n", name,
+               metrics_started_s(source->metrics));
+}
+
+void
+metrics_text_put(const struct metrics *metrics,
+                 const struct metrics_labels *labels, struct buf *out)
+{
+    const struct source source = {metrics, labels};
+
+    for (size_t i = 0; i < FAMILY__MAX; i++) {
+        const struct family_row *row = &families[i];
+
+        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help,
+                   row->name, row->type);
+        if (row->put != NULL)
+            row->put(&source, row->name, out);
+        else
+            put_counters(&source, (enum family)i, out);
+    }
+}

@@ -1,0 +1,25 @@
+#ifndef METRICS_TEXT_H
+#define METRICS_TEXT_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "telemetry/metrics.h"
+
+/* What the numbers stand for that requests are counted by. */
+struct metrics_labels {
+    const char *(*method)(size_t number); /* NULL beyond the last */
+    int (*code)(size_t number);           /* of HTTP; 0 beyond the last */
+};
+
+/* The media type of the text below. */
+#define METRICS_TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/*
+ * Adds all metrics in Prometheus's text format, version 0.0.4: HELP, TYPE and
+ * samples of each. No label ever holds anything that a caller has sent.
+ */
+void metrics_text_put(const struct metrics *metrics,
+                      const struct metrics_labels *labels, struct buf *out);
+
+#endif

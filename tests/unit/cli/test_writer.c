@@ -1,0 +1,236 @@
+/*
+ * Keys written in batches to a Redis by script, in a process of its own: what
+ * is sent when, and when a peer that is gone is noticed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/writer.h"
+#include "redis/session.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/files.h"
+#include "support/proc.h"
+#include "unit/suites.h"
+
+#define BATCH_KEYS  512 /* of one MSET */
+#define BATCH_BYTES (256 * 1024)
+#define FLOOD_BYTES (16 * 1024 * 1024) /* dozens of what a socket takes */
+#define LIMIT_MS    3000
+#define PIECE_MAX   65536
+
+struct bench {
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    struct redis_url config;
+    struct proc peer;
+    struct redis_session *session;
+    struct redis_writer *writer;
+};
+
+/* How long the peer stays once it has greeted. */
+enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR, READS_FLOOD };
+
+/* Until so many have come; the name is in no key and no value. */
+static int
+take_batches(int fd, int count)
+{
+    static const char name[] = "MSET";
+    static char piece[PIECE_MAX];
+    size_t known = 0; /* bytes of the name */
+    ssize_t length;
+
+    while (count > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0) {
+        for (ssize_t i = 0; i < length; i++) {
+            known = piece[i] == name[known] ? known + 1 : 0;
+            if (name[known] != '\0')
+                continue;
+            known = 0;
+            count--;
+        }
+    }
+    return count;
+}
+
+/* Reads all of a batch that is larger than a socket takes, and confirms it. */
+static int
+take_flood(int fd)
+{
+    static char piece[PIECE_MAX];
+    size_t left = FLOOD_BYTES;
+    ssize_t length;
+
+    while (left > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0)
+        left -= (size_t)length < left ? (size_t)length : left;
+    /* What is around the value may come behind it. */
+    return left == 0 && send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) == 5 &&
+                   recv(fd, piece, sizeof(piece), 0) >= 0
+               ? 0
+               : 2;
+}
+
+/* The peer, which writes nothing and says nothing more; 0 at its end. */
+static int
+serve(int listener, enum stay stay)
+{
+    char piece[64];
+    int fd = accept(listener, NULL, NULL);
+
+    (void)alarm(LIMIT_MS / 1000);
+    if (recv(fd, piece, sizeof(piece), 0) <= 0 ||
+        send(fd, ":0\r\n", 4, MSG_NOSIGNAL) != 4)
+        return 1;
+    switch (stay) {
+    case GOES_AT_ONCE:
+        break;
+    case WAITS_FOR_BATCH:
+        return take_batches(fd, 1);
+    case WAITS_FOR_FOUR:
+        return take_batches(fd, 4);
+    case READS_FLOOD:
+        return take_flood(fd);
+    }
+    return 0;
+}
+
+static void
+bench_start(struct bench *bench, enum stay stay)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    *bench = (struct bench){.session = NULL};
+    CU_ASSERT_TRUE_FATAL(files_folder_make(bench->folder));
+    files_path(bench->path, "%s/redis", bench->folder);
+    bench->config.unix_path = bench->path;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s",
+                   bench->path);
+    CU_ASSERT_FATAL(
+        bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        listen(listener, 1) == 0);
+    (void)fflush(stdout);
+    bench->peer.pid = fork();
+    if (bench->peer.pid == 0)
+        _exit(serve(listener, stay));
+    (void)close(listener);
+    bench->session = redis_session_new(&bench->config, LIMIT_MS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->session);
+    CU_ASSERT_TRUE(redis_session_open(bench->session));
+    bench->writer = redis_writer_new(bench->session);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->writer);
+}
+
+static void
+bench_end(struct bench *bench)
+{
+    redis_writer_free(bench->writer);
+    redis_session_free(bench->session);
+    proc_kill(&bench->peer);
+    files_folder_remove(bench->folder);
+}
+
+struct batch_case {
+    const char *name;
+    size_t keys, value_length;
+    bool is_sent; /* before the writer is told that this is all */
+};
+
+static const struct batch_case batch_rows[] = {
+    {"511 keys wait", BATCH_KEYS - 1, 2, false},
+    {"512 keys go out", BATCH_KEYS, 2, true},
+    {"256 KiB but a byte wait", 1, BATCH_BYTES - 2, false},
+    {"256 KiB go out", 1, BATCH_BYTES - 1, true},
+    {"two halves of 256 KiB go out", 2, BATCH_BYTES / 2, true},
+};
+
+/* A batch that is full goes out at once: the server works on it meanwhile. */
+TEST_CASES(batch, struct batch_case, batch_rows)
+{
+    static char value[BATCH_BYTES];
+    struct bench bench;
+
+    memset(value, 'v', sizeof(value));
+    bench_start(&bench, WAITS_FOR_BATCH);
+    for (size_t i = 0; i < c->keys; i++)
+        CU_ASSERT_TRUE(
+            redis_writer_add(bench.writer, (struct bytes){"k", 1},
+                             (struct bytes){value, c->value_length}));
+    CU_ASSERT_EQUAL(proc_wait(&bench.peer, c->is_sent ? LIMIT_MS : 50),
+                    c->is_sent);
+    if (c->is_sent)
+        CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
+    CU_ASSERT_EQUAL(redis_writer_confirmed(bench.writer), 0);
+    bench_end(&bench);
+}
+
+/* Four are under way at most: docs/protocol.md, "Import and export". */
+TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
+{
+    struct bench bench;
+    bool is_good = true;
+
+    (void)c;
+    bench_start(&bench, WAITS_FOR_FOUR);
+    for (int i = 1; i < 4 * BATCH_KEYS; i++)
+        is_good = is_good &&
+                  redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
+    CU_ASSERT_TRUE(is_good);
+    CU_ASSERT_FALSE(proc_wait(&bench.peer, 0));
+    CU_ASSERT_FALSE(
+        redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
+    CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
+    bench_end(&bench);
+}
+
+/* Each wait for room alone would take 200 ms, if it did not end with it. */
+TEST_SINGLE(flood, "a batch goes out as fast as the peer reads")
+{
+    char *value = malloc(FLOOD_BYTES);
+    struct bench bench;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(value);
+    memset(value, 'v', FLOOD_BYTES);
+    bench_start(&bench, READS_FLOOD);
+    CU_ASSERT_TRUE(redis_writer_add(bench.writer, bytes_of("k"),
+                                    (struct bytes){value, FLOOD_BYTES}));
+    CU_ASSERT_TRUE(redis_writer_finish(bench.writer));
+    CU_ASSERT_EQUAL(redis_writer_confirmed(bench.writer), 1);
+    bench_end(&bench);
+    free(value);
+}
+
+TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
+{
+    struct bench bench;
+    bool is_good = true;
+
+    (void)c;
+    bench_start(&bench, GOES_AT_ONCE);
+    CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
+    for (int i = 1; i < BATCH_KEYS; i++)
+        is_good = is_good &&
+                  redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
+    CU_ASSERT_TRUE(is_good);
+    CU_ASSERT_FALSE(
+        redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
+    CU_ASSERT_STRING_EQUAL(redis_session_error(bench.session),
+                           "the connection broke");
+    bench_end(&bench);
+}
+
+void
+suite_redis_writer(void)
+{
+    CU_pSuite suite = cases_suite("redis_writer");
+
+    cases_add(suite, &batch_cases);
+    cases_add(suite, &under_way_cases);
+    cases_add(suite, &flood_cases);
+    cases_add(suite, &gone_cases);
+}

@@ -1,0 +1,943 @@
+/*
+ * Settings: which source counts, every bound from both sides, every mistake in
+ * its words, secrets and their files, and that .env.example tells the truth.
+ */
+#include <ctype.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/error.h"
+#include "config/file.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "unit/suites.h"
+
+#define ENV_MAX       5 /* entries of a row, with the NULL at the end */
+#define SETTING_MAX   512
+#define EXAMPLE       ".env.example"
+#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+
+/* A file named by a setting; only made if there is content. */
+struct file {
+    char path[sizeof(PATH_TEMPLATE)];
+    char setting[SETTING_MAX]; /* NAME=path */
+};
+
+static void
+file_make(struct file *file, const char *name, const char *content)
+{
+    int fd;
+
+    memcpy(file->path, PATH_TEMPLATE, sizeof(file->path));
+    fd = mkstemp(file->path);
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, content, strlen(content)),
+                    (ssize_t)strlen(content));
+    (void)close(fd);
+    (void)snprintf(file->setting, sizeof(file->setting), "%s=%s", name,
+                   file->path);
+}
+
+/* Loads a row's environment, and a file of settings if content is given. */
+static struct config *
+load(char *const env[ENV_MAX], const char *content, struct buf *errors)
+{
+    char *environment[ENV_MAX + 1] = {NULL};
+    struct config *config;
+    struct file file;
+    size_t count = 0;
+
+    while (env[count] != NULL) {
+        environment[count] = env[count];
+        count++;
+    }
+    if (content != NULL) {
+        file_make(&file, "SCORING_CONFIG_FILE", content);
+        environment[count] = file.setting;
+    }
+    config = config_load(environment, errors);
+    if (content != NULL)
+        (void)unlink(file.path);
+    return config;
+}
+
+static void
+text_check(struct bytes got, const char *want)
+{
+    if (!bytes_equal(got, bytes_of(want)))
+        (void)printf("got:  %.*s\nwant: %s\n", (int)got.length, got.at, want);
+    CU_ASSERT_TRUE(bytes_equal(got, bytes_of(want)));
+}
+
+/* Whether config_print() has this line. */
+static bool
+prints(const struct config *config, const char *line)
+{
+    struct buf out = {0}, want = {0};
+    bool is_there;
+
+    buf_add_text(&out, "\n");
+    config_print(config, &out);
+    buf_printf(&want, "\n%s\n", line);
+    is_there = memmem(out.data, out.length, want.data, want.length) != NULL;
+    buf_free(&out);
+    buf_free(&want);
+    return is_there;
+}
+
+struct source_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *file; /* content; NULL: none */
+    const char *want; /* a line of config_print() */
+};
+
+static const struct source_case source_rows[] = {
+    {"url by default", {NULL}, NULL, "REDIS_URL=redis://127.0.0.1:6379/0"},
+    {"user by default", {NULL}, NULL, "REDIS_USERNAME="},
+    {"password by default", {NULL}, NULL, "REDIS_PASSWORD="},
+    {"grace by default", {NULL}, NULL, "SCORING_ADMIN_GRACE_S=0"},
+    {"cache secret by default", {NULL}, NULL, "SCORING_CACHE_SECRET="},
+    {"attempts by default", {NULL}, NULL, "SCORING_STORE_ATTEMPTS=3"},
+    {"connecting by default",
+     {NULL},
+     NULL,
+     "SCORING_STORE_CONNECT_TIMEOUT_MS=200"},
+    {"command by default", {NULL}, NULL, "SCORING_STORE_TIMEOUT_MS=300"},
+    {"deadline by default", {NULL}, NULL, "SCORING_STORE_DEADLINE_MS=800"},
+    {"ttl by default", {NULL}, NULL, "SCORING_CACHE_TTL_S=3600"},
+    {"body by default", {NULL}, NULL, "SCORING_MAX_BODY_BYTES=1048576"},
+    {"ids by default", {NULL}, NULL, "SCORING_MAX_CLIENT_IDS=10000"},
+    {"rate by default", {NULL}, NULL, "SCORING_RATE_LIMIT=0"},
+    {"log file by default", {NULL}, NULL, "SCORING_LOG_FILE="},
+    {"log format by default", {NULL}, NULL, "SCORING_LOG_FORMAT=text"},
+    {"log level by default", {NULL}, NULL, "SCORING_LOG_LEVEL=info"},
+    {"environment", {"SCORING_WORKERS=5"}, NULL, "SCORING_WORKERS=5"},
+    {"file", {NULL}, "SCORING_WORKERS=6\n", "SCORING_WORKERS=6"},
+    {"environment before file",
+     {"SCORING_WORKERS=5"},
+     "SCORING_WORKERS=6\n",
+     "SCORING_WORKERS=5"},
+    {"even if the file's value is bad",
+     {"SCORING_WORKERS=5"},
+     "SCORING_WORKERS=many\n",
+     "SCORING_WORKERS=5"},
+    {"first of two in the environment",
+     {"SCORING_WORKERS=5", "SCORING_WORKERS=6"},
+     NULL,
+     "SCORING_WORKERS=5"},
+    {"last of two in the file",
+     {NULL},
+     "SCORING_WORKERS=5\nSCORING_WORKERS=6\n",
+     "SCORING_WORKERS=6"},
+    {"other names in the file",
+     {NULL},
+     "HTTP_PORT=x\nREDIS_IMAGE=redis:7\nSCORING_WORKERS=6\n",
+     "SCORING_WORKERS=6"},
+    {"other names in the environment",
+     {"HTTP_PORT=x", "SCORING", "REDIS_IMAGE=y", "SCORING_WORKERS=5"},
+     NULL,
+     "SCORING_WORKERS=5"},
+    {"no file named",
+     {"SCORING_CONFIG_FILE=", "SCORING_WORKERS=5"},
+     NULL,
+     "SCORING_WORKERS=5"},
+    {"json", {"SCORING_LOG_FORMAT=json"}, NULL, "SCORING_LOG_FORMAT=json"},
+    {"text", {"SCORING_LOG_FORMAT=text"}, NULL, "SCORING_LOG_FORMAT=text"},
+    {"error", {"SCORING_LOG_LEVEL=error"}, NULL, "SCORING_LOG_LEVEL=error"},
+    {"info", {"SCORING_LOG_LEVEL=info"}, NULL, "SCORING_LOG_LEVEL=info"},
+    {"log file", {"SCORING_LOG_FILE=/l"}, NULL, "SCORING_LOG_FILE=/l"},
+    {"empty log file", {"SCORING_LOG_FILE="}, NULL, "SCORING_LOG_FILE="},
+    {"empty log file before file",
+     {"SCORING_LOG_FILE="},
+     "SCORING_LOG_FILE=/l\n",
+     "SCORING_LOG_FILE="},
+    {"url without password",
+     {"REDIS_URL=redis://me:pw@h:1/2"},
+     NULL,
+     "REDIS_URL=redis://h:1/2"},
+    {"user of the url",
+     {"REDIS_URL=redis://me:pw@h:1/2"},
+     NULL,
+     "REDIS_USERNAME=me"},
+    {"masked password of the url",
+     {"REDIS_URL=redis://me:pw@h:1/2"},
+     NULL,
+     "REDIS_PASSWORD=***"},
+    {"masked salt", {NULL}, NULL, "SCORING_SALT=***"},
+    {"masked admin salt", {NULL}, NULL, "SCORING_ADMIN_SALT=***"},
+    {"masked cache secret",
+     {"SCORING_CACHE_SECRET=x"},
+     NULL,
+     "SCORING_CACHE_SECRET=***"},
+};
+
+TEST_CASES(source, struct source_case, source_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(c->env, c->file, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL(config);
+    text_check(buf_bytes(&errors), "");
+    if (config != NULL)
+        CU_ASSERT_TRUE(prints(config, c->want));
+    config_free(config);
+    buf_free(&errors);
+}
+
+struct bounds_case {
+    const char *name;
+    long long min, max;
+};
+
+static const struct bounds_case bounds_rows[] = {
+    {"SCORING_ADMIN_GRACE_S", 0, 3600},
+    {"SCORING_WORKERS", 1, 1024},
+    {"SCORING_STORE_ATTEMPTS", 1, 100},
+    {"SCORING_STORE_CONNECT_TIMEOUT_MS", 1, 60000},
+    {"SCORING_STORE_TIMEOUT_MS", 1, 60000},
+    {"SCORING_STORE_DEADLINE_MS", 1, 60000},
+    {"SCORING_CACHE_TTL_S", 1, 2147483647},
+    {"SCORING_MAX_BODY_BYTES", 1, 1073741824},
+    {"SCORING_MAX_CLIENT_IDS", 1, 10000000},
+    {"SCORING_RATE_LIMIT", 0, 1000000},
+};
+
+static void
+bounds_try(const struct bounds_case *c, const char *value, bool is_good)
+{
+    char setting[SETTING_MAX], want[SETTING_MAX] = "";
+    char *const env[ENV_MAX] = {setting};
+    struct buf errors = {0};
+    struct config *config;
+
+    (void)snprintf(setting, sizeof(setting), "%s=%s", c->name, value);
+    if (!is_good)
+        (void)snprintf(want, sizeof(want),
+                       "%s: \"%s\": must be an integer from %lld to %lld\n",
+                       c->name, value, c->min, c->max);
+    config = load(env, NULL, &errors);
+    CU_ASSERT_EQUAL(config != NULL, is_good);
+    text_check(buf_bytes(&errors), want);
+    if (config != NULL)
+        CU_ASSERT_TRUE(prints(config, setting));
+    config_free(config);
+    buf_free(&errors);
+}
+
+TEST_CASES(bounds, struct bounds_case, bounds_rows)
+{
+    char text[SETTING_MAX];
+
+    (void)snprintf(text, sizeof(text), "%lld", c->min);
+    bounds_try(c, text, true);
+    (void)snprintf(text, sizeof(text), "%lld", c->min - 1);
+    bounds_try(c, text, false);
+    (void)snprintf(text, sizeof(text), "%lld", c->max);
+    bounds_try(c, text, true);
+    (void)snprintf(text, sizeof(text), "%lld", c->max + 1);
+    bounds_try(c, text, false);
+    bounds_try(c, "", false);
+    bounds_try(c, "abc", false);
+    bounds_try(c, " 1", false);
+    bounds_try(c, "1 ", false);
+}
+
+struct mistake_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *file;
+    const char *want; /* all errors */
+};
+
+#define NO_SUCH "there is no such setting\n"
+#define X256                                                                   \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct mistake_case mistake_rows[] = {
+    {"unknown in the environment",
+     {"SCORING_WORKRES=5"},
+     NULL,
+     "SCORING_WORKRES: " NO_SUCH},
+    {"unknown in the file",
+     {NULL},
+     "SCORING_WORKRES=5\n",
+     "SCORING_WORKRES: " NO_SUCH},
+    {"small letters", {"SCORING_xyz=5"}, NULL, "SCORING_xyz: " NO_SUCH},
+    {"prefix alone", {"SCORING_=5"}, NULL, "SCORING_: " NO_SUCH},
+    {"longer name", {"SCORING_WORKERS2=5"}, NULL, "SCORING_WORKERS2: " NO_SUCH},
+    {"shorter name", {"SCORING_WORKER=5"}, NULL, "SCORING_WORKER: " NO_SUCH},
+    {"file of what is no secret",
+     {"SCORING_WORKERS_FILE=/x"},
+     NULL,
+     "SCORING_WORKERS_FILE: " NO_SUCH},
+    {"suffix alone", {"SCORING_FILE=/x"}, NULL, "SCORING_FILE: " NO_SUCH},
+    {"suffix of the same length",
+     {"SCORING_SALT_PILE=/x"},
+     NULL,
+     "SCORING_SALT_PILE: " NO_SUCH},
+    {"control character in a name",
+     {"SCORING_\n=5"},
+     NULL,
+     "SCORING_\\x0a: " NO_SUCH},
+    {"file of settings named in the file",
+     {NULL},
+     "SCORING_CONFIG_FILE=/x\n",
+     "SCORING_CONFIG_FILE: only works in the environment\n"},
+    {"file of settings is missing",
+     {"SCORING_CONFIG_FILE=/nonexistent/env"},
+     NULL,
+     "SCORING_CONFIG_FILE: \"/nonexistent/env\": No such file or directory\n"},
+    {"empty format",
+     {"SCORING_LOG_FORMAT="},
+     NULL,
+     "SCORING_LOG_FORMAT: \"\": must be text or json\n"},
+    {"capital format",
+     {"SCORING_LOG_FORMAT=JSON"},
+     NULL,
+     "SCORING_LOG_FORMAT: \"JSON\": must be text or json\n"},
+    {"unknown level",
+     {"SCORING_LOG_LEVEL=debug"},
+     NULL,
+     "SCORING_LOG_LEVEL: \"debug\": must be info or error\n"},
+    {"longer level",
+     {"SCORING_LOG_LEVEL=info2"},
+     NULL,
+     "SCORING_LOG_LEVEL: \"info2\": must be info or error\n"},
+    {"control characters, quotes and backslashes are escaped",
+     {"SCORING_LOG_LEVEL=a\n\x1f \x7f\"\\"},
+     NULL,
+     "SCORING_LOG_LEVEL: \"a\\x0a\\x1f \\x7f\\\"\\\\\": must be info or "
+     "error\n"},
+    {"long value, still whole",
+     {"SCORING_LOG_LEVEL=" X256},
+     NULL,
+     "SCORING_LOG_LEVEL: \"" X256 "\": must be info or error\n"},
+    {"longer value, cut",
+     {"SCORING_LOG_LEVEL=" X256 "x"},
+     NULL,
+     "SCORING_LOG_LEVEL: \"" X256 "...\": must be info or error\n"},
+    {"empty salt",
+     {"SCORING_SALT="},
+     NULL,
+     "SCORING_SALT: a salt must not be empty\n"},
+    {"empty admin salt",
+     {"SCORING_ADMIN_SALT="},
+     NULL,
+     "SCORING_ADMIN_SALT: a salt must not be empty\n"},
+    {"empty salt at the end",
+     {"SCORING_SALT=secret,"},
+     NULL,
+     "SCORING_SALT: a salt must not be empty\n"},
+    {"empty salt at the start",
+     {"SCORING_SALT=,secret"},
+     NULL,
+     "SCORING_SALT: a salt must not be empty\n"},
+    {"empty salt between",
+     {"SCORING_SALT=secret,,other"},
+     NULL,
+     "SCORING_SALT: a salt must not be empty\n"},
+    {"space after the comma",
+     {"SCORING_SALT=secret, other"},
+     NULL,
+     "SCORING_SALT: a salt must not begin or end with a blank\n"},
+    {"space before the comma",
+     {"SCORING_SALT=secret ,other"},
+     NULL,
+     "SCORING_SALT: a salt must not begin or end with a blank\n"},
+    {"17 salts",
+     {"SCORING_SALT=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"},
+     NULL,
+     "SCORING_SALT: must be at most 16 salts\n"},
+    {"empty url",
+     {"REDIS_URL="},
+     NULL,
+     "REDIS_URL: must begin with redis://, rediss:// or unix://\n"},
+    {"bad url, not shown",
+     {"REDIS_URL=redis://:secret@h:port"},
+     NULL,
+     "REDIS_URL: the port must be an integer from 1 to 65535\n"},
+    {"user without password",
+     {"REDIS_USERNAME=me"},
+     NULL,
+     "REDIS_USERNAME: a user was given without a password\n"},
+    {"user of the url without password",
+     {"REDIS_URL=redis://me@h"},
+     NULL,
+     "REDIS_USERNAME: a user was given without a password\n"},
+    {"bad url and a user: its password is not known",
+     {"REDIS_URL=redis://:secret@h:port", "REDIS_USERNAME=me"},
+     NULL,
+     "REDIS_URL: the port must be an integer from 1 to 65535\n"},
+    {"secret's file is missing",
+     {"SCORING_SALT_FILE=/nonexistent/s"},
+     NULL,
+     "SCORING_SALT_FILE: \"/nonexistent/s\": No such file or directory\n"},
+    {"secret's file is a folder",
+     {"REDIS_PASSWORD_FILE=/tmp"},
+     NULL,
+     "REDIS_PASSWORD_FILE: \"/tmp\": Is a directory\n"},
+    {"secret's file is empty",
+     {"SCORING_CACHE_SECRET_FILE=/dev/null"},
+     NULL,
+     "SCORING_CACHE_SECRET_FILE: \"/dev/null\": is empty\n"},
+    {"secret's file is endless",
+     {"SCORING_ADMIN_SALT_FILE=/dev/zero"},
+     NULL,
+     "SCORING_ADMIN_SALT_FILE: \"/dev/zero\": is larger than 64 KiB\n"},
+    {"all are told",
+     {"SCORING_WORKERS=0", "SCORING_X=1", "SCORING_LOG_LEVEL=x",
+      "REDIS_USERNAME=me"},
+     "SCORING_Y=1\nSCORING_SALT=,\n",
+     "SCORING_X: " NO_SUCH "SCORING_Y: " NO_SUCH
+     "SCORING_SALT: a salt must not be empty\n"
+     "SCORING_WORKERS: \"0\": must be an integer from 1 to 1024\n"
+     "SCORING_LOG_LEVEL: \"x\": must be info or error\n"
+     "REDIS_USERNAME: a user was given without a password\n"},
+};
+
+TEST_CASES(mistake, struct mistake_case, mistake_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(c->env, c->file, &errors);
+
+    CU_ASSERT_PTR_NULL(config);
+    text_check(buf_bytes(&errors), c->want);
+    config_free(config);
+    buf_free(&errors);
+}
+
+/* Puts a list together again, "|" between the salts. */
+static void
+salts_check(const struct auth_salts *salts, const char *want)
+{
+    struct buf got = {0};
+
+    for (size_t i = 0; i < salts->count; i++) {
+        buf_add_text(&got, i > 0 ? "|" : "");
+        buf_add_bytes(&got, salts->item[i]);
+    }
+    text_check(buf_bytes(&got), want);
+    buf_free(&got);
+}
+
+struct salt_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *file;   /* of settings */
+    const char *secret; /* content of SCORING_SALT_FILE; NULL: not given */
+    const char *want;   /* the salts; NULL: refused */
+    bool published;     /* that, or the admin's salt, which is left alone */
+};
+
+/* The admin's salt is another one, so that only the salt itself counts. */
+#define OWN_ADMIN "SCORING_ADMIN_SALT=own"
+
+static const struct salt_case salt_rows[] = {
+    {"by default", {NULL}, NULL, NULL, "Otus", true},
+    {"admin's own", {OWN_ADMIN}, NULL, NULL, "Otus", true},
+    {"own, admin's by default", {"SCORING_SALT=a"}, NULL, NULL, "a", true},
+    {"own", {OWN_ADMIN, "SCORING_SALT=a"}, NULL, NULL, "a", false},
+    {"list", {OWN_ADMIN, "SCORING_SALT=new,old"}, NULL, NULL, "new|old", false},
+    {"published one is still good",
+     {OWN_ADMIN, "SCORING_SALT=new,Otus"},
+     NULL,
+     NULL,
+     "new|Otus",
+     true},
+    {"published by hand",
+     {OWN_ADMIN, "SCORING_SALT=Otus"},
+     NULL,
+     NULL,
+     "Otus",
+     true},
+    {"begins like the published one",
+     {OWN_ADMIN, "SCORING_SALT=Otus2"},
+     NULL,
+     NULL,
+     "Otus2",
+     false},
+    {"admin's default is none for users",
+     {OWN_ADMIN, "SCORING_SALT=42"},
+     NULL,
+     NULL,
+     "42",
+     false},
+    {"admin's published by hand",
+     {"SCORING_ADMIN_SALT=x,42", "SCORING_SALT=a"},
+     NULL,
+     NULL,
+     "a",
+     true},
+    {"16 salts",
+     {OWN_ADMIN, "SCORING_SALT=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p"},
+     NULL,
+     NULL,
+     "a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p",
+     false},
+    {"space within", {OWN_ADMIN, "SCORING_SALT=a b"}, NULL, NULL, "a b", false},
+    {"own file", {OWN_ADMIN}, NULL, "a\n", "a", false},
+    {"own file without a newline", {OWN_ADMIN}, NULL, "a", "a", false},
+    {"own file of lines", {OWN_ADMIN}, NULL, "new\nold\n", "new|old", false},
+    {"own file with CRLF",
+     {OWN_ADMIN},
+     NULL,
+     "new\r\nold\r\n",
+     "new|old",
+     false},
+    {"own file with empty lines at its end",
+     {OWN_ADMIN},
+     NULL,
+     "new\nold\n\n\r\n\n",
+     "new|old",
+     false},
+    {"comma in an own file", {OWN_ADMIN}, NULL, "a,b\n", "a,b", false},
+    {"empty line in an own file", {OWN_ADMIN}, NULL, "a\n\nb\n", NULL, false},
+    {"empty line of an own file with CRLF",
+     {OWN_ADMIN},
+     NULL,
+     "a\r\n\r\nb\r\n",
+     NULL,
+     false},
+    {"empty line first", {OWN_ADMIN}, NULL, "\na\n", NULL, false},
+    {"nothing but empty lines", {OWN_ADMIN}, NULL, "\n\n", NULL, false},
+    {"blank in an own file", {OWN_ADMIN}, NULL, "a \n", NULL, false},
+    {"own file before the value",
+     {OWN_ADMIN, "SCORING_SALT=value"},
+     NULL,
+     "file\n",
+     "file",
+     false},
+    {"own file before the file of settings",
+     {OWN_ADMIN},
+     "SCORING_SALT=value\n",
+     "file\n",
+     "file",
+     false},
+    {"value before what the file of settings names",
+     {OWN_ADMIN, "SCORING_SALT=value"},
+     "SCORING_SALT_FILE=/nonexistent/x\n",
+     NULL,
+     "value",
+     false},
+    {"empty name of a file is none",
+     {OWN_ADMIN, "SCORING_SALT=value", "SCORING_SALT_FILE="},
+     NULL,
+     NULL,
+     "value",
+     false},
+    {"empty name of a file hides nothing",
+     {OWN_ADMIN, "SCORING_SALT_FILE="},
+     "SCORING_SALT=value\n",
+     NULL,
+     "value",
+     false},
+};
+
+TEST_CASES(salt, struct salt_case, salt_rows)
+{
+    char *env[ENV_MAX] = {NULL};
+    struct buf errors = {0};
+    struct config *config;
+    struct file secret;
+    size_t count = 0;
+
+    while (c->env[count] != NULL) {
+        env[count] = c->env[count];
+        count++;
+    }
+    if (c->secret != NULL) {
+        file_make(&secret, "SCORING_SALT_FILE", c->secret);
+        env[count] = secret.setting;
+    }
+    config = load(env, c->file, &errors);
+    CU_ASSERT_EQUAL(config != NULL, c->want != NULL);
+    CU_ASSERT_EQUAL(errors.length == 0, c->want != NULL);
+    if (config != NULL && c->want != NULL) {
+        salts_check(&config->secrets.salts, c->want);
+        CU_ASSERT_EQUAL(config->salts_are_published, c->published);
+    }
+    if (c->secret != NULL)
+        (void)unlink(secret.path);
+    config_free(config);
+    buf_free(&errors);
+}
+
+struct secret_case {
+    const char *name, *content;
+    const char *want; /* NULL: refused as empty */
+};
+
+static const struct secret_case secret_rows[] = {
+    {"one line", "pw\n", "pw"},
+    {"no newline", "pw", "pw"},
+    {"CRLF", "pw\r\n", "pw"},
+    {"only one newline goes", "pw\n\n", "pw\n"},
+    {"carriage return alone stays", "pw\r", "pw\r"},
+    {"spaces stay", " p w \n", " p w "},
+    {"comma stays", "a,b\n", "a,b"},
+    {"empty", "", NULL},
+    {"newline alone", "\n", NULL},
+    {"CRLF alone", "\r\n", NULL},
+};
+
+TEST_CASES(secret, struct secret_case, secret_rows)
+{
+    struct file password, cache;
+    struct buf errors = {0};
+    struct config *config;
+
+    file_make(&password, "REDIS_PASSWORD_FILE", c->content);
+    file_make(&cache, "SCORING_CACHE_SECRET_FILE", c->content);
+    config = load((char *const[ENV_MAX]){password.setting, cache.setting}, NULL,
+                  &errors);
+    CU_ASSERT_EQUAL(config != NULL, c->want != NULL);
+    CU_ASSERT_EQUAL(errors.length == 0, c->want != NULL);
+    if (config != NULL && c->want != NULL) {
+        text_check(bytes_of(config->redis.password), c->want);
+        text_check(config->secrets.cache_secret, c->want);
+    }
+    (void)unlink(password.path);
+    (void)unlink(cache.path);
+    config_free(config);
+    buf_free(&errors);
+}
+
+struct redis_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *username, *password;
+};
+
+static const struct redis_case redis_rows[] = {
+    {"none", {NULL}, NULL, NULL},
+    {"of the url", {"REDIS_URL=redis://me:pw@h"}, "me", "pw"},
+    {"both overridden",
+     {"REDIS_URL=redis://me:pw@h", "REDIS_USERNAME=you", "REDIS_PASSWORD=x"},
+     "you",
+     "x"},
+    {"user overridden",
+     {"REDIS_USERNAME=you", "REDIS_URL=redis://me:pw@h"},
+     "you",
+     "pw"},
+    {"password overridden",
+     {"REDIS_PASSWORD=x", "REDIS_URL=redis://me:pw@h"},
+     "me",
+     "x"},
+    {"password for the url's user",
+     {"REDIS_PASSWORD=x", "REDIS_URL=redis://me@h"},
+     "me",
+     "x"},
+    {"empty ones override nothing",
+     {"REDIS_URL=redis://me:pw@h", "REDIS_USERNAME=", "REDIS_PASSWORD="},
+     "me",
+     "pw"},
+    {"password alone", {"REDIS_PASSWORD=x"}, NULL, "x"},
+    {"password is not decoded", {"REDIS_PASSWORD=%41 "}, NULL, "%41 "},
+};
+
+static void
+maybe_check(const char *got, const char *want)
+{
+    CU_ASSERT_EQUAL(got == NULL, want == NULL);
+    if (got != NULL && want != NULL)
+        CU_ASSERT_STRING_EQUAL(got, want);
+}
+
+TEST_CASES(redis, struct redis_case, redis_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(c->env, NULL, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL(config);
+    if (config != NULL) {
+        maybe_check(config->redis.username, c->username);
+        maybe_check(config->redis.password, c->password);
+    }
+    config_free(config);
+    buf_free(&errors);
+}
+
+TEST_SINGLE(tls, "taken only by a build that has it")
+{
+    struct buf errors = {0};
+    struct config *config =
+        load((char *const[ENV_MAX]){"REDIS_URL=rediss://h"}, NULL, &errors);
+
+    (void)c;
+#ifdef HAVE_HIREDIS_SSL
+    CU_ASSERT_PTR_NOT_NULL(config);
+    CU_ASSERT_TRUE(config == NULL || config->redis.tls);
+#else
+    CU_ASSERT_PTR_NULL(config);
+    text_check(buf_bytes(&errors),
+               "REDIS_URL: rediss:// needs TLS, which the hiredis that this "
+               "program was built with does not have\n");
+#endif
+    config_free(config);
+    buf_free(&errors);
+}
+
+/* Keeps this process on so many of the cores that it has. */
+static void
+keep_to_cores(const cpu_set_t *all, int count)
+{
+    cpu_set_t some;
+
+    CPU_ZERO(&some);
+    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&some) < count; i++) {
+        if (CPU_ISSET(i, all))
+            CPU_SET(i, &some);
+    }
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(some), &some), 0);
+}
+
+TEST_SINGLE(workers, "two by default per core that may be used")
+{
+    cpu_set_t all;
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(all), &all), 0);
+    for (int cores = 1; cores <= 2 && cores <= CPU_COUNT(&all); cores++) {
+        struct buf errors = {0};
+        struct config *config;
+
+        keep_to_cores(&all, cores);
+        config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
+        CU_ASSERT_PTR_NOT_NULL(config);
+        if (config != NULL) {
+            CU_ASSERT_EQUAL(config->cores, cores);
+            CU_ASSERT_EQUAL(config->workers, 2 * cores);
+        }
+        config_free(config);
+        buf_free(&errors);
+    }
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+TEST_SINGLE(untouched, "the environment stays as it was")
+{
+    char url[] = "REDIS_URL=redis://me:p%77@h:1/2";
+    char salt[] = "SCORING_SALT=a,b";
+    struct buf errors = {0};
+    struct config *config =
+        load((char *const[ENV_MAX]){url, salt}, NULL, &errors);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL(config);
+    CU_ASSERT_STRING_EQUAL(url, "REDIS_URL=redis://me:p%77@h:1/2");
+    CU_ASSERT_STRING_EQUAL(salt, "SCORING_SALT=a,b");
+    config_free(config);
+    buf_free(&errors);
+}
+
+/* Whether out has a line that begins with this. */
+static bool
+has_line(const struct buf *out, const char *begin)
+{
+    struct buf want = {0};
+    bool is_there;
+
+    buf_printf(&want, "\n%s", begin);
+    is_there = memmem(out->data, out->length, want.data, want.length) != NULL;
+    buf_free(&want);
+    return is_there;
+}
+
+TEST_SINGLE(help, "has every setting with default and bounds")
+{
+    struct buf out = {0}, names = {0};
+    struct buf errors = {0};
+    struct config *config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
+    char *rest, *line;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    buf_add_text(&out, "\n");
+    config_help(&out);
+    config_print(config, &names);
+    buf_add(&names, "", 1);
+    rest = names.data;
+    while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+        char begin[SETTING_MAX];
+
+        (void)snprintf(begin, sizeof(begin), "  %.*s ", (int)strcspn(line, "="),
+                       line);
+        CU_ASSERT_TRUE(has_line(&out, begin));
+    }
+    CU_ASSERT_TRUE(has_line(&out, "  SCORING_CONFIG_FILE "));
+    buf_add(&out, "", 1);
+    CU_ASSERT_PTR_NULL(strstr(out.data, "(null)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "2 x cores"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "worker processes (1 to 1024)"));
+    buf_free(&out);
+    buf_free(&names);
+    config_free(config);
+}
+
+TEST_SINGLE(example, "loads unchanged, and holds nothing but defaults")
+{
+    struct buf errors = {0}, got = {0}, want = {0};
+    struct config *defaults =
+        load((char *const[ENV_MAX]){"REDIS_PASSWORD=change-me"}, NULL, &errors);
+    struct config *example = load(
+        (char *const[ENV_MAX]){"SCORING_CONFIG_FILE=" EXAMPLE}, NULL, &errors);
+
+    (void)c;
+    text_check(buf_bytes(&errors), "");
+    CU_ASSERT_PTR_NOT_NULL(defaults);
+    CU_ASSERT_PTR_NOT_NULL(example);
+    if (defaults != NULL && example != NULL) {
+        config_print(defaults, &want);
+        config_print(example, &got);
+        CU_ASSERT_TRUE(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+        salts_check(&example->secrets.salts, "Otus");
+        salts_check(&example->secrets.admin_salts, "42");
+        CU_ASSERT_STRING_EQUAL(example->redis.password, "change-me");
+    }
+    config_free(defaults);
+    config_free(example);
+    buf_free(&errors);
+    buf_free(&got);
+    buf_free(&want);
+}
+
+/*
+ * The example with the '#' taken off every line "#NAME=value"; "#NAME=", which
+ * stands for no value, is dropped, or kept to look for names.
+ */
+static void
+example_uncomment(bool keep_empty, struct buf *ret_text)
+{
+    char *text = NULL, *rest, *line;
+
+    CU_ASSERT_PTR_NULL_FATAL(config_text_read(EXAMPLE, &text));
+    rest = text;
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        const size_t length = strlen(line);
+
+        if (line[0] == '#' && isupper((unsigned char)line[1]) &&
+            strchr(line, '=') != NULL &&
+            (keep_empty || line[length - 1] != '='))
+            line++;
+        buf_printf(ret_text, "%s\n", line);
+    }
+    config_text_free(text);
+}
+
+TEST_SINGLE(example_comments, "hold nothing but defaults, too")
+{
+    struct buf errors = {0}, got = {0}, want = {0}, text = {0};
+    struct config *defaults =
+        load((char *const[ENV_MAX]){"REDIS_PASSWORD=change-me"}, NULL, &errors);
+    struct config *example;
+
+    (void)c;
+    example_uncomment(false, &text);
+    buf_add(&text, "", 1);
+    example = load((char *const[ENV_MAX]){NULL}, text.data, &errors);
+    text_check(buf_bytes(&errors), "");
+    CU_ASSERT_PTR_NOT_NULL(example);
+    if (defaults != NULL && example != NULL) {
+        config_print(defaults, &want);
+        config_print(example, &got);
+        CU_ASSERT_TRUE(bytes_equal(buf_bytes(&got), buf_bytes(&want)));
+    }
+    config_free(defaults);
+    config_free(example);
+    buf_free(&errors);
+    buf_free(&got);
+    buf_free(&want);
+    buf_free(&text);
+}
+
+static const struct single_case example_secret_rows[] = {
+    {"REDIS_PASSWORD_FILE"},
+    {"SCORING_SALT_FILE"},
+    {"SCORING_ADMIN_SALT_FILE"},
+    {"SCORING_CACHE_SECRET_FILE"},
+    {"HTTP_PORT"},
+};
+
+TEST_CASES(example_also, struct single_case, example_secret_rows)
+{
+    struct buf text = {0};
+    char begin[SETTING_MAX];
+
+    example_uncomment(true, &text);
+    (void)snprintf(begin, sizeof(begin), "%s=", c->name);
+    CU_ASSERT_TRUE(has_line(&text, begin));
+    buf_free(&text);
+}
+
+TEST_SINGLE(example_names, "are all there")
+{
+    struct buf errors = {0}, names = {0}, text = {0};
+    struct config *config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
+    char *rest, *line;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    config_print(config, &names);
+    buf_add(&names, "", 1);
+    example_uncomment(true, &text);
+    rest = names.data;
+    while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+        line[strcspn(line, "=") + 1] = '\0';
+        CU_ASSERT_TRUE(has_line(&text, line));
+    }
+    config_free(config);
+    buf_free(&names);
+    buf_free(&text);
+}
+
+TEST_SINGLE(wiped, "no secret is left in memory")
+{
+    static char *const env[ENV_MAX] = {"SCORING_SALT=marked-salt", NULL};
+    struct buf errors = {0};
+    struct config *config = load(env, NULL, &errors);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    (void)calls_wiped(0);
+    config_free(config);
+    CU_ASSERT_EQUAL(calls_wiped(sizeof("marked-salt")), 1);
+    buf_free(&errors);
+}
+
+TEST_SINGLE(free_nothing, "NULL is accepted")
+{
+    (void)c;
+    config_free(NULL);
+}
+
+void
+suite_config(void)
+{
+    CU_pSuite suite = cases_suite("config");
+
+    cases_add(suite, &source_cases);
+    cases_add(suite, &bounds_cases);
+    cases_add(suite, &mistake_cases);
+    cases_add(suite, &salt_cases);
+    cases_add(suite, &secret_cases);
+    cases_add(suite, &redis_cases);
+    cases_add(suite, &tls_cases);
+    cases_add(suite, &workers_cases);
+    cases_add(suite, &untouched_cases);
+    cases_add(suite, &help_cases);
+    cases_add(suite, &example_cases);
+    cases_add(suite, &example_comments_cases);
+    cases_add(suite, &example_also_cases);
+    cases_add(suite, &example_names_cases);
+    cases_add(suite, &wiped_cases);
+    cases_add(suite, &free_nothing_cases);
+}

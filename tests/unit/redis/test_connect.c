@@ -1,0 +1,254 @@
+/*
+ * A socket to Redis: which addresses are tried, in which order and how often,
+ * how long, and how the socket is set.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "redis/connect.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/files.h"
+#include "unit/suites.h"
+
+#define LIMIT_MS    150
+#define PATIENCE_MS 3000
+#define WORDS_MAX   400
+
+struct outcome {
+    struct ev_loop *loop;
+    int count; /* of calls */
+    int fd;
+    char error[WORDS_MAX];
+};
+
+static void
+on_done(void *arg, int fd, const char *error)
+{
+    struct outcome *outcome = arg;
+
+    outcome->count++;
+    outcome->fd = fd;
+    CU_ASSERT_EQUAL(error == NULL, fd >= 0);
+    (void)snprintf(outcome->error, sizeof(outcome->error), "%s",
+                   error != NULL ? error : "");
+    ev_break(outcome->loop, EVBREAK_ALL);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)timer;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* One attempt, until its end. */
+static void
+try_once(struct redis_connect *attempt, struct outcome *outcome)
+{
+    ev_timer timer;
+
+    outcome->count = 0;
+    redis_connect_start(attempt);
+    if (outcome->count == 0) {
+        ev_timer_init(&timer, on_patience, PATIENCE_MS / 1000., 0.);
+        ev_timer_start(outcome->loop, &timer);
+        (void)ev_run(outcome->loop, 0);
+        ev_timer_stop(outcome->loop, &timer);
+    }
+    CU_ASSERT_EQUAL(outcome->count, 1);
+}
+
+/* A port of 127.0.0.1 that is ours; one more than the backlog may wait. */
+static int
+open_port(bool is_heard, int backlog, int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CU_ASSERT_FATAL(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    if (is_heard)
+        CU_ASSERT_EQUAL_FATAL(listen(fd, backlog), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+struct address_case {
+    const char *name, *host;
+    bool is_heard;     /* somebody listens on 127.0.0.1, nobody on ::1 */
+    int error;         /* of the first address; 0: what comes of it */
+    int moves;         /* attempts that have led nowhere before */
+    const char *words; /* how it fails; "": it does not; NULL: somehow */
+};
+
+#define UNREACHABLE "connection failed: Network is unreachable"
+
+static const struct address_case address_rows[] = {
+    {"one address", "127.0.0.1", true, 0, 0, ""},
+    {"one address where nobody listens", "127.0.0.1", false, 0, 0,
+     "connection refused"},
+    {"one address that cannot be reached is tried once", "127.0.0.1", true,
+     ENETUNREACH, 0, UNREACHABLE},
+    {"one address is the next one, too", "127.0.0.1", true, 0, 1, ""},
+    {"the first of two", "localhost", true, 0, 0, ""},
+    {"two, the second where nobody listens, are tried once", "localhost", true,
+     ENETUNREACH, 0, NULL},
+    {"the second of two, and then the first", "localhost", true, 0, 1, ""},
+    {"the second that cannot be reached, and then the first", "localhost", true,
+     ENETUNREACH, 1, ""},
+    {"the first again", "localhost", true, ENETUNREACH, 2, NULL},
+    {"two where nobody listens", "localhost", false, 0, 0, NULL},
+};
+
+TEST_CASES(address, struct address_case, address_rows)
+{
+    struct redis_url config = {.host = (char *)c->host};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(c->is_heard, 1, &config.port);
+    int before = files_lowest_free();
+    struct redis_connect *attempt = redis_connect_new(
+        outcome.loop, &config, PATIENCE_MS, on_done, &outcome);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    for (int i = 0; i < c->moves; i++)
+        redis_connect_move_on(attempt);
+    if (c->error != 0)
+        calls_fail(CALL_CONNECT, c->error);
+    try_once(attempt, &outcome);
+    if (c->error != 0)
+        CU_ASSERT_TRUE(calls_has_failed(CALL_CONNECT));
+    CU_ASSERT_EQUAL(outcome.fd >= 0, c->words != NULL && c->words[0] == '\0');
+    if (c->words != NULL)
+        CU_ASSERT_STRING_EQUAL(outcome.error, c->words);
+    redis_connect_free(attempt);
+    if (outcome.fd >= 0)
+        (void)close(outcome.fd);
+    CU_ASSERT_EQUAL(files_lowest_free(), before);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+/* A peer that vanished is noticed after 15 + 3 x 5 s. */
+static const struct option_case {
+    const char *name;
+    int level, option, value;
+} option_rows[] = {
+    {"small commands do not wait", IPPROTO_TCP, TCP_NODELAY, 1},
+    {"the peer is asked for", SOL_SOCKET, SO_KEEPALIVE, 1},
+    {"idle for 15 s", IPPROTO_TCP, TCP_KEEPIDLE, 15},
+    {"every 5 s", IPPROTO_TCP, TCP_KEEPINTVL, 5},
+    {"3 times", IPPROTO_TCP, TCP_KEEPCNT, 3},
+};
+
+TEST_CASES(option, struct option_case, option_rows)
+{
+    struct redis_url config = {.host = "127.0.0.1"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(true, 1, &config.port), value = -1;
+    socklen_t length = sizeof(value);
+    struct redis_connect *attempt = redis_connect_new(
+        outcome.loop, &config, PATIENCE_MS, on_done, &outcome);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    try_once(attempt, &outcome);
+    CU_ASSERT_EQUAL(
+        getsockopt(outcome.fd, c->level, c->option, &value, &length), 0);
+    CU_ASSERT_EQUAL(value, c->value);
+    redis_connect_free(attempt);
+    (void)close(outcome.fd);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+/* A full backlog lets connections wait; the second attempt has it all again. */
+TEST_SINGLE(limit, "an attempt has its time, and the next one as much")
+{
+    struct redis_url config = {.host = "127.0.0.1"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(true, 0, &config.port), first;
+    struct redis_connect *attempt =
+        redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    try_once(attempt, &outcome);
+    first = outcome.fd;
+    CU_ASSERT(first >= 0);
+    for (int i = 0; i < 2; i++) {
+        int64_t start_ms = clock_ms();
+
+        try_once(attempt, &outcome);
+        CU_ASSERT_STRING_EQUAL(outcome.error, "no connection within 150 ms");
+        CU_ASSERT(clock_ms() - start_ms >= LIMIT_MS - 5);
+    }
+    redis_connect_free(attempt);
+    (void)close(first);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+TEST_SINGLE(cancelled, "an attempt that is cancelled says nothing")
+{
+    struct redis_url config = {.host = "127.0.0.1"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(true, 1, &config.port);
+    struct redis_connect *attempt =
+        redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    redis_connect_start(attempt);
+    redis_connect_cancel(attempt);
+    (void)ev_run(outcome.loop, 0); /* nothing is left to wait for */
+    CU_ASSERT_EQUAL(outcome.count, 0);
+    redis_connect_free(attempt);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+TEST_SINGLE(exhausted, "without a descriptor left an attempt fails and says so")
+{
+    struct redis_url config = {.host = "127.0.0.1"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    int listener = open_port(true, 1, &config.port);
+    struct redis_connect *attempt =
+        redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    calls_fail(CALL_SOCKET, EMFILE);
+    try_once(attempt, &outcome);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_SOCKET));
+    CU_ASSERT_STRING_EQUAL(outcome.error,
+                           "connection failed: Too many open files");
+    try_once(attempt, &outcome); /* as if there had been no other */
+    CU_ASSERT(outcome.fd >= 0);
+    redis_connect_free(attempt);
+    (void)close(outcome.fd);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+void
+suite_redis_connect(void)
+{
+    CU_pSuite suite = cases_suite("redis_connect");
+
+    cases_add(suite, &address_cases);
+    cases_add(suite, &option_cases);
+    cases_add(suite, &limit_cases);
+    cases_add(suite, &cancelled_cases);
+    cases_add(suite, &exhausted_cases);
+}

@@ -1,0 +1,283 @@
+/*
+ * Addresses from host names: those that are known without asking, and those
+ * that a name server by script gives, late, in part, or not at all.
+ */
+#include <arpa/inet.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis/resolver.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/names.h"
+#include "unit/suites.h"
+
+#define PORT        6379
+#define PATIENCE_MS 5000
+
+struct known_case {
+    const char *name, *host;
+    size_t count; /* 0: it has to be looked up */
+    const char *first, *second;
+};
+
+static const struct known_case known_rows[] = {
+    {"IPv4", "192.0.2.7", 1, "192.0.2.7", NULL},
+    {"IPv6", "2001:db8::7", 1, "2001:db8::7", NULL},
+    {"localhost, IPv4 first", "localhost", 2, "127.0.0.1", "::1"},
+    {"LOCALHOST", "LOCALHOST", 2, "127.0.0.1", "::1"},
+    {"a name", "redis", 0, NULL, NULL},
+    {"localhost and more", "localhost.example", 0, NULL, NULL},
+    {"part of localhost", "localhos", 0, NULL, NULL},
+    {"a number too large", "256.0.2.7", 0, NULL, NULL},
+};
+
+/* Its address and port, written out. */
+static void
+check_address(const struct sockaddr_storage *address, const char *want)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    in_port_t port;
+
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+
+        (void)inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
+        port = v4->sin_port;
+    } else {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+
+        CU_ASSERT_EQUAL(address->ss_family, AF_INET6);
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
+        port = v6->sin6_port;
+    }
+    CU_ASSERT_STRING_EQUAL(text, want);
+    CU_ASSERT_EQUAL(ntohs(port), PORT);
+}
+
+TEST_CASES(known, struct known_case, known_rows)
+{
+    struct resolver_addresses found = {.count = 99};
+
+    CU_ASSERT_EQUAL(resolver_known(c->host, PORT, &found), c->count > 0);
+    CU_ASSERT_EQUAL(found.count, c->count > 0 ? c->count : 99);
+    if (c->first != NULL)
+        check_address(&found.item[0], c->first);
+    if (c->second != NULL)
+        check_address(&found.item[1], c->second);
+}
+
+struct lookup {
+    struct ev_loop *loop;
+    int done;
+    bool in_time;
+    struct resolver_addresses found;
+};
+
+static void
+on_done(void *arg, const struct resolver_addresses *found, bool in_time)
+{
+    struct lookup *lookup = arg;
+
+    lookup->done++;
+    lookup->found = *found;
+    lookup->in_time = in_time;
+    ev_break(lookup->loop, EVBREAK_ALL);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)timer;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* Runs until the look-up is done, or for so long. */
+static void
+run_for(struct lookup *lookup, int64_t limit_ms)
+{
+    ev_timer timer;
+
+    ev_now_update(lookup->loop);
+    ev_timer_init(&timer, on_patience, (double)limit_ms / 1000, 0.);
+    ev_timer_start(lookup->loop, &timer);
+    (void)ev_run(lookup->loop, 0);
+    ev_timer_stop(lookup->loop, &timer);
+}
+
+struct lookup_case {
+    const char *name;
+    struct names_plan plan;
+    size_t count;
+    bool in_time;
+    int64_t min_ms, max_ms; /* the latter with room for a busy machine */
+};
+
+static const struct lookup_case lookup_rows[] = {
+    {"answered at once", {.delay_ms = 0, .delay_ipv6_ms = 0}, 1, true, 0, 600},
+    {"as many as are kept",
+     {.more = RESOLVER_ADDRESSES_MAX - 1},
+     RESOLVER_ADDRESSES_MAX,
+     true,
+     0,
+     600},
+    {"one more than are kept",
+     {.more = RESOLVER_ADDRESSES_MAX},
+     RESOLVER_ADDRESSES_MAX,
+     true,
+     0,
+     600},
+    {"answered late",
+     {.delay_ms = 100, .delay_ipv6_ms = 100},
+     1,
+     true,
+     100,
+     600},
+    {"asked again when the first questions are lost",
+     {.lost = 2},
+     1,
+     true,
+     200,
+     RESOLVER_LIMIT_MS - 50},
+    {"never for IPv6", {.delay_ms = 0, .delay_ipv6_ms = -1}, 1, true, 45, 600},
+    {"never",
+     {.delay_ms = -1, .delay_ipv6_ms = -1},
+     0,
+     false,
+     RESOLVER_LIMIT_MS - 5,
+     2000},
+};
+
+TEST_CASES(lookup, struct lookup_case, lookup_rows)
+{
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+    int64_t start_ms;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    names_start(&server, lookup.loop, &c->plan);
+    start_ms = clock_ms();
+    resolver_start(resolver, "redis.example", PORT);
+    run_for(&lookup, PATIENCE_MS);
+    CU_ASSERT_EQUAL(lookup.done, 1);
+    CU_ASSERT(clock_ms() - start_ms >= c->min_ms);
+    CU_ASSERT(clock_ms() - start_ms <= c->max_ms);
+    CU_ASSERT_EQUAL(lookup.in_time, c->in_time);
+    CU_ASSERT_EQUAL_FATAL(lookup.found.count, c->count);
+    if (c->count > 0)
+        check_address(&lookup.found.item[0], "127.0.0.1");
+    names_end(&server);
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
+/* In how many different milliseconds the loop has turned. */
+struct activity {
+    int64_t last_ms;
+    int count;
+};
+
+static void
+on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct activity *activity = watcher->data;
+    const int64_t now_ms = clock_ms();
+
+    (void)loop;
+    (void)events;
+    activity->count += now_ms != activity->last_ms;
+    activity->last_ms = now_ms;
+}
+
+/* What has been sent leaves nothing to be written for 250 ms. */
+TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
+{
+    enum { ACTIVITY_MAX = 30 };
+    static const struct names_plan plan = {.is_cut = true};
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+    ev_prepare turn;
+    struct activity activity = {0, 0};
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    names_start(&server, lookup.loop, &plan);
+    ev_prepare_init(&turn, on_turn);
+    turn.data = &activity;
+    ev_prepare_start(lookup.loop, &turn);
+    resolver_start(resolver, "redis.example", PORT);
+    run_for(&lookup, PATIENCE_MS);
+    CU_ASSERT_EQUAL(lookup.done, 1);
+    CU_ASSERT_EQUAL(lookup.found.count, 0);
+    CU_ASSERT_FALSE(lookup.in_time);
+    CU_ASSERT(activity.count < ACTIVITY_MAX);
+    ev_prepare_stop(lookup.loop, &turn);
+    names_end(&server);
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
+TEST_SINGLE(again, "a look-up keeps nothing of the one before")
+{
+    static const struct names_plan good = {.delay_ms = 0};
+    static const struct names_plan silent = {.delay_ms = -1,
+                                             .delay_ipv6_ms = -1};
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    for (int i = 0; i < 3; i++) {
+        names_start(&server, lookup.loop, i < 2 ? &good : &silent);
+        resolver_start(resolver, "redis.example", PORT);
+        run_for(&lookup, PATIENCE_MS);
+        CU_ASSERT_EQUAL(lookup.done, i + 1);
+        CU_ASSERT_EQUAL(lookup.found.count, i < 2 ? 1 : 0);
+        CU_ASSERT_EQUAL(lookup.in_time, i < 2);
+        names_end(&server);
+    }
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
+TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
+{
+    static const struct names_plan plan = {.delay_ms = 50, .delay_ipv6_ms = 50};
+    struct lookup lookup = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
+    static struct names_server server;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    names_start(&server, lookup.loop, &plan);
+    resolver_start(resolver, "redis.example", PORT);
+    resolver_cancel(resolver);
+    run_for(&lookup, 150);
+    CU_ASSERT_EQUAL(lookup.done, 0);
+    resolver_start(resolver, "redis.example", PORT);
+    resolver_start(resolver, "redis.example", PORT);
+    run_for(&lookup, PATIENCE_MS);
+    run_for(&lookup, 150);
+    CU_ASSERT_EQUAL(lookup.done, 1);
+    names_end(&server);
+    resolver_free(resolver);
+    ev_loop_destroy(lookup.loop);
+}
+
+void
+suite_resolver(void)
+{
+    CU_pSuite suite = cases_suite("resolver");
+
+    cases_add(suite, &known_cases);
+    cases_add(suite, &lookup_cases);
+    cases_add(suite, &silent_cases);
+    cases_add(suite, &again_cases);
+    cases_add(suite, &cancelled_cases);
+}

@@ -1,0 +1,720 @@
+/*
+ * The pure part as a whole: bytes, a clock and the store's content in; status
+ * and body out. Tokens were made with sha512sum.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "support/cases.h"
+#include "support/store_fake.h"
+#include "unit/suites.h"
+
+/* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
+#define TOKEN                                                                  \
+    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954" \
+    "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
+/* printf 202611220942 | sha512sum */
+#define ADMIN_TOKEN                                                            \
+    "9e63c969a4dc191310ec44c047c0956bd1765e057014f994812fe6cd4c0d06696846096e" \
+    "15fa902032d035ec924f77a50a34c7d9a1d8f56157f005c45aafc255"
+#define NOW      "2026-11-22 09:30:00"
+#define BODY_MAX 4096
+#define IDS_MAX  3
+
+#define FORBIDDEN "{\"code\": 403, \"error\": \"Forbidden\"}"
+#define PAIRS                                                                  \
+    "{\"code\": 422, \"error\": \"arguments: at least one pair must be "       \
+    "complete: phone and email, or first_name and last_name, or gender and "   \
+    "birthday\"}"
+#define SCORE(text) "{\"code\": 200, \"response\": {\"score\": " text "}}"
+#define DOWN        "{\"code\": 503, \"error\": \"Service Unavailable\"}"
+#define BROKEN      "{\"code\": 500, \"error\": \"Internal Server Error\"}"
+
+static const struct api_config config = {
+    .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
+    .client_ids_max = IDS_MAX,
+    .body_max_bytes = BODY_MAX,
+};
+
+static const struct store_fake empty_store;
+
+static time_t
+fixed_time(void)
+{
+    struct tm local = {.tm_isdst = -1};
+
+    (void)strptime(NOW, "%Y-%m-%d %H:%M:%S", &local);
+    return mktime(&local);
+}
+
+static void
+assert_text(struct bytes got, const char *want)
+{
+    bool same = bytes_equal(got, bytes_of(want));
+
+    if (!same)
+        (void)printf("got:  %.*s\nwant: %s\n", (int)got.length, got.at, want);
+    CU_ASSERT(same);
+}
+
+/* Runs one body; the answer, context and fault are compared where wanted. */
+struct expected {
+    int code;
+    const char *body, *context, *fault, *write;
+    int asked; /* keys, or -1 */
+};
+
+static void
+run(const struct store_fake *store, struct bytes body,
+    const struct expected *want)
+{
+    struct api *api = api_new(&config);
+    struct api_input input = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method"),
+                              .body = malloc(body.length + 1),
+                              .body_length = body.length,
+                              .now = fixed_time()};
+    struct api_call *call;
+    size_t asked = 0;
+
+    memcpy(input.body, body.at, body.length);
+    call = store_fake_run(store, api, &input, &asked);
+    free(input.body);
+    CU_ASSERT_EQUAL(api_call_answer(call).code, want->code);
+    if (want->body != NULL)
+        assert_text(api_call_answer(call).body, want->body);
+    if (want->context != NULL)
+        assert_text(api_call_context(call), want->context);
+    if (want->fault != NULL)
+        assert_text(api_call_fault(call), want->fault);
+    if (want->write != NULL)
+        assert_text(api_call_write(call).value, want->write);
+    if (want->asked >= 0)
+        CU_ASSERT_EQUAL((int)asked, want->asked);
+    api_call_free(call);
+    api_free(api);
+}
+
+static void
+run_arguments(const struct store_fake *store, const char *login,
+              const char *token, const char *method, const char *arguments,
+              const struct expected *want)
+{
+    struct buf body = {0};
+
+    buf_printf(&body,
+               "{\"account\": \"horns&hoofs\", \"login\": \"%s\", "
+               "\"token\": \"%s\", \"method\": \"%s\", \"arguments\": %s}",
+               login, token, method, arguments);
+    run(store, buf_bytes(&body), want);
+    buf_free(&body);
+}
+
+struct score_case {
+    const char *name, *arguments;
+    int code;
+    const char *body, *context;
+};
+
+static const struct score_case score_rows[] = {
+    {"everything gives 5.0",
+     "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"first_name\": \"a\", "
+     "\"last_name\": \"b\", \"birthday\": \"01.01.1990\", \"gender\": 1}",
+     200, SCORE("5.0"), "has=phone,email,first_name,last_name,birthday,gender"},
+    {"phone and email", "{\"phone\": \"79175002040\", \"email\": \"a@b\"}", 200,
+     SCORE("3.0"), "has=phone,email"},
+    {"phone as a number", "{\"phone\": 79175002040, \"email\": \"a@b\"}", 200,
+     SCORE("3.0"), "has=phone,email"},
+    {"names", "{\"first_name\": \"a\", \"last_name\": \"b\"}", 200,
+     SCORE("0.5"), "has=first_name,last_name"},
+    {"gender and birthday", "{\"gender\": 2, \"birthday\": \"01.01.2000\"}",
+     200, SCORE("1.5"), "has=birthday,gender"},
+    {"gender 0 completes the pair and adds nothing",
+     "{\"gender\": 0, \"birthday\": \"01.01.2000\"}", 200, SCORE("0.0"),
+     "has=birthday,gender"},
+    {"a lone phone beside a pair",
+     "{\"phone\": \"79175002040\", \"first_name\": \"a\", \"last_name\": "
+     "\"b\"}",
+     200, SCORE("2.0"), "has=phone,first_name,last_name"},
+    {"a lone first name adds nothing",
+     "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"first_name\": \"a\"}",
+     200, SCORE("3.0"), "has=phone,email,first_name"},
+    {"no arguments", "{}", 422, PAIRS, "has="},
+    {"only a phone", "{\"phone\": \"79175002040\"}", 422, PAIRS, "has=phone"},
+    {"one of each pair",
+     "{\"phone\": \"79175002040\", \"first_name\": \"a\", \"gender\": 1}", 422,
+     PAIRS, NULL},
+    {"an empty member completes nothing",
+     "{\"phone\": \"79175002040\", \"email\": \"\"}", 422, PAIRS, "has=phone"},
+    {"a null member completes nothing",
+     "{\"gender\": null, \"birthday\": \"01.01.2000\"}", 422, PAIRS,
+     "has=birthday"},
+    {"unknown members are ignored",
+     "{\"first_name\": \"a\", \"last_name\": \"b\", \"x\": [1]}", 200,
+     SCORE("0.5"), NULL},
+    {"the last of repeated members counts",
+     "{\"phone\": 1, \"phone\": \"79175002040\", \"email\": \"a@b\"}", 200,
+     SCORE("3.0"), NULL},
+    {"one invalid field spoils a valid pair",
+     "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"gender\": 3}", 422,
+     NULL, ""},
+    {"70 years old today", "{\"gender\": 1, \"birthday\": \"22.11.1956\"}", 200,
+     SCORE("1.5"), NULL},
+    {"70 years old yesterday", "{\"gender\": 1, \"birthday\": \"21.11.1956\"}",
+     422, NULL, NULL},
+    {"born today", "{\"gender\": 1, \"birthday\": \"22.11.2026\"}", 200,
+     SCORE("1.5"), NULL},
+    {"born tomorrow", "{\"gender\": 1, \"birthday\": \"23.11.2026\"}", 422,
+     NULL, NULL},
+};
+
+TEST_CASES(score, struct score_case, score_rows)
+{
+    const struct expected want = {c->code, c->body, c->context,
+                                  NULL,    NULL,    c->code == 200 ? 1 : 0};
+
+    run_arguments(&empty_store, "h&f", TOKEN, "online_score", c->arguments,
+                  &want);
+}
+
+TEST_CASES(score_without_store, struct score_case, score_rows)
+{
+    const struct store_fake down = {.status = STORE_DOWN};
+    const struct expected want = {c->code, c->body, c->context, NULL, NULL, -1};
+
+    run_arguments(&down, "h&f", TOKEN, "online_score", c->arguments, &want);
+}
+
+/* Every failing field is named, each with what is wrong. */
+TEST_SINGLE(all_faults, "every failing field is named")
+{
+    const struct expected want = {.code = 422, .asked = 0};
+    struct buf body = {0};
+    struct api *api = api_new(&config);
+    struct api_input input = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method"),
+                              .now = fixed_time()};
+    static const char *const names[] = {"phone",     "email",    "first_name",
+                                        "last_name", "birthday", "gender"};
+    struct api_call *call;
+
+    (void)c;
+    buf_printf(&body, "%s%s%s",
+               "{\"login\": \"h&f\", \"account\": \"horns&hoofs\", \"token\": "
+               "\"",
+               TOKEN,
+               "\", \"method\": \"online_score\", \"arguments\": {\"phone\": "
+               "true, \"email\": \"ab\", \"first_name\": 1, \"last_name\": "
+               "[], \"birthday\": \"x\", \"gender\": \"1\"}}");
+    input.body = body.data;
+    input.body_length = body.length;
+    call = store_fake_run(&empty_store, api, &input, NULL);
+    buf_add(&body, "", 1);
+    CU_ASSERT_EQUAL(api_call_answer(call).code, want.code);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct bytes text = api_call_answer(call).body;
+
+        CU_ASSERT_PTR_NOT_NULL(
+            memmem(text.at, text.length, names[i], strlen(names[i])));
+    }
+    api_call_free(call);
+    api_free(api);
+    buf_free(&body);
+}
+
+TEST_SINGLE(admin, "the admin's score is 42 and touches no cache")
+{
+    const struct expected good = {200,  SCORE("42"), "has=first_name,last_name",
+                                  NULL, "",          0};
+    const struct expected bad = {.code = 422, .body = PAIRS, .asked = 0};
+
+    (void)c;
+    run_arguments(&empty_store, "admin", ADMIN_TOKEN, "online_score",
+                  "{\"first_name\": \"a\", \"last_name\": \"b\"}", &good);
+    run_arguments(&empty_store, "admin", ADMIN_TOKEN, "online_score", "{}",
+                  &bad);
+}
+
+struct cache_case {
+    const char *name, *cached;
+    const char *body, *write;
+};
+
+#define HIT(text) SCORE(text), ""
+#define MISS      SCORE("0.5"), "0.5"
+
+static const struct cache_case cache_rows[] = {
+    {"a hit is answered and not written again", "3.5", HIT("3.5")},
+    {"score 0 is a hit like any other", "0.0", HIT("0.0")},
+    {"no tenths", "3", MISS},
+    {"two decimals", "3.00", MISS},
+    {"an exponent", "3e0", MISS},
+    {"a comma", "3,0", MISS},
+    {"no number before the point", "x.0", MISS},
+    {"no number behind the point", "3.x", MISS},
+    {"the highest score", "5.0", HIT("5.0")},
+    {"above the highest score", "5.1", MISS},
+    {"negative", "-1.0", MISS},
+    {"empty", "", MISS},
+    {"words", "abc", MISS},
+    {"not a number", "nan", MISS},
+    {"infinite", "inf", MISS},
+    {"hexadecimal", "0x1", MISS},
+    {"leading zero", "03.0", MISS},
+    {"trailing text", "3.0x", MISS},
+    {"leading space", " 3.0", MISS},
+    {"trailing space", "3.0 ", MISS},
+    {"a string", "\"3.0\"", MISS},
+    {"of another type", "!", MISS},
+};
+
+TEST_CASES(cache, struct cache_case, cache_rows)
+{
+    /* The key is found by asking once: it depends on the derived secret. */
+    struct api *api = api_new(&config);
+    const char *text =
+        "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
+        "\"" TOKEN "\", \"method\": \"online_score\", \"arguments\": "
+        "{\"first_name\": \"a\", \"last_name\": \"b\"}}";
+    char body[BODY_MAX];
+    struct api_input input = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method"),
+                              .body = body,
+                              .body_length = strlen(text),
+                              .now = fixed_time()};
+    struct api_call *call;
+    struct buf entry = {0};
+    const char *entries[2] = {NULL, NULL};
+    const struct store_fake store = {.entries = entries};
+    const struct expected want = {200, c->body, NULL, NULL, c->write, 1};
+
+    memcpy(body, text, strlen(text));
+    call = api_plan(api, &input);
+    CU_ASSERT_EQUAL(api_call_wants(call).need, STORE_CACHE);
+    CU_ASSERT_EQUAL(api_call_wants(call).keys[0].length,
+                    strlen("uid:") + AUTH_KEY_LENGTH);
+    buf_add_bytes(&entry, api_call_wants(call).keys[0]);
+    buf_add_text(&entry, "=");
+    buf_add_text(&entry, c->cached);
+    buf_add(&entry, "", 1);
+    entries[0] = entry.data;
+    api_call_free(call);
+    api_free(api);
+    run(&store, bytes_of(text), &want);
+    buf_free(&entry);
+}
+
+struct key_case {
+    const char *name, *a, *b;
+    bool same;
+};
+
+static const struct key_case key_rows[] = {
+    {"phone as number and as text",
+     "{\"phone\": 79175002040, \"email\": \"a@b\"}",
+     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}", true},
+    {"order of members", "{\"first_name\": \"a\", \"last_name\": \"b\"}",
+     "{\"last_name\": \"b\", \"first_name\": \"a\"}", true},
+    {"absent, null and empty are the same",
+     "{\"first_name\": \"a\", \"last_name\": \"b\", \"phone\": null}",
+     "{\"first_name\": \"a\", \"last_name\": \"b\", \"email\": \"\"}", true},
+    {"another e-mail", "{\"phone\": 79175002040, \"email\": \"a@b\"}",
+     "{\"phone\": 79175002040, \"email\": \"a@c\"}", false},
+    {"another phone", "{\"phone\": 79175002040, \"email\": \"a@b\"}",
+     "{\"phone\": 79175002041, \"email\": \"a@b\"}", false},
+    {"another gender", "{\"gender\": 1, \"birthday\": \"01.01.2000\"}",
+     "{\"gender\": 2, \"birthday\": \"01.01.2000\"}", false},
+    {"gender 0 and none",
+     "{\"gender\": 0, \"first_name\": \"a\", \"last_name\": \"b\"}",
+     "{\"first_name\": \"a\", \"last_name\": \"b\"}", false},
+    {"another birthday", "{\"gender\": 1, \"birthday\": \"01.01.2000\"}",
+     "{\"gender\": 1, \"birthday\": \"02.01.2000\"}", false},
+    {"first and last name exchanged",
+     "{\"first_name\": \"a\", \"last_name\": \"b\"}",
+     "{\"first_name\": \"b\", \"last_name\": \"a\"}", false},
+    {"the border between the names moved",
+     "{\"first_name\": \"ab\", \"last_name\": \"c\"}",
+     "{\"first_name\": \"a\", \"last_name\": \"bc\"}", false},
+    {"lengths that a value imitates",
+     "{\"first_name\": \"a1:b\", \"last_name\": \"c\"}",
+     "{\"first_name\": \"a\", \"last_name\": \"b1:c\"}", false},
+    {"text after a NUL",
+     "{\"first_name\": \"a\\u0000b\", \"last_name\": \"c\"}",
+     "{\"first_name\": \"a\\u0000d\", \"last_name\": \"c\"}", false},
+};
+
+/* The key that a request wants, as text to be freed. */
+static char *
+key_of(const char *arguments)
+{
+    struct api *api = api_new(&config);
+    struct buf body = {0};
+    struct api_input input = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method/"),
+                              .now = fixed_time()};
+    struct api_call *call;
+    char *key;
+
+    buf_printf(&body,
+               "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
+               "\"%s\", \"method\": \"online_score\", \"arguments\": %s}",
+               TOKEN, arguments);
+    input.body = body.data;
+    input.body_length = body.length;
+    call = api_plan(api, &input);
+    CU_ASSERT_EQUAL_FATAL(api_call_wants(call).count, 1);
+    key = strndup(api_call_wants(call).keys[0].at,
+                  api_call_wants(call).keys[0].length);
+    api_call_free(call);
+    api_free(api);
+    buf_free(&body);
+    return key;
+}
+
+TEST_CASES(key, struct key_case, key_rows)
+{
+    char *a = key_of(c->a), *b = key_of(c->b);
+
+    CU_ASSERT_EQUAL(strcmp(a, b) == 0, c->same);
+    CU_ASSERT_EQUAL(strncmp(a, "uid:", strlen("uid:")), 0);
+    free(a);
+    free(b);
+}
+
+/*
+ * Python's hmac.new(hmac.new(b"Otus", b"scoring cache secret", "sha256")
+ * .digest(), b"11:791750020403:a@b4:Stan9:Stupnikov10:01.01.19901:1",
+ * "sha256"): another key would empty everybody's cache with an upgrade.
+ */
+TEST_SINGLE(known_key, "the key is that of the releases before")
+{
+    char *key = key_of("{\"phone\": 79175002040, \"email\": \"a@b\", "
+                       "\"first_name\": \"Stan\", \"last_name\": "
+                       "\"Stupnikov\", \"birthday\": \"01.01.1990\", "
+                       "\"gender\": 1}");
+
+    (void)c;
+    CU_ASSERT_STRING_EQUAL(key, "uid:"
+                                "8c1069bd52341be7c7f93570ef7ca5fe"
+                                "4dce8332d0bf5224c469caa2e008a087");
+    free(key);
+}
+
+struct interests_case {
+    const char *name, *arguments;
+    int code;
+    const char *body, *context, *fault;
+    int asked;
+};
+
+static const char *const interests_entries[] = {
+    "i:1=[\"books\",\"travel\"]",
+    "i:2=[]",
+    "i:3=",
+    "i:-4=[ \"a\\\"b\" ]",
+    "i:5=[1]",
+    "i:6={}",
+    "i:7=books",
+    "i:8=!",
+    "i:9=[\"a\"",
+    "i:10=\"a\"",
+    "i:9223372036854775807=[\"max\"]",
+    NULL};
+
+#define ANSWER(members) "{\"code\": 200, \"response\": {" members "}}"
+#define FAULT(key)                                                             \
+    500, BROKEN, NULL,                                                         \
+        "the value of the key " key " is not a JSON array of strings", 1
+
+static const struct interests_case interests_rows[] = {
+    {"one", "{\"client_ids\": [1]}", 200,
+     ANSWER("\"1\": [\"books\",\"travel\"]"), "nclients=1", "", 1},
+    {"a date is checked only",
+     "{\"client_ids\": [1], \"date\": \"01.01.2000\"}", 200,
+     ANSWER("\"1\": [\"books\",\"travel\"]"), "nclients=1", "", 1},
+    {"an impossible date", "{\"client_ids\": [1], \"date\": \"31.02.2000\"}",
+     422, "{\"code\": 422, \"error\": \"date: must be a date DD.MM.YYYY\"}", "",
+     "", 0},
+    {"none known, none stored, an empty value", "{\"client_ids\": [11, 2, 3]}",
+     200, ANSWER("\"2\": [], \"3\": [], \"11\": []"), "nclients=3", "", 3},
+    {"repeated ids are one member", "{\"client_ids\": [1, 1, 1]}", 200,
+     ANSWER("\"1\": [\"books\",\"travel\"]"), "nclients=3", "", 1},
+    {"a negative id", "{\"client_ids\": [-4]}", 200,
+     ANSWER("\"-4\": [ \"a\\\"b\" ]"), "nclients=1", "", 1},
+    {"the largest id", "{\"client_ids\": [9223372036854775807]}", 200,
+     ANSWER("\"9223372036854775807\": [\"max\"]"), "nclients=1", "", 1},
+    {"the smallest id", "{\"client_ids\": [-9223372036854775808]}", 200,
+     ANSWER("\"-9223372036854775808\": []"), "nclients=1", "", 1},
+    {"above the largest id", "{\"client_ids\": [9223372036854775808]}", 422,
+     NULL, "", "", 0},
+    {"below the smallest id", "{\"client_ids\": [-9223372036854775809]}", 422,
+     NULL, "", "", 0},
+    {"as many as allowed", "{\"client_ids\": [2, 3, 11]}", 200, NULL,
+     "nclients=3", "", 3},
+    {"one more than allowed", "{\"client_ids\": [1, 1, 1, 1]}", 422, NULL, "",
+     "", 0},
+    {"no ids at all", "{\"date\": \"01.01.2000\"}", 422, NULL, "", "", 0},
+    {"null for ids", "{\"client_ids\": null}", 422, NULL, "", "", 0},
+    {"an empty array", "{\"client_ids\": []}", 422, NULL, "", "", 0},
+    {"stored numbers", "{\"client_ids\": [5]}", FAULT("i:5")},
+    {"a stored object", "{\"client_ids\": [6]}", FAULT("i:6")},
+    {"stored words", "{\"client_ids\": [7]}", FAULT("i:7")},
+    {"a key of another type", "{\"client_ids\": [8]}", FAULT("i:8")},
+    {"a stored half", "{\"client_ids\": [9]}", FAULT("i:9")},
+    {"a stored string", "{\"client_ids\": [10]}", FAULT("i:10")},
+};
+
+TEST_CASES(interests, struct interests_case, interests_rows)
+{
+    const struct store_fake store = {.entries = interests_entries};
+    const struct expected want = {c->code,  c->body, c->context,
+                                  c->fault, "",      c->asked};
+
+    run_arguments(&store, "h&f", TOKEN, "clients_interests", c->arguments,
+                  &want);
+}
+
+struct down_case {
+    const char *name;
+    enum store_status status;
+    int code;
+    const char *body;
+};
+
+static const struct down_case down_rows[] = {
+    {"down", STORE_DOWN, 503, DOWN},
+    {"late", STORE_TIMEOUT, 503, DOWN},
+    {"refused", STORE_REFUSED, 503, DOWN},
+    {"no memory", STORE_MEMORY, 500, BROKEN},
+};
+
+TEST_CASES(interests_down, struct down_case, down_rows)
+{
+    const struct store_fake store = {.status = c->status};
+    const struct expected want = {c->code, c->body, "nclients=1", NULL, "", 1};
+
+    run_arguments(&store, "h&f", TOKEN, "clients_interests",
+                  "{\"client_ids\": [1]}", &want);
+}
+
+struct body_case {
+    const char *name, *body;
+    int code;
+    const char *want;
+};
+
+#define ENVELOPE(account, login, token, method, arguments)                     \
+    "{" account login token method arguments "\"x\": 0}"
+#define A       "\"account\": \"horns&hoofs\", "
+#define L       "\"login\": \"h&f\", "
+#define T       "\"token\": \"" TOKEN "\", "
+#define M       "\"method\": \"online_score\", "
+#define R       "\"arguments\": {\"first_name\": \"a\", \"last_name\": \"b\"}, "
+#define E(text) "{\"code\": 422, \"error\": \"" text "\"}"
+
+static const struct body_case body_rows[] = {
+    {"whole", ENVELOPE(A, L, T, M, R), 200, SCORE("0.5")},
+    {"no account", ENVELOPE("", L, T, M, R), 403, FORBIDDEN},
+    {"account null", ENVELOPE("\"account\": null, ", L, T, M, R), 403,
+     FORBIDDEN},
+    {"account a number", ENVELOPE("\"account\": 1, ", L, T, M, R), 422,
+     E("account: must be a string")},
+    {"no login", ENVELOPE(A, "", T, M, R), 422, E("login: is required")},
+    {"login null", ENVELOPE(A, "\"login\": null, ", T, M, R), 422,
+     E("login: must not be null")},
+    {"login empty", ENVELOPE(A, "\"login\": \"\", ", T, M, R), 403, FORBIDDEN},
+    {"no token", ENVELOPE(A, L, "", M, R), 422, E("token: is required")},
+    {"token empty", ENVELOPE(A, L, "\"token\": \"\", ", M, R), 403, FORBIDDEN},
+    {"no method", ENVELOPE(A, L, T, "", R), 422, E("method: is required")},
+    {"method empty", ENVELOPE(A, L, T, "\"method\": \"\", ", R), 422,
+     E("method: must be one of online_score, clients_interests")},
+    {"method with more behind it",
+     ENVELOPE(A, L, T, "\"method\": \"online_scores\", ", R), 422, NULL},
+    {"method with a NUL",
+     ENVELOPE(A, L, T, "\"method\": \"online_score\\u0000\", ", R), 422, NULL},
+    {"no arguments", ENVELOPE(A, L, T, M, ""), 422,
+     E("arguments: is required")},
+    {"arguments null", ENVELOPE(A, L, T, M, "\"arguments\": null, "), 422,
+     E("arguments: must not be null")},
+    {"arguments an array", ENVELOPE(A, L, T, M, "\"arguments\": [], "), 422,
+     E("arguments: must be an object")},
+    {"arguments empty", ENVELOPE(A, L, T, M, "\"arguments\": {}, "), 422,
+     PAIRS},
+    {"several faults", ENVELOPE(A, "", "\"token\": 1, ", M, ""), 422,
+     E("login: is required; token: must be a string; arguments: is required")},
+    {"an unknown method needs a token first",
+     ENVELOPE(A, L, "\"token\": \"\", ", "\"method\": \"x\", ", R), 403,
+     FORBIDDEN},
+    {"wrong arguments need a method first",
+     ENVELOPE(A, L, T, "\"method\": \"x\", ", "\"arguments\": {}, "), 422,
+     E("method: must be one of online_score, clients_interests")},
+    {"a name that goes on after a NUL is another name",
+     ENVELOPE(A, "\"login\\u0000\": \"h&f\", ", T, M, R), 422,
+     E("login: is required")},
+    {"an array", "[1]", 422, E("the request must be a JSON object")},
+    {"null", "null", 422, E("the request must be a JSON object")},
+    {"a string", "\"x\"", 422, E("the request must be a JSON object")},
+    {"nothing but space", " ", 400, NULL},
+    {"single quotes", "{'a': 1}", 400, NULL},
+    {"text after the value", "{} x", 400, NULL},
+    {"32 brackets",
+     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 422,
+     NULL},
+    {"33 brackets",
+     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 400,
+     NULL},
+};
+
+TEST_CASES(body, struct body_case, body_rows)
+{
+    const struct expected want = {c->code, c->want, NULL, NULL, NULL, -1};
+
+    run(&empty_store, bytes_of(c->body), &want);
+}
+
+struct transport_case {
+    const char *name, *verb, *path;
+    enum api_body state;
+    size_t length;
+    int code;
+    const char *header;
+    const char *error; /* its words */
+};
+
+/* The body is of NULs. */
+#define NOT_JSON "invalid JSON at byte 0: a value was expected"
+
+static const struct transport_case transport_rows[] = {
+    {"the path", "POST", "/method", API_BODY_WHOLE, 1, 400, NULL, NOT_JSON},
+    {"the path with a slash", "POST", "/method/", API_BODY_WHOLE, 1, 400, NULL,
+     NOT_JSON},
+    {"another path", "POST", "/methods", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"a longer path", "POST", "/method/x", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"two slashes", "POST", "/method//", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"upper case", "POST", "/METHOD", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"no path", "POST", "", API_BODY_WHOLE, 1, 404, NULL, "Not Found"},
+    {"another verb", "GET", "/method", API_BODY_WHOLE, 1, 405, "Allow: POST",
+     "Method Not Allowed"},
+    {"a verb in lower case", "post", "/method", API_BODY_WHOLE, 1, 405,
+     "Allow: POST", "Method Not Allowed"},
+    {"path before verb", "GET", "/x", API_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"verb before body", "GET", "/method", API_BODY_TOO_LARGE, 1, 405,
+     "Allow: POST", "Method Not Allowed"},
+    {"too large", "POST", "/method", API_BODY_TOO_LARGE, 1, 413, NULL,
+     "Payload Too Large"},
+    {"no length", "POST", "/method", API_BODY_EMPTY_LENGTH, 0, 400, NULL,
+     "the request has no body"},
+    {"shorter than announced", "POST", "/method", API_BODY_SHORT, 1, 400, NULL,
+     "the body is not as long as its length says"},
+    {"as large as allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX, 400,
+     NULL, NOT_JSON},
+    {"larger than allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX + 1,
+     413, NULL, "Payload Too Large"},
+};
+
+TEST_CASES(transport, struct transport_case, transport_rows)
+{
+    struct api *api = api_new(&config);
+    struct api_input input = {.verb = bytes_of(c->verb),
+                              .path = bytes_of(c->path),
+                              .body_state = c->state,
+                              .body = calloc(1, c->length + 1),
+                              .body_length = c->length,
+                              .now = fixed_time()};
+    struct api_call *call = api_plan(api, &input);
+    const struct api_answer answer = api_call_answer(call);
+    char want[128];
+
+    (void)snprintf(want, sizeof(want), "{\"code\": %d, \"error\": \"%s\"}",
+                   c->code, c->error);
+    CU_ASSERT_EQUAL(answer.code, c->code);
+    assert_text(answer.body, want);
+    if (c->header == NULL) {
+        CU_ASSERT_PTR_NULL(answer.header);
+    } else {
+        CU_ASSERT_STRING_EQUAL(answer.header, c->header);
+    }
+    CU_ASSERT_EQUAL(api_call_wants(call).count, 0);
+    free(input.body);
+    api_call_free(call);
+    api_free(api);
+}
+
+TEST_SINGLE(retry_after, "503 says when to come again")
+{
+    struct api *api = api_new(&config);
+    char body[BODY_MAX];
+    struct api_input input = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method"),
+                              .body = body,
+                              .now = fixed_time()};
+    const struct store_fake down = {.status = STORE_DOWN};
+    struct api_call *call;
+
+    (void)c;
+    input.body_length =
+        (size_t)snprintf(body, sizeof(body), "{%s%s%s%s%s\"x\": 1}", A, L, T,
+                         "\"method\": \"clients_interests\", ",
+                         "\"arguments\": {\"client_ids\": [1]}, ");
+    call = store_fake_run(&down, api, &input, NULL);
+    CU_ASSERT_STRING_EQUAL(api_call_answer(call).header, "Retry-After: 1");
+    CU_ASSERT(
+        bytes_equal(api_call_method(call), bytes_of("clients_interests")));
+    api_call_free(call);
+    api_free(api);
+}
+
+/* Of a time whose year is none, localtime() makes nothing. */
+TEST_SINGLE(no_date, "without a date there is no answer but 500")
+{
+    struct api *api = api_new(&config);
+    char body[BODY_MAX] = "{}";
+    const struct api_input input = {.verb = bytes_of("POST"),
+                                    .path = bytes_of("/method"),
+                                    .body = body,
+                                    .body_length = strlen(body),
+                                    .now = (time_t)INT64_MAX};
+    struct api_call *call = api_plan(api, &input);
+
+    (void)c;
+    CU_ASSERT_EQUAL(api_call_answer(call).code, 500);
+    api_call_free(call);
+    api_free(api);
+}
+
+TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
+{
+    (void)c;
+    CU_ASSERT_EQUAL(api_answer_memory().code, 500);
+    CU_ASSERT_STRING_EQUAL(api_answer_memory().reason, "Internal Server Error");
+    CU_ASSERT_PTR_NULL(api_answer_memory().header);
+    assert_text(api_answer_memory().body, BROKEN);
+}
+
+void
+suite_api(void)
+{
+    CU_pSuite suite = cases_suite("api");
+
+    cases_add(suite, &score_cases);
+    cases_add(suite, &score_without_store_cases);
+    cases_add(suite, &all_faults_cases);
+    cases_add(suite, &admin_cases);
+    cases_add(suite, &cache_cases);
+    cases_add(suite, &key_cases);
+    cases_add(suite, &known_key_cases);
+    cases_add(suite, &interests_cases);
+    cases_add(suite, &interests_down_cases);
+    cases_add(suite, &body_cases);
+    cases_add(suite, &transport_cases);
+    cases_add(suite, &retry_after_cases);
+    cases_add(suite, &no_date_cases);
+    cases_add(suite, &no_memory_cases);
+}

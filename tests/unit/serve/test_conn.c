@@ -1,0 +1,976 @@
+/*
+ * The connections of a worker, one turn of its loop at a time: the bytes of an
+ * answer, what is told of a request, how long a peer may take, what a system
+ * call that fails does to it, and who is let go when. The peers are real ones.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi/client.h"
+#include "support/buffer.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/fcgi_peer.h"
+#include "support/files.h"
+#include "support/request.h"
+#include "support/served.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "unit/suites.h"
+
+#define IDLE_TURNS  4 /* after which nothing more is to be expected */
+#define SLACK_MS    1
+#define VALUE_BYTES 40000 /* times ten: more than a socket takes at once */
+#define ID_32       "abcdefghijklmnopqrstuvwxyz012345"
+#define ID_128      ID_32 ID_32 ID_32 ID_32
+#define SCORE       "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define TEN_IDS     "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
+#define FIFTY_IDS   TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS
+#define MANY_IDS    "{\"client_ids\": [" FIFTY_IDS ", " FIFTY_IDS "]}"
+
+/* Of docs/protocol.md, "Transport". */
+#define GATHER_MS 10000
+#define SEND_MS   10000
+#define IDLE_MS   75000
+#define DRAIN_MS  2000
+
+static struct served served;
+static char folder[FILES_PATH_MAX], log_path[FILES_PATH_MAX];
+static unsigned emptied;
+
+static void
+count_emptied(void *arg)
+{
+    (void)arg;
+    emptied++;
+}
+
+/* value: what the store has for every key. The clock stands still. */
+static void
+start(const char *value)
+{
+    calls_stop_clock();
+    CU_ASSERT_FATAL(served_start(&served, bytes_of(value)));
+    CU_ASSERT_FATAL(files_folder_make(folder));
+    files_path(log_path, "%s/log", folder);
+    log_close(served.shared.log);
+    served.shared.log = log_open(log_path, LOG_TEXT, LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(served.shared.log);
+    served.shared.emptied = count_emptied;
+    emptied = 0;
+}
+
+static void
+end(void)
+{
+    served_stop(&served);
+    files_folder_remove(folder);
+    calls_let_clock_go();
+}
+
+static int
+open_peer(void)
+{
+    int fd = served_connect(&served);
+
+    CU_ASSERT_FATAL(fd != -1);
+    return fd;
+}
+
+static void
+send_bytes(int fd, const void *bytes, size_t length)
+{
+    CU_ASSERT_EQUAL(send(fd, bytes, length, MSG_NOSIGNAL), (ssize_t)length);
+    served_turn(&served);
+}
+
+static void
+send_exchange(int fd, const struct fcgi_peer_exchange *exchange)
+{
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, exchange);
+    send_bytes(fd, bytes.data, bytes.length);
+    buffer_free(&bytes);
+}
+
+/* A whole request for a score, or half of one. */
+static void
+send_score(int fd, bool is_half)
+{
+    char *body = request_score(SCORE);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &exchange);
+    send_bytes(fd, bytes.data, is_half ? bytes.length / 2 : bytes.length);
+    buffer_free(&bytes);
+    free(body);
+}
+
+static void
+send_interests(int fd, const char *arguments)
+{
+    char *body = request_interests(arguments);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+
+    send_exchange(fd, &exchange);
+    free(body);
+}
+
+/* Takes turns until nothing more comes; returns whether it was closed. */
+static bool
+receive(int fd, struct buffer *out)
+{
+    for (int idle = 0; idle < IDLE_TURNS; idle++) {
+        char part[4096];
+        ssize_t got;
+
+        served_turn(&served);
+        got = read(fd, part, sizeof(part));
+        if (got == 0 || (got < 0 && errno == ECONNRESET))
+            return true;
+        if (got < 0)
+            continue;
+        buffer_add(out, part, (size_t)got);
+        idle = 0;
+    }
+    return false;
+}
+
+static bool
+is_closed(int fd)
+{
+    struct buffer rest = {0};
+    bool closed = receive(fd, &rest);
+
+    CU_ASSERT_EQUAL(rest.length, 0);
+    buffer_free(&rest);
+    return closed;
+}
+
+/* One answer and not a byte more; to be freed. Returns whether it was closed
+ * behind it. */
+static bool
+take_answer(int fd, struct buf *ret_text)
+{
+    struct buffer bytes = {0};
+    bool closed = receive(fd, &bytes);
+
+    *ret_text = (struct buf){0};
+    CU_ASSERT_EQUAL(
+        fcgi_client_take((struct bytes){bytes.data, bytes.length}, ret_text),
+        FCGI_CLIENT_COMPLETE);
+    buf_add(ret_text, "", 1);
+    buffer_free(&bytes);
+    return closed;
+}
+
+static int
+status_in(const struct buf *text)
+{
+    int status = 0;
+
+    (void)sscanf(text->data, "Status: %d", &status);
+    return status;
+}
+
+/* Of an answer that is there, on a connection that stays or does not. */
+static int
+take_status(int fd, bool is_last)
+{
+    struct buf text;
+    int status;
+
+    CU_ASSERT_EQUAL(take_answer(fd, &text), is_last);
+    status = status_in(&text);
+    buf_free(&text);
+    return status;
+}
+
+static uint64_t
+count(enum metric metric)
+{
+    return metrics_get(served.shared.metrics, metric);
+}
+
+/* The bytes of an answer. */
+
+struct answer_case {
+    const char *name;
+    struct fcgi_peer_exchange exchange;
+    const char *status, *type;
+    const char *header; /* one more line, with its end */
+};
+
+#define JSON "application/json"
+#define TEXT "text/plain; version=0.0.4; charset=utf-8"
+
+static const struct answer_case answer_rows[] = {
+    {"broken text",
+     {.body = "{", .body_length = 1},
+     "400 Bad Request",
+     JSON,
+     ""},
+    {"no member",
+     {.body = "{}", .body_length = 2},
+     "422 Invalid Request",
+     JSON,
+     ""},
+    {"wrong verb",
+     {.verb = "PUT", .body = "{}", .body_length = 2},
+     "405 Method Not Allowed",
+     JSON,
+     "Allow: POST\r\n"},
+    {"other path",
+     {.path = "/", .body = "{}", .body_length = 2},
+     "404 Not Found",
+     JSON,
+     ""},
+    {"alive", {.verb = "GET", .path = "/healthz"}, "200 OK", JSON, ""},
+    {"not ready",
+     {.verb = "GET", .path = "/readyz"},
+     "503 Service Unavailable",
+     JSON,
+     "Retry-After: 1\r\n"},
+    {"metrics",
+     {.verb = "GET", .path = "/metrics", .listener = "metrics"},
+     "200 OK",
+     TEXT,
+     ""},
+    {"metrics by another verb",
+     {.path = "/metrics", .listener = "metrics"},
+     "405 Method Not Allowed",
+     JSON,
+     "Allow: GET, HEAD\r\n"},
+    {"no metrics there",
+     {.verb = "GET", .path = "/", .listener = "metrics"},
+     "404 Not Found",
+     JSON,
+     ""},
+};
+
+TEST_CASES(answer, struct answer_case, answer_rows)
+{
+    struct buffer want = {0};
+    struct buf text;
+    const char *body;
+    int fd;
+
+    start("");
+    fd = open_peer();
+    send_exchange(fd, &c->exchange);
+    CU_ASSERT_FALSE(take_answer(fd, &text));
+    body = strstr(text.data, "\r\n\r\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    body += 4;
+    buffer_printf(&want,
+                  "Status: %s\r\nContent-Type: %s\r\nContent-Length: "
+                  "%zu\r\n%s\r\n",
+                  c->status, c->type, strlen(body), c->header);
+    CU_ASSERT_EQUAL(strncmp(text.data, want.data, want.length), 0);
+    CU_ASSERT_EQUAL(body - text.data, (ptrdiff_t)want.length);
+    CU_ASSERT_TRUE(strlen(body) > 0);
+    buffer_free(&want);
+    buf_free(&text);
+    (void)close(fd);
+    end();
+}
+
+/* Lengths. */
+
+struct length_case {
+    const char *name;
+    const char *length; /* as announced; NULL: the real one */
+    size_t real;
+    int status;
+};
+
+/* A body that is whole is no JSON: 400 for another reason. */
+static const struct length_case length_rows[] = {
+    {"none announced, none there", "", 0, 400},
+    {"0 announced, none there", "0", 0, 400},
+    {"none announced, some there", "", 2, 400},
+    {"as announced", "2", 2, 422},
+    {"zeros in front", "000000000000000002", 2, 422},
+    {"18 digits, too many", "999999999999999999", 2, 413},
+    {"19 digits", "0000000000000000002", 2, 400},
+    {"one less", "1", 2, 400},
+    {"one more", "3", 2, 400},
+    {"the character before 0", "/", 2, 400},
+    {"the character behind 9", ":", 2, 400},
+    {"a sign", "+2", 2, 400},
+    {"a space", " 2", 2, 400},
+    {"a fraction", "2.0", 2, 400},
+    {"at the limit", NULL, SERVED_BODY_MAX, 422},
+    {"over the limit", NULL, SERVED_BODY_MAX + 1, 413},
+    {"announced at the limit", "4096", 2, 400},
+    {"announced over the limit", "4097", 2, 413},
+    {"really over the limit", "2", SERVED_BODY_MAX + 1, 413},
+};
+
+TEST_CASES(length, struct length_case, length_rows)
+{
+    char body[SERVED_BODY_MAX + 2];
+    const struct fcgi_peer_exchange exchange = {
+        .body = body, .body_length = c->real, .content_length = c->length};
+    int fd;
+
+    memset(body, ' ', sizeof(body));
+    memcpy(body, "{}", 2);
+    start("");
+    fd = open_peer();
+    send_exchange(fd, &exchange);
+    CU_ASSERT_EQUAL(take_status(fd, false), c->status);
+    (void)close(fd);
+    end();
+}
+
+/* What is told of a request. */
+
+struct id_case {
+    const char *name;
+    const char *id, *want;
+};
+
+static const struct id_case id_rows[] = {
+    {"empty", "", "-"},
+    {"one character", "x", "x"},
+    {"128 characters", ID_128, ID_128},
+    {"129 characters", ID_128 "a", "-"},
+    {"the first and last of each kind", "azAZ09._-", "azAZ09._-"},
+    {"before a", "a`", "-"},
+    {"behind z", "a{", "-"},
+    {"before a capital A", "a@", "-"},
+    {"behind a capital Z", "a[", "-"},
+    {"before 0", "a/", "-"},
+    {"behind 9", "a:", "-"},
+    {"a space", "a b", "-"},
+    {"a comma, before the hyphen", "a,", "-"},
+    {"a bad first one", " a", "-"},
+};
+
+TEST_CASES(id, struct id_case, id_rows)
+{
+    const struct fcgi_peer_exchange exchange = {
+        .body = "{}", .body_length = 2, .id = c->id};
+    char want[256];
+    char *log;
+    int fd;
+
+    start("");
+    fd = open_peer();
+    send_exchange(fd, &exchange);
+    CU_ASSERT_EQUAL(take_status(fd, false), 422);
+    (void)close(fd);
+    log_flush(served.shared.log);
+    log = files_read(log_path);
+    (void)snprintf(want, sizeof(want), " id=%s ", c->want);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    CU_ASSERT_PTR_NOT_NULL(strstr(log, want));
+    free(log);
+    end();
+}
+
+struct counted_case {
+    const char *name;
+    enum store_status status;
+    const char *value;
+    bool is_score;
+    int code;
+    enum metric read;
+    int hits, misses, damaged, memory;
+};
+
+static const struct counted_case counted_rows[] = {
+    {"a cached score", STORE_OK, "3.0", true, 200, METRIC_CACHE_READ_OK, 1, 0,
+     0, 0},
+    {"a score the cache is silent about", STORE_TIMEOUT, "", true, 200,
+     METRIC_CACHE_READ_TIMEOUT, 0, 1, 0, 0},
+    {"a score that is refused", STORE_REFUSED, "", true, 200,
+     METRIC_CACHE_READ_REFUSED, 0, 1, 0, 0},
+    {"a score without a store", STORE_DOWN, "", true, 200,
+     METRIC_CACHE_READ_DOWN, 0, 1, 0, 0},
+    {"a score without memory", STORE_MEMORY, "", true, 200,
+     METRIC_CACHE_READ_MEMORY, 0, 1, 0, 0},
+    {"interests", STORE_OK, "[\"a\"]", false, 200, METRIC_READ_OK, 0, 0, 0, 0},
+    {"damaged interests", STORE_OK, "[", false, 500, METRIC_READ_OK, 0, 0, 1,
+     0},
+    {"interests that do not come", STORE_TIMEOUT, "", false, 503,
+     METRIC_READ_TIMEOUT, 0, 0, 0, 0},
+    {"interests that are refused", STORE_REFUSED, "", false, 503,
+     METRIC_READ_REFUSED, 0, 0, 0, 0},
+    {"interests without a store", STORE_DOWN, "", false, 503, METRIC_READ_DOWN,
+     0, 0, 0, 0},
+    {"interests without memory", STORE_MEMORY, "", false, 500,
+     METRIC_READ_MEMORY, 0, 0, 0, 1},
+};
+
+/* The first one wants a connection; it has come up, or not, for the second. */
+TEST_CASES(counted, struct counted_case, counted_rows)
+{
+    int fd;
+
+    start(c->value);
+    served.link.status = c->status;
+    fd = open_peer();
+    if (c->is_score)
+        send_score(fd, false);
+    else
+        send_interests(fd, "{\"client_ids\": [1]}");
+    CU_ASSERT_EQUAL(take_status(fd, false), c->code);
+    CU_ASSERT_EQUAL(count(c->read), 1);
+    CU_ASSERT_EQUAL(count(METRIC_CACHE_HITS), (uint64_t)c->hits);
+    CU_ASSERT_EQUAL(count(METRIC_CACHE_MISSES), (uint64_t)c->misses);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_VALUE), (uint64_t)c->damaged);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_MEMORY), (uint64_t)c->memory);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 0);
+    (void)close(fd);
+    end();
+}
+
+/* How long a peer may take. */
+
+enum stage { STAGE_NEW, STAGE_HALF, STAGE_ANSWERED, STAGE_SENDING };
+
+struct limit_case {
+    const char *name;
+    enum stage stage;
+    int limit_ms;
+    unsigned faults; /* counted when it is over */
+};
+
+static const struct limit_case limit_rows[] = {
+    {"before the first request", STAGE_NEW, IDLE_MS, 0},
+    {"between two requests", STAGE_ANSWERED, IDLE_MS, 0},
+    {"within a request", STAGE_HALF, GATHER_MS, 1},
+    {"for an answer to be taken", STAGE_SENDING, SEND_MS, 1},
+};
+
+static void
+reach(int fd, enum stage stage)
+{
+    switch (stage) {
+    case STAGE_NEW:
+        break;
+    case STAGE_HALF:
+        send_score(fd, true);
+        break;
+    case STAGE_ANSWERED:
+        calls_pass_ms(IDLE_MS / 2); /* which does not count afterwards */
+        served_turn(&served);
+        send_score(fd, false);
+        CU_ASSERT_EQUAL(take_status(fd, false), 200);
+        break;
+    case STAGE_SENDING:
+        send_interests(fd, MANY_IDS);
+        break;
+    }
+}
+
+/* A list that is this long as text; to be freed. */
+static char *
+long_value(void)
+{
+    struct buffer text = {0};
+
+    buffer_printf(&text, "[\"%*s\"]", VALUE_BYTES, "");
+    return buffer_take(&text);
+}
+
+TEST_CASES(limit, struct limit_case, limit_rows)
+{
+    char *value = long_value();
+    int fd;
+
+    start(value);
+    fd = open_peer();
+    reach(fd, c->stage);
+    calls_pass_ms(c->limit_ms - SLACK_MS);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 1);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 0);
+    calls_pass_ms(2 * SLACK_MS);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->faults);
+    CU_ASSERT_EQUAL(emptied, 1);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
+TEST_SINGLE(patient, "one that waits for the store has no limit of its own")
+{
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, "{\"client_ids\": [1]}");
+    for (int i = 0; i < 3; i++) {
+        calls_pass_ms(IDLE_MS + SLACK_MS);
+        served_turn(&served);
+        CU_ASSERT_EQUAL(conn_count(&served.shared), 1);
+    }
+    served.link.holds = false;
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    (void)close(fd);
+    end();
+}
+
+/* The store's deadline runs from the arrival. */
+TEST_SINGLE(deadline, "at the store's deadline there is an answer, not before")
+{
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.config.store_deadline_ms = 1500;
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, "{\"client_ids\": [1]}");
+    calls_pass_ms(1500 - SLACK_MS);
+    CU_ASSERT_FALSE(is_closed(fd));
+    calls_pass_ms(SLACK_MS);
+    CU_ASSERT_EQUAL(take_status(fd, false), 503);
+    (void)close(fd);
+    end();
+}
+
+/* System calls that fail. */
+
+struct failing_case {
+    const char *name;
+    enum call call;
+    int error;
+    enum stage stage; /* where the connection is before */
+    bool is_over;
+    unsigned faults;
+};
+
+static const struct failing_case failing_rows[] = {
+    {"nothing to be read after all", CALL_RECV, EAGAIN, STAGE_NEW, false, 0},
+    {"interrupted", CALL_RECV, EINTR, STAGE_NEW, false, 0},
+    {"reset by the peer", CALL_RECV, ECONNRESET, STAGE_NEW, true, 0},
+    {"nothing more of a request", CALL_RECV, EAGAIN, STAGE_HALF, false, 0},
+    {"interrupted in a request", CALL_RECV, EINTR, STAGE_HALF, false, 0},
+    {"reset in a request", CALL_RECV, ECONNRESET, STAGE_HALF, true, 1},
+};
+
+/* The rest of the request, or all of it. */
+static void
+send_on(int fd, enum stage stage)
+{
+    char *body = request_score(SCORE);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+    size_t from;
+
+    fcgi_peer_whole(&bytes, &exchange);
+    from = stage == STAGE_HALF ? bytes.length / 2 : 0;
+    send_bytes(fd, bytes.data + from, bytes.length - from);
+    buffer_free(&bytes);
+    free(body);
+}
+
+TEST_CASES(failing, struct failing_case, failing_rows)
+{
+    int fd;
+
+    start("");
+    fd = open_peer();
+    reach(fd, c->stage);
+    calls_fail(c->call, c->error);
+    send_on(fd, c->stage);
+    CU_ASSERT_TRUE(calls_has_failed(c->call));
+    if (c->is_over) {
+        CU_ASSERT_TRUE(is_closed(fd));
+    } else {
+        CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    }
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->faults);
+    (void)close(fd);
+    end();
+}
+
+struct sending_case {
+    const char *name;
+    enum call call;
+    int error;
+    bool is_over;
+};
+
+static const struct sending_case sending_rows[] = {
+    {"nothing can be sent after all", CALL_SENDFILE, EAGAIN, false},
+    {"interrupted while sending", CALL_SENDFILE, EINTR, false},
+    {"gone while sending", CALL_SENDFILE, EPIPE, true},
+    {"no memory file", CALL_MEMFD_CREATE, EMFILE, true},
+};
+
+TEST_CASES(sending, struct sending_case, sending_rows)
+{
+    char *value = long_value();
+    struct buf text;
+    int fd;
+
+    start(value);
+    fd = open_peer();
+    calls_fail(c->call, c->error);
+    send_interests(fd, MANY_IDS);
+    if (c->is_over) {
+        CU_ASSERT_TRUE(is_closed(fd));
+    } else {
+        CU_ASSERT_FALSE(take_answer(fd, &text));
+        CU_ASSERT_EQUAL(status_in(&text), 200);
+        CU_ASSERT_TRUE(text.length > (size_t)10 * VALUE_BYTES);
+        buf_free(&text);
+    }
+    CU_ASSERT_TRUE(calls_has_failed(c->call));
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->is_over ? 1 : 0);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
+/* Who stays, and who is let go. */
+
+TEST_SINGLE(kept, "a connection serves one request after the other")
+{
+    int fd;
+
+    (void)c;
+    start("");
+    fd = open_peer();
+    for (int i = 0; i < 3; i++) {
+        send_score(fd, false);
+        CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    }
+    (void)close(fd);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 0);
+    CU_ASSERT_EQUAL(emptied, 1);
+    end();
+}
+
+TEST_SINGLE(last, "one that is said to be the last is closed behind the answer")
+{
+    static const struct fcgi_peer_exchange exchange = {
+        .body = "{}", .body_length = 2, .is_last = true};
+    int fd;
+
+    (void)c;
+    start("");
+    fd = open_peer();
+    send_exchange(fd, &exchange);
+    CU_ASSERT_EQUAL(take_status(fd, true), 422);
+    (void)close(fd);
+    end();
+}
+
+/* Of the two the second would be lost. */
+static void
+send_two(int fd, size_t first)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_whole(&bytes, &exchange);
+    if (first > 0)
+        send_bytes(fd, bytes.data, first);
+    send_bytes(fd, bytes.data + first, bytes.length - first);
+    buffer_free(&bytes);
+}
+
+struct two_case {
+    const char *name;
+    size_t first; /* bytes that come before the others */
+};
+
+static const struct two_case two_rows[] = {{"at once", 0},
+                                           {"the second with a rest", 20}};
+
+TEST_CASES(two, struct two_case, two_rows)
+{
+    int fd;
+
+    start("");
+    fd = open_peer();
+    send_two(fd, c->first);
+    CU_ASSERT_EQUAL(take_status(fd, true), 422);
+    (void)close(fd);
+    end();
+}
+
+TEST_SINGLE(impatient, "a second request during the first is answered after it")
+{
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, "{\"client_ids\": [1]}");
+    send_interests(fd, "{\"client_ids\": [1]}");
+    served.link.holds = false;
+    served_turn(&served);
+    for (int i = 0; i < 2; i++) {
+        struct fcgi_peer_answer answer = {0};
+
+        served_turn(&served);
+        CU_ASSERT_EQUAL(fcgi_peer_read(fd, 100, &answer), FCGI_PEER_ANSWERED);
+        CU_ASSERT_EQUAL(answer.status, 200);
+        fcgi_peer_answer_free(&answer);
+    }
+    (void)close(fd);
+    end();
+}
+
+TEST_SINGLE(drain_one, "the oldest that was not let go before is the next")
+{
+    int fd[3];
+
+    (void)c;
+    start("");
+    for (int i = 0; i < 3; i++)
+        fd[i] = open_peer();
+    for (int i = 0; i < 3; i++) {
+        conn_drain(&served.shared, 1);
+        for (int j = 0; j < 3; j++)
+            CU_ASSERT_EQUAL(is_closed(fd[j]), j <= i);
+        CU_ASSERT_EQUAL(emptied, i == 2 ? 1 : 0);
+    }
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+    end();
+}
+
+TEST_SINGLE(drain_two, "two at a time are let go")
+{
+    int fd[3];
+
+    (void)c;
+    start("");
+    for (int i = 0; i < 3; i++)
+        fd[i] = open_peer();
+    conn_drain(&served.shared, 2);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 1);
+    CU_ASSERT_FALSE(is_closed(fd[2]));
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+    end();
+}
+
+TEST_SINGLE(drain_late, "a request that came before is answered first")
+{
+    char *body = request_score(SCORE);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+    int fd;
+
+    (void)c;
+    start("");
+    fd = open_peer();
+    fcgi_peer_whole(&bytes, &exchange);
+    (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_EQUAL(take_status(fd, true), 200);
+    buffer_free(&bytes);
+    free(body);
+    (void)close(fd);
+    end();
+}
+
+TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
+{
+    char *body = request_interests("{\"client_ids\": [1]}");
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    fcgi_peer_whole(&bytes, &exchange);
+    (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
+    calls_fail(CALL_RECV, EAGAIN); /* the look that comes before it */
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_RECV));
+    CU_ASSERT_EQUAL(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    CU_ASSERT_EQUAL(errno, EPIPE);
+    served.link.holds = false;
+    CU_ASSERT_EQUAL(take_status(fd, true), 200);
+    buffer_free(&bytes);
+    free(body);
+    (void)close(fd);
+    end();
+}
+
+TEST_SINGLE(drain_parked, "one that waits for the store is let go afterwards")
+{
+    int fd;
+
+    (void)c;
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, "{\"client_ids\": [1]}");
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_FALSE(is_closed(fd));
+    served.link.holds = false;
+    CU_ASSERT_EQUAL(take_status(fd, true), 200);
+    (void)close(fd);
+    end();
+}
+
+/* The next request would be lost: its writer is to know. */
+TEST_SINGLE(drain_last, "behind the last answer there is no other request")
+{
+    char *value = long_value();
+    struct buf text;
+    int fd;
+
+    (void)c;
+    start(value);
+    served.link.holds = true;
+    fd = open_peer();
+    send_interests(fd, MANY_IDS);
+    conn_drain(&served.shared, 1);
+    CU_ASSERT_EQUAL(send(fd, "", 0, MSG_NOSIGNAL), 0);
+    served.link.holds = false;
+    served_turn(&served);
+    CU_ASSERT_EQUAL(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    CU_ASSERT_TRUE(take_answer(fd, &text));
+    CU_ASSERT_EQUAL(status_in(&text), 200);
+    buf_free(&text);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
+TEST_SINGLE(drain_half, "one within a request may finish it, but not for long")
+{
+    int fd[2];
+
+    (void)c;
+    start("");
+    for (int i = 0; i < 2; i++) {
+        fd[i] = open_peer();
+        send_score(fd[i], true);
+    }
+    conn_drain(&served.shared, 2);
+    calls_pass_ms(DRAIN_MS - SLACK_MS);
+    CU_ASSERT_FALSE(is_closed(fd[0]));
+    send_on(fd[0], STAGE_HALF);
+    CU_ASSERT_EQUAL(take_status(fd[0], true), 200);
+    CU_ASSERT_FALSE(is_closed(fd[1]));
+    calls_pass_ms(2 * SLACK_MS);
+    CU_ASSERT_TRUE(is_closed(fd[1]));
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
+    for (int i = 0; i < 2; i++)
+        (void)close(fd[i]);
+    end();
+}
+
+TEST_SINGLE(gone, "a peer that goes within a request is a fault")
+{
+    int fd;
+
+    (void)c;
+    start("");
+    fd = open_peer();
+    send_score(fd, true);
+    (void)close(fd);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
+    end();
+}
+
+TEST_SINGLE(wrong, "bytes that are no exchange are a fault, at once or later")
+{
+    int fd;
+
+    (void)c;
+    start("");
+    for (unsigned i = 0; i < 2; i++) {
+        fd = open_peer();
+        if (i == 1)
+            send_bytes(fd, "\1\1\0\1", 4);
+        send_bytes(fd, i == 1 ? "\0\10\0\0\0\2\0\0\0\0\0\0" : "GET / HTTP/1.0",
+                   12);
+        CU_ASSERT_TRUE(is_closed(fd));
+        CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), i + 1);
+        (void)close(fd);
+    }
+    end();
+}
+
+static int64_t
+clock_us(void)
+{
+    struct timespec now;
+
+    CU_ASSERT_EQUAL(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Looked at twice, half a second apart: once it is late within its second. */
+TEST_SINGLE(clock, "is the system's, to the microsecond")
+{
+    (void)c;
+    for (int i = 0; i < 2; i++) {
+        int64_t before_us = clock_us();
+        int64_t now_us = conn_now_us();
+        int64_t now_ms = conn_now_ms();
+
+        CU_ASSERT(before_us <= now_us && now_us <= clock_us());
+        CU_ASSERT(now_us / 1000 <= now_ms && now_ms <= clock_us() / 1000);
+        calls_pass_ms(500);
+    }
+}
+
+void
+suite_conn(void)
+{
+    CU_pSuite suite = cases_suite("conn");
+
+    cases_add(suite, &clock_cases);
+    cases_add(suite, &answer_cases);
+    cases_add(suite, &length_cases);
+    cases_add(suite, &id_cases);
+    cases_add(suite, &counted_cases);
+    cases_add(suite, &limit_cases);
+    cases_add(suite, &patient_cases);
+    cases_add(suite, &deadline_cases);
+    cases_add(suite, &failing_cases);
+    cases_add(suite, &sending_cases);
+    cases_add(suite, &kept_cases);
+    cases_add(suite, &last_cases);
+    cases_add(suite, &two_cases);
+    cases_add(suite, &impatient_cases);
+    cases_add(suite, &drain_one_cases);
+    cases_add(suite, &drain_two_cases);
+    cases_add(suite, &drain_late_cases);
+    cases_add(suite, &drain_between_cases);
+    cases_add(suite, &drain_parked_cases);
+    cases_add(suite, &drain_last_cases);
+    cases_add(suite, &drain_half_cases);
+    cases_add(suite, &gone_cases);
+    cases_add(suite, &wrong_cases);
+}

@@ -1,0 +1,174 @@
+/*
+ * Health and metrics: which path is answered over which listener, by which
+ * verb, and what the states of service and store make of it.
+ */
+#include "serve/endpoint.h"
+#include "support/cases.h"
+#include "telemetry/metrics_text.h"
+#include "unit/suites.h"
+
+/* Answers by a service in this state; body is to be freed. */
+static bool
+ask(const struct endpoint_input *input, enum metrics_phase phase,
+    bool store_is_up, struct buf *body, struct endpoint_answer *ret_answer)
+{
+    struct metrics *metrics = metrics_new();
+    const struct endpoint_view view = {metrics, store_is_up};
+    bool is_taken;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_set_phase(metrics, phase);
+    is_taken = endpoint_answer(input, &view, body, ret_answer);
+    metrics_free(metrics);
+    return is_taken;
+}
+
+struct route_case {
+    const char *name, *verb, *path;
+    bool is_metrics;
+    int want; /* 0: left to the API */
+};
+
+static const struct route_case route_rows[] = {
+    {"alive", "GET", "/healthz", false, 200},
+    {"alive by HEAD", "HEAD", "/healthz", false, 200},
+    {"alive by POST", "POST", "/healthz", false, 405},
+    {"alive by no verb", "", "/healthz", false, 405},
+    {"alive by get", "get", "/healthz", false, 405},
+    {"alive by GETX", "GETX", "/healthz", false, 405},
+    {"ready", "GET", "/readyz", false, 200},
+    {"ready by HEAD", "HEAD", "/readyz", false, 200},
+    {"ready by PUT", "PUT", "/readyz", false, 405},
+    {"the API", "POST", "/method", false, 0},
+    {"the API by GET", "GET", "/method", false, 0},
+    {"no path", "GET", "", false, 0},
+    {"root", "GET", "/", false, 0},
+    {"alive and a slash", "GET", "/healthz/", false, 0},
+    {"alive cut short", "GET", "/health", false, 0},
+    {"alive in capitals", "GET", "/Healthz", false, 0},
+    {"metrics over the API's listener", "GET", "/metrics", false, 0},
+    {"metrics", "GET", "/metrics", true, 200},
+    {"metrics by HEAD", "HEAD", "/metrics", true, 200},
+    {"metrics by POST", "POST", "/metrics", true, 405},
+    {"metrics and a slash", "GET", "/metrics/", true, 404},
+    {"the API over the metrics' listener", "POST", "/method", true, 404},
+    {"alive over the metrics' listener", "GET", "/healthz", true, 404},
+    {"no path over the metrics' listener", "GET", "", true, 404},
+};
+
+TEST_CASES(route, struct route_case, route_rows)
+{
+    const struct endpoint_input input = {bytes_of(c->verb), bytes_of(c->path),
+                                         c->is_metrics};
+    struct endpoint_answer answer = {.code = 0};
+    struct buf body = {0};
+
+    CU_ASSERT_EQUAL(ask(&input, METRICS_SERVING, true, &body, &answer),
+                    c->want != 0);
+    CU_ASSERT_EQUAL(answer.code, c->want);
+    CU_ASSERT_EQUAL(body.length > 0, c->want != 0);
+    CU_ASSERT_EQUAL(answer.header != NULL, c->want == 405);
+    if (c->want == 405)
+        CU_ASSERT_STRING_EQUAL(answer.header, "Allow: GET, HEAD");
+    buf_free(&body);
+}
+
+struct body_case {
+    const char *name, *path;
+    const char *verb;
+    bool is_metrics;
+    enum metrics_phase phase;
+    bool store_is_up;
+    int code;
+    const char *want;
+};
+
+#define ALIVE "{\"status\": \"ok\"}"
+
+static const struct body_case body_rows[] = {
+    {"alive", "/healthz", "GET", false, METRICS_SERVING, true, 200, ALIVE},
+    {"alive at the start", "/healthz", "GET", false, METRICS_STARTING, false,
+     200, ALIVE},
+    {"alive at the end", "/healthz", "GET", false, METRICS_DRAINING, false, 200,
+     ALIVE},
+    {"ready", "/readyz", "GET", false, METRICS_SERVING, true, 200,
+     "{\"status\": \"ready\", \"store\": \"up\"}"},
+    {"degraded", "/readyz", "GET", false, METRICS_SERVING, false, 200,
+     "{\"status\": \"degraded\", \"store\": \"down\"}"},
+    {"starting", "/readyz", "GET", false, METRICS_STARTING, true, 503,
+     "{\"status\": \"starting\", \"store\": \"up\"}"},
+    {"starting without a store", "/readyz", "HEAD", false, METRICS_STARTING,
+     false, 503, "{\"status\": \"starting\", \"store\": \"down\"}"},
+    {"draining", "/readyz", "GET", false, METRICS_DRAINING, true, 503,
+     "{\"status\": \"draining\", \"store\": \"up\"}"},
+    {"draining without a store", "/readyz", "GET", false, METRICS_DRAINING,
+     false, 503, "{\"status\": \"draining\", \"store\": \"down\"}"},
+    {"another verb", "/readyz", "POST", false, METRICS_DRAINING, false, 405,
+     "{\"code\": 405, \"error\": \"Method Not Allowed\"}"},
+    {"no such path", "/", "GET", true, METRICS_SERVING, true, 404,
+     "{\"code\": 404, \"error\": \"Not Found\"}"},
+};
+
+TEST_CASES(body, struct body_case, body_rows)
+{
+    const struct endpoint_input input = {bytes_of(c->verb), bytes_of(c->path),
+                                         c->is_metrics};
+    struct endpoint_answer answer = {.code = 0};
+    struct buf body = {0};
+
+    CU_ASSERT_TRUE_FATAL(ask(&input, c->phase, c->store_is_up, &body, &answer));
+    CU_ASSERT_EQUAL(answer.code, c->code);
+    CU_ASSERT_STRING_EQUAL(answer.type, "application/json");
+    CU_ASSERT_EQUAL(answer.header != NULL, c->code == 503 || c->code == 405);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&body), bytes_of(c->want)));
+    buf_free(&body);
+}
+
+TEST_SINGLE(another_worker, "has lost the store: degraded")
+{
+    static const struct endpoint_input input = {
+        {"GET", 3}, {"/readyz", 7}, false};
+    struct metrics *metrics = metrics_new();
+    const struct endpoint_view view = {metrics, true};
+    struct endpoint_answer answer = {.code = 0};
+    struct buf body = {0};
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_set_phase(metrics, METRICS_SERVING);
+    (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
+                               OUTAGE_STORE);
+    CU_ASSERT_TRUE(endpoint_answer(&input, &view, &body, &answer));
+    CU_ASSERT_EQUAL(answer.code, 200);
+    CU_ASSERT_TRUE(bytes_equal(
+        buf_bytes(&body),
+        bytes_of("{\"status\": \"degraded\", \"store\": \"down\"}")));
+    buf_free(&body);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(type, "of the metrics is that of Prometheus's text")
+{
+    static const struct endpoint_input input = {
+        {"GET", 3}, {"/metrics", 8}, true};
+    struct endpoint_answer answer = {.type = NULL};
+    struct buf body = {0};
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(ask(&input, METRICS_SERVING, true, &body, &answer));
+    CU_ASSERT_STRING_EQUAL(answer.type,
+                           "text/plain; version=0.0.4; charset=utf-8");
+    CU_ASSERT_PTR_NOT_NULL(memmem(body.data, body.length, "# HELP ", 7));
+    buf_free(&body);
+}
+
+void
+suite_endpoint(void)
+{
+    CU_pSuite suite = cases_suite("endpoint");
+
+    cases_add(suite, &route_cases);
+    cases_add(suite, &body_cases);
+    cases_add(suite, &another_worker_cases);
+    cases_add(suite, &type_cases);
+}

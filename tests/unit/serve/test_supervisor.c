@@ -1,0 +1,1212 @@
+/*
+ * The real program without nginx and Redis: what it refuses to start with, and
+ * how its parent process keeps, replaces, reloads and ends the workers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "serve/supervisor.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/fcgi_peer.h"
+#include "support/files.h"
+#include "support/proc.h"
+#include "unit/suites.h"
+
+#define PROGRAM       "scoring" /* as the process is called, too */
+#define LIMIT_MS      3000      /* for what should happen at once */
+#define LIVED_MS      1100 /* longer than a worker lives that started badly */
+#define EXEC_FAILED   127
+#define ARGUMENTS_MAX 4
+#define SETTINGS_MAX  6
+#define STORE         "REDIS_URL=unix:///nonexistent/redis.sock"
+
+/* What the program gets as its standard input. */
+enum input {
+    INPUT_SOCKET = 0, /* a listening unix socket of mode 0600 */
+    INPUT_NULL,
+    INPUT_CLOSED,
+    INPUT_TCP,
+    INPUT_WORLD,    /* a unix socket of mode 0666 */
+    INPUT_ABSTRACT, /* one without a file */
+    INPUT_UNHEARD   /* a unix socket that does not listen */
+};
+
+/* One run of the program, in a folder of its own. */
+struct service {
+    struct proc proc;
+    char folder[FILES_PATH_MAX];
+    char output[FILES_PATH_MAX]; /* standard output and errors */
+    int input;                   /* -1: none */
+};
+
+/* The program next to this one, from the same build. */
+static const char *
+program_path(void)
+{
+    static char path[FILES_PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char *slash;
+
+    path[length > 0 ? length : 0] = '\0';
+    slash = strrchr(path, '/');
+    if (slash == NULL ||
+        (size_t)(slash - path) + sizeof(PROGRAM) + 1 > sizeof(path))
+        return PROGRAM;
+    memcpy(slash + 1, PROGRAM, sizeof(PROGRAM));
+    return path;
+}
+
+static int
+open_tcp(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, 1) != 0)
+        return -1;
+    return fd;
+}
+
+static int
+open_unix(const struct service *service, enum input input)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char *at = address.sun_path + (input == INPUT_ABSTRACT ? 1 : 0);
+
+    (void)snprintf(at, sizeof(address.sun_path) - 1, "%.90s/socket",
+                   service->folder);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+        return -1;
+    if (input != INPUT_ABSTRACT)
+        (void)chmod(address.sun_path, input == INPUT_WORLD ? 0666 : 0600);
+    if (input != INPUT_UNHEARD && listen(fd, 16) != 0)
+        return -1;
+    return fd;
+}
+
+static int
+open_input(const struct service *service, enum input input)
+{
+    int fd = -1;
+
+    switch (input) {
+    case INPUT_SOCKET:
+    case INPUT_WORLD:
+    case INPUT_ABSTRACT:
+    case INPUT_UNHEARD:
+        fd = open_unix(service, input);
+        CU_ASSERT_FATAL(fd >= 0);
+        break;
+    case INPUT_TCP:
+        fd = open_tcp();
+        CU_ASSERT_FATAL(fd >= 0);
+        break;
+    case INPUT_NULL:
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        break;
+    case INPUT_CLOSED:
+        break;
+    }
+    return fd;
+}
+
+/* Before either of the two below: the input and the output. */
+static void
+take_places(const struct service *service)
+{
+    int out = open(service->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGCHLD, SIG_IGN); /* as whoever starts it may leave it */
+    (void)close(STDIN_FILENO);
+    if (service->input >= 0)
+        (void)dup2(service->input, STDIN_FILENO);
+    (void)dup2(out, STDOUT_FILENO);
+    (void)dup2(out, STDERR_FILENO);
+    (void)close(out);
+}
+
+#define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to end */
+
+static void
+pass_time(int number)
+{
+    (void)number;
+    calls_pass_ms(PASSED_MS);
+}
+
+/* Or lets it go on, the next time. */
+static void
+stop_clock(int number)
+{
+    static bool is_stopped;
+
+    (void)number;
+    is_stopped = !is_stopped;
+    if (is_stopped)
+        calls_stop_clock();
+    else
+        calls_let_clock_go();
+}
+
+/* In the child: is the program, with a clock that signals move and stop. */
+static void
+run_program(const struct service *service, const char *const *settings)
+{
+    char *const *environment = (char *const *)(void *)settings;
+    struct buf errors = {0};
+    struct config *config;
+    struct log *log;
+
+    take_places(service);
+    (void)prctl(PR_SET_NAME, PROGRAM);
+    (void)signal(SIGUSR2, pass_time);
+    (void)signal(SIGWINCH, stop_clock);
+    (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    config = config_load(environment, &errors);
+    if (config == NULL)
+        _exit(EX_CONFIG);
+    log = log_open(config->log_file, config->log_format, config->log_level);
+    if (log == NULL)
+        _exit(EX_OSERR);
+    exit(supervisor_run(STDIN_FILENO, environment, config, log));
+}
+
+/* In the child: becomes the program. */
+static void
+exec_program(const struct service *service, const char *const *arguments,
+             const char *const *settings)
+{
+    const char *argv[ARGUMENTS_MAX + 2] = {PROGRAM};
+
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
+        argv[i + 1] = arguments[i];
+    take_places(service);
+    (void)execve(program_path(), (char *const *)(void *)argv,
+                 (char *const *)(void *)settings);
+    _exit(EXEC_FAILED);
+}
+
+/* arguments: NULL: in a process that is forked, and executes nothing. */
+static void
+service_start(struct service *service, enum input input,
+              const char *const *arguments, const char *const *settings)
+{
+    *service = (struct service){.input = -1};
+    CU_ASSERT_TRUE_FATAL(files_folder_make(service->folder));
+    files_path(service->output, "%s/output", service->folder);
+    service->input = open_input(service, input);
+    (void)fflush(NULL);
+    service->proc.pid = fork();
+    CU_ASSERT_FATAL(service->proc.pid >= 0);
+    if (service->proc.pid == 0 && arguments == NULL)
+        run_program(service, settings);
+    if (service->proc.pid == 0)
+        exec_program(service, arguments, settings);
+}
+
+static void
+service_end(struct service *service)
+{
+    proc_kill(&service->proc);
+    if (service->input >= 0)
+        (void)close(service->input);
+    files_folder_remove(service->folder);
+}
+
+/* Whether the program has said a text. */
+static bool
+has_said(const struct service *service, const char *text)
+{
+    char *output = files_read(service->output);
+    bool is_found = output != NULL && strstr(output, text) != NULL;
+
+    free(output);
+    return is_found;
+}
+
+static unsigned
+times_said(const struct service *service, const char *text)
+{
+    char *output = files_read(service->output);
+    unsigned count = 0;
+
+    for (const char *at = output; at != NULL; count++) {
+        at = strstr(at, text);
+        if (at == NULL)
+            break;
+        at += strlen(text);
+    }
+    free(output);
+    return count;
+}
+
+struct saying {
+    const struct service *service;
+    const char *text;
+    unsigned times;
+};
+
+static bool
+saying_is_said(void *arg)
+{
+    const struct saying *saying = arg;
+
+    return times_said(saying->service, saying->text) >= saying->times;
+}
+
+static bool
+await_said(const struct service *service, const char *text, unsigned times)
+{
+    struct saying saying = {service, text, times};
+
+    return clock_wait(saying_is_said, &saying, LIMIT_MS);
+}
+
+static struct proc_found
+workers_of(const struct service *service)
+{
+    return proc_find_children(service->proc.pid, PROGRAM);
+}
+
+static bool
+is_among(const struct proc_found *found, pid_t pid)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->pid[i] == pid)
+            return true;
+    }
+    return false;
+}
+
+/* Workers that are expected: so many, and none of the old ones. */
+struct change {
+    const struct service *service;
+    struct proc_found gone;
+    size_t count;
+};
+
+static bool
+change_is_made(void *arg)
+{
+    const struct change *change = arg;
+    struct proc_found now = workers_of(change->service);
+
+    for (size_t i = 0; i < change->gone.count; i++) {
+        if (is_among(&now, change->gone.pid[i]))
+            return false;
+    }
+    return now.count == change->count;
+}
+
+struct start_case {
+    const char *name;
+    enum input input;
+    const char *arguments[ARGUMENTS_MAX];
+    const char *settings[SETTINGS_MAX];
+    int status;
+    const char *says[2];
+};
+
+static const struct start_case start_rows[] = {
+    {"help",
+     INPUT_NULL,
+     {"--help"},
+     {NULL},
+     EX_OK,
+     {"serve ", "SCORING_WORKERS"}},
+    {"version", INPUT_NULL, {"--version"}, {NULL}, EX_OK, {"scoring "}},
+    {"version with an argument",
+     INPUT_NULL,
+     {"--version", "x"},
+     {NULL},
+     EX_USAGE,
+     {"unexpected argument: x"}},
+    {"unknown command",
+     INPUT_SOCKET,
+     {"bogus"},
+     {STORE},
+     EX_USAGE,
+     {"unknown command: bogus", "usage: "}},
+    {"a command's beginning",
+     INPUT_SOCKET,
+     {"serv"},
+     {STORE},
+     EX_USAGE,
+     {"unknown command: serv"}},
+    {"serve with an argument",
+     INPUT_SOCKET,
+     {"serve", "x"},
+     {STORE},
+     EX_USAGE,
+     {"unexpected argument: x"}},
+    {"no socket",
+     INPUT_NULL,
+     {"serve"},
+     {STORE},
+     EX_USAGE,
+     {"not a listening socket", "spawn-fcgi"}},
+    {"no standard input",
+     INPUT_CLOSED,
+     {NULL},
+     {STORE},
+     EX_USAGE,
+     {"not a listening socket"}},
+    {"a socket that does not listen",
+     INPUT_UNHEARD,
+     {NULL},
+     {STORE},
+     EX_USAGE,
+     {"not a listening socket"}},
+    {"TCP", INPUT_TCP, {NULL}, {STORE}, EX_USAGE, {"never served over TCP"}},
+    {"a socket for everybody",
+     INPUT_WORLD,
+     {NULL},
+     {STORE},
+     EX_USAGE,
+     {"everybody may connect"}},
+    {"an abstract socket",
+     INPUT_ABSTRACT,
+     {NULL},
+     {STORE},
+     EX_USAGE,
+     {"everybody may connect"}},
+    {"every bad setting is named",
+     INPUT_SOCKET,
+     {NULL},
+     {STORE, "SCORING_WORKERS=0", "SCORING_LOG_FORMAT=xml"},
+     EX_CONFIG,
+     {"scoring: SCORING_WORKERS: ", "scoring: SCORING_LOG_FORMAT: "}},
+    {"an unknown setting",
+     INPUT_SOCKET,
+     {NULL},
+     {STORE, "SCORING_X=1"},
+     EX_CONFIG,
+     {"scoring: SCORING_X: "}},
+    {"a log without a folder",
+     INPUT_SOCKET,
+     {NULL},
+     {STORE, "SCORING_LOG_FILE=/nonexistent/log"},
+     EX_CONFIG,
+     {"scoring: SCORING_LOG_FILE: /nonexistent/log: No such file"}},
+};
+
+TEST_CASES(start, struct start_case, start_rows)
+{
+    struct service service;
+
+    service_start(&service, c->input, c->arguments, c->settings);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), c->status);
+    for (size_t i = 0; i < 2 && c->says[i] != NULL; i++)
+        CU_ASSERT_TRUE(has_said(&service, c->says[i]));
+    service_end(&service);
+}
+
+/* Starts the service and waits until all its workers stand. */
+static void
+service_serve(struct service *service, const char *const *settings)
+{
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+
+    service_start(service, INPUT_SOCKET, none, settings);
+    CU_ASSERT_TRUE(await_said(service, "] I ready: ", 1));
+}
+
+static const char *const two_workers[] = {STORE, "SCORING_WORKERS=2", NULL};
+static const char *const one_worker[] = {STORE, "SCORING_WORKERS=1", NULL};
+
+struct stop_case {
+    const char *name;
+    int number;
+    bool is_group; /* to all processes, as a terminal does */
+};
+
+static const struct stop_case stop_rows[] = {
+    {"SIGTERM", SIGTERM, false},
+    {"SIGINT", SIGINT, false},
+    {"Ctrl-C reaches all", SIGINT, true},
+    {"SIGTERM reaches all", SIGTERM, true},
+};
+
+TEST_CASES(stop, struct stop_case, stop_rows)
+{
+    struct change end = {.count = 0};
+    struct service service;
+
+    service_serve(&service, two_workers);
+    CU_ASSERT_EQUAL(workers_of(&service).count, 2);
+    CU_ASSERT(fcntl(service.input, F_GETFL) & O_NONBLOCK);
+    if (c->is_group)
+        proc_signal_group(&service.proc, c->number);
+    else
+        proc_signal(&service.proc, c->number);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    end.service = &service;
+    CU_ASSERT_TRUE(change_is_made(&end));
+    CU_ASSERT_TRUE(has_said(&service, "] I stopped\n"));
+    CU_ASSERT_FALSE(has_said(&service, "ended badly"));
+    service_end(&service);
+}
+
+/* Whether a process runs, or would if there were a core for it. */
+static bool
+is_busy(pid_t pid)
+{
+    char path[FILES_PATH_MAX];
+    char *text, *at;
+    bool is_running;
+
+    files_path(path, "/proc/%d/stat", (int)pid);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    at = strrchr(text, ')'); /* the name's, and then comes the state */
+    is_running = at != NULL && strncmp(at, ") R", 3) == 0;
+    free(text);
+    return is_running;
+}
+
+/* How often a process has gone to sleep so far. */
+static long
+count_sleeps(pid_t pid)
+{
+    static const char name[] = "\nvoluntary_ctxt_switches:";
+    char path[FILES_PATH_MAX];
+    char *text, *at;
+    long count;
+
+    files_path(path, "/proc/%d/status", (int)pid);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    at = strstr(text, name);
+    count = at != NULL ? strtol(at + sizeof(name) - 1, NULL, 10) : -1;
+    free(text);
+    return count;
+}
+
+static bool
+has_workers(void *arg)
+{
+    const struct change *wanted = arg;
+
+    return workers_of(wanted->service).count == wanted->count;
+}
+
+struct settle_case {
+    const char *name;
+    size_t
+        stays; /* of the first two workers; the other dies, again and again */
+};
+
+static const struct settle_case settle_rows[] = {
+    {"the second seat is empty", 0},
+    {"the first seat is empty", 1},
+};
+
+/* Kills every worker but this one. */
+static void
+kill_others(const struct service *service, pid_t stays)
+{
+    struct proc_found workers = workers_of(service);
+
+    for (size_t i = 0; i < workers.count; i++) {
+        if (workers.pid[i] != stays)
+            (void)kill(workers.pid[i], SIGKILL);
+    }
+}
+
+/*
+ * Looks at the parent again and again for so long, and kills all workers but
+ * this one each time. It does not keep a core busy meanwhile.
+ */
+static void
+check_calm(const struct service *service, pid_t stays, int64_t for_ms)
+{
+    const int64_t end = clock_ms() + for_ms;
+    unsigned looks = 0, busy = 0;
+
+    for (; clock_ms() < end; looks++) {
+        kill_others(service, stays);
+        busy += is_busy(service->proc.pid);
+        clock_sleep_ms(5);
+    }
+    CU_ASSERT(busy < looks / 2);
+}
+
+/* Not ready before every seat has a worker that stands; and then once. */
+TEST_CASES(settle, struct settle_case, settle_rows)
+{
+    enum { UNSETTLED_MS = 600, IDLE_MS = 150 };
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    struct change start = {.count = 2};
+    struct proc_found workers;
+    struct service service;
+    long sleeps;
+
+    start.service = &service;
+    service_start(&service, INPUT_SOCKET, none, two_workers);
+    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &start, LIMIT_MS));
+    workers = workers_of(&service);
+    check_calm(&service, workers.pid[c->stays], UNSETTLED_MS);
+    CU_ASSERT_FALSE(has_said(&service, "] I ready: "));
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
+    sleeps = count_sleeps(service.proc.pid);
+    clock_sleep_ms(IDLE_MS);
+    /* It may just have been on its way there. */
+    CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 1);
+    sleeps = count_sleeps(service.proc.pid);
+    proc_signal(&service.proc, SIGUSR1); /* wakes it up */
+    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT(count_sleeps(service.proc.pid) > sleeps);
+    CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
+    service_end(&service);
+}
+
+TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
+{
+    enum { DRAIN_MS = 400 }; /* longer than the pause of the seat */
+    struct proc_found workers;
+    struct service service;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 2);
+    (void)kill(workers.pid[1], SIGSTOP);
+    (void)kill(workers.pid[0], SIGKILL);
+    CU_ASSERT_TRUE(await_said(&service, "; next in 100 ms\n", 1));
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    check_calm(&service, workers.pid[1], DRAIN_MS);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in "), 1);
+    (void)kill(workers.pid[1], SIGCONT);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+/* The program in a process that signals tell the time; returns its worker. */
+static pid_t
+serve_one(struct service *service)
+{
+    struct proc_found workers;
+
+    service_start(service, INPUT_SOCKET, NULL, one_worker);
+    CU_ASSERT_TRUE(await_said(service, "] I ready: 1 worker(s)", 1));
+    workers = workers_of(service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+    return workers.pid[0];
+}
+
+TEST_SINGLE(overdue, "a worker that does not end in time is killed")
+{
+    static const char words[] = " has not ended within 8000 ms: killed\n";
+    struct service service;
+
+    (void)c;
+    (void)kill(serve_one(&service), SIGSTOP);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
+    proc_signal(&service.proc, SIGUSR2);
+    /* After it, since what they wake up looks at the time anew. */
+    proc_signal(&service.proc, SIGINT); /* as it does already */
+    proc_signal(&service.proc, SIGHUP); /* too late for other settings */
+    clock_sleep_ms(50);
+    CU_ASSERT_FALSE(has_said(&service, words));
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_EQUAL(times_said(&service, words), 1);
+    CU_ASSERT_EQUAL(times_said(&service, "] I stopping: "), 1);
+    CU_ASSERT_FALSE(has_said(&service, "settings"));
+    CU_ASSERT_TRUE(has_said(&service, " ended badly: signal 9 (SIGKILL)\n"));
+    service_end(&service);
+}
+
+TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
+{
+    struct service service;
+
+    (void)c;
+    (void)kill(serve_one(&service), SIGSTOP);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
+    proc_signal(&service.proc, SIGUSR2);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_TRUE(has_said(&service, "] I stopping: 2 worker(s)"));
+    CU_ASSERT_EQUAL(times_said(&service, " within 8000 ms: killed\n"), 1);
+    service_end(&service);
+}
+
+/* Whatever the program does next of that kind fails, in it or its workers. */
+static void
+service_start_badly(struct service *service, enum call call, int after,
+                    int error)
+{
+    calls_fail_later(call, after, error);
+    service_start(service, INPUT_SOCKET, NULL, one_worker);
+    (void)calls_has_failed(call); /* there, not here */
+}
+
+TEST_SINGLE(memory, "without memory to share there is no service")
+{
+    struct service service;
+
+    (void)c;
+    service_start_badly(&service, CALL_MMAP, 0, ENOMEM);
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OSERR);
+    CU_ASSERT_TRUE(
+        has_said(&service, "] E no shared memory: Cannot allocate memory\n"));
+    service_end(&service);
+}
+
+TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
+{
+    struct service service;
+
+    (void)c;
+    service_start_badly(&service, CALL_FORK, 1, EAGAIN); /* not the first */
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
+    CU_ASSERT_EQUAL(times_said(&service,
+                               "] E no new worker: Resource temporarily "
+                               "unavailable; next try in 100 ms\n"),
+                    1);
+    CU_ASSERT_EQUAL(times_said(&service, " no new worker: "), 1);
+    CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+    service_end(&service);
+}
+
+TEST_SINGLE(cannot_start, "a worker that cannot start says so, and ends")
+{
+    struct service service;
+
+    (void)c;
+    service_start_badly(&service, CALL_CRYPTO, 0, ENOMEM);
+    CU_ASSERT_TRUE(await_said(&service, " ms: status 71; next in 100 ms\n", 1));
+    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: "));
+    service_end(&service);
+}
+
+/* The clock stands still, so that the new worker does not come to stand. */
+TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
+{
+    struct change both = {.count = 2};
+    struct service service;
+    pid_t old;
+
+    (void)c;
+    both.service = &service;
+    old = serve_one(&service);
+    proc_signal(&service.proc, SIGWINCH);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &both, LIMIT_MS));
+    (void)kill(old, SIGKILL);
+    CU_ASSERT_TRUE(await_said(
+        &service, " of the old settings died: signal 9 (SIGKILL)\n", 1));
+    proc_signal(&service.proc, SIGWINCH);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 2));
+    clock_sleep_ms(200); /* longer than a seat waits for its next worker */
+    CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+    CU_ASSERT_FALSE(has_said(&service, "; next in "));
+    service_end(&service);
+}
+
+/* What a kept connection is told about the service. */
+static void
+check_phase(int fd, int status, const char *phase)
+{
+    struct fcgi_peer_answer answer = {0};
+
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, LIMIT_MS, &answer), FCGI_PEER_ANSWERED);
+    CU_ASSERT_EQUAL(answer.status, status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(buffer_text(&answer.text), phase));
+    fcgi_peer_answer_free(&answer);
+}
+
+TEST_SINGLE(phase, "once settled it is up, and then it drains")
+{
+    static const struct fcgi_peer_exchange exchange = {.verb = "GET",
+                                                       .path = "/readyz"};
+    struct buffer whole = {0}, begin = {0}, rest = {0};
+    char path[FILES_PATH_MAX];
+    struct service service;
+    int fd;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    files_path(path, "%.100s/socket", service.folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&whole, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
+    check_phase(fd, 200, "{\"status\": \"degraded\", ");
+    buffer_add(&begin, whole.data, 20); /* what has begun is answered */
+    buffer_add(&rest, whole.data + 20, whole.length - 20);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &begin));
+    clock_sleep_ms(30);
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: ", 1));
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &rest));
+    check_phase(fd, 503, "{\"status\": \"draining\", ");
+    CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    (void)close(fd);
+    service_end(&service);
+    buffer_free(&whole);
+    buffer_free(&begin);
+    buffer_free(&rest);
+}
+
+TEST_SINGLE(parent_dies, "no worker outlives a parent that was killed")
+{
+    struct proc_found workers;
+    struct service service;
+
+    (void)c;
+    proc_adopt_orphans();
+    service_serve(&service, two_workers);
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL(workers.count, 2);
+    proc_kill(&service.proc);
+    for (size_t i = 0; i < workers.count; i++) {
+        struct proc worker = {.pid = workers.pid[i]};
+
+        CU_ASSERT_TRUE(proc_wait(&worker, LIMIT_MS));
+    }
+    service_end(&service);
+}
+
+TEST_SINGLE(replaced, "a worker that lived is replaced at once")
+{
+    struct change change = {.count = 2};
+    struct proc_found before, after;
+    struct service service;
+
+    (void)c;
+    change.service = &service;
+    service_serve(&service, two_workers);
+    clock_sleep_ms(LIVED_MS);
+    before = workers_of(&service);
+    CU_ASSERT_EQUAL(before.count, 2);
+    change.gone = (struct proc_found){1, {before.pid[0]}};
+    (void)kill(before.pid[0], SIGKILL);
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, 500));
+    after = workers_of(&service);
+    CU_ASSERT_TRUE(is_among(&after, before.pid[1]));
+    CU_ASSERT_TRUE(
+        await_said(&service, "signal 9 (SIGKILL); next in 0 ms\n", 1));
+    service_end(&service);
+}
+
+TEST_SINGLE(outage, "what only a dead worker has said is over")
+{
+    static const char words[] =
+        "] I over, with the last worker that said so: the store is down\n";
+    struct service service;
+
+    (void)c;
+    service_serve(&service, one_worker);
+    CU_ASSERT_TRUE(has_said(&service, "] I started: version "));
+    CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 1));
+    CU_ASSERT_FALSE(has_said(&service, words));
+    (void)kill(workers_of(&service).pid[0], SIGKILL);
+    CU_ASSERT_TRUE(await_said(&service, words, 1));
+    CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 2));
+    service_end(&service);
+}
+
+TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
+{
+    int64_t end;
+    struct service service;
+
+    (void)c;
+    service_serve(&service, one_worker);
+    end = clock_ms() + 2900;
+    while (clock_ms() < end) {
+        struct proc_found workers = workers_of(&service);
+
+        if (workers.count > 0)
+            (void)kill(workers.pid[0], SIGKILL);
+        clock_sleep_ms(5);
+    }
+    /* At 0, 100, 300, 700, 1500 and 2400 ms; the next one would be at 3300. */
+    CU_ASSERT(times_said(&service, "died after") >= 5);
+    CU_ASSERT(times_said(&service, "died after") <= 6);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in 100 ms\n"), 1);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in 200 ms\n"), 1);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in 400 ms\n"), 1);
+    CU_ASSERT_EQUAL(times_said(&service, "; next in 800 ms\n"), 1);
+    CU_ASSERT(times_said(&service, "; next in 900 ms\n") >= 1);
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+struct reload_case {
+    const char *name;
+    const char *settings; /* of the file, when it is read again */
+    bool is_taken;
+    size_t workers; /* then */
+    const char *says;
+};
+
+static const struct reload_case reload_rows[] = {
+    {"the same settings", "SCORING_WORKERS=2\n", true, 2,
+     "settings read again: "},
+    {"more workers", "SCORING_WORKERS=3\n", true, 3, "settings read again: "},
+    {"fewer workers", "SCORING_WORKERS=1\n", true, 1, "settings read again: "},
+    {"a bad value", "SCORING_WORKERS=no\n", false, 2,
+     "] E settings: SCORING_WORKERS: "},
+    {"an unknown name", "SCORING_WORKER=1\n", false, 2,
+     "] E settings: SCORING_WORKER: "},
+    {"a log that cannot be opened", "SCORING_LOG_FILE=/nonexistent/log\n",
+     false, 2, "] E settings: SCORING_LOG_FILE: "},
+};
+
+TEST_CASES(reload, struct reload_case, reload_rows)
+{
+    char path[FILES_PATH_MAX], setting[FILES_PATH_MAX], folder[FILES_PATH_MAX];
+    const char *settings[] = {STORE, setting, NULL};
+    struct change change = {.count = c->workers};
+    struct proc_found before;
+    struct service service;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%.100s/settings", folder);
+    files_path(setting, "SCORING_CONFIG_FILE=%.200s", path);
+    CU_ASSERT_TRUE(files_write(path, "SCORING_WORKERS=2\n"));
+    service_serve(&service, settings);
+    before = workers_of(&service);
+
+    CU_ASSERT_TRUE(files_write(path, c->settings));
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, c->says, 1));
+    change.service = &service;
+    if (c->is_taken)
+        change.gone = before;
+    else
+        CU_ASSERT_TRUE(await_said(&service, "the old stay in force\n", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, LIMIT_MS));
+    change.gone = workers_of(&service);
+    CU_ASSERT_EQUAL(is_among(&change.gone, before.pid[0]), !c->is_taken);
+    CU_ASSERT_FALSE(has_said(&service, " died"));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
+/* As when a terminal goes away, which all processes learn of. */
+TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
+{
+    struct change change = {.count = 2};
+    struct service service;
+
+    (void)c;
+    service_serve(&service, two_workers);
+    change.service = &service;
+    change.gone = workers_of(&service);
+    proc_signal_group(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, LIMIT_MS));
+    CU_ASSERT_FALSE(has_said(&service, " died"));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+#define STORM_MAX 16 /* workers; 42 are started */
+
+TEST_SINGLE(reload_storm, "many reloads leave the right number of workers")
+{
+    struct change change = {.count = 2};
+    struct service service;
+
+    (void)c;
+    change.service = &service;
+    service_serve(&service, two_workers);
+    change.gone = workers_of(&service);
+    for (int i = 0; i < 20; i++) {
+        size_t count;
+
+        proc_signal(&service.proc, SIGHUP);
+        clock_sleep_ms(15);
+        /* Those that have not come to stand do not wait for the others. */
+        count = workers_of(&service).count;
+        CU_ASSERT(count < STORM_MAX);
+    }
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, LIMIT_MS));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_FALSE(has_said(&service, " died"));
+    service_end(&service);
+}
+
+/* Whether a process has a file open. */
+static bool
+holds(pid_t pid, const char *path)
+{
+    for (int fd = 0; fd < 64; fd++) {
+        char link[64], target[FILES_PATH_MAX];
+        ssize_t length;
+
+        (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+        length = readlink(link, target, sizeof(target) - 1);
+        target[length > 0 ? length : 0] = '\0';
+        if (strcmp(target, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A file that the parent and all workers are expected to have open. */
+struct held {
+    const struct service *service;
+    const char *path;
+};
+
+static bool
+held_by_all(void *arg)
+{
+    const struct held *held = arg;
+    struct proc_found workers = workers_of(held->service);
+
+    for (size_t i = 0; i < workers.count; i++) {
+        if (!holds(workers.pid[i], held->path))
+            return false;
+    }
+    return workers.count > 0 && holds(held->service->proc.pid, held->path);
+}
+
+TEST_SINGLE(no_rotation, "a log that cannot be opened again stays open")
+{
+    char folder[FILES_PATH_MAX], inner[FILES_PATH_MAX], old[FILES_PATH_MAX];
+    char setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(inner, "%.100s/now", folder);
+    files_path(old, "%.100s/old", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s/log", inner);
+    CU_ASSERT_EQUAL(mkdir(inner, 0700), 0);
+    service_start(&service, INPUT_SOCKET, NULL, settings);
+    files_path(service.output, "%.100s/log", inner);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    CU_ASSERT_EQUAL(rename(inner, old), 0);
+    files_path(service.output, "%.100s/log", old);
+    proc_signal(&service.proc, SIGUSR1);
+    CU_ASSERT_TRUE(await_said(
+        &service, "] E log not opened again: No such file or directory\n", 1));
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
+TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
+{
+    char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], old[FILES_PATH_MAX];
+    char setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=2", setting, NULL};
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    struct service service;
+    struct held held = {&service, log};
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(log, "%.100s/log", folder);
+    files_path(old, "%.100s/log.1", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s", log);
+    service_start(&service, INPUT_SOCKET, none, settings);
+    CU_ASSERT_TRUE(clock_wait(held_by_all, &held, LIMIT_MS));
+
+    CU_ASSERT_EQUAL(rename(log, old), 0);
+    CU_ASSERT_FALSE(held_by_all(&held));
+    proc_signal(&service.proc, SIGUSR1);
+    CU_ASSERT_TRUE(clock_wait(held_by_all, &held, LIMIT_MS));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
+struct secret_case {
+    const char *name;
+    const char *settings[SETTINGS_MAX];
+    bool is_warned; /* of published salts */
+    const char *says;
+};
+
+static const struct secret_case secret_rows[] = {
+    {"the published salts",
+     {STORE},
+     true,
+     "store unix:///nonexistent/redis.sock?db=0\n"},
+    {"one of them", {STORE, "SCORING_SALT=Hidden"}, true, "store unix://"},
+    {"none of them",
+     {STORE, "SCORING_SALT=Hidden", "SCORING_ADMIN_SALT=Hidden"},
+     false,
+     "store unix://"},
+    {"a password in the URL",
+     {"REDIS_URL=redis://Hidden:Hidden@127.0.0.1:1/3"},
+     true,
+     "store redis://127.0.0.1:1/3\n"},
+    {"an IPv6 address",
+     {"REDIS_URL=redis://:Hidden@[::1]:1"},
+     true,
+     "store redis://[::1]:1/0\n"},
+};
+
+TEST_CASES(secret, struct secret_case, secret_rows)
+{
+    struct service service;
+
+    service_serve(&service, c->settings);
+    CU_ASSERT_EQUAL(has_said(&service, "] E running with the published"),
+                    c->is_warned);
+    CU_ASSERT_TRUE(has_said(&service, c->says));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_FALSE(has_said(&service, "Hidden"));
+    service_end(&service);
+}
+
+/* Leaves this process, and what it starts, one core, or gives all back. */
+static void
+use_cores(cpu_set_t *all, bool is_one)
+{
+    cpu_set_t one;
+
+    if (is_one) {
+        CU_ASSERT_EQUAL(sched_getaffinity(0, sizeof(*all), all), 0);
+        CPU_ZERO(&one);
+        for (size_t core = 0; CPU_COUNT(&one) == 0 && core < CPU_SETSIZE;
+             core++) {
+            if (CPU_ISSET(core, all))
+                CPU_SET(core, &one);
+        }
+    }
+    CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(one), is_one ? &one : all), 0);
+}
+
+static int
+count_descriptors(pid_t pid)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 64; fd++) {
+        char link[64], target[FILES_PATH_MAX];
+
+        (void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+        count += readlink(link, target, sizeof(target)) > 0;
+    }
+    return count;
+}
+
+/* A kept connection on which one exchange has been answered; or -1. */
+static int
+ask_once(const struct service *service)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&bytes, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
+    buffer_free(&bytes);
+    return fd;
+}
+
+struct reserve_case {
+    const char *name;
+    bool is_first_frozen;
+    int first, reserve; /* connections that each takes */
+};
+
+static const struct reserve_case reserve_rows[] = {
+    {"takes none while there is a worker on every core", false, 8, 0},
+    {"takes what the others leave waiting", true, 0, 8},
+};
+
+/* The default is two workers a core, and here there is one core. */
+TEST_CASES(reserve, struct reserve_case, reserve_rows)
+{
+    static const char *const settings[] = {STORE, NULL};
+    struct proc_found workers;
+    struct service service;
+    cpu_set_t all;
+    int fd[8], before[2];
+
+    use_cores(&all, true);
+    service_serve(&service, settings);
+    use_cores(&all, false);
+    clock_sleep_ms(LIVED_MS);
+    workers = workers_of(&service);
+    CU_ASSERT_EQUAL_FATAL(workers.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        before[i] = count_descriptors(workers.pid[i]);
+    if (c->is_first_frozen)
+        (void)kill(workers.pid[0], SIGSTOP);
+    for (size_t i = 0; i < 8; i++)
+        fd[i] = ask_once(&service);
+    CU_ASSERT_EQUAL(count_descriptors(workers.pid[0]) - before[0], c->first);
+    CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]) - before[1], c->reserve);
+    for (size_t i = 0; i < 8; i++)
+        (void)close(fd[i]);
+    (void)kill(workers.pid[0], SIGCONT);
+    service_end(&service);
+}
+
+void
+suite_supervisor(void)
+{
+    CU_pSuite suite = cases_suite("supervisor");
+
+    cases_add(suite, &start_cases);
+    cases_add(suite, &stop_cases);
+    cases_add(suite, &settle_cases);
+    cases_add(suite, &stop_short_cases);
+    cases_add(suite, &overdue_cases);
+    cases_add(suite, &overdue_since_cases);
+    cases_add(suite, &memory_cases);
+    cases_add(suite, &fork_cases);
+    cases_add(suite, &cannot_start_cases);
+    cases_add(suite, &old_dies_cases);
+    cases_add(suite, &phase_cases);
+    cases_add(suite, &parent_dies_cases);
+    cases_add(suite, &replaced_cases);
+    cases_add(suite, &outage_cases);
+    cases_add(suite, &back_off_cases);
+    cases_add(suite, &reload_cases);
+    cases_add(suite, &reload_group_cases);
+    cases_add(suite, &reload_storm_cases);
+    cases_add(suite, &no_rotation_cases);
+    cases_add(suite, &rotation_cases);
+    cases_add(suite, &secret_cases);
+    cases_add(suite, &reserve_cases);
+}

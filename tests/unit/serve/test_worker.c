@@ -1,0 +1,1176 @@
+/*
+ * One worker in a process of its own, between a web server and a Redis that
+ * this test plays: what it answers, logs, counts, parks, sends and drains.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "serve/worker.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/fcgi_peer.h"
+#include "support/files.h"
+#include "support/request.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "unit/suites.h"
+
+#define ANSWER_MS   3000 /* generous: for answers that are due at once */
+#define WATCHED_MS  200  /* less than a command may take */
+#define SETTLE_MS   30   /* for a request that is under way to be taken */
+#define BODY_MAX    (1024 * 1024)
+#define PIECE_MAX   4096
+#define SCORE       "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define BIG_ANSWER  (300 * 1024) /* more than a socket takes at once */
+#define PROBE       "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
+#define GET_ONE     "*2\r\n$3\r\nGET\r\n$3\r\ni:1\r\n"
+#define DEADLINE_MS 800
+
+struct bench {
+    pid_t pid;
+    int status; /* exit status, -1 after a signal */
+    enum worker_duty duty;
+    int listener;
+    int redis; /* listens; -1: there is none */
+    int link;  /* the worker's connection to Redis; -1 */
+    struct metrics *metrics;
+    char folder[FILES_PATH_MAX], socket[FILES_PATH_MAX];
+    char store[FILES_PATH_MAX], log[FILES_PATH_MAX];
+};
+
+static int
+listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
+    CU_ASSERT_FATAL(fd >= 0 &&
+                    bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
+                        0 &&
+                    listen(fd, 64) == 0);
+    return fd;
+}
+
+#define PASSED_MS     6500 /* by SIGUSR2; a worker has 7 s to end */
+#define DRAIN_REST_MS 1500 /* the rest, and what a busy machine adds */
+
+static void
+pass_time(int number)
+{
+    (void)number;
+    calls_pass_ms(PASSED_MS);
+}
+
+static void
+run_worker(const struct bench *bench)
+{
+    char store[FILES_PATH_MAX + 32];
+    char *const environment[] = {store, NULL};
+    struct buf errors = {0};
+    struct config *config;
+    struct log *log;
+    int status;
+
+    (void)snprintf(store, sizeof(store), "REDIS_URL=unix://%s", bench->store);
+    config = config_load(environment, &errors);
+    log = log_open(bench->log, LOG_TEXT, LOG_INFO);
+    if (config == NULL || log == NULL)
+        _exit(99);
+    (void)signal(SIGUSR2, pass_time);
+    status = worker_run(bench->listener, config, log, bench->metrics, 0,
+                        bench->duty);
+    log_close(log);
+    config_free(config);
+    metrics_free(bench->metrics);
+    exit(status); /* so that a leak of the worker's is found */
+}
+
+static void
+bench_launch(struct bench *bench, bool has_store, enum worker_duty duty)
+{
+    *bench =
+        (struct bench){.redis = -1, .link = -1, .status = -1, .duty = duty};
+    CU_ASSERT_FATAL(files_folder_make(bench->folder));
+    files_path(bench->socket, "%s/socket", bench->folder);
+    files_path(bench->store, "%s/redis", bench->folder);
+    files_path(bench->log, "%s/log", bench->folder);
+    bench->listener = listen_at(bench->socket);
+    CU_ASSERT_FATAL(fcntl(bench->listener, F_SETFL, O_NONBLOCK) == 0);
+    if (has_store)
+        bench->redis = listen_at(bench->store);
+    bench->metrics = metrics_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->metrics);
+    CU_ASSERT_FATAL(metrics_slot_take(bench->metrics) == 0);
+    (void)fflush(stdout);
+    bench->pid = fork();
+    if (bench->pid == 0)
+        run_worker(bench);
+}
+
+static void
+bench_start(struct bench *bench, bool has_store)
+{
+    bench_launch(bench, has_store, WORKER_ALONE);
+}
+
+static bool
+has_ended(void *arg)
+{
+    struct bench *bench = arg;
+    int status;
+
+    if (waitpid(bench->pid, &status, WNOHANG) != bench->pid)
+        return false;
+    bench->pid = 0;
+    bench->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return true;
+}
+
+/* It ends in order, whatever the test has done to it. */
+static void
+bench_end(struct bench *bench)
+{
+    if (bench->pid > 0 && !has_ended(bench)) {
+        (void)kill(bench->pid, SIGTERM);
+        CU_ASSERT(clock_wait(has_ended, bench, ANSWER_MS));
+    }
+    if (bench->pid > 0) {
+        (void)kill(bench->pid, SIGKILL);
+        (void)waitpid(bench->pid, NULL, 0);
+    }
+    CU_ASSERT_EQUAL(bench->status, 0);
+    (void)close(bench->listener);
+    if (bench->redis != -1)
+        (void)close(bench->redis);
+    if (bench->link != -1)
+        (void)close(bench->link);
+    metrics_free(bench->metrics);
+    files_folder_remove(bench->folder);
+}
+
+/* Instead of a metric: all requests, of whatever method and status. */
+#define REQUESTS METRIC__MAX
+
+static uint64_t
+count_of(const struct bench *bench, enum metric metric)
+{
+    uint64_t count = 0;
+
+    if (metric != REQUESTS)
+        return metrics_get(bench->metrics, metric);
+    for (size_t method = 0; method < METRICS_METHODS; method++) {
+        for (size_t status = 0; status < METRICS_STATUSES; status++)
+            count += metrics_get_requests(bench->metrics, method, status);
+    }
+    return count;
+}
+
+struct counter {
+    const struct bench *bench;
+    enum metric metric;
+    uint64_t wanted;
+};
+
+static bool
+has_counted(void *arg)
+{
+    const struct counter *counter = arg;
+
+    return count_of(counter->bench, counter->metric) >= counter->wanted;
+}
+
+/* The number is reached, and not passed. */
+static void
+check_count(const struct bench *bench, enum metric metric, uint64_t wanted)
+{
+    struct counter counter = {bench, metric, wanted};
+
+    CU_ASSERT(clock_wait(has_counted, &counter, ANSWER_MS));
+    CU_ASSERT_EQUAL(count_of(bench, metric), wanted);
+}
+
+static void
+send_text(int fd, const char *text)
+{
+    size_t length = strlen(text);
+
+    CU_ASSERT(send(fd, text, length, MSG_NOSIGNAL) == (ssize_t)length);
+}
+
+static void
+send_exchange(int fd, const struct fcgi_peer_exchange *exchange)
+{
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, exchange);
+    CU_ASSERT(fcgi_peer_send(fd, &bytes));
+    buffer_free(&bytes);
+}
+
+static void
+send_body(int fd, const char *body)
+{
+    send_exchange(fd, &(struct fcgi_peer_exchange){
+                          .body = body, .body_length = strlen(body)});
+}
+
+/* Sends and frees a request. */
+static void
+send_request(int fd, char *text)
+{
+    send_body(fd, text);
+    free(text);
+}
+
+/* Redis: exactly these bytes come, and this is answered. */
+static void
+expect_command(const struct bench *bench, const char *want, const char *answer)
+{
+    char got[PIECE_MAX] = "";
+    size_t length = 0;
+
+    while (length < strlen(want)) {
+        struct pollfd ready = {.fd = bench->link, .events = POLLIN};
+        ssize_t more;
+
+        if (poll(&ready, 1, ANSWER_MS) != 1)
+            break;
+        more = recv(bench->link, got + length, sizeof(got) - 1 - length, 0);
+        if (more <= 0)
+            break;
+        length += (size_t)more;
+    }
+    got[length] = '\0';
+    CU_ASSERT_STRING_EQUAL(got, want);
+    if (answer != NULL)
+        send_text(bench->link, answer);
+}
+
+/* Redis: takes the worker's connection, and greets it. */
+static void
+greet(struct bench *bench)
+{
+    struct pollfd ready = {.fd = bench->redis, .events = POLLIN};
+
+    CU_ASSERT_EQUAL_FATAL(poll(&ready, 1, ANSWER_MS), 1);
+    bench->link = accept(bench->redis, NULL, NULL);
+    CU_ASSERT_FATAL(bench->link >= 0);
+    expect_command(bench, PROBE, ":0\r\n");
+}
+
+struct body_case {
+    const char *name;
+    size_t length;
+    const char *announced; /* NULL: the length */
+    size_t record, padding;
+    int status;
+};
+
+static const struct body_case body_rows[] = {
+    {"small", 1000, NULL, 0, 0, 200},
+    {"in records of 1 byte", 1000, NULL, 1, 0, 200},
+    {"padded", 1000, NULL, 100, 7, 200},
+    {"shorter than announced", 1000, "1001", 0, 0, 400},
+    {"longer than announced", 1000, "999", 0, 0, 400},
+    {"announced as none", 1000, "0", 0, 0, 400},
+    {"not announced", 1000, "", 0, 0, 400},
+    {"announced by a word", 1000, "many", 0, 0, 400},
+    {"announced by a digit and a slash", 1000, "100/", 0, 0, 400},
+    {"announced by a digit and a colon", 1000, "100:", 0, 0, 400},
+    {"announced with a zero in front", 1000, "01000", 0, 0, 200},
+    {"announced with 18 digits", 1000, "000000000000001000", 0, 0, 200},
+    {"announced with 19 digits", 1000, "0000000000000001000", 0, 0, 400},
+    {"announced at the limit", 1000, "1048576", 0, 0, 400},
+    {"announced over the limit", 1000, "1048577", 0, 0, 413},
+    {"none at all", 0, NULL, 0, 0, 400},
+    {"none, not announced", 0, "", 0, 0, 400},
+    {"gathered, shorter than announced", 102400, "102401", 0, 0, 400},
+    {"gathered, whole", 102400, NULL, 8192, 3, 200},
+    {"1 MiB", BODY_MAX, NULL, 0, 0, 200},
+    {"1 MiB and 1", BODY_MAX + 1, NULL, 0, 0, 413},
+    {"1 MiB and 1, announced small", BODY_MAX + 1, "1000", 0, 0, 413},
+};
+
+/* The connection is good for another exchange, whatever this one was. */
+TEST_CASES(body, struct body_case, body_rows)
+{
+    char *request = request_score(SCORE), *text = calloc(1, c->length + 1);
+    const struct fcgi_peer_exchange exchange = {.body = text,
+                                                .body_length = c->length,
+                                                .content_length = c->announced,
+                                                .record = c->record,
+                                                .padding = c->padding};
+    struct bench bench;
+    int fd;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, ' ', c->length);
+    if (c->length > strlen(request))
+        memcpy(text, request, strlen(request));
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    send_exchange(fd, &exchange);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    check_count(&bench, REQUESTS, 2);
+    check_count(&bench, METRIC_ERROR_FCGI, 0);
+    (void)close(fd);
+    bench_end(&bench);
+    free(text);
+    free(request);
+}
+
+struct broken_case {
+    const char *name;
+    size_t sent; /* bytes of a good exchange; 0: garbage instead */
+    bool closes; /* afterwards, the peer */
+    uint64_t faults;
+};
+
+static const struct broken_case broken_rows[] = {
+    {"garbage", 0, false, 1},
+    {"closed after nothing but a byte", 1, true, 1},
+    {"closed inside the parameters", 40, true, 1},
+    {"closed before its last byte", SIZE_MAX, true, 1},
+};
+
+/* Counted as a fault, and nobody else is harmed. */
+TEST_CASES(broken, struct broken_case, broken_rows)
+{
+    const struct fcgi_peer_exchange exchange = {.body = "{}", .body_length = 2};
+    struct buffer bytes = {0};
+    struct bench bench;
+    int fd, other;
+
+    fcgi_peer_whole(&bytes, &exchange);
+    if (c->sent < bytes.length)
+        bytes.length = c->sent;
+    else
+        bytes.length--;
+    if (c->sent == 0)
+        buffer_add_text(&bytes, "GET / HTTP/1.1\r\n\r\n");
+    bench_start(&bench, false);
+    other = fcgi_peer_connect(bench.socket);
+    fd = fcgi_peer_connect(bench.socket);
+    CU_ASSERT(fcgi_peer_send(fd, &bytes));
+    if (c->closes)
+        (void)shutdown(fd, SHUT_WR);
+    CU_ASSERT(fcgi_peer_is_closed(fd, ANSWER_MS));
+    check_count(&bench, METRIC_ERROR_FCGI, c->faults);
+    send_body(other, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(other, ANSWER_MS), 422);
+    (void)close(fd);
+    (void)close(other);
+    bench_end(&bench);
+    buffer_free(&bytes);
+}
+
+TEST_SINGLE(pieces, "an exchange that comes byte by byte is answered")
+{
+    const struct fcgi_peer_exchange exchange = {.body = "{}", .body_length = 2};
+    struct buffer bytes = {0};
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    fcgi_peer_whole(&bytes, &exchange);
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < bytes.length; i++) {
+            CU_ASSERT(send(fd, bytes.data + i, 1, MSG_NOSIGNAL) == 1);
+            if (i % 16 == 0)
+                clock_sleep_ms(1);
+        }
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    }
+    (void)close(fd);
+    check_count(&bench, METRIC_ERROR_FCGI, 0);
+    bench_end(&bench);
+    buffer_free(&bytes);
+}
+
+struct last_case {
+    const char *name;
+    bool is_last; /* says the peer */
+    int copies;   /* of the exchange, sent at once */
+    size_t body;
+    bool closes; /* after one answer */
+};
+
+static const struct last_case last_rows[] = {
+    {"kept", false, 1, 2, false},
+    {"not to be kept", true, 1, 2, true},
+    {"two at once", false, 2, 2, true},
+    {"large, kept", false, 1, 100000, false},
+    {"large, not to be kept", true, 1, 100000, true},
+    {"large, with one behind", false, 2, 100000, true},
+};
+
+TEST_CASES(last, struct last_case, last_rows)
+{
+    static char blanks[100000];
+    const struct fcgi_peer_exchange exchange = {
+        .body = blanks, .body_length = c->body, .is_last = c->is_last};
+    const struct fcgi_peer_exchange next = {.body = "{}", .body_length = 2};
+    struct buffer bytes = {0};
+    struct bench bench;
+    int fd;
+
+    memset(blanks, ' ', sizeof(blanks));
+    memcpy(blanks, "{}", 2);
+    fcgi_peer_whole(&bytes, &exchange);
+    if (c->copies > 1)
+        fcgi_peer_whole(&bytes, &next);
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    CU_ASSERT(fcgi_peer_send(fd, &bytes));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_is_closed(fd, c->closes ? ANSWER_MS : SETTLE_MS),
+                    c->closes);
+    check_count(&bench, REQUESTS, 1);
+    (void)close(fd);
+    bench_end(&bench);
+    buffer_free(&bytes);
+}
+
+/* The log's text, once it holds this; to be freed. */
+static char *
+log_with(const struct bench *bench, const char *part)
+{
+    int64_t end_ms = clock_ms() + ANSWER_MS;
+    char *text = files_read(bench->log);
+
+    while ((text == NULL || strstr(text, part) == NULL) &&
+           clock_ms() < end_ms) {
+        free(text);
+        clock_sleep_ms(2);
+        text = files_read(bench->log);
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
+    return text;
+}
+
+TEST_SINGLE(line, "each request is one line of the log")
+{
+    struct bench bench;
+    char *text;
+    int fd;
+
+    (void)c;
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_score(SCORE));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
+    text = log_with(&bench, " method=online_score code=200 ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " path=/method "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " has=phone,email\n"));
+    CU_ASSERT_PTR_NULL(strstr(text, "79175002040"));
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+#define ID_16  "abcdefghijklmnop"
+#define ID_127 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 "abcdefghijklmno"
+
+/* What nginx lets through, and what only another peer would send. */
+static const struct id_case {
+    const char *name, *id, *logged;
+} id_rows[] = {
+    {"letters and digits", "azAZ09", " id=azAZ09 "},
+    {"marks", "a.b_c-d", " id=a.b_c-d "},
+    {"the longest", ID_127 "x", " id=" ID_127 "x "},
+    {"longer", ID_127 "xy", " id=- "},
+    {"empty", "", " id=- "},
+    {"a space", "a b", " id=- "},
+    {"a quote", "a\"b", " id=- "},
+    {"a line's end", "a\n", " id=- "},
+    {"before 0", "a/b", " id=- "},
+    {"after 9", "a:b", " id=- "},
+    {"before A", "a@b", " id=- "},
+    {"after Z", "a[b", " id=- "},
+    {"before small a", "a`b", " id=- "},
+    {"after small z", "a{b", " id=- "},
+    {"not ASCII", "\xd0\x96", " id=- "},
+};
+
+TEST_CASES(id, struct id_case, id_rows)
+{
+    struct bench bench;
+    int fd;
+
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    send_exchange(fd, &(struct fcgi_peer_exchange){
+                          .body = "{}", .body_length = 2, .id = c->id});
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    free(log_with(&bench, c->logged));
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
+{
+    char old[FILES_PATH_MAX];
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    bench_start(&bench, false);
+    fd = fcgi_peer_connect(bench.socket);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    free(log_with(&bench, "code=422"));
+    files_path(old, "%s.1", bench.log);
+    CU_ASSERT_EQUAL(rename(bench.log, old), 0);
+    (void)kill(bench.pid, SIGUSR1);
+    clock_sleep_ms(SETTLE_MS);
+    send_body(fd, "[");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 400);
+    free(log_with(&bench, "code=400"));
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+/* The old file stays in use. */
+TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
+{
+    char old[FILES_PATH_MAX];
+    struct bench bench;
+    char *text;
+
+    (void)c;
+    bench_start(&bench, false);
+    free(log_with(&bench, "")); /* it is up once its log is there */
+    files_path(old, "%s.1", bench.log);
+    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT_EQUAL(rename(bench.log, old), 0);
+    CU_ASSERT_EQUAL(mkdir(bench.log, 0700), 0);
+    (void)kill(bench.pid, SIGUSR1);
+    clock_sleep_ms(2 * SETTLE_MS);
+    text = files_read(old);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "cannot open the log file again: "));
+    free(text);
+    bench_end(&bench);
+}
+
+static size_t
+count_of_text(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        count++;
+        text += strlen(part);
+    }
+    return count;
+}
+
+/* No more descriptors than it has now, however they are numbered. */
+static void
+limit_descriptors(pid_t pid)
+{
+    struct rlimit limit = {0, 0};
+    char path[FILES_PATH_MAX];
+
+    do {
+        limit.rlim_max = limit.rlim_cur++;
+        files_path(path, "/proc/%d/fd/%d", (int)pid, (int)limit.rlim_max);
+    } while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+    limit.rlim_cur = limit.rlim_max;
+    CU_ASSERT_EQUAL(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
+{
+    static const char words[] = "cannot accept connections: Too many open";
+    struct bench bench;
+    int first, last;
+    char *text;
+
+    (void)c;
+    bench_start(&bench, false);
+    first = fcgi_peer_connect(bench.socket);
+    send_body(first, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(first, ANSWER_MS), 422);
+    clock_sleep_ms(SETTLE_MS);
+    limit_descriptors(bench.pid);
+    last = fcgi_peer_connect(bench.socket);
+    send_body(last, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, 300), -1); /* for two more tries */
+    text = log_with(&bench, words);
+    CU_ASSERT_EQUAL(count_of_text(text, words), 1);
+    free(text);
+    CU_ASSERT(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT) > 0);
+    (void)close(first);
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, ANSWER_MS), 422);
+    (void)close(last);
+    bench_end(&bench);
+}
+
+struct accept_case {
+    const char *name;
+    int error; /* of the first try */
+    bool is_told;
+};
+
+static const struct accept_case accept_rows[] = {
+    {"taken by another worker", EAGAIN, false},
+    {"interrupted", EINTR, false},
+    {"gone before it was taken", ECONNABORTED, false},
+    {"no memory", ENOMEM, true},
+    {"no descriptor in the system", ENFILE, true},
+};
+
+/* Whatever it was, the next try takes the connection. */
+TEST_CASES(accept, struct accept_case, accept_rows)
+{
+    struct bench bench;
+    char *text;
+    int fd;
+
+    calls_fail(CALL_ACCEPT, c->error); /* of the worker, too */
+    bench_start(&bench, false);
+    (void)calls_has_failed(CALL_ACCEPT);
+    fd = fcgi_peer_connect(bench.socket);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    text = log_with(&bench, " code=422 ");
+    CU_ASSERT_EQUAL(strstr(text, "cannot accept") != NULL, c->is_told);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT),
+                    c->is_told ? 1 : 0);
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+static bool
+has_lost_three(void *arg)
+{
+    const struct bench *bench = arg;
+
+    return metrics_get(bench->metrics, METRIC_LOG_LINES_LOST) == 3;
+}
+
+TEST_SINGLE(log_full, "lines that are lost are counted, each once")
+{
+    const struct rlimit none = {0, 0};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN); /* as in main.c */
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    CU_ASSERT_EQUAL(prlimit(bench.pid, RLIMIT_FSIZE, &none, NULL), 0);
+    fd = fcgi_peer_connect(bench.socket);
+    for (int i = 0; i < 3; i++) {
+        send_body(fd, "{}");
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+        clock_sleep_ms(SETTLE_MS);
+    }
+    CU_ASSERT_TRUE(clock_wait(has_lost_three, &bench, ANSWER_MS));
+    clock_sleep_ms(WATCHED_MS);
+    CU_ASSERT_TRUE(has_lost_three(&bench));
+    (void)close(fd);
+    bench_end(&bench);
+    (void)signal(SIGXFSZ, handler);
+}
+
+TEST_SINGLE(store, "a request waits for the store, and others do not")
+{
+    struct bench bench;
+    struct fcgi_peer_answer answer = {0};
+    int fd, other;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    other = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    send_body(other, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(other, ANSWER_MS), 422);
+    CU_ASSERT_FALSE(fcgi_peer_is_closed(fd, 0));
+    send_text(bench.link, "$9\r\n[\"books\"]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer), FCGI_PEER_ANSWERED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.text.data, "{\"1\": [\"books\"]}"));
+    fcgi_peer_answer_free(&answer);
+    (void)close(fd);
+    (void)close(other);
+    bench_end(&bench);
+}
+
+/* A score is computed and written back, for an hour; then it is read. */
+TEST_SINGLE(cache, "a score that is not there is written back")
+{
+    static const char get[] = "*2\r\n$3\r\nGET\r\n$68\r\nuid:";
+    static const char set[] = "*5\r\n$3\r\nSET\r\n$68\r\nuid:";
+    struct bench bench;
+    char got[PIECE_MAX] = "";
+    int fd;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_score(SCORE));
+    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
+    CU_ASSERT_EQUAL(strncmp(got, get, sizeof(get) - 1), 0);
+    send_text(bench.link, "$-1\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
+    memset(got, 0, sizeof(got));
+    CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
+    CU_ASSERT_EQUAL(strncmp(got, set, sizeof(set) - 1), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "\r\n$2\r\nEX\r\n$4\r\n3600\r\n"));
+    send_text(bench.link, "+OK\r\n");
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+struct away_case {
+    const char *name;
+    bool is_silent; /* it takes the command; else there is none */
+    enum metric failure;
+    const char *log;
+};
+
+static const struct away_case away_rows[] = {
+    {"none", false, METRIC_READ_DOWN, "No such file or directory"},
+    {"silent", true, METRIC_READ_TIMEOUT, NULL},
+};
+
+TEST_CASES(away, struct away_case, away_rows)
+{
+    struct bench bench;
+    int64_t start_ms;
+    int fd;
+
+    bench_start(&bench, c->is_silent);
+    if (c->is_silent)
+        greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    start_ms = clock_ms();
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 503);
+    if (c->is_silent)
+        CU_ASSERT(clock_ms() - start_ms >= DEADLINE_MS - 5);
+    check_count(&bench, c->failure, 1);
+    if (c->log != NULL) {
+        check_count(&bench, METRIC_BREAKER_OPENED, 1);
+        free(log_with(&bench, c->log));
+    }
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+struct large_case {
+    const char *name;
+    size_t length; /* of the one interest */
+    bool is_slow;  /* the peer reads only when all has been sent */
+    bool closes;   /* instead of reading */
+};
+
+static const struct large_case large_rows[] = {
+    {"just small", 48 * 1024 - 40, false, false},
+    {"just large", 48 * 1024, false, false},
+    {"more than the socket takes", BIG_ANSWER, true, false},
+    {"and the peer goes", BIG_ANSWER, true, true},
+};
+
+TEST_CASES(large, struct large_case, large_rows)
+{
+    struct fcgi_peer_answer answer = {0};
+    struct buffer value = {0};
+    struct bench bench;
+    char *text = malloc(c->length + 1);
+    int fd;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, 'x', c->length);
+    text[c->length] = '\0';
+    buffer_printf(&value, "$%zu\r\n[\"%s\"]\r\n", c->length + 4, text);
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    CU_ASSERT(fcgi_peer_send(bench.link, &value));
+    if (c->is_slow)
+        clock_sleep_ms(SETTLE_MS);
+    if (c->closes) {
+        (void)close(fd);
+        check_count(&bench, METRIC_ERROR_FCGI, 1);
+        fd = fcgi_peer_connect(bench.socket);
+    } else {
+        CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer),
+                        FCGI_PEER_ANSWERED);
+        CU_ASSERT_PTR_NOT_NULL(strstr(buffer_text(&answer.text), text));
+        fcgi_peer_answer_free(&answer);
+    }
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    (void)close(fd);
+    bench_end(&bench);
+    buffer_free(&value);
+    free(text);
+}
+
+/* A request for interests that waits for the store; returns its connection. */
+static int
+park(struct bench *bench)
+{
+    int fd = fcgi_peer_connect(bench->socket);
+
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(bench, GET_ONE, NULL);
+    return fd;
+}
+
+/* Of the time of a core, in clock ticks. */
+static long
+ticks_used(pid_t pid)
+{
+    unsigned long user = 0, kernel = 0;
+    char path[FILES_PATH_MAX], *text, *at;
+
+    files_path(path, "/proc/%d/stat", (int)pid);
+    text = files_read(path);
+    at = text != NULL ? strrchr(text, ')') : NULL;
+    CU_ASSERT(at != NULL && sscanf(at,
+                                   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+                                   "%*u %lu %lu",
+                                   &user, &kernel) == 2);
+    free(text);
+    return (long)(user + kernel);
+}
+
+TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
+{
+    const long per_s = sysconf(_SC_CLK_TCK);
+    struct bench bench;
+    long before;
+    int gone;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    gone = park(&bench);
+    (void)close(gone);
+    before = ticks_used(bench.pid);
+    clock_sleep_ms(WATCHED_MS);
+    CU_ASSERT(ticks_used(bench.pid) - before < per_s * WATCHED_MS / 1000 / 2);
+    send_text(bench.link, "$2\r\n[]\r\n");
+    bench_end(&bench);
+}
+
+/* A peer that goes, or asks again, while its request waits for the store. */
+TEST_SINGLE(parked, "what happens to the peer of a waiting request")
+{
+    struct bench bench;
+    int gone, hasty;
+
+    (void)c;
+    bench_start(&bench, true);
+    greet(&bench);
+    gone = park(&bench);
+    (void)close(gone);
+    hasty = park(&bench);
+    send_body(hasty, "{}");
+    clock_sleep_ms(SETTLE_MS);
+    send_text(bench.link, "$2\r\n[]\r\n$2\r\n[]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, ANSWER_MS), 200);
+    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, ANSWER_MS), 422);
+    (void)close(hasty);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(standby, "one that stands by takes what nobody else does")
+{
+    struct bench bench;
+    int fd;
+
+    (void)c;
+    bench_launch(&bench, false, WORKER_RESERVE);
+    fd = fcgi_peer_connect(bench.socket);
+    send_body(fd, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(sched_getscheduler(bench.pid), SCHED_BATCH);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+/*
+ * How busy a worker is: its share of the processor's time, as its clock tells.
+ * It lets go at 80 per cent, looked at each quarter of a second.
+ */
+#define LOAD_PEERS_MAX 4
+#define LOAD_MS        700 /* two looks, and more */
+
+static const struct load_case {
+    const char *name;
+    enum worker_duty duty;
+    int percent;
+    size_t peers;
+    size_t gone;
+} load_rows[] = {
+    {"with others in reserve lets some go", WORKER_FIRST, 90, 4, 2},
+    {"with others in reserve lets one of two go", WORKER_FIRST, 90, 2, 1},
+    {"with others in reserve keeps the only one", WORKER_FIRST, 100, 1, 0},
+    {"with time to spare keeps all", WORKER_FIRST, 60, 4, 0},
+    {"alone keeps all", WORKER_ALONE, 100, 4, 0},
+    {"in reserve keeps all", WORKER_RESERVE, 100, 4, 0},
+};
+
+/* Whether the worker still has the connection after one more request. */
+static bool
+is_kept(int fd)
+{
+    const struct fcgi_peer_exchange exchange = {.body = "{}", .body_length = 2};
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &exchange);
+    (void)fcgi_peer_send(fd, &bytes); /* it may have been let go meanwhile */
+    buffer_free(&bytes);
+    return fcgi_peer_status(fd, ANSWER_MS) == 422 &&
+           !fcgi_peer_is_closed(fd, 0);
+}
+
+/* How many of the peers' connections the worker closes. */
+static size_t
+load_until(const struct bench *bench, const struct load_case *c)
+{
+    const int limit_ms = c->gone > 0 ? ANSWER_MS : LOAD_MS;
+    const int64_t end = clock_ms() + limit_ms;
+    const size_t enough = c->gone > 0 ? c->gone : 1;
+    int fd[LOAD_PEERS_MAX];
+    size_t gone = 0;
+
+    for (size_t i = 0; i < c->peers; i++)
+        fd[i] = fcgi_peer_connect(bench->socket);
+    for (size_t i = 0; gone < enough && clock_ms() < end;
+         i = (i + 1) % c->peers) {
+        if (is_kept(fd[i]))
+            continue;
+        gone++;
+        (void)close(fd[i]);
+        fd[i] = fcgi_peer_connect(bench->socket);
+    }
+    for (size_t i = 0; i < c->peers; i++)
+        (void)close(fd[i]);
+    return gone;
+}
+
+TEST_CASES(load, struct load_case, load_rows)
+{
+    struct bench bench;
+
+    calls_set_cpu_percent(c->percent);
+    bench_launch(&bench, false, c->duty);
+    calls_set_cpu_percent(0);
+    CU_ASSERT_EQUAL(load_until(&bench, c), c->gone);
+    bench_end(&bench);
+}
+
+struct drain_case {
+    const char *name;
+    size_t early; /* bytes of the request before SIGTERM; SIZE_MAX: all */
+    bool is_parked;
+    int status; /* of the answer; 0: closed without one */
+};
+
+static const struct drain_case drain_rows[] = {
+    {"idle", 0, false, 0},
+    {"half a request", 20, false, 200},
+    {"waiting for the store", SIZE_MAX, true, 200},
+};
+
+/* What has begun is answered, what is idle closed, and then it ends. */
+TEST_CASES(drain, struct drain_case, drain_rows)
+{
+    char *text = request_interests("{\"client_ids\": [1]}");
+    const struct fcgi_peer_exchange exchange = {.body = text,
+                                                .body_length = strlen(text)};
+    struct buffer bytes = {0}, rest = {0};
+    struct bench bench;
+    int fd;
+
+    fcgi_peer_whole(&bytes, &exchange);
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    if (c->early < bytes.length) {
+        buffer_add(&rest, bytes.data + c->early, bytes.length - c->early);
+        bytes.length = c->early;
+    }
+    if (bytes.length > 0)
+        CU_ASSERT(fcgi_peer_send(fd, &bytes));
+    if (c->is_parked)
+        expect_command(&bench, GET_ONE, NULL);
+    clock_sleep_ms(SETTLE_MS);
+    (void)kill(bench.pid, SIGTERM);
+    clock_sleep_ms(SETTLE_MS);
+    if (c->status != 0) {
+        CU_ASSERT_FALSE(has_ended(&bench));
+        if (!c->is_parked) {
+            CU_ASSERT(fcgi_peer_send(fd, &rest));
+            expect_command(&bench, GET_ONE, NULL);
+        }
+        send_text(bench.link, "$2\r\n[]\r\n");
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+    }
+    CU_ASSERT(fcgi_peer_is_closed(fd, ANSWER_MS));
+    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    CU_ASSERT_EQUAL(bench.status, 0);
+    (void)close(fd);
+    bench_end(&bench);
+    buffer_free(&bytes);
+    buffer_free(&rest);
+    free(text);
+}
+
+struct closing_case {
+    const char *name;
+    enum worker_duty duty;
+};
+
+static const struct closing_case closing_rows[] = {
+    {"one that is alone", WORKER_ALONE},
+    {"one that stands by", WORKER_RESERVE},
+};
+
+#define PAUSE_MS 50 /* before one that stands by takes a connection */
+
+/* The socket is the next worker's, also during the pause before a look. */
+TEST_CASES(closing, struct closing_case, closing_rows)
+{
+    struct bench bench;
+    int parked, late;
+
+    bench_launch(&bench, true, c->duty);
+    greet(&bench);
+    parked = park(&bench);
+    late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
+    clock_sleep_ms(PAUSE_MS / 3); /* for the pause to have begun */
+    (void)kill(bench.pid, SIGTERM);
+    clock_sleep_ms(SETTLE_MS);
+    if (late == -1)
+        late = fcgi_peer_connect(bench.socket);
+    send_body(late, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
+    send_text(bench.link, "$2\r\n[]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(parked, ANSWER_MS), 200);
+    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    (void)close(parked);
+    (void)close(late);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
+{
+    enum { COUNT = 40 };
+    struct bench bench;
+    int fds[COUNT];
+
+    (void)c;
+    bench_start(&bench, false);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = fcgi_peer_connect(bench.socket);
+        send_body(fds[i], "{}");
+        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], ANSWER_MS), 422);
+    }
+    (void)kill(bench.pid, SIGTERM);
+    CU_ASSERT(fcgi_peer_is_closed(fds[0], ANSWER_MS));
+    CU_ASSERT_FALSE(fcgi_peer_is_closed(fds[COUNT - 1], 0));
+    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    for (int i = 0; i < COUNT; i++)
+        (void)close(fds[i]);
+    bench_end(&bench);
+}
+
+/* An answer that its peer does not read may take longer than that. */
+TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
+{
+    static char value[BIG_ANSWER];
+    struct buffer bytes = {0};
+    struct bench bench;
+    char *text;
+    int fd;
+
+    (void)c;
+    memset(value, 'x', sizeof(value) - 1);
+    buffer_printf(&bytes, "$%zu\r\n[\"%s\"]\r\n", strlen(value) + 4, value);
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    CU_ASSERT(fcgi_peer_send(bench.link, &bytes));
+    clock_sleep_ms(SETTLE_MS);
+    (void)kill(bench.pid, SIGTERM);
+    clock_sleep_ms(SETTLE_MS);
+    (void)kill(bench.pid, SIGUSR2);
+    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT_FALSE(has_ended(&bench));
+    CU_ASSERT(clock_wait(has_ended, &bench, DRAIN_REST_MS));
+    CU_ASSERT_EQUAL(bench.status, 0);
+    text = files_read(bench.log);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(text, "worker 0: stops with requests unanswered\n"));
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+    buffer_free(&bytes);
+}
+
+void
+suite_worker(void)
+{
+    CU_pSuite suite = cases_suite("worker");
+
+    cases_add(suite, &body_cases);
+    cases_add(suite, &broken_cases);
+    cases_add(suite, &pieces_cases);
+    cases_add(suite, &last_cases);
+    cases_add(suite, &line_cases);
+    cases_add(suite, &id_cases);
+    cases_add(suite, &rotation_cases);
+    cases_add(suite, &rotation_refused_cases);
+    cases_add(suite, &full_cases);
+    cases_add(suite, &accept_cases);
+    cases_add(suite, &log_full_cases);
+    cases_add(suite, &store_cases);
+    cases_add(suite, &cache_cases);
+    cases_add(suite, &away_cases);
+    cases_add(suite, &large_cases);
+    cases_add(suite, &parked_cases);
+    cases_add(suite, &parked_idle_cases);
+    cases_add(suite, &standby_cases);
+    cases_add(suite, &load_cases);
+    cases_add(suite, &drain_cases);
+    cases_add(suite, &closing_cases);
+    cases_add(suite, &drain_many_cases);
+    cases_add(suite, &drain_limit_cases);
+}

@@ -1,0 +1,696 @@
+/*
+ * The store's decisions, with a scripted link and a clock that is a number.
+ * Each row is a script of steps and the trace that they must leave; the limits
+ * are 3 attempts, 300 ms for a command and 800 ms for failing.
+ *
+ *     tN     a turn at N ms           TN   likewise, tracing when the next is
+ * due mK:N   a read that matters, of key K, with deadline N; asked for at the
+ *            time of the last turn    cK:N likewise, a cache read
+ *     w      a write                  wok, werr   its answer
+ *     okK    a read is answered       errK   it is answered by an error; K is
+ *            i for the store's own trial
+ *     pong   a check is answered
+ *     up     the link is ready        down, refuse   it failed
+ *     oom    the link has no memory   bad    the next flush finds it broken
+ *     again  a finished read asks for another one, of key 9
+ *     .      leaves a dot in the trace
+ *     ?      traces whether the store is up
+ *
+ * In the trace "|" is a flush with something in it.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/link.h"
+#include "store/store.h"
+#include "support/cases.h"
+#include "unit/suites.h"
+
+#define TRACE_SIZE 1024
+#define SENT_MAX   16
+
+static struct {
+    struct store_link base; /* first: a link begins with it */
+    struct store_fetch *sent[SENT_MAX];
+    int64_t sent_ms[SENT_MAX]; /* of a write, too: fetch is NULL */
+    size_t sent_count;
+    size_t unflushed;
+    bool no_memory, breaks, asks_again, writes;
+    size_t asked; /* reads that have not been finished */
+    int64_t now_ms;
+    char trace[TRACE_SIZE];
+} fake;
+
+/* Keys of one digit, which are also the names of the reads. */
+static struct bytes keys[] = {{"0", 1}, {"1", 1}, {"2", 1}, {"3", 1}, {"4", 1},
+                              {"5", 1}, {"6", 1}, {"7", 1}, {"8", 1}, {"9", 1}};
+
+static void __attribute__((format(printf, 1, 2))) trace(const char *format, ...)
+{
+    size_t length = strlen(fake.trace);
+    va_list args;
+
+    if (length > 0)
+        fake.trace[length++] = ' ';
+    va_start(args, format);
+    (void)vsnprintf(fake.trace + length, sizeof(fake.trace) - length, format,
+                    args);
+    va_end(args);
+}
+
+static void
+fake_open(struct store_link *link)
+{
+    (void)link;
+    trace("open");
+}
+
+static void
+fake_close(struct store_link *link)
+{
+    (void)link;
+    fake.sent_count = 0;
+    trace("close");
+}
+
+static bool
+fake_send(struct store_fetch *fetch, int64_t now_ms)
+{
+    if (fake.no_memory)
+        return false;
+    CU_ASSERT_FATAL(fake.sent_count < SENT_MAX);
+    fake.sent_ms[fake.sent_count] = now_ms;
+    fake.sent[fake.sent_count++] = fetch;
+    fake.unflushed++;
+    return true;
+}
+
+static bool
+fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
+{
+    (void)link;
+    if (!fake_send(fetch, now_ms))
+        return false;
+    CU_ASSERT_EQUAL(fetch->count, 1);
+    CU_ASSERT_EQUAL(fetch->values[0].kind, STORE_ABSENT);
+    CU_ASSERT(fetch->keys[0].length == 1 ||
+              bytes_equal(fetch->keys[0], bytes_of("i:0")));
+    trace("send%c", fetch->keys[0].at[0]);
+    return true;
+}
+
+static bool
+fake_write(struct store_link *link, struct bytes key, struct bytes value,
+           int64_t ttl_s, int64_t now_ms)
+{
+    (void)link;
+    CU_ASSERT(bytes_equal(key, bytes_of("key")));
+    CU_ASSERT(bytes_equal(value, bytes_of("value")));
+    CU_ASSERT_EQUAL(ttl_s, 3600);
+    if (!fake_send(NULL, now_ms))
+        return false;
+    trace("set");
+    return true;
+}
+
+static bool
+fake_check(struct store_link *link, int64_t now_ms)
+{
+    (void)link;
+    if (!fake_send(NULL, now_ms))
+        return false;
+    trace("ping");
+    return true;
+}
+
+static void
+fake_flush(struct store_link *link)
+{
+    if (fake.unflushed > 0)
+        trace("|");
+    fake.unflushed = 0;
+    if (!fake.breaks)
+        return;
+    fake.breaks = false;
+    fake.sent_count = 0;
+    store_link_down(link->store, STORE_FAULT_CONNECTION, "gone");
+}
+
+static int64_t
+fake_oldest_ms(const struct store_link *link)
+{
+    (void)link;
+    return fake.sent_count > 0 ? fake.sent_ms[0] : INT64_MAX;
+}
+
+static void
+fake_free(struct store_link *link)
+{
+    (void)link;
+}
+
+static const struct store_link_ops fake_ops = {
+    .open = fake_open,
+    .close = fake_close,
+    .read = fake_read,
+    .write = fake_write,
+    .check = fake_check,
+    .flush = fake_flush,
+    .oldest_ms = fake_oldest_ms,
+    .free = fake_free,
+};
+
+static void
+on_event(void *arg, enum store_event event, const char *detail)
+{
+    static const char *const names[STORE_EVENT__MAX] = {
+        [STORE_EVENT_DOWN] = "DOWN",
+        [STORE_EVENT_UP] = "UP",
+        [STORE_EVENT_REFUSED] = "REFUSED",
+        [STORE_EVENT_READ_OK] = "READ_OK",
+        [STORE_EVENT_WRITE_FAILED] = "WRITE_FAILED",
+        [STORE_EVENT_WRITE_OK] = "WRITE_OK",
+        [STORE_EVENT_RETRY] = "RETRY",
+        [STORE_EVENT_WROTE] = "WROTE",
+    };
+
+    CU_ASSERT_PTR_EQUAL(arg, &fake);
+    if (detail != NULL)
+        trace("%s[%s]", names[event], detail);
+    else
+        trace("%s", names[event]);
+}
+
+static void
+on_done(void *arg, enum store_status status, const struct store_value *values)
+{
+    static const char *const names[STORE__MAX] = {
+        [STORE_OK] = "ok",           [STORE_DOWN] = "down",
+        [STORE_TIMEOUT] = "timeout", [STORE_REFUSED] = "refused",
+        [STORE_MEMORY] = "memory",
+    };
+    const struct bytes *key = arg;
+    bool again = fake.asks_again;
+
+    trace("%c=%s", key->at[0], names[status]);
+    fake.asked--;
+    CU_ASSERT_EQUAL(values != NULL, status == STORE_OK);
+    if (values != NULL)
+        CU_ASSERT(bytes_equal(values[0].data, *key));
+    fake.asks_again = false;
+    fake.asked += again;
+    if (fake.writes)
+        store_write(fake.base.store, bytes_of("key"), bytes_of("value"), 3600,
+                    fake.now_ms);
+    if (again)
+        CU_ASSERT(store_read(fake.base.store, &keys[9], 1, STORE_CACHE,
+                             fake.now_ms, INT64_MAX, on_done, &keys[9]));
+}
+
+/* Takes the oldest command for this key, or the oldest that is no read. */
+static struct store_fetch *
+take_sent(char key)
+{
+    for (size_t i = 0; i < fake.sent_count; i++) {
+        struct store_fetch *fetch = fake.sent[i];
+
+        if (key == 'w' ? fetch != NULL
+                       : fetch == NULL || fetch->keys[0].at[0] != key)
+            continue;
+        fake.sent_count--;
+        memmove(&fake.sent[i], &fake.sent[i + 1],
+                (fake.sent_count - i) * sizeof(fake.sent[0]));
+        memmove(&fake.sent_ms[i], &fake.sent_ms[i + 1],
+                (fake.sent_count - i) * sizeof(fake.sent_ms[0]));
+        return fetch;
+    }
+    CU_FAIL("nothing was sent that this could answer");
+    return NULL;
+}
+
+static void
+step_answer(struct store *store, char key, enum store_status status)
+{
+    struct store_fetch *fetch = take_sent(key);
+
+    if (fetch == NULL)
+        return;
+    if (status == STORE_OK)
+        fetch->values[0] = (struct store_value){STORE_STRING, fetch->keys[0]};
+    store_link_reply(store, fetch, status, status == STORE_OK ? NULL : "no");
+}
+
+static void
+step_wrote(struct store *store, const char *error)
+{
+    (void)take_sent('w');
+    store_link_wrote(store, error);
+}
+
+static void
+step_pong(struct store *store)
+{
+    (void)take_sent('w');
+    store_link_checked(store);
+}
+
+static void
+step_read(struct store *store, const char *step)
+{
+    struct bytes *key = &keys[step[1] - '0'];
+
+    fake.asked++;
+    CU_ASSERT(store_read(
+        store, key, 1, step[0] == 'm' ? STORE_MUST : STORE_CACHE, fake.now_ms,
+        strtoll(step + sizeof("m1:") - 1, NULL, 10), on_done, key));
+}
+
+static void
+step_down(struct store *store, enum store_fault fault, const char *reason)
+{
+    /* With half of an answer: what has come is not to be taken for the rest. */
+    for (size_t i = 0; i < fake.sent_count; i++)
+        if (fake.sent[i] != NULL)
+            fake.sent[i]->values[0].kind = STORE_STRING;
+    fake.sent_count = 0;
+    store_link_down(store, fault, reason);
+}
+
+static void
+step_turn(struct store *store, const char *step)
+{
+    int64_t next_ms;
+
+    fake.now_ms = strtoll(step + 1, NULL, 10);
+    next_ms = store_turn(store, fake.now_ms);
+    if (step[0] == 'T')
+        trace("next:%" PRId64, next_ms);
+}
+
+static void
+step_words(struct store *store, const char *step)
+{
+    if (strcmp(step, "up") == 0)
+        store_link_up(store);
+    else if (strcmp(step, "down") == 0)
+        step_down(store, STORE_FAULT_CONNECTION, "gone");
+    else if (strcmp(step, "refuse") == 0)
+        step_down(store, STORE_FAULT_REFUSED, "wrong");
+    else if (strcmp(step, "oom") == 0)
+        fake.no_memory = true;
+    else if (strcmp(step, "bad") == 0)
+        fake.breaks = true;
+    else if (strcmp(step, "again") == 0)
+        fake.asks_again = true;
+    else if (strcmp(step, "w") == 0)
+        store_write(store, bytes_of("key"), bytes_of("value"), 3600,
+                    fake.now_ms);
+    else if (strcmp(step, "wok") == 0)
+        step_wrote(store, NULL);
+    else if (strcmp(step, "werr") == 0)
+        step_wrote(store, "no");
+    else if (strcmp(step, "pong") == 0)
+        step_pong(store);
+    else if (strcmp(step, ".") == 0)
+        trace(".");
+    else if (strcmp(step, "?") == 0)
+        trace(store_is_up(store) ? "is-up" : "is-down");
+    else
+        CU_FAIL("no such step");
+}
+
+static void
+step_run(struct store *store, const char *step)
+{
+    if (step[0] == 't' || step[0] == 'T')
+        step_turn(store, step);
+    else if ((step[0] == 'm' || step[0] == 'c') && step[2] == ':')
+        step_read(store, step);
+    else if (strncmp(step, "ok", 2) == 0)
+        step_answer(store, step[2], STORE_OK);
+    else if (strncmp(step, "err", 3) == 0)
+        step_answer(store, step[3], STORE_REFUSED);
+    else
+        step_words(store, step);
+    CU_ASSERT_EQUAL(store_pending(store), fake.asked);
+}
+
+/* Three sends of one read overdue: the breaker is open, on suspicion. */
+#define OVERDUE "t0 up t1 m1:9000 t2 t302 t312 up t313 t613 t713 up t714 t1014 "
+#define OVERDUE_TRACE                                                          \
+    "open send1 | close RETRY[no answer within 300 ms] "                       \
+    "open send1 | close RETRY[no answer within 300 ms] "                       \
+    "open send1 | close DOWN[no answer within 300 ms] 1=down "
+
+struct store_case {
+    const char *name, *script, *want;
+};
+
+static const struct store_case start_rows[] = {
+    {"connects in the first turn", "T0", "open next:-1"},
+    {"nothing but a check is due once connected", "t0 up T1", "open next:1000"},
+    {"read that matters waits", "m1:800 t0 up t1 ok1", "open send1 | 1=ok"},
+    {"cache read waits", "c1:800 t0 up t1 ok1", "open send1 | 1=ok"},
+    {"cache read waits no longer than a command takes", "c1:800 T0 t299 . t300",
+     "open next:300 . 1=timeout"},
+    {"cache read's own deadline is earlier", "c1:100 t0 t99 . t100",
+     "open . 1=timeout"},
+    {"deadline without a connection opens the breaker",
+     "m1:800 T0 t799 . t800 m2:1600 c3:1600 t801",
+     "open next:800 . DOWN[no connection in time] 1=timeout 2=down 3=down"},
+    {"write is lost", "w t0", "WRITE_FAILED[no connection] open"},
+    {"is up once that has been seen", "? t0 ? up ? t1 ? down ? t2 ?",
+     "is-down open is-down is-down is-up is-down is-down"},
+};
+
+static const struct store_case send_rows[] = {
+    {"all of a turn in one flush", "t0 up t1 m1:800 c2:800 w t2 ok1 ok2",
+     "open set send1 send2 | 1=ok 2=ok"},
+    {"answers in any order", "t0 up t1 m1:800 m2:800 t2 ok2 ok1",
+     "open send1 send2 | 2=ok 1=ok"},
+    {"deadlines in their own order", "t0 up t1 m1:200 m2:100 t2 t100 . t200",
+     "open send1 send2 | 2=timeout . 1=timeout"},
+    {"next turn at the deadline", "t0 up t1 m1:100 T2", "open send1 | next:98"},
+    {"next turn when the command is overdue", "t0 up t1 m1:800 T2",
+     "open send1 | next:300"},
+    {"late answer finds nobody", "t0 up t1 m1:50 t2 t50 ok1 t51",
+     "open send1 | 1=timeout"},
+    {"deadline that has passed", "t0 up t5 m1:5 t5", "open 1=timeout"},
+    {"error is not tried again",
+     "t0 up t1 m1:800 t2 err1 m2:800 t3 ok2 m3:800 t4 ok3",
+     "open send1 | REFUSED[no] 1=refused send2 | READ_OK 2=ok "
+     "send3 | 3=ok"},
+    {"error after the deadline", "t0 up t1 m1:50 t2 t50 err1",
+     "open send1 | 1=timeout REFUSED[no]"},
+    {"no memory to send", "t0 up t1 oom m1:800 w t2",
+     "open WRITE_FAILED[out of memory] 1=memory"},
+    {"read asked for by a finished read", "t0 down t1 again c1:800 T2 t3",
+     "open 1=down next:0 9=down"},
+    {"read asked for by an answer", "t0 up t1 again m1:800 t2 ok1 t3 ok9",
+     "open send1 | 1=ok send9 | 9=ok"},
+};
+
+static const struct store_case failure_rows[] = {
+    {"three failed connections",
+     "m1:800 t0 down T1 t11 down T12 t112 . down t113",
+     "open next:10 open next:100 open . DOWN[gone] 1=down"},
+    {"second connection serves", "m1:800 t0 down t1 t11 up t12 ok1",
+     "open open send1 | 1=ok"},
+    {"cache read ends with the first failure", "c1:800 t0 down t1",
+     "open 1=down"},
+    {"cache read misses while failing", "t0 down t1 c1:800 t2", "open 1=down"},
+    {"failing for long opens the breaker", "t0 down t1 T11 t800 . t801",
+     "open open next:790 . DOWN[gone]"},
+    {"refused handshake opens it at once", "m1:800 t0 refuse t1",
+     "open DOWN[wrong] 1=down"},
+    {"refused again is no news", "t0 refuse t1 t11 refuse t12 t112",
+     "open DOWN[wrong] open open"},
+    {"nobody waits while it is open", "t0 refuse t1 m1:800 c2:800 t2",
+     "open DOWN[wrong] 1=down 2=down"},
+    {"writes are lost while it is open", "t0 refuse t1 w t2",
+     "open DOWN[wrong] WRITE_FAILED[no connection]"},
+    {"pauses are at most 500 ms",
+     "t0 refuse T1 t11 refuse T12 t112 refuse T113 t363 refuse T364 t864 "
+     "refuse T865",
+     "open DOWN[wrong] next:10 open next:100 open next:250 open next:500 "
+     "open next:500"},
+    {"what opened it is not what ends the next connection",
+     "t0 refuse t1 t11 up t12 m1:9000 t13 t313",
+     "open DOWN[wrong] open UP send1 | close RETRY[no answer within 300 ms]"},
+    {"pauses begin anew once a connection was steady",
+     "t0 up t1 down t2 t12 up t13 t1012 down T1013", "open open next:10"},
+    {"handshake closes it", "t0 refuse t1 t11 up t12 m1:800 t13",
+     "open DOWN[wrong] open UP send1 |"},
+};
+
+static const struct store_case loss_rows[] = {
+    {"idle connection closed", "t0 up t1 down T2 c1:800 t3 t12 up t13",
+     "open next:10 open send1 |"},
+    {"idle connections closed one after the other",
+     "t0 up t1 down T2 t12 up t13 down T14 t114 up t115 down T116",
+     "open next:10 open next:100 open next:250"},
+    {"connection dies as it is reused",
+     "t0 up t1 m1:800 t2 down t3 t13 up "
+     "t14 ok1",
+     "open send1 | RETRY[gone] open send1 | 1=ok"},
+    {"cache read has one try", "t0 up t1 c1:800 t2 down t3",
+     "open send1 | 1=down"},
+    {"flush finds it broken", "t0 up t1 bad m1:800 T2 t3",
+     "open send1 | next:0 RETRY[gone]"},
+    {"nothing is sent on what has failed", "t0 up t1 down w c1:800 t2 t12",
+     "open WRITE_FAILED[no connection] open"},
+    {"overdue command ends the connection",
+     "t0 up t1 m1:2000 t2 t301 . t302 t312 up t313 ok1",
+     "open send1 | . close RETRY[no answer within 300 ms] "
+     "open send1 | 1=ok"},
+    {"overdue cache read", "t0 up t1 c1:800 t2 t302",
+     "open send1 | close 1=down"},
+    {"overdue though nobody waits", "t0 up t1 m1:50 t2 t50 t301 . t302",
+     "open send1 | 1=timeout . close"},
+    {"overdue write", "t0 up t1 w t2 t300 . t301",
+     "open set | . close WRITE_FAILED[no answer within 300 ms]"},
+    {"writes under way are lost", "t0 up t1 w t2 w t3 down t4",
+     "open set | set | WRITE_FAILED[gone] WRITE_FAILED[gone]"},
+    {"attempts of one read while others succeed",
+     "t0 up t1 m2:9000 m1:9000 t2 down t3 t13 up t14 ok2 t15 down t16 t26 up "
+     "t27 down t28",
+     "open send2 send1 | RETRY[gone] RETRY[gone] open send2 | 2=ok send1 | "
+     "RETRY[gone] open send1 | 1=down"},
+    {"a suspected connection gets one read first",
+     "t0 up t1 m1:9000 t2 down t3 t13 up m2:9000 c3:9000 t14 . ok1 t15 ok2 "
+     "m4:9000 m5:9000 t16",
+     "open send1 | RETRY[gone] open send1 3=down | . 1=ok send2 | 2=ok "
+     "send4 send5 |"},
+    {"a cache read as that one",
+     "t0 up t1 c1:9000 t2 down t3 t13 up c2:9000 t14 m3:9000 t15 . ok2 t16",
+     "open send1 | 1=down open send2 2=down | . send3 |"},
+    {"those that wait for it have their deadlines",
+     "t0 up t1 m1:9000 t2 down t3 t13 up m2:200 t14 t199 . t200",
+     "open send1 | RETRY[gone] open send1 | . 2=timeout"},
+    {"success forgets failures",
+     "t0 up t1 m1:800 t2 down t3 t13 up t14 ok1 down t15 t25 down t26 t126 "
+     "down t127",
+     "open send1 | RETRY[gone] open send1 | 1=ok open open"},
+    {"write errors", "t0 up t1 w t2 werr w t3 werr w t4 wok w t5 wok",
+     "open set | WRITE_FAILED[no] set | WRITE_FAILED[no] set | "
+     "WROTE WRITE_OK set | WROTE"},
+};
+
+static const struct store_case trial_rows[] = {
+    {"is not up", OVERDUE "? t1264 up t1265 ? m1:3000 t1266 ok1 ?",
+     OVERDUE_TRACE "is-down open is-down send1 1=down | UP is-up"},
+    {"one read is sent, nobody waits",
+     OVERDUE "t1264 up t1265 m2:3000 m3:3000 c4:3000 w t1266 ok2 m5:3000 t1267",
+     OVERDUE_TRACE "open WRITE_FAILED[no connection] send2 2=down 3=down "
+                   "4=down | UP send5 |"},
+    {"trial is lost", OVERDUE "t1264 up t1265 m2:3000 t1266 t1566",
+     OVERDUE_TRACE "open send2 2=down | close"},
+    {"trial is refused", OVERDUE "t1264 up t1265 m2:3000 t1266 err2",
+     OVERDUE_TRACE "open send2 2=down | UP REFUSED[no]"},
+    {"cache read on trial",
+     OVERDUE "t1264 up t1265 c2:3000 t1266 c3:3000 t1267 ok2 c4:3000 t1268",
+     OVERDUE_TRACE "open send2 2=down | 3=down UP send4 |"},
+    {"no memory for the trial", OVERDUE "t1264 up t1265 oom m2:3000 t1266",
+     OVERDUE_TRACE "open 2=memory"},
+    {"no request comes: our own", OVERDUE "t1264 up T1265 t1764 . t1765 oki",
+     OVERDUE_TRACE "open next:500 . sendi | UP"},
+    {"our own is lost",
+     OVERDUE "t1264 up t1265 t1765 t2064 . t2065 m2:3000 t2066",
+     OVERDUE_TRACE "open sendi | . close 2=down"},
+    {"our own is refused, which tells nobody",
+     OVERDUE "t1264 up t1265 t1765 erri", OVERDUE_TRACE "open sendi | UP"},
+    {"nobody waits for our own",
+     OVERDUE "t1264 up t1265 t1765 m2:3000 c3:3000 t1766 oki m4:3000 t1767",
+     OVERDUE_TRACE "open sendi | 2=down 3=down UP send4 |"},
+    {"no memory for our own", OVERDUE "t1264 up t1265 oom t1765",
+     OVERDUE_TRACE "open UP"},
+    {"idle connection closed on trial",
+     OVERDUE "t1264 up t1265 down t1266 m2:3000 t1267",
+     OVERDUE_TRACE "open 2=down"},
+    {"suspicion ends with time",
+     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
+     "t813 oki down t814 c2:2000 t815",
+     "open send1 | 1=timeout close open sendi |"},
+    {"suspected, and nobody is there",
+     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 t813 T1110",
+     "open send1 | 1=timeout close open sendi | next:3"},
+    {"suspicion is confirmed",
+     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
+     "t813 t1113 c2:2000 t1114",
+     "open send1 | 1=timeout close open sendi | close "
+     "DOWN[no answer within 300 ms] 2=down"},
+};
+
+static const struct store_case check_rows[] = {
+    {"idle for a second", "t0 up t1 t1000 . T1001 pong T1002 t2000 . t2001",
+     "open . ping | next:300 next:999 . ping |"},
+    {"from the last answer on", "t0 up t1 m1:2000 t900 ok1 t901 t1899 . t1900",
+     "open send1 | 1=ok . ping |"},
+    {"from the last answered write on",
+     "t0 up t1 w t200 wok t201 t1199 . t1200", "open set | WROTE . ping |"},
+    {"no check while a read is under way", "t0 up t1 m1:2000 t999 t1100",
+     "open send1 |"},
+    {"no check while a write is under way", "t0 up t1 t999 w t1000 t1100",
+     "open set |"},
+    {"one check at a time", "t0 up t1 t1001 T1299", "open ping | next:2"},
+    {"requests do not wait for it", "t0 up t1 t1001 m1:2000 t1002 pong ok1",
+     "open ping | send1 | 1=ok"},
+    {"unanswered, as by a server that froze",
+     "t0 up t1 t1001 t1300 . t1301 c1:2000 t1302",
+     "open ping | . close 1=down"},
+    {"connection is lost with it: a failure",
+     "t0 up t1 t1001 down t1002 c1:2000 t1003", "open ping | 1=down"},
+    {"lost, and the next connection is checked again",
+     "t0 up t1 t1001 down t1002 t1012 up t1013 t1513 oki t1514 t2514",
+     "open ping | open sendi | ping |"},
+    {"no memory: later", "t0 up t1 oom t1001 . T1002", "open . next:999"},
+    {"not while the breaker is open", "t0 refuse t1 T5000 T6000",
+     "open DOWN[wrong] open next:-1 next:-1"},
+};
+
+/* At the end of each script: whoever still waits must be told. */
+static void
+run_script(const struct store_case *c)
+{
+    static const struct store_config config = {.attempts = 3,
+                                               .connect_timeout_ms = 200,
+                                               .command_timeout_ms = 300,
+                                               .deadline_ms = 800,
+                                               .event = on_event,
+                                               .event_arg = &fake};
+    char *script = strdup(c->script), *rest = script;
+    struct store *store;
+
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    store = store_new(&config, &fake.base);
+    if (script != NULL && store != NULL)
+        for (const char *step; (step = strsep(&rest, " ")) != NULL;)
+            if (step[0] != '\0')
+                step_run(store, step);
+    CU_ASSERT_STRING_EQUAL(fake.trace, c->want);
+    if (strcmp(fake.trace, c->want) != 0)
+        (void)printf("want: %s\ngot:  %s\n", c->want, fake.trace);
+    store_free(store);
+    free(script);
+}
+
+TEST_CASES(start, struct store_case, start_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(send, struct store_case, send_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(failure, struct store_case, failure_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(loss, struct store_case, loss_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(trial, struct store_case, trial_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(check, struct store_case, check_rows)
+{
+    run_script(c);
+}
+
+static struct store *
+fake_store(void)
+{
+    static const struct store_config config = {
+        .attempts = 3, .command_timeout_ms = 300, .deadline_ms = 800};
+    struct store *store;
+
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    store = store_new(&config, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    return store;
+}
+
+TEST_SINGLE(free_writes, "what is told may write, and it comes to nothing")
+{
+    struct store *store = fake_store();
+
+    (void)c;
+    step_run(store, "t0");
+    step_run(store, "up");
+    step_run(store, "m1:800");
+    step_run(store, "t1");
+    fake.writes = true;
+    store_free(store);
+    CU_ASSERT_STRING_EQUAL(fake.trace, "open send1 | 1=down");
+}
+
+TEST_SINGLE(free_answers, "all that waits is told")
+{
+    struct store *store = fake_store();
+
+    (void)c;
+    step_run(store, "t0");
+    step_run(store, "up");
+    step_run(store, "m1:800");
+    step_run(store, "t1");
+    step_run(store, "m2:800");
+    step_run(store, "again");
+    store_free(store);
+    CU_ASSERT_STRING_EQUAL(fake.trace, "open send1 | 1=down 2=down 9=down");
+}
+
+/* The room for their values would be none at all, modulo 2^64. */
+TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
+{
+    struct store *store = fake_store();
+
+    (void)c;
+    CU_ASSERT_FALSE(store_read(store, NULL,
+                               SIZE_MAX / sizeof(struct store_value) + 1,
+                               STORE_CACHE, 0, 800, NULL, NULL));
+    CU_ASSERT_EQUAL(store_pending(store), 0);
+    store_free(store);
+}
+
+TEST_SINGLE(status_text, "every status has words")
+{
+    (void)c;
+    for (enum store_status status = STORE_OK; status < STORE__MAX; status++)
+        CU_ASSERT_PTR_NOT_NULL(store_status_text(status));
+}
+
+TEST_SINGLE(free_null, "no store")
+{
+    (void)c;
+    store_free(NULL);
+}
+
+void
+suite_store(void)
+{
+    CU_pSuite suite = cases_suite("store");
+
+    cases_add(suite, &start_cases);
+    cases_add(suite, &send_cases);
+    cases_add(suite, &failure_cases);
+    cases_add(suite, &loss_cases);
+    cases_add(suite, &trial_cases);
+    cases_add(suite, &check_cases);
+    cases_add(suite, &free_writes_cases);
+    cases_add(suite, &free_answers_cases);
+    cases_add(suite, &too_many_cases);
+    cases_add(suite, &status_text_cases);
+    cases_add(suite, &free_null_cases);
+}

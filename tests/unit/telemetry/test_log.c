@@ -1,0 +1,982 @@
+/*
+ * What a log line looks like, that nothing breaks it, and what becomes of
+ * lines that cannot be written. The time in front is checked once; elsewhere
+ * it is skipped.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "support/calls.h"
+#include "support/cases.h"
+#include "telemetry/log.h"
+#include "unit/suites.h"
+
+#define STAMP_TEXT "[2026.11.22 09:30:00] "
+#define STAMP_JSON "{\"time\":\"2026-11-22T09:30:00+03:00\","
+#define OUTPUT_MAX (2 * LOG_BUFFER_BYTES)
+#define PATH_ROOM  128
+#define FDS_MAX    256
+#define X8         "xxxxxxxx"
+#define X32        X8 X8 X8 X8
+#define X128       X32 X32 X32 X32
+
+static char output[OUTPUT_MAX];
+
+static struct bytes
+text(const char *words)
+{
+    return bytes_of(words);
+}
+
+/* A descriptor as a file name: opening it makes an open file of its own. */
+static const char *
+name_of(int fd)
+{
+    static char name[PATH_ROOM];
+
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    return name;
+}
+
+/* All that was written to a memory file, in output[]. */
+static const char *
+content(int fd)
+{
+    ssize_t length = pread(fd, output, sizeof(output) - 1, 0);
+
+    output[length > 0 ? length : 0] = '\0';
+    return output;
+}
+
+/* The content without the time of its first line. */
+static const char *
+first_line(int fd, enum log_format format)
+{
+    size_t stamp = strlen(format == LOG_JSON ? STAMP_JSON : STAMP_TEXT);
+
+    return strlen(content(fd)) < stamp ? "" : output + stamp;
+}
+
+static unsigned
+count_lines(const char *at)
+{
+    unsigned count = 0;
+
+    for (; *at != '\0'; at++)
+        count += *at == '\n';
+    return count;
+}
+
+static struct log *
+open_memory(enum log_format format, enum log_level level, int *ret_fd)
+{
+    struct log *log;
+
+    *ret_fd = memfd_create("log", MFD_CLOEXEC);
+    CU_ASSERT_FATAL(*ret_fd >= 0);
+    log = log_open(name_of(*ret_fd), format, level);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    return log;
+}
+
+struct request_case {
+    const char *name;
+    const char *id, *path, *method, *context;
+    int code;
+    int64_t us;
+    const char *want_text, *want_json;
+};
+
+static const struct request_case request_rows[] = {
+    {"scores", "4f-a._", "/method", "online_score", "has=phone,email", 200, 412,
+     "I request id=4f-a._ path=/method method=online_score code=200 ms=0.412 "
+     "has=phone,email\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"4f-a._\","
+     "\"path\":\"/method\",\"method\":\"online_score\",\"code\":200,"
+     "\"ms\":0.412,\"has\":[\"phone\",\"email\"]}\n"},
+    {"interests", "1", "/method/", "clients_interests", "nclients=3", 200,
+     12034,
+     "I request id=1 path=/method/ method=clients_interests code=200 "
+     "ms=12.034 nclients=3\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\","
+     "\"path\":\"/method/\",\"method\":\"clients_interests\",\"code\":200,"
+     "\"ms\":12.034,\"nclients\":3}\n"},
+    {"nothing known", "", "", "", "", 400, 0,
+     "I request id=- path=- method=- code=400 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"-\",\"path\":\"-\","
+     "\"method\":\"-\",\"code\":400,\"ms\":0.000}\n"},
+    {"499 is no fault of ours", "1", "/", "", "", 499, 999,
+     "I request id=1 path=/ method=- code=499 ms=0.999\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":499,\"ms\":0.999}\n"},
+    {"500 is one", "1", "/", "", "", 500, 1000,
+     "E request id=1 path=/ method=- code=500 ms=1.000\n",
+     "\"level\":\"E\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":500,\"ms\":1.000}\n"},
+    {"a duration below zero", "1", "/", "", "", 200, -1,
+     "I request id=1 path=/ method=- code=200 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":200,\"ms\":0.000}\n"},
+    {"a path that would break the line", "1", "/a\r\n[2026] I b%\"\\", "", "",
+     404, 1,
+     "I request id=1 "
+     "path=/a\\x0d\\x0a\\x5b2026\\x5d\\x20I\\x20b\\x25\\x22\\x5c "
+     "method=- code=404 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/a\\\\x0d"
+     "\\\\x0a\\\\x5b2026\\\\x5d\\\\x20I\\\\x20b\\\\x25\\\\x22\\\\x5c\","
+     "\"method\":\"-\",\"code\":404,\"ms\":0.001}\n"},
+    {"a path with bytes that need none", "1", "/AZaz09._~-", "", "", 404, 1,
+     "I request id=1 path=/AZaz09._~- method=- code=404 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\","
+     "\"path\":\"/AZaz09._~-\",\"method\":\"-\",\"code\":404,\"ms\":0.001}\n"},
+    {"a path beyond ASCII", "1", "/\xd0\xb9\x7f", "", "", 404, 1,
+     "I request id=1 path=/\\xd0\\xb9\\x7f method=- code=404 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\","
+     "\"path\":\"/\\\\xd0\\\\xb9\\\\x7f\",\"method\":\"-\",\"code\":404,"
+     "\"ms\":0.001}\n"},
+    {"an id that was not checked", "a b\n", "/", "", "", 200, 1,
+     "I request id=a\\x20b\\x0a path=/ method=- code=200 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"a\\\\x20b\\\\x0a\","
+     "\"path\":\"/\",\"method\":\"-\",\"code\":200,\"ms\":0.001}\n"},
+    {"a path of 128 bytes", "1", X128, "", "", 404, 1,
+     "I request id=1 path=" X128 " method=- code=404 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"" X128
+     "\",\"method\":\"-\",\"code\":404,\"ms\":0.001}\n"},
+    {"a path of 129 bytes", "1", X128 "y", "", "", 404, 1,
+     "I request id=1 path=" X128 "... method=- code=404 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"" X128
+     "...\",\"method\":\"-\",\"code\":404,\"ms\":0.001}\n"},
+    {"a context without words", "1", "/", "m", "has=", 422, 1,
+     "I request id=1 path=/ method=m code=422 ms=0.001 has=\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":422,\"ms\":0.001,\"has\":[]}\n"},
+    {"a context of 0", "1", "/", "m", "nclients=0", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 nclients=0\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"nclients\":0}\n"},
+    {"a context that is no JSON number", "1", "/", "m", "n=007", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 n=007\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":[\"007\"]}\n"},
+    {"an id with what parts a context", "a,b=c", "/", "m", "", 200, 1,
+     "I request id=a\\x2cb\\x3dc path=/ method=m code=200 ms=0.001\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"a\\\\x2cb\\\\x3dc\","
+     "\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001}\n"},
+    {"a context with a space and a colon", "1", "/", "m", "has=a b:c", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 has=a\\x20b\\x3ac\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"has\":["
+     "\"a\\\\x20b\\\\x3ac\"]}\n"},
+    {"a context of 20 digits", "1", "/", "m", "n=12345678901234567890", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 "
+     "n=12345678901234567890\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":12345678901234567890}"
+     "\n"},
+    {"a context of 21 digits", "1", "/", "m", "n=123456789012345678901", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 "
+     "n=123456789012345678901\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"n\":["
+     "\"123456789012345678901\"]}\n"},
+};
+
+static void
+log_row(const struct request_case *c, enum log_format format, const char *want)
+{
+    const struct log_request request = {
+        .id = text(c->id),
+        .path = text(c->path),
+        .method = text(c->method),
+        .context = text(c->context),
+        .code = c->code,
+        .duration_us = c->us,
+    };
+    int fd;
+    struct log *log = open_memory(format, LOG_INFO, &fd);
+
+    log_request(log, &request);
+    log_close(log);
+    CU_ASSERT_STRING_EQUAL(first_line(fd, format), want);
+    (void)close(fd);
+}
+
+TEST_CASES(request, struct request_case, request_rows)
+{
+    log_row(c, LOG_TEXT, c->want_text);
+    log_row(c, LOG_JSON, c->want_json);
+}
+
+struct trace_case {
+    const char *name, *trace_id;
+    const char *want_text, *want_json;
+};
+
+static const struct trace_case trace_rows[] = {
+    {"none", "", "I request id=1 path=/ method=- code=200 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":200,\"ms\":0.000}\n"},
+    {"one", "4bf92f3577b34da6a3ce929d0e0e4736",
+     "I request id=1 trace_id=4bf92f3577b34da6a3ce929d0e0e4736 path=/ "
+     "method=- code=200 ms=0.000\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\","
+     "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"path\":\"/\","
+     "\"method\":\"-\",\"code\":200,\"ms\":0.000}\n"},
+};
+
+TEST_CASES(trace, struct trace_case, trace_rows)
+{
+    const enum log_format formats[] = {LOG_TEXT, LOG_JSON};
+    const char *const want[] = {c->want_text, c->want_json};
+    const struct log_request request = {.id = text("1"),
+                                        .trace_id = text(c->trace_id),
+                                        .path = text("/"),
+                                        .code = 200};
+
+    for (size_t i = 0; i < 2; i++) {
+        int fd;
+        struct log *log = open_memory(formats[i], LOG_INFO, &fd);
+
+        log_request(log, &request);
+        log_close(log);
+        CU_ASSERT_STRING_EQUAL(first_line(fd, formats[i]), want[i]);
+        (void)close(fd);
+    }
+}
+
+/*
+ * JSON by a decoder that is not ours to bend, and in it what the text form
+ * has, in its words.
+ */
+struct same_case {
+    const char *name;
+    const char *dirt; /* all texts of the request */
+};
+
+static const struct same_case same_rows[] = {
+    {"plain", "plain"},
+    {"quotes", "\"quotes\" and 'others'"},
+    {"a backslash", "\\"},
+    {"escapes spelled out", "\\u0041 and \\n"},
+    {"line ends", "\n line ends \r\n"},
+    {"control characters", "\x01\x02\x1f\x7f"},
+    {"no UTF-8", "\xff\xfe \xc3"},
+    {"UTF-8", "\xd0\xb9 \xf0\x9f\x98\x80"},
+    {"JSON", "{\"id\": [1], null}"},
+    {"HTML", "</script>&amp;"},
+    {"separators", "a=b,c=d"},
+};
+
+/* A text that is one object and a line end; NULL if it is not. */
+static struct json_object *
+decode(const char *line)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    struct json_object *object;
+
+    json_tokener_set_flags(tokener,
+                           JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    object = json_tokener_parse_ex(tokener, line, (int)strlen(line));
+    CU_ASSERT_EQUAL(line[json_tokener_get_parse_end(tokener)], '\0');
+    json_tokener_free(tokener);
+    return object;
+}
+
+static void
+check_member(struct json_object *object, const char *name, const char *line)
+{
+    struct json_object *member = NULL;
+    char want[LOG_LINE_MAX];
+
+    CU_ASSERT_TRUE(json_object_object_get_ex(object, name, &member));
+    (void)snprintf(want, sizeof(want), " %s=%s", name,
+                   json_object_get_string(member));
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, want));
+}
+
+TEST_CASES(same, struct same_case, same_rows)
+{
+    static const char *const names[] = {"id",     "trace_id", "path",
+                                        "method", "code",     "ms"};
+    const struct bytes dirt = text(c->dirt);
+    const struct log_request request = {.id = dirt,
+                                        .trace_id = dirt,
+                                        .path = dirt,
+                                        .method = dirt,
+                                        .code = 200,
+                                        .duration_us = 1234};
+    char line[LOG_LINE_MAX];
+    struct json_object *object;
+    int fd;
+    struct log *log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+
+    log_request(log, &request);
+    log_close(log);
+    (void)snprintf(line, sizeof(line), "%.4000s", first_line(fd, LOG_TEXT));
+    (void)close(fd);
+    log = open_memory(LOG_JSON, LOG_INFO, &fd);
+    log_request(log, &request);
+    log_close(log);
+    object = decode(content(fd));
+    (void)close(fd);
+    CU_ASSERT_TRUE_FATAL(json_object_is_type(object, json_type_object));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        check_member(object, names[i], line);
+    json_object_put(object);
+}
+
+TEST_SINGLE(worst, "a request of nothing but escapes fits its line")
+{
+    static char dirt[1024];
+    const struct bytes all = {dirt, sizeof(dirt)};
+    const struct log_request request = {.id = all,
+                                        .trace_id = all,
+                                        .path = all,
+                                        .method = all,
+                                        .context = all,
+                                        .code = 200,
+                                        .duration_us = INT64_MAX};
+    int fd;
+    struct log *log = open_memory(LOG_JSON, LOG_INFO, &fd);
+
+    (void)c;
+    memset(dirt, '\n', sizeof(dirt));
+    log_request(log, &request);
+    memset(dirt, ',', sizeof(dirt));
+    log_request(log, &request);
+    log_close(log);
+    (void)content(fd);
+    CU_ASSERT_PTR_EQUAL(strchr(output, '\n'),
+                        strstr(output, "]}\n{\"time") + 2);
+    CU_ASSERT((size_t)(strchr(output, '\n') - output) < LOG_LINE_MAX);
+    (void)close(fd);
+}
+
+struct message_case {
+    const char *name;
+    const char *message, *want_text, *want_json;
+};
+
+static const struct message_case message_rows[] = {
+    {"plain", "started", "E started\n",
+     "\"level\":\"E\",\"message\":\"started\"}\n"},
+    {"empty", "", "E \n", "\"level\":\"E\",\"message\":\"\"}\n"},
+    {"a line end", "a\nb", "E a\\x0ab\n",
+     "\"level\":\"E\",\"message\":\"a\\\\x0ab\"}\n"},
+    {"a terminal's escape", "\033[2J", "E \\x1b[2J\n",
+     "\"level\":\"E\",\"message\":\"\\\\x1b[2J\"}\n"},
+    {"quotes and backslashes", "\"\\", "E \"\\\n",
+     "\"level\":\"E\",\"message\":\"\\\"\\\\\"}\n"},
+    {"all printable", " !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
+     "E  !#$%&'()*+,-./:;<=>?@[]^_`{|}~\n",
+     "\"level\":\"E\",\"message\":\" !#$%&'()*+,-./:;<=>?@[]^_`{|}~\"}\n"},
+};
+
+static void
+log_message_row(const struct message_case *c, enum log_format format,
+                const char *want)
+{
+    int fd;
+    struct log *log = open_memory(format, LOG_INFO, &fd);
+
+    log_error(log, "%s", c->message);
+    log_close(log);
+    CU_ASSERT_STRING_EQUAL(first_line(fd, format), want);
+    (void)close(fd);
+}
+
+TEST_CASES(message, struct message_case, message_rows)
+{
+    log_message_row(c, LOG_TEXT, c->want_text);
+    log_message_row(c, LOG_JSON, c->want_json);
+}
+
+struct long_case {
+    const char *name;
+    enum log_format format;
+    char byte;
+    const char *end;
+};
+
+static const struct long_case long_rows[] = {
+    {"letters as text", LOG_TEXT, 'x', "x...\n"},
+    {"letters as JSON", LOG_JSON, 'x', "x...\"}\n"},
+    {"line ends as text", LOG_TEXT, '\n', "\\x0a...\n"},
+    {"line ends as JSON", LOG_JSON, '\n', "\\\\x0a...\"}\n"},
+    {"quotes as JSON", LOG_JSON, '"', "\\\"...\"}\n"},
+};
+
+TEST_CASES(cut, struct long_case, long_rows)
+{
+    static char words[2 * LOG_LINE_MAX];
+    size_t length, end = strlen(c->end);
+    int fd;
+    struct log *log = open_memory(c->format, LOG_INFO, &fd);
+
+    memset(words, c->byte, sizeof(words) - 1);
+    log_info(log, "%s", words);
+    log_close(log);
+    length = strlen(content(fd));
+    CU_ASSERT(length > LOG_LINE_MAX - 32);
+    CU_ASSERT(length <= LOG_LINE_MAX);
+    CU_ASSERT_STRING_EQUAL(output + length - end, c->end);
+    (void)close(fd);
+}
+
+struct level_case {
+    const char *name;
+    enum log_level level;
+    const char *want; /* the levels of the lines that stay */
+};
+
+static const struct level_case level_rows[] = {
+    {"info keeps all", LOG_INFO, "IEIE"},
+    {"error drops I", LOG_ERROR, "EE"},
+};
+
+TEST_CASES(level, struct level_case, level_rows)
+{
+    const struct log_request good = {.code = 499}, bad = {.code = 500};
+    int fd;
+    struct log *log = open_memory(LOG_TEXT, c->level, &fd);
+    const char *line;
+
+    log_info(log, "one");
+    log_error(log, "two");
+    log_request(log, &good);
+    log_request(log, &bad);
+    CU_ASSERT_EQUAL(log_lost(log), 0);
+    log_close(log);
+    line = content(fd);
+    CU_ASSERT_EQUAL_FATAL(count_lines(line), strlen(c->want));
+    for (const char *want = c->want; *want != '\0'; want++) {
+        CU_ASSERT_EQUAL(line[strlen(STAMP_TEXT)], *want);
+        line = strchr(line, '\n') + 1;
+    }
+    CU_ASSERT_STRING_EQUAL(line, "");
+    (void)close(fd);
+}
+
+struct stamp_case {
+    const char *name;
+    const char *zone; /* POSIX: the sign is the other way round */
+    enum log_format format;
+    const char *form; /* for strftime() */
+};
+
+static const struct stamp_case stamp_rows[] = {
+    {"text in local time", "AAA-3", LOG_TEXT, "[%Y.%m.%d %H:%M:%S] I m\n"},
+    {"JSON east", "AAA-3", LOG_JSON,
+     "{\"time\":\"%Y-%m-%dT%H:%M:%S+03:00\",\"level\":\"I\","
+     "\"message\":\"m\"}\n"},
+    {"JSON west, half hours", "AAA+3:30", LOG_JSON,
+     "{\"time\":\"%Y-%m-%dT%H:%M:%S-03:30\",\"level\":\"I\","
+     "\"message\":\"m\"}\n"},
+};
+
+static void
+set_zone(const char *zone)
+{
+    if (zone != NULL)
+        (void)setenv("TZ", zone, 1);
+    else
+        (void)unsetenv("TZ");
+    tzset();
+}
+
+TEST_CASES(stamp, struct stamp_case, stamp_rows)
+{
+    const char *zone = getenv("TZ");
+    char *old_zone = zone != NULL ? strdup(zone) : NULL;
+    bool is_found = false;
+    time_t before, after;
+    struct log *log;
+    int fd;
+
+    set_zone(c->zone);
+    before = time(NULL) - 1; /* a coarse clock may lag */
+    log = open_memory(c->format, LOG_INFO, &fd);
+    log_info(log, "m");
+    log_close(log);
+    after = time(NULL);
+    (void)content(fd);
+    for (time_t t = before; t <= after && !is_found; t++) {
+        char want[PATH_ROOM];
+        struct tm tm;
+
+        (void)localtime_r(&t, &tm);
+        CU_ASSERT(strftime(want, sizeof(want), c->form, &tm) > 0);
+        is_found = strcmp(output, want) == 0;
+    }
+    CU_ASSERT_TRUE(is_found);
+    (void)close(fd);
+    set_zone(old_zone);
+    free(old_zone);
+}
+
+/* Reads a pipe or socket dry; returns the number of bytes in output[]. */
+static size_t
+read_all(int fd)
+{
+    size_t length = 0;
+    ssize_t got;
+
+    do {
+        got = read(fd, output + length, sizeof(output) - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+    } while (got > 0);
+    output[length] = '\0';
+    return length;
+}
+
+TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
+{
+    unsigned made = 0, came;
+    char want[PATH_ROOM];
+    struct log *log;
+    int ends[2];
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    for (; log_lost(log) < 10 && made < 100000; made++) {
+        log_info(log, "line %05u", made);
+        log_flush(log);
+    }
+    CU_ASSERT_EQUAL(log_lost(log), 10);
+    CU_ASSERT(log_pending(log) > 0);
+
+    (void)read_all(ends[0]);
+    came = count_lines(output);
+    CU_ASSERT(came > 1000);
+    CU_ASSERT_PTR_NULL(strstr(output, "lost"));
+    for (int i = 0; i < 100 && log_pending(log) > 0; i++) {
+        log_flush(log);
+        (void)read_all(ends[0]);
+        came += count_lines(output);
+    }
+    CU_ASSERT_EQUAL(came, made - 10 + 1); /* the last tells of the lost */
+    (void)snprintf(want, sizeof(want), "line %05u\n%s", made - 11,
+                   output + strlen(output) -
+                       strlen(STAMP_TEXT "E log: 10 "
+                                         "lines lost, 10 "
+                                         "since the "
+                                         "start\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, want));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(want, "] E log: 10 lines lost, 10 since the start\n"));
+    log_close(log);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* Runs with standard output replaced; fflush() keeps CUnit's words in order. */
+static struct log *
+open_as_stdout(int fd)
+{
+    struct log *log;
+    int saved;
+
+    (void)fflush(stdout);
+    saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    CU_ASSERT_FATAL(saved >= 0);
+    (void)dup2(fd, STDOUT_FILENO);
+    log = log_open(NULL, LOG_TEXT, LOG_INFO);
+    (void)dup2(saved, STDOUT_FILENO);
+    (void)close(saved);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    return log;
+}
+
+struct pipe_case {
+    const char *name;
+    int error; /* of opening it anew, as with a pipe of another user */
+};
+
+static const struct pipe_case pipe_rows[] = {
+    {"never waited for, and its own flags stay", 0},
+    {"nor if it cannot be opened anew", EACCES},
+};
+
+TEST_CASES(stdout_pipe, struct pipe_case, pipe_rows)
+{
+    struct log *log;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    calls_fail(CALL_OPEN, c->error);
+    log = open_as_stdout(ends[1]);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_OPEN) || c->error == 0);
+    CU_ASSERT_EQUAL(fcntl(ends[1], F_GETFL) & (O_NONBLOCK | O_APPEND), 0);
+    log_info(log, "here");
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_pending(log), 0);
+    for (int i = 0; i < 1000; i++) /* more than a pipe holds: 64 KiB */
+        log_info(log, "%s", X128);
+    log_flush(log);
+    CU_ASSERT(log_pending(log) > 0);
+    log_close(log);
+    (void)close(ends[1]);
+    (void)read_all(ends[0]);
+    CU_ASSERT_EQUAL(strncmp(output + strlen(STAMP_TEXT), "I here\n", 7), 0);
+    (void)close(ends[0]);
+}
+
+TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
+{
+    int fd = memfd_create("out", MFD_CLOEXEC);
+    struct log *log;
+
+    (void)c;
+    CU_ASSERT_EQUAL(write(fd, "before\n", 7), 7);
+    log = open_as_stdout(fd);
+    log_info(log, "here");
+    log_flush(log);
+    CU_ASSERT_EQUAL(write(fd, "after\n", 6), 6);
+    log_close(log);
+    CU_ASSERT_EQUAL(strncmp(content(fd), "before\n[", 8), 0);
+    CU_ASSERT_STRING_EQUAL(output + strlen("before\n" STAMP_TEXT),
+                           "I here\nafter\n");
+    (void)close(fd);
+}
+
+/* A program started by this one must not find the log there. */
+TEST_SINGLE(stdout_copy, "takes the place of no standard stream")
+{
+    int fd = memfd_create("out", MFD_CLOEXEC);
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    struct log *log;
+
+    (void)c;
+    (void)close(STDERR_FILENO);
+    log = open_as_stdout(fd);
+    CU_ASSERT_EQUAL(fcntl(STDERR_FILENO, F_GETFD), -1);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    log_close(log);
+    (void)close(fd);
+}
+
+TEST_SINGLE(stdout_closed, "is an error")
+{
+    struct log *log;
+    int saved, error;
+
+    (void)c;
+    (void)fflush(stdout);
+    saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    (void)close(STDOUT_FILENO);
+    log = log_open(NULL, LOG_TEXT, LOG_INFO);
+    error = errno;
+    (void)dup2(saved, STDOUT_FILENO);
+    (void)close(saved);
+    CU_ASSERT_PTR_NULL(log);
+    CU_ASSERT_EQUAL(error, EBADF);
+}
+
+TEST_SINGLE(chunks, "each write holds whole lines, at most one line's bound")
+{
+    unsigned came = 0;
+    struct log *log;
+    int ends[2];
+    ssize_t got;
+
+    (void)c;
+    /* A datagram is one write. */
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    log = open_as_stdout(ends[1]);
+    for (int i = 0; i < 100; i++)
+        log_info(log, "%s", X128);
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_pending(log), 0);
+    for (int i = 0; i < 6; i++) { /* 26 lines of 153 bytes fit 4096 */
+        got = recv(ends[0], output, sizeof(output) - 1, MSG_DONTWAIT);
+        if (got <= 0)
+            break;
+        output[got] = '\0';
+        came += count_lines(output);
+        CU_ASSERT(got <= LOG_LINE_MAX);
+        CU_ASSERT_EQUAL(output[0], '[');
+        CU_ASSERT_EQUAL(output[got - 1], '\n');
+    }
+    CU_ASSERT_EQUAL(came, 100);
+
+    for (int i = 0; i < 20000; i++) {
+        log_info(log, "%s", X128);
+        log_flush(log);
+    }
+    CU_ASSERT(log_lost(log) > 0); /* and the socket made nobody wait */
+    log_close(log);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* A folder of the test's own, and names in it. */
+static char folder[] = "/tmp/scoring-log-XXXXXX";
+
+static const char *
+in_folder(const char *name)
+{
+    static char paths[2][PATH_ROOM];
+    static unsigned next;
+    char *path = paths[next++ % 2];
+
+    (void)snprintf(path, PATH_ROOM, "%s/%s", folder, name);
+    return path;
+}
+
+static void
+folder_make(void)
+{
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+}
+
+static void
+folder_remove(void)
+{
+    (void)unlink(in_folder("log"));
+    (void)unlink(in_folder("old"));
+    (void)rmdir(folder);
+}
+
+static const char *
+file_content(const char *name)
+{
+    int fd = open(in_folder(name), O_RDONLY | O_CLOEXEC);
+
+    (void)content(fd);
+    (void)close(fd);
+    return output;
+}
+
+static unsigned
+count_fds(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < FDS_MAX; fd++)
+        count += fcntl(fd, F_GETFD) != -1;
+    return count;
+}
+
+TEST_SINGLE(reopen, "lines go to the file that has the name")
+{
+    struct log *log;
+    struct stat st;
+    mode_t mask = umask(0);
+    unsigned count;
+
+    (void)c;
+    folder_make();
+    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    (void)umask(mask);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    CU_ASSERT_EQUAL(stat(in_folder("log"), &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 07777, 0640);
+
+    log_info(log, "one");
+    CU_ASSERT_EQUAL(rename(in_folder("log"), in_folder("old")), 0);
+    count = count_fds();
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "two");
+    log_flush(log);
+    CU_ASSERT_EQUAL(count_fds(), count); /* the old one is let go */
+    CU_ASSERT_STRING_EQUAL(file_content("old") + strlen(STAMP_TEXT), "I one\n");
+    CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
+
+    (void)unlink(in_folder("log"));
+    CU_ASSERT_EQUAL(mkdir(in_folder("log"), 0700), 0);
+    CU_ASSERT_FALSE(log_reopen(log)); /* a folder is no file: the old stays */
+    CU_ASSERT_EQUAL(errno, EISDIR);
+    log_info(log, "three");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 0);
+    log_close(log);
+    (void)rmdir(in_folder("log"));
+    folder_remove();
+}
+
+TEST_SINGLE(no_folder, "a folder that is not there is an error")
+{
+    (void)c;
+    errno = 0;
+    CU_ASSERT_PTR_NULL(log_open("/nonexistent/log", LOG_TEXT, LOG_INFO));
+    CU_ASSERT_EQUAL(errno, ENOENT);
+    log_close(NULL);
+}
+
+TEST_SINGLE(no_space, "lines that find no space are counted, and told later")
+{
+    struct log *log;
+    const char *line;
+
+    (void)c;
+    folder_make();
+    CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
+    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    log_info(log, "one");
+    log_info(log, "two");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 2);
+    CU_ASSERT_EQUAL(log_pending(log), 0);
+
+    (void)unlink(in_folder("log"));
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "three");
+    log_flush(log);
+    log_info(log, "four");
+    log_close(log);
+    line = file_content("log");
+    CU_ASSERT_EQUAL(count_lines(line), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, "] I three\n"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(line, "] E log: 2 lines lost, 2 since the start\n"));
+    folder_remove();
+}
+
+static void
+limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST_SINGLE(torn, "after half a line the next one starts on its own")
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old;
+    struct log *log;
+    int fd;
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+    limit_files((rlim_t)strlen(STAMP_TEXT "I on"));
+    log_info(log, "one");
+    log_info(log, "two");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 2);
+    limit_files(old.rlim_cur);
+    (void)signal(SIGXFSZ, handler);
+
+    log_info(log, "three");
+    log_close(log);
+    (void)content(fd);
+    CU_ASSERT_EQUAL(strncmp(output + strlen(STAMP_TEXT), "I on\n[", 6), 0);
+    CU_ASSERT_EQUAL(count_lines(output), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, "] I three\n"));
+    (void)close(fd);
+}
+
+TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old;
+    struct log *log;
+
+    (void)c;
+    folder_make();
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    limit_files((rlim_t)strlen(STAMP_TEXT "I on"));
+    log_info(log, "one");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 1);
+    limit_files(old.rlim_cur);
+    (void)signal(SIGXFSZ, handler);
+
+    CU_ASSERT_EQUAL(rename(in_folder("log"), in_folder("old")), 0);
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "two");
+    log_close(log);
+    CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
+    CU_ASSERT_EQUAL(*output, '[');
+    folder_remove();
+}
+
+TEST_SINGLE(forget, "a child does not repeat its parent's lines")
+{
+    int fd;
+    struct log *log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+
+    (void)c;
+    log_info(log, "the parent's");
+    log_forget(log);
+    log_info(log, "mine");
+    log_close(log);
+    CU_ASSERT_STRING_EQUAL(first_line(fd, LOG_TEXT), "I mine\n");
+    (void)close(fd);
+}
+
+TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
+{
+    struct log *log;
+
+    (void)c;
+    folder_make();
+    CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
+    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    log_info(log, "the parent's");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 1);
+    log_forget(log);
+    CU_ASSERT_EQUAL(log_lost(log), 0);
+
+    (void)unlink(in_folder("log"));
+    CU_ASSERT_TRUE(log_reopen(log));
+    log_info(log, "mine");
+    log_close(log);
+    CU_ASSERT_EQUAL(count_lines(file_content("log")), 1);
+    folder_remove();
+}
+
+void
+suite_log(void)
+{
+    CU_pSuite suite = cases_suite("log");
+
+    cases_add(suite, &request_cases);
+    cases_add(suite, &trace_cases);
+    cases_add(suite, &same_cases);
+    cases_add(suite, &worst_cases);
+    cases_add(suite, &message_cases);
+    cases_add(suite, &cut_cases);
+    cases_add(suite, &level_cases);
+    cases_add(suite, &stamp_cases);
+    cases_add(suite, &stuck_cases);
+    cases_add(suite, &stdout_pipe_cases);
+    cases_add(suite, &stdout_file_cases);
+    cases_add(suite, &stdout_copy_cases);
+    cases_add(suite, &stdout_closed_cases);
+    cases_add(suite, &chunks_cases);
+    cases_add(suite, &reopen_cases);
+    cases_add(suite, &no_folder_cases);
+    cases_add(suite, &no_space_cases);
+    cases_add(suite, &torn_cases);
+    cases_add(suite, &torn_old_cases);
+    cases_add(suite, &forget_cases);
+    cases_add(suite, &forget_lost_cases);
+}

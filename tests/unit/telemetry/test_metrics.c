@@ -1,0 +1,307 @@
+/*
+ * Counters, gauges and outages: what is news for the whole service, and what
+ * becomes of a worker's part in it when the worker is killed.
+ */
+#include <errno.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/calls.h"
+#include "support/cases.h"
+#include "telemetry/metrics.h"
+#include "unit/suites.h"
+
+#define SLOTS 3 /* workers that take part in a row */
+
+struct outage_case {
+    const char *name;
+    const char *steps; /* "+0": worker 0 enters, "-0" leaves, "x0" is killed */
+    const char *want;  /* per step: '!' is news, '.' is none */
+};
+
+static const struct outage_case outage_rows[] = {
+    {"the first to enter is news", "+0", "!"},
+    {"the second to enter is none", "+0+1", "!."},
+    {"entering twice counts once", "+0+0-0", "!.!"},
+    {"leaving without entering is none", "-0", "."},
+    {"leaving twice is news once", "+0-0-0", "!!."},
+    {"only the last to leave is news", "+0+1-0-1", "!..!"},
+    {"the order of leaving does not matter", "+0+1-1-0", "!..!"},
+    {"after all have left it begins anew", "+0-0+1", "!!!"},
+    {"the last one killed ends it", "+0x0", "!!"},
+    {"one killed of two does not end it", "+0+1x0-1", "!..!"},
+    {"killed outside of it is none", "+0x1-0", "!.!"},
+    {"killed after leaving is none", "+0-0x0", "!!."},
+    {"a slot taken again starts outside", "+0x0+0", "!!!"},
+    {"three in, three out", "+0+1+2-1x2-0", "!....!"},
+};
+
+static bool
+take_step(struct metrics *metrics, char step, int slot)
+{
+    unsigned ended;
+
+    switch (step) {
+    case '+':
+        return metrics_outage_enter(metrics, slot, OUTAGE_WRITES);
+    case '-':
+        return metrics_outage_leave(metrics, slot, OUTAGE_WRITES);
+    default:
+        ended = metrics_slot_release(metrics, slot);
+        CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
+        CU_ASSERT(ended == 0 || ended == 1U << OUTAGE_WRITES);
+        return ended != 0;
+    }
+}
+
+TEST_CASES(outage, struct outage_case, outage_rows)
+{
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    for (int slot = 0; slot < SLOTS; slot++)
+        CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
+    for (size_t i = 0; c->want[i] != '\0'; i++) {
+        const char *step = c->steps + 2 * i;
+
+        CU_ASSERT_EQUAL(take_step(metrics, step[0], step[1] - '0'),
+                        c->want[i] == '!');
+    }
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(kinds, "each kind of outage is told of its own")
+{
+    struct metrics *metrics = metrics_new();
+    int slot;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    slot = metrics_slot_take(metrics);
+    CU_ASSERT_TRUE(metrics_outage_enter(metrics, slot, OUTAGE_STORE));
+    CU_ASSERT_TRUE(metrics_outage_enter(metrics, slot, OUTAGE_WRITES));
+    CU_ASSERT_FALSE(metrics_outage_leave(metrics, slot, OUTAGE_REFUSED));
+    CU_ASSERT_EQUAL(metrics_slot_release(metrics, slot),
+                    1U << OUTAGE_STORE | 1U << OUTAGE_WRITES);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(slots, "there are exactly as many as stated")
+{
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    for (int slot = 0; slot < METRICS_SLOTS; slot++)
+        CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), -1);
+    CU_ASSERT_EQUAL(metrics_slot_release(metrics, 7), 0);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 7);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(shared, "what a child counts and enters, the parent sees")
+{
+    struct metrics *metrics = metrics_new();
+    int slot, status = -1;
+    pid_t pid;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    slot = metrics_slot_take(metrics);
+    metrics_add(metrics, METRIC_CACHE_MISSES, 2);
+    pid = fork();
+    if (pid == 0) {
+        metrics_add(metrics, METRIC_CACHE_MISSES, 40);
+        (void)metrics_outage_enter(metrics, slot, OUTAGE_STORE);
+        _exit(0);
+    }
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_MISSES), 42);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS), 0);
+    CU_ASSERT_EQUAL(metrics_slot_release(metrics, slot), 1U << OUTAGE_STORE);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(outlive, "what a worker counted stays, what waited does not")
+{
+    struct metrics *metrics = metrics_new();
+    int slot;
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add(metrics, METRIC_CACHE_HITS, 1); /* the parent itself */
+    for (int life = 1; life <= 3; life++) {
+        slot = metrics_slot_take(metrics);
+        CU_ASSERT_EQUAL(slot, 0);
+        metrics_use_slot(metrics, slot);
+        metrics_add(metrics, METRIC_CACHE_HITS, 10);
+        metrics_set_parked(metrics, 7);
+        CU_ASSERT_EQUAL(metrics_get_parked(metrics), 7);
+        (void)metrics_slot_release(metrics, slot);
+        CU_ASSERT_EQUAL(metrics_get_parked(metrics), 0);
+        CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS),
+                        (uint64_t)(1 + 10 * life));
+    }
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(gauges, "add up over the workers that there are")
+{
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 0);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
+        metrics_use_slot(metrics, slot);
+        metrics_set_parked(metrics, (uint64_t)slot + 1);
+        (void)metrics_outage_enter(metrics, slot, OUTAGE_STORE);
+    }
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 2 + 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_WRITES), 0);
+    (void)metrics_slot_release(metrics, 1);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 2);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 2);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 1);
+    CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
+    CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(started, "the start is when they are made")
+{
+    int64_t before = time(NULL);
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT(metrics_started_s(metrics) >= before);
+    CU_ASSERT(metrics_started_s(metrics) <= time(NULL));
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(phases, "are what was set last, first of all the start")
+{
+    struct metrics *metrics = metrics_new();
+
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_STARTING);
+    metrics_set_phase(metrics, METRICS_SERVING);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_SERVING);
+    metrics_set_phase(metrics, METRICS_DRAINING);
+    CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_DRAINING);
+    metrics_free(metrics);
+}
+
+/* Bounds are inclusive, as Prometheus has them. */
+struct bucket_case {
+    const char *name;
+    int64_t us;
+    size_t want;
+    uint64_t sum_us;
+};
+
+static const struct bucket_case bucket_rows[] = {
+    {"a clock that went back", -1, 0, 0},
+    {"nothing", 0, 0, 0},
+    {"0.5 ms", 500, 0, 500},
+    {"just more", 501, 1, 501},
+    {"1 ms", 1000, 1, 1000},
+    {"more than 1 ms", 1001, 2, 1001},
+    {"2.5 ms", 2500, 2, 2500},
+    {"more than 2.5 ms", 2501, 3, 2501},
+    {"5 ms", 5000, 3, 5000},
+    {"more than 5 ms", 5001, 4, 5001},
+    {"10 ms", 10000, 4, 10000},
+    {"more than 10 ms", 10001, 5, 10001},
+    {"25 ms", 25000, 5, 25000},
+    {"more than 25 ms", 25001, 6, 25001},
+    {"50 ms", 50000, 6, 50000},
+    {"more than 50 ms", 50001, 7, 50001},
+    {"100 ms", 100000, 7, 100000},
+    {"more than 100 ms", 100001, 8, 100001},
+    {"250 ms", 250000, 8, 250000},
+    {"more than 250 ms", 250001, 9, 250001},
+    {"500 ms", 500000, 9, 500000},
+    {"more than 500 ms", 500001, 10, 500001},
+    {"1 s", 1000000, 10, 1000000},
+    {"more than 1 s", 1000001, 11, 1000001},
+    {"2.5 s", 2500000, 11, 2500000},
+    {"more than any bound", 2500001, 12, 2500001},
+};
+
+TEST_CASES(bucket, struct bucket_case, bucket_rows)
+{
+    struct metrics *metrics = metrics_new();
+    struct metrics_durations durations;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_request(metrics, 1, 2, c->us);
+    durations = metrics_get_durations(metrics, 1);
+    for (size_t i = 0; i < METRICS_BUCKETS; i++)
+        CU_ASSERT_EQUAL(durations.buckets[i], i == c->want);
+    CU_ASSERT_EQUAL(durations.sum_us, c->sum_us);
+    CU_ASSERT_EQUAL(metrics_get_durations(metrics, 0).sum_us, 0);
+    metrics_free(metrics);
+}
+
+struct number_case {
+    const char *name;
+    size_t method, status, want_method, want_status;
+};
+
+static const struct number_case number_rows[] = {
+    {"first", 0, 0, 0, 0},
+    {"last", METRICS_METHODS - 1, METRICS_STATUSES - 1, METRICS_METHODS - 1,
+     METRICS_STATUSES - 1},
+    {"beyond", METRICS_METHODS, METRICS_STATUSES, METRICS_METHODS - 1,
+     METRICS_STATUSES - 1},
+    {"none", SIZE_MAX, SIZE_MAX, METRICS_METHODS - 1, METRICS_STATUSES - 1},
+};
+
+TEST_CASES(number, struct number_case, number_rows)
+{
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_request(metrics, c->method, c->status, 1);
+    for (size_t i = 0; i < METRICS_METHODS; i++) {
+        for (size_t j = 0; j < METRICS_STATUSES; j++)
+            CU_ASSERT_EQUAL(metrics_get_requests(metrics, i, j),
+                            i == c->want_method && j == c->want_status);
+    }
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(no_memory, "that can be shared: there are none")
+{
+    (void)c;
+    calls_fail(CALL_MMAP, ENOMEM);
+    CU_ASSERT_PTR_NULL(metrics_new());
+    CU_ASSERT_TRUE(calls_has_failed(CALL_MMAP));
+}
+
+void
+suite_metrics(void)
+{
+    CU_pSuite suite = cases_suite("metrics");
+
+    cases_add(suite, &outage_cases);
+    cases_add(suite, &kinds_cases);
+    cases_add(suite, &slots_cases);
+    cases_add(suite, &shared_cases);
+    cases_add(suite, &outlive_cases);
+    cases_add(suite, &gauges_cases);
+    cases_add(suite, &started_cases);
+    cases_add(suite, &phases_cases);
+    cases_add(suite, &bucket_cases);
+    cases_add(suite, &number_cases);
+    cases_add(suite, &no_memory_cases);
+}

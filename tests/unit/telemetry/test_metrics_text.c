@@ -1,0 +1,246 @@
+/*
+ * The metrics as Prometheus reads them. Expected lines are written out from its
+ * text format 0.0.4 and its conventions for names and units.
+ */
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scoring/api.h"
+#include "support/cases.h"
+#include "telemetry/metrics_text.h"
+#include "unit/suites.h"
+
+static const char *
+two_methods(size_t number)
+{
+    static const char *const names[] = {"one", "two"};
+
+    return number < 2 ? names[number] : NULL;
+}
+
+static int
+two_codes(size_t number)
+{
+    static const int codes[] = {200, 503};
+
+    return number < 2 ? codes[number] : 0;
+}
+
+static const struct metrics_labels labels = {two_methods, two_codes};
+
+/* The text of a service that has counted a little; to be freed. */
+static char *
+make_text(void)
+{
+    struct metrics *metrics = metrics_new();
+    struct buf out = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
+    for (int i = 0; i < METRIC__MAX; i++)
+        metrics_add(metrics, (enum metric)i, (uint64_t)i + 1000);
+    metrics_add_request(metrics, 0, 0, 400);     /* 0.5 ms */
+    metrics_add_request(metrics, 0, 0, 501);     /* 1 ms */
+    metrics_add_request(metrics, 0, 1, 2600000); /* no bound */
+    metrics_add_request(metrics, SIZE_MAX, 1, 30);
+    metrics_set_parked(metrics, 5);
+    (void)metrics_outage_enter(metrics, 0, OUTAGE_STORE);
+    metrics_text_put(metrics, &labels, &out);
+    buf_add(&out, "", 1);
+    metrics_free(metrics);
+    CU_ASSERT_FALSE_FATAL(out.failed);
+    return out.data;
+}
+
+struct line_case {
+    const char *name; /* a whole line */
+};
+
+#define DURATION "scoring_request_duration_seconds"
+
+static const struct line_case line_rows[] = {
+    {"# TYPE scoring_requests_total counter"},
+    {"# TYPE scoring_request_duration_seconds histogram"},
+    {"# TYPE scoring_requests_parked gauge"},
+    {"# TYPE scoring_cache_hits_total counter"},
+    {"# TYPE scoring_cache_misses_total counter"},
+    {"# TYPE scoring_store_operations_total counter"},
+    {"# TYPE scoring_store_retries_total counter"},
+    {"# TYPE scoring_store_breaker_opened_total counter"},
+    {"# TYPE scoring_store_breaker_open gauge"},
+    {"# TYPE scoring_errors_total counter"},
+    {"# TYPE scoring_log_lines_lost_total counter"},
+    {"# TYPE scoring_workers gauge"},
+    {"# TYPE scoring_worker_restarts_total counter"},
+    {"# TYPE scoring_settings_reloads_total counter"},
+    {"# TYPE scoring_build_info gauge"},
+    {"# TYPE process_start_time_seconds gauge"},
+    {"scoring_requests_total{method=\"one\",code=\"200\"} 2"},
+    {"scoring_requests_total{method=\"one\",code=\"503\"} 1"},
+    {"scoring_requests_total{method=\"two\",code=\"200\"} 0"},
+    {"scoring_requests_total{method=\"none\",code=\"503\"} 1"},
+    {DURATION "_bucket{method=\"one\",le=\"0.0005\"} 1"},
+    {DURATION "_bucket{method=\"one\",le=\"0.001\"} 2"},
+    {DURATION "_bucket{method=\"one\",le=\"1\"} 2"},
+    {DURATION "_bucket{method=\"one\",le=\"2.5\"} 2"},
+    {DURATION "_bucket{method=\"one\",le=\"+Inf\"} 3"},
+    {DURATION "_sum{method=\"one\"} 2.600901"},
+    {DURATION "_count{method=\"one\"} 3"},
+    {DURATION "_sum{method=\"two\"} 0"},
+    {DURATION "_sum{method=\"none\"} 0.00003"},
+    {"scoring_requests_parked 5"},
+    {"scoring_store_breaker_open 1"},
+    {"scoring_workers 1"},
+    {"scoring_build_info{version=\"" SCORING_VERSION "\"} 1"},
+};
+
+/* Whether a text has the line, and only once. */
+static bool
+has_line(const char *text, const char *line)
+{
+    size_t length = strlen(line);
+    unsigned count = 0;
+
+    for (const char *at = text; (at = strstr(at, line)) != NULL; at++) {
+        if ((at == text || at[-1] == '\n') && at[length] == '\n')
+            count++;
+    }
+    return count == 1;
+}
+
+TEST_CASES(line, struct line_case, line_rows)
+{
+    char *text = make_text();
+
+    CU_ASSERT_TRUE(has_line(text, c->name));
+    free(text);
+}
+
+struct counter_case {
+    const char *name; /* with its labels */
+    enum metric metric;
+};
+
+static const struct counter_case counter_rows[] = {
+    {"scoring_cache_hits_total", METRIC_CACHE_HITS},
+    {"scoring_cache_misses_total", METRIC_CACHE_MISSES},
+    {"scoring_store_operations_total{operation=\"read\",result=\"ok\"}",
+     METRIC_READ_OK},
+    {"scoring_store_operations_total{operation=\"read\",result=\"down\"}",
+     METRIC_READ_DOWN},
+    {"scoring_store_operations_total{operation=\"read\",result=\"timeout\"}",
+     METRIC_READ_TIMEOUT},
+    {"scoring_store_operations_total{operation=\"read\",result=\"refused\"}",
+     METRIC_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"read\",result=\"memory\"}",
+     METRIC_READ_MEMORY},
+    {"scoring_store_operations_total{operation=\"cache_read\",result=\"ok\"}",
+     METRIC_CACHE_READ_OK},
+    {"scoring_store_operations_total{operation=\"cache_read\",result=\"down\"}",
+     METRIC_CACHE_READ_DOWN},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"timeout\"}",
+     METRIC_CACHE_READ_TIMEOUT},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"refused\"}",
+     METRIC_CACHE_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"memory\"}",
+     METRIC_CACHE_READ_MEMORY},
+    {"scoring_store_operations_total{operation=\"cache_write\",result=\"ok\"}",
+     METRIC_CACHE_WRITE_OK},
+    {"scoring_store_operations_total{operation=\"cache_write\",result="
+     "\"lost\"}",
+     METRIC_CACHE_WRITE_LOST},
+    {"scoring_store_retries_total", METRIC_STORE_RETRIES},
+    {"scoring_store_breaker_opened_total", METRIC_BREAKER_OPENED},
+    {"scoring_errors_total{kind=\"fastcgi\"}", METRIC_ERROR_FCGI},
+    {"scoring_errors_total{kind=\"damaged_value\"}", METRIC_ERROR_VALUE},
+    {"scoring_errors_total{kind=\"memory\"}", METRIC_ERROR_MEMORY},
+    {"scoring_errors_total{kind=\"accept\"}", METRIC_ERROR_ACCEPT},
+    {"scoring_log_lines_lost_total", METRIC_LOG_LINES_LOST},
+    {"scoring_worker_restarts_total{reason=\"signal\"}", METRIC_RESTART_SIGNAL},
+    {"scoring_worker_restarts_total{reason=\"exit\"}", METRIC_RESTART_EXIT},
+    {"scoring_worker_restarts_total{reason=\"reload\"}", METRIC_RESTART_RELOAD},
+    {"scoring_settings_reloads_total{result=\"ok\"}", METRIC_RELOAD_OK},
+    {"scoring_settings_reloads_total{result=\"failed\"}", METRIC_RELOAD_FAILED},
+};
+
+_Static_assert(sizeof(counter_rows) / sizeof(counter_rows[0]) == METRIC__MAX,
+               "a counter has no row");
+
+TEST_CASES(counter, struct counter_case, counter_rows)
+{
+    char *text = make_text(), line[128];
+
+    (void)snprintf(line, sizeof(line), "%s %d", c->name, 1000 + (int)c->metric);
+    CU_ASSERT_TRUE(has_line(text, line));
+    free(text);
+}
+
+TEST_SINGLE(all, "counters are there, each once")
+{
+    char *text = make_text();
+
+    (void)c;
+    for (int i = 0; i < METRIC__MAX; i++) {
+        char value[16];
+        const char *at;
+
+        (void)snprintf(value, sizeof(value), " %d\n", 1000 + i);
+        at = strstr(text, value);
+        CU_ASSERT_PTR_NOT_NULL(at);
+        CU_ASSERT(at != NULL && strstr(at + 1, value) == NULL);
+    }
+    free(text);
+}
+
+/* Only lines of this form, and samples below a TYPE of their name. */
+TEST_SINGLE(form, "of every line")
+{
+    static const char pattern[] =
+        "^(# HELP [a-z_]+ .+[.]"
+        "|# TYPE [a-z_]+ (counter|gauge|histogram)"
+        "|[a-z_]+(\\{([a-z]+=\"[A-Za-z0-9_.+-]+\",?)+\\})? [0-9.]+)$";
+    char *text = make_text(), *rest = text, *line;
+    char family[64] = "";
+    regex_t regex;
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
+                          0);
+    while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
+        CU_ASSERT_EQUAL(regexec(&regex, line, 0, NULL, 0), 0);
+        if (line[0] != '#')
+            CU_ASSERT_EQUAL(strncmp(line, family, strlen(family)), 0);
+        (void)sscanf(line, "# TYPE %63s", family);
+    }
+    CU_ASSERT_STRING_EQUAL(line != NULL ? line : "no end", "");
+    regfree(&regex);
+    free(text);
+}
+
+TEST_SINGLE(room, "for every method and status of the API")
+{
+    (void)c;
+    CU_ASSERT_PTR_NOT_NULL(api_method_name(0));
+    CU_ASSERT_PTR_NULL(api_method_name(METRICS_METHODS - 1));
+    CU_ASSERT_EQUAL(api_status_code(0), 200);
+    CU_ASSERT_EQUAL(api_status_code(METRICS_STATUSES), 0);
+    for (size_t i = 0; api_status_code(i) != 0; i++)
+        CU_ASSERT_EQUAL(api_status_number(api_status_code(i)), i);
+}
+
+void
+suite_metrics_text(void)
+{
+    CU_pSuite suite = cases_suite("metrics_text");
+
+    cases_add(suite, &line_cases);
+    cases_add(suite, &counter_cases);
+    cases_add(suite, &all_cases);
+    cases_add(suite, &form_cases);
+    cases_add(suite, &room_cases);
+}
