@@ -229,6 +229,11 @@ bench-scaling:
 bench-smoke:
 	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='alone,echo,hot' $(MAKE) --no-print-directory bench
 
+# Instructions a request of nginx and the service, counted by callgrind; of
+# other binaries too, beside them: BENCH_AGAINST.
+instructions: packages-bench all
+	@python3 tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
+
 up:
 	docker compose up -d --build
 down:
@@ -269,6 +274,7 @@ help:
 	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
 	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary BENCH_SLEEP=1'
 	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
+	@echo 'make instructions  instructions a request (BENCH_AGAINST=another-binary)'
 	@echo 'make memory      tests with every allocation failing in turn'
 	@echo 'make valgrind    unit tests under valgrind'
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
@@ -290,6 +296,6 @@ help:
 .PHONY: all packages packages-check run check tests unit memory valgrind integration asan \
     soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
-    packages-bench bench-tools bench bench-scaling bench-smoke \
+    packages-bench bench-tools bench instructions bench-scaling bench-smoke \
     check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

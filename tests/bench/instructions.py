@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""`make instructions`: what a request costs nginx and the service, counted.
+
+    instructions.py BINARY [BINARY...]
+
+callgrind counts the instructions of both, one request at a time, over one kept
+connection and one worker, so the figures depend on neither the machine's speed
+nor its load: the same twice for the same code, compiler and libraries. Several
+binaries are shown beside each other. Each answer is checked.
+"""
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import workloads
+from processes import Failure, end, spawn, wait_until
+from stack import Redis, Stack
+
+WARM_UP = 100
+REQUESTS = 500
+START_LIMIT_S = 60  # everything is some fifty times slower
+ANSWER_LIMIT_S = 30
+MEASURED = (
+    ("hot score", workloads.hot_scores),
+    ("new score", workloads.new_scores),
+    ("interests of 10", lambda: workloads.interests(10)),
+    ("interests of 100", lambda: workloads.interests(100)),
+    ("wrong token", workloads.wrong_tokens),
+)
+
+
+class Counted:
+    """A program under callgrind."""
+
+    def __init__(self, folder, name, command, **options):
+        self.out = os.path.join(folder, "callgrind." + name)
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "valgrind", "-q", "--tool=callgrind"]
+            + ["--callgrind-out-file=%s.%%p" % self.out, "--trace-children=yes"]
+            + command,
+            stdout=subprocess.DEVNULL,
+            stderr=open(self.out + ".log", "wb"),
+            **options
+        )
+
+    def control(self, option, pid):
+        done = subprocess.run(
+            ["callgrind_control", option, str(pid)], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise Failure("callgrind_control: " + done.stderr.strip())
+
+    def workers(self):
+        """The processes that answer: those without children."""
+        with open("/proc/%d/task/%d/children" % ((self.process.pid,) * 2)) as file:
+            return [int(pid) for pid in file.read().split()] or [self.process.pid]
+
+    def zero(self):
+        for pid in self.workers():
+            self.control("-z", pid)
+
+    def count(self):
+        total = 0
+        for pid in self.workers():
+            self.control("-d", pid)
+            name = "%s.%d" % (os.path.basename(self.out), pid)
+            folder = os.path.dirname(self.out)
+            dumps = [file for file in os.listdir(folder) if file.startswith(name)]
+            newest = max(dumps, key=lambda file: os.stat(os.path.join(folder, file)).st_mtime_ns)
+            with open(os.path.join(folder, newest)) as file:
+                total += int(re.search(r"^(?:totals|summary): (\d+)", file.read(), re.M).group(1))
+        return total
+
+
+def send(port, bodies, count, first=0):
+    """One after the other over one connection; each answer must be a 200 or 403."""
+    peer = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
+    for i in range(first, first + count):
+        body = bodies[i % len(bodies)].replace(workloads.NUMBER, "%010d" % i)
+        peer.request("POST", "/method", body.encode())
+        answer = peer.getresponse()
+        text = answer.read()
+        if answer.status not in (200, 403):
+            raise Failure("%d %.200r to %.200s" % (answer.status, text, body))
+    peer.close()
+
+
+def render(folder, binary, redis):
+    """The configuration of nginx, as deploy/run.sh makes it; returns the stack."""
+    stack = Stack(folder, binary, redis.socket)
+    stack.start()
+    stack.stop()
+    path = os.path.join(folder, "nginx", "nginx.conf")
+    with open(path) as file:
+        text = re.sub(r"worker_processes \w+;", "master_process off;", file.read())
+    with open(path, "w") as file:
+        file.write(text)
+    return stack
+
+
+def start_service(stack, redis):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.path.join(stack.folder, "scoring.sock"))
+    listener.listen(64)
+    environment = dict(
+        stack.environment,
+        SCORING_WORKERS="1",
+        # callgrind makes all of it slow; no deadline is to pass
+        SCORING_STORE_CONNECT_TIMEOUT_MS="1000",
+        SCORING_STORE_TIMEOUT_MS="1000",
+        SCORING_STORE_DEADLINE_MS="2000",
+    )
+    return Counted(stack.folder, "service", [stack.binary], stdin=listener, env=environment)
+
+
+def start_nginx(stack):
+    log = os.path.join(stack.folder, "nginx", "error.log")
+    config = os.path.join(stack.folder, "nginx", "nginx.conf")
+    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    return Counted(
+        stack.folder,
+        "nginx",
+        [nginx, "-e", log, "-p", stack.folder, "-c", config],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def answers(port):
+    try:
+        send(port, workloads.wrong_tokens().bodies, 1)
+        return True
+    except (OSError, http.client.HTTPException, Failure):
+        return False
+
+
+def measure(folder, binary, redis):
+    """[(nginx, service)] for each row of MEASURED, instructions a request."""
+    redis.refresh()
+    stack = render(folder, binary, redis)
+    counted = [start_nginx(stack), start_service(stack, redis)]
+    try:
+        wait_until(lambda: answers(stack.port), START_LIMIT_S, "does not start: see " + folder)
+        rows = []
+        for _, workload in MEASURED:
+            bodies = workload().bodies
+            send(stack.port, bodies, WARM_UP)
+            for program in counted:
+                program.zero()
+            send(stack.port, bodies, REQUESTS, WARM_UP)
+            rows.append([program.count() // REQUESTS for program in counted])
+        return rows
+    finally:
+        for program in counted:
+            end(program.process)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = tempfile.mkdtemp(prefix="scoring-count-")
+    redis = Redis(folder, workloads.redis_contents())
+    try:
+        columns = [
+            measure(os.path.join(folder, str(i)), os.path.abspath(binary), redis)
+            for i, binary in enumerate(sys.argv[1:])
+        ]
+    except (Failure, OSError) as failure:
+        print("instructions: VOID: %s" % failure, file=sys.stderr)
+        return 1
+    finally:
+        redis.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print("instructions a request" + "%10s %10s" % ("nginx", "service") * len(columns))
+    for i, (name, _) in enumerate(MEASURED):
+        print("%-22s" % name + "".join("%10d %10d" % tuple(rows[i]) for rows in columns))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
