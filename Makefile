@@ -234,6 +234,11 @@ bench-smoke:
 instructions: packages-bench all
 	@python3 tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
 
+# The functions that a cached score passes.
+trace: packages-bench
+	@$(MAKE) --no-print-directory -s VARIANT=trace CFLAGS='-O0 -g' all
+	@python3 tests/bench/way.py build/trace/scoring
+
 up:
 	docker compose up -d --build
 down:
@@ -275,6 +280,7 @@ help:
 	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary BENCH_SLEEP=1'
 	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
 	@echo 'make instructions  instructions a request (BENCH_AGAINST=another-binary)'
+	@echo 'make trace       the functions that a cached score passes'
 	@echo 'make memory      tests with every allocation failing in turn'
 	@echo 'make valgrind    unit tests under valgrind'
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
@@ -296,6 +302,6 @@ help:
 .PHONY: all packages packages-check run check tests unit memory valgrind integration asan \
     soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
-    packages-bench bench-tools bench instructions bench-scaling bench-smoke \
+    packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
     check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

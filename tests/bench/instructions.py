@@ -22,6 +22,7 @@ import workloads
 from processes import Failure, end, spawn, wait_until
 from stack import Redis, Stack
 
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
 WARM_UP = 100
 REQUESTS = 500
 START_LIMIT_S = 60  # everything is some fifty times slower
@@ -122,11 +123,10 @@ def start_service(stack, redis):
 def start_nginx(stack):
     log = os.path.join(stack.folder, "nginx", "error.log")
     config = os.path.join(stack.folder, "nginx", "nginx.conf")
-    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     return Counted(
         stack.folder,
         "nginx",
-        [nginx, "-e", log, "-p", stack.folder, "-c", config],
+        [NGINX, "-e", log, "-p", stack.folder, "-c", config],
         stdin=subprocess.DEVNULL,
     )
 
