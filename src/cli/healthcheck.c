@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "cli/command.h"
 #include "fcgi/client.h"
 
@@ -48,21 +48,12 @@ struct check {
     struct buf answer; /* headers and body, once it is whole */
 };
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* NULL when it is worth while to read, else why not. */
 static const char *
 wait_for_more(const struct check *check)
 {
     struct pollfd poller = {.fd = check->fd, .events = POLLIN};
-    int64_t left = check->deadline_ms - now_ms();
+    int64_t left = check->deadline_ms - clock_mono_ms();
     int ready = poll(&poller, 1, left > 0 ? (int)left : 0);
 
     if (ready == 0)
@@ -160,7 +151,8 @@ judge_answer(struct bytes answer)
 static const char *
 check_service(const char *path)
 {
-    struct check check = {.fd = -1, .deadline_ms = now_ms() + HEALTH_LIMIT_MS};
+    struct check check = {.fd = -1,
+                          .deadline_ms = clock_mono_ms() + HEALTH_LIMIT_MS};
     const char *problem = open_socket(&check, path);
 
     if (problem == NULL)

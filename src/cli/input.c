@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/units.h"
 #include "cli/input.h"
 
-#define COPY_STEP     (64 * 1024)
-#define BYTES_PER_KIB 1024
+#define COPY_STEP (64 * 1024)
 
 /* A file that nobody else can open, and that ends with its descriptor. */
 static int

@@ -11,13 +11,13 @@
 
 #include "base/interrupt.h"
 #include "base/number.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/export.h"
 #include "cli/import.h"
 
 #define TIMEOUT_DEFAULT_S 5 /* of a Redis that is also busy otherwise */
 #define TIMEOUT_MAX_S     3600
-#define MS_PER_S          1000
 
 #define STANDARD_STREAM "-"
 

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/units.h"
 #include "cli/progress.h"
 
 #define BAR_MIN         10
@@ -20,20 +21,7 @@
 #define RATE_MS 500 /* sooner a rate is a guess */
 #define ERASE   "\r\033[K"
 
-#define MS_PER_S     1000
-#define S_PER_MINUTE 60
-#define S_PER_HOUR   3600
-#define NS_PER_MS    1000000
-#define PERCENT      100
-
-static int64_t
-clock_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
-}
+#define PERCENT 100
 
 /* With the total known only by estimate, more may be done than there is. */
 static int64_t
@@ -119,7 +107,7 @@ progress_start(struct progress *progress, const char *label, const char *unit,
 {
     if (!progress->is_shown)
         return;
-    progress->began_ms = progress->drawn_ms = clock_ms();
+    progress->began_ms = progress->drawn_ms = clock_mono_ms();
     progress->state =
         (struct progress_state){.label = label, .unit = unit, .total = total};
 }
@@ -156,7 +144,7 @@ progress_set(struct progress *progress, int64_t done, int64_t count)
 
     if (!progress->is_shown)
         return;
-    now_ms = clock_ms();
+    now_ms = clock_mono_ms();
     if (now_ms - progress->drawn_ms < DRAW_MS)
         return;
     progress->drawn_ms = now_ms;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "scoring/auth.h"
 
@@ -84,8 +84,9 @@ print_token(const struct config *config, const struct wish *wish)
     bool is_made;
 
     tzset(); /* the admin's hour is a local one */
-    is_made = auth != NULL && auth_token(auth, bytes_of(account),
-                                         bytes_of(login), time(NULL), token);
+    is_made =
+        auth != NULL && auth_token(auth, bytes_of(account), bytes_of(login),
+                                   clock_wall_s(), token);
     auth_free(auth);
     if (!is_made) {
         (void)fprintf(stderr, "scoring: the token cannot be made\n");

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "redis/connect.h"
 #include "redis/resolver.h"
 
@@ -25,8 +26,6 @@
 #define KEEPALIVE_IDLE_S     15
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_PROBES     3
-
-#define MS_PER_S 1000
 
 struct redis_connect {
     struct ev_loop *loop;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
+#include "base/units.h"
 #include "redis/resolver.h"
 
 /* Short, so that a name server that comes back is noticed soon. */
@@ -23,9 +25,7 @@
  * How long the addresses of one family wait for those of the other: some name
  * servers never answer for IPv6. Source: RFC 8305, section 3.
  */
-#define SECOND_FAMILY_S .05
-
-#define MS_PER_S 1000
+#define SECOND_FAMILY_MS 50
 
 /* IPv4 first: most servers listen on that one, also at "localhost". */
 static const int families[] = {AF_INET, AF_INET6};
@@ -41,7 +41,7 @@ struct resolver {
     bool in_time;
     int port;
     struct resolver_addresses found;
-    ev_tstamp end_at; /* of the whole look-up, in time of the loop */
+    int64_t end_ms; /* of the whole look-up */
     ev_timer timer;
     ev_io sockets[SOCKETS_MAX]; /* in use when active */
 };
@@ -117,11 +117,11 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
     if (status != ARES_ETIMEOUT)
         resolver->in_time = true;
     if (status == ARES_SUCCESS) {
-        ev_tstamp end_at = ev_now(resolver->loop) + SECOND_FAMILY_S;
+        int64_t end_ms = clock_mono_ms() + SECOND_FAMILY_MS;
 
         take_addresses(resolver, result);
-        if (end_at < resolver->end_at)
-            resolver->end_at = end_at;
+        if (end_ms < resolver->end_ms)
+            resolver->end_ms = end_ms;
     }
     if (result != NULL)
         ares_freeaddrinfo(result);
@@ -131,12 +131,12 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 static void
 settle(struct resolver *resolver)
 {
-    ev_tstamp now = ev_now(resolver->loop);
+    const int64_t rest_ms = resolver->end_ms - clock_mono_ms();
+    ev_tstamp rest = (ev_tstamp)rest_ms * S_PER_MS;
     struct timeval buffer;
     const struct timeval *wait;
-    ev_tstamp rest = resolver->end_at - now;
 
-    if (resolver->waiting == 0 || rest <= 0) {
+    if (resolver->waiting == 0 || rest_ms <= 0) {
         resolver_cancel(resolver);
         resolver->done(resolver->arg, &resolver->found, resolver->in_time);
         return;
@@ -246,8 +246,7 @@ resolver_start(struct resolver *resolver, const char *host, int port)
     }
     resolver->active = true;
     ev_now_update(resolver->loop);
-    resolver->end_at =
-        ev_now(resolver->loop) + (ev_tstamp)RESOLVER_LIMIT_MS / MS_PER_S;
+    resolver->end_ms = clock_mono_ms() + RESOLVER_LIMIT_MS;
     for (size_t i = 0; i < FAMILIES; i++) {
         const struct ares_addrinfo_hints hints = {
             .ai_family = families[i],

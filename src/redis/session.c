@@ -10,8 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "redis/connect.h"
 #include "redis/error.h"
@@ -19,8 +19,6 @@
 #include "redis/session.h"
 #include "redis/stream.h"
 
-#define MS_PER_S   1000
-#define NS_PER_MS  1000000
 #define ERROR_SIZE 400 /* more than those of the modules below */
 
 struct redis_session {
@@ -35,15 +33,6 @@ struct redis_session {
     struct redis_commands commands;
     char error[ERROR_SIZE];
 };
-
-static int64_t
-clock_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
-}
 
 /* Remembers why, and returns what the caller returns. */
 static bool __attribute__((format(printf, 2, 3)))
@@ -134,7 +123,7 @@ static bool
 turn(struct redis_session *session, int64_t deadline_ms)
 {
     struct pollfd poller = {.fd = session->fd, .events = POLLIN};
-    int64_t left_ms = deadline_ms - clock_ms();
+    int64_t left_ms = deadline_ms - clock_mono_ms();
     bool waiting = false;
     int ready;
 
@@ -162,7 +151,7 @@ turn(struct redis_session *session, int64_t deadline_ms)
 static redisReply *
 wait_reply(struct redis_session *session)
 {
-    const int64_t deadline_ms = clock_ms() + session->limit_ms;
+    const int64_t deadline_ms = clock_mono_ms() + session->limit_ms;
     redisReply *reply = NULL;
 
     while (reply == NULL) {

@@ -27,10 +27,11 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "fcgi/fcgi.h"
 #include "fcgi/gather.h"
@@ -60,11 +61,6 @@
 /* Less than any socket buffer: nginx reads the last answer before it asks. */
 #define CONN_SMALL_ANSWER (48 * 1024)
 
-#define S_PER_MS  0.001
-#define MS_PER_S  1000
-#define US_PER_MS 1000
-#define NS_PER_US 1000
-
 enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
 
 struct conn {
@@ -92,21 +88,6 @@ struct conn {
 };
 
 static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
-
-int64_t
-conn_now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * MS_PER_S * US_PER_MS + now.tv_nsec / NS_PER_US;
-}
-
-int64_t
-conn_now_ms(void)
-{
-    return conn_now_us() / US_PER_MS;
-}
 
 static void
 release(int *fd)
@@ -229,7 +210,7 @@ answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
         return false;
     conn->spool_left = (size_t)size;
     conn->state = CONN_SENDING;
-    set_limit(conn, conn_now_ms(), CONN_SEND_LIMIT_MS);
+    set_limit(conn, clock_mono_ms(), CONN_SEND_LIMIT_MS);
     ev_io_start(conn->shared->loop, &conn->writable);
     return true;
 }
@@ -244,7 +225,7 @@ write_back(struct conn *conn)
         write = api_call_write(conn->call);
     if (write.key.length > 0)
         store_write(shared->store, write.key, write.value,
-                    shared->config->cache_ttl_s, conn_now_ms());
+                    shared->config->cache_ttl_s, clock_mono_ms());
 }
 
 static void
@@ -277,7 +258,7 @@ conn_answer(struct conn *conn)
 
     conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
                        conn->call, answer.code,
-                       conn_now_us() - conn->arrived_us);
+                       clock_mono_us() - conn->arrived_us);
     write_back(conn);
     conn_send(conn, &out);
 }
@@ -339,7 +320,7 @@ conn_park(struct conn *conn, const struct api_wants *wants)
     conn->state = CONN_PARKED;
     conn->need = wants->need;
     if (store_read(shared->store, wants->keys, wants->count, wants->need,
-                   conn_now_ms(),
+                   clock_mono_ms(),
                    arrived_ms + shared->config->store_deadline_ms, on_values,
                    conn))
         return;
@@ -365,7 +346,7 @@ conn_plan(struct conn *conn)
         .body_state = body_states[request->body_state],
         .body = request->body,
         .body_length = request->body_length,
-        .now = time(NULL),
+        .now = clock_wall_s(),
     };
     struct api_wants wants = {.count = 0};
 
@@ -414,7 +395,7 @@ conn_take_gathered(struct conn *conn, bool is_last)
     struct fcgi_gather *gather = &conn->gather;
     struct fcgi_stdin body = {.length = gather->scan.body_length};
 
-    conn->arrived_us = conn_now_us();
+    conn->arrived_us = clock_mono_us();
     conn->keep = gather->scan.keep && !is_last;
     if (!fcgi_gather_end(gather)) {
         conn_fault(conn);
@@ -453,7 +434,7 @@ start_gathering(struct conn *conn, size_t got)
     fcgi_gather_start(&conn->gather);
     (void)fcgi_gather_take(&conn->gather, look, got, body_max(conn));
     conn->state = CONN_GATHERING;
-    set_limit(conn, conn_now_ms(), CONN_GATHER_LIMIT_MS);
+    set_limit(conn, clock_mono_ms(), CONN_GATHER_LIMIT_MS);
 }
 
 static void
@@ -478,7 +459,7 @@ look_at(struct conn *conn)
         conn_close(conn);
         return true;
     }
-    conn->arrived_us = conn_now_us();
+    conn->arrived_us = clock_mono_us();
     switch (fcgi_scan(&conn->gather.scan, look, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
         conn_take_whole(conn, (size_t)got);
@@ -518,14 +499,14 @@ static void
 on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct conn *conn = watcher->data;
-    int64_t left_ms = conn->due_ms - conn_now_ms();
+    int64_t left_ms = conn->due_ms - clock_mono_ms();
 
     (void)loop;
     (void)events;
     if (left_ms > 0)
         start_timer(conn, left_ms);
     else if (conn->state == CONN_PARKED) /* the store's limits hold */
-        set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
+        set_limit(conn, clock_mono_ms(), CONN_IDLE_LIMIT_MS);
     else if (conn->state == CONN_IDLE)
         conn_close(conn);
     else
@@ -552,7 +533,7 @@ conn_open(struct conn_shared *shared, int fd)
     conn->writable.data = conn;
     conn->limit.data = conn;
     TAILQ_INSERT_TAIL(&shared->conns, conn, in_list);
-    set_limit(conn, conn_now_ms(), CONN_IDLE_LIMIT_MS);
+    set_limit(conn, clock_mono_ms(), CONN_IDLE_LIMIT_MS);
     ev_io_start(shared->loop, &conn->readable);
     return true;
 }
@@ -591,7 +572,7 @@ conn_leave(struct conn *conn)
         return false;
     conn->leaving = true;
     if (conn->state == CONN_GATHERING)
-        set_limit(conn, conn_now_ms(), CONN_DRAIN_LIMIT_MS);
+        set_limit(conn, clock_mono_ms(), CONN_DRAIN_LIMIT_MS);
     else if (conn->state == CONN_IDLE)
         leave_idle(conn);
     return true;

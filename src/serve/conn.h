@@ -29,10 +29,6 @@ struct conn_shared {
     void *arg;
 };
 
-/* Milliseconds and microseconds of CLOCK_MONOTONIC. */
-int64_t conn_now_ms(void);
-int64_t conn_now_us(void);
-
 /*
  * Takes over an accepted, non-blocking descriptor, which it closes in the end
  * (at once without memory, returning false).

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/units.h"
 #include "serve/supervisor.h"
 #include "serve/worker.h"
 #include "telemetry/metrics.h"
@@ -75,15 +77,6 @@ struct supervisor {
     struct seat seats[METRICS_WORKERS_MAX];
     struct worker workers[METRICS_SLOTS];
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The store's address, without user and password. */
 static void
@@ -499,16 +492,16 @@ next_due_ms(const struct supervisor *s, int64_t now)
 static void
 await_signal(struct supervisor *s)
 {
-    int64_t now = now_ms(), due = next_due_ms(s, now);
+    int64_t now = clock_mono_ms(), due = next_due_ms(s, now);
     int64_t wait_ms = due > now ? due - now : 0;
-    struct timespec limit = {.tv_sec = wait_ms / 1000,
-                             .tv_nsec = wait_ms % 1000 * 1000000};
+    struct timespec limit = {.tv_sec = wait_ms / MS_PER_S,
+                             .tv_nsec = wait_ms % MS_PER_S * NS_PER_MS};
     int number = sigtimedwait(&s->signals, NULL,
                               due == SUPERVISOR_NEVER ? NULL : &limit);
 
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         if (signal_table[i].number == number)
-            signal_table[i].act(s, now_ms());
+            signal_table[i].act(s, clock_mono_ms());
     }
 }
 
@@ -517,7 +510,7 @@ static void
 supervise(struct supervisor *s)
 {
     while (!s->is_stopping || s->live > 0) {
-        int64_t now = now_ms();
+        int64_t now = clock_mono_ms();
 
         if (!s->is_stopping) {
             start_due(s, now);
@@ -566,7 +559,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         goto out;
     }
     block_signals(s);
-    start_generation(s, now_ms());
+    start_generation(s, clock_mono_ms());
     log_settings(s, "started");
     supervise(s);
     if (s->own_slot < 0)

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "fcgi/fcgi.h"
 #include "scoring/api.h"
@@ -35,10 +36,10 @@
  * of its connections go, for nginx keeps using them whoever holds them, and
  * leaves new ones to the reserve meanwhile.
  */
-#define LOAD_WINDOW_S 0.25
-#define LOAD_HIGH     0.8
-#define LOAD_SHARE    16
-#define LOAD_PAUSE_S  (2 * STANDBY_PAUSE_S)
+#define LOAD_WINDOW_US    (250 * US_PER_MS)
+#define LOAD_HIGH_PERCENT 80
+#define LOAD_SHARE        16
+#define LOAD_PAUSE_S      (2 * STANDBY_PAUSE_S)
 
 /*
  * Lines are written many at a time: when there is enough for one write, or
@@ -57,18 +58,14 @@
 #define DRAIN_TURN_S 0.005
 #define DRAIN_TURNS  100
 
-#define S_PER_MS 0.001
-#define NS_PER_S 1e9
-
 struct worker {
     struct ev_loop *loop;
     struct log *log;
     struct metrics *metrics;
     int slot;
     enum worker_duty duty;
-    ev_tstamp load_from; /* of the window, and the CPU time at its beginning */
-    double load_cpu_s;
-    bool accept_failing; /* logged once until one goes well */
+    int64_t load_from_us, load_cpu_us; /* at the beginning of the window */
+    bool accept_failing;               /* logged once until one goes well */
     bool is_draining;
     uint64_t lines_lost; /* log lines that have been counted as lost */
     size_t drain_share;  /* connections to let go in each turn */
@@ -236,29 +233,19 @@ on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
     write_log(timer->data);
 }
 
-static double
-cpu_time_s(void)
-{
-    struct timespec used;
-
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
-        return 0.0;
-    return (double)used.tv_sec + (double)used.tv_nsec / NS_PER_S;
-}
-
 /* A window ends with the first turn after it: an idle one may be long. */
 static void
-share_load(struct worker *worker)
+share_load(struct worker *worker, int64_t now_us)
 {
-    const double passed_s = ev_now(worker->loop) - worker->load_from;
-    double used_s;
+    const int64_t passed_us = now_us - worker->load_from_us;
+    int64_t used_us;
 
-    if (worker->duty != WORKER_FIRST || passed_s < LOAD_WINDOW_S)
+    if (worker->duty != WORKER_FIRST || passed_us < LOAD_WINDOW_US)
         return;
-    used_s = cpu_time_s() - worker->load_cpu_s;
-    worker->load_from += passed_s;
-    worker->load_cpu_s += used_s;
-    if (used_s < passed_s * LOAD_HIGH || worker->is_draining ||
+    used_us = clock_cpu_us() - worker->load_cpu_us;
+    worker->load_from_us += passed_us;
+    worker->load_cpu_us += used_us;
+    if (used_us < passed_us / 100 * LOAD_HIGH_PERCENT || worker->is_draining ||
         conn_count(&worker->shared) < 2)
         return;
     conn_drain(&worker->shared, 1 + conn_count(&worker->shared) / LOAD_SHARE);
@@ -271,11 +258,12 @@ static void
 on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
     struct worker *worker = watcher->data;
+    const int64_t now_us = clock_mono_us();
     int64_t due_ms;
 
     (void)events;
-    share_load(worker);
-    due_ms = store_turn(worker->shared.store, conn_now_ms());
+    share_load(worker, now_us);
+    due_ms = store_turn(worker->shared.store, now_us / US_PER_MS);
     ev_timer_stop(loop, &worker->store_due);
     if (due_ms >= 0) {
         ev_now_update(loop);

@@ -7,30 +7,18 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "redis/error.h"
 #include "store/fetch.h"
 
 #define CHUNK_KEYS REDIS_COMMAND_KEYS_MAX
-
-#define MS_PER_S  1000
-#define NS_PER_MS 1000000
 
 /* Replies that the values of a fetch point into. */
 struct kept {
     size_t count;
     redisReply *replies[];
 };
-
-static int64_t
-clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
-}
 
 void
 redis_fetch_release(struct store_fetch *fetch)
@@ -169,7 +157,7 @@ ask_exists(struct redis_commands *commands, const struct redis_command *mget,
         return;
     }
     exists.kind = REDIS_COMMAND_EXISTS;
-    exists.sent_ms = clock_ms();
+    exists.sent_ms = clock_mono_ms();
     redis_commands_add(commands, &exists, "EXISTS", absent);
     for (size_t i = mget->first; i < end; i++)
         if (fetch->values[i].kind == STORE_ABSENT)
@@ -243,7 +231,7 @@ ask_types(struct redis_commands *commands, const struct redis_command *exists)
     }
     for (size_t i = exists->first; i < end; i++) {
         const struct redis_command type = {.kind = REDIS_COMMAND_TYPE,
-                                           .sent_ms = clock_ms(),
+                                           .sent_ms = clock_mono_ms(),
                                            .fetch = fetch,
                                            .first = i,
                                            .count = 1};

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "redis/command.h"
 #include "redis/connect.h"
 #include "redis/error.h"
@@ -19,8 +20,6 @@
 #include "store/fetch.h"
 #include "store/link.h"
 #include "store/store_redis.h"
-
-#define MS_PER_S 1000
 
 enum phase {
     PHASE_CLOSED = 0, /* or being connected */

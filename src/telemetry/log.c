@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "telemetry/log.h"
 
 #define LOG_FIELD_MAX  128 /* bytes of one text of a request */
@@ -414,15 +415,14 @@ put_context(struct log *log, struct bytes context)
 static void
 refresh_stamp(struct log *log)
 {
-    struct timespec now = {0};
+    const time_t now = clock_wall_s();
     struct tm tm = {0};
     char *at;
 
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec == log->second)
+    if (now == log->second)
         return;
-    (void)localtime_r(&now.tv_sec, &tm);
-    log->second = now.tv_sec;
+    (void)localtime_r(&now, &tm);
+    log->second = now;
     log->stamp_length =
         strftime(log->stamp, sizeof(log->stamp) - 1, log->form->stamp, &tm);
     if (log->format != LOG_JSON || log->stamp_length < 2)

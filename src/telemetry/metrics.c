@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "telemetry/metrics.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
@@ -77,7 +77,7 @@ metrics_new(void)
         return NULL;
     }
     metrics->shared = map;
-    metrics->shared->started_s = time(NULL);
+    metrics->shared->started_s = clock_wall_s();
     metrics->own = &metrics->shared->blocks[METRICS_SLOTS];
     return metrics;
 }

@@ -7,9 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/units.h"
 #include "telemetry/metrics_text.h"
-
-#define US_PER_S 1000000
 
 /* Requests that never came to name a method that there is. */
 #define NO_METHOD "none"

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fcgi/fcgi.h"
 #include "served.h"
 #include "store/store.h"
@@ -189,7 +190,7 @@ served_turn(struct served *served)
 {
     (void)ev_run(served->shared.loop, EVRUN_NOWAIT);
     do {
-        (void)store_turn(served->shared.store, conn_now_ms());
+        (void)store_turn(served->shared.store, clock_mono_ms());
         answer_reads(served);
     } while (store_pending(served->shared.store) > 0 && !served->link.holds);
     log_flush(served->shared.log);

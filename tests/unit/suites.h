@@ -5,6 +5,7 @@
 void suite_api(void);
 void suite_auth(void);
 void suite_buf(void);
+void suite_clock(void);
 void suite_config(void);
 void suite_config_file(void);
 void suite_conn(void);

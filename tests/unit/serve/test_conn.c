@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fcgi/client.h"
@@ -921,36 +920,11 @@ TEST_SINGLE(wrong, "bytes that are no exchange are a fault, at once or later")
     end();
 }
 
-static int64_t
-clock_us(void)
-{
-    struct timespec now;
-
-    CU_ASSERT_EQUAL(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* Looked at twice, half a second apart: once it is late within its second. */
-TEST_SINGLE(clock, "is the system's, to the microsecond")
-{
-    (void)c;
-    for (int i = 0; i < 2; i++) {
-        int64_t before_us = clock_us();
-        int64_t now_us = conn_now_us();
-        int64_t now_ms = conn_now_ms();
-
-        CU_ASSERT(before_us <= now_us && now_us <= clock_us());
-        CU_ASSERT(now_us / 1000 <= now_ms && now_ms <= clock_us() / 1000);
-        calls_pass_ms(500);
-    }
-}
-
 void
 suite_conn(void)
 {
     CU_pSuite suite = cases_suite("conn");
 
-    cases_add(suite, &clock_cases);
     cases_add(suite, &answer_cases);
     cases_add(suite, &length_cases);
     cases_add(suite, &id_cases);
