@@ -187,11 +187,12 @@ start_nginx() {
 }
 
 # An answer that only the service can give, through our own nginx: it writes its
-# pid once the port is its own. No proxy and no .curlrc may come between.
+# pid once the port is its own. No proxy and no .curlrc may come between. Health
+# is in no log, and counted nowhere.
 service_answers() {
     [ -s "$run_dir/nginx/nginx.pid" ] || return 1
-    curl -q -s -m 2 --noproxy '*' -d '{}' "http://127.0.0.1:$http_port/method" 2>/dev/null |
-        grep -q '^{"code": 422,'
+    curl -q -s -m 2 --noproxy '*' "http://127.0.0.1:$http_port/healthz" 2>/dev/null |
+        grep -qx '{"status": "ok"}'
 }
 
 # wait_for NAME CHECK: until it is true, unless something has ended by then

@@ -1,7 +1,7 @@
 /*
- * `scoring healthcheck`: asks the service on its socket, as nginx would, for
- * an answer that only it can give and that needs no store. Implements
- * "Starting it" of docs/protocol.md.
+ * `scoring healthcheck`: asks the service on its socket for /healthz, as nginx
+ * would; that is in no log, and needs no store. Implements "Starting it" of
+ * docs/protocol.md.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,10 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "cli/command.h"
-#include "fcgi/client.h"
 
 /* Where the container image has it; deploy/serve.sh says the same. */
 #define HEALTH_SOCKET "/run/scoring/scoring.sock"
@@ -25,27 +23,40 @@
 /* For all of it: an answer takes less than a millisecond. */
 #define HEALTH_LIMIT_MS 2000
 
-/* Many times the answer; whoever sends more is not the service. */
-#define HEALTH_ANSWER_MAX (16 * 1024)
+/* Several times the answer; whoever sends more is not the service. */
+#define HEALTH_ANSWER_MAX 1024
 
-/* Nothing is given, so that every required member is named as missing. */
-#define HEALTH_BODY "{}"
+/*
+ * GET /healthz as the records of FastCGI 1.0, sections 3.3 and 5: a header of
+ * version, type, request id, length of the content, padding and a reserved
+ * byte; then the content. Without the flag to keep it, the connection is
+ * closed after the answer.
+ */
+static const char request[] = "\1\1\0\1\0\10\0\0" /* BEGIN_REQUEST */
+                              "\0\1\0\0\0\0\0\0"  /* of a responder */
+                              "\1\4\0\1\0\51\0\0" /* PARAMS */
+                              "\16\3REQUEST_METHODGET"
+                              "\14\10DOCUMENT_URI/healthz"
+                              "\1\4\0\1\0\0\0\0"  /* their end */
+                              "\1\5\0\1\0\0\0\0"; /* no STDIN */
 
-static const struct fcgi_client_param params[] = {
-    {"REQUEST_METHOD", "POST"},
-    {"DOCUMENT_URI", "/method"},
-    {"CONTENT_LENGTH", "2"},
-    {"REQUEST_ID", "healthcheck"},
-};
+/* What the answer begins with, has in it, and ends with. */
+static const char answer_begin[] = "Status: 200 ";
+static const char answer_body[] = "\r\n\r\n{\"status\": \"ok\"}";
+static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
+                                 "\0\0\0\0\0\0\0\0"; /* both statuses 0 */
 
-#define PARAM_COUNT (sizeof(params) / sizeof(params[0]))
+#define TEXT_LENGTH(array) (sizeof(array) - 1)
+
+#define RECORD_VERSION 1
+#define RECORD_HEADER  8 /* bytes */
 
 /* One check on its way. */
 struct check {
     int fd;
     int64_t deadline_ms;
-    struct buf received;
-    struct buf answer; /* headers and body, once it is whole */
+    size_t length; /* of what has been received */
+    char received[HEALTH_ANSWER_MAX];
 };
 
 /* NULL when it is worth while to read, else why not. */
@@ -81,41 +92,41 @@ open_socket(struct check *check, const char *path)
 static const char *
 send_request(const struct check *check)
 {
-    struct buf request = {0};
-    const char *problem = NULL;
-
-    fcgi_client_put(&request, params, PARAM_COUNT, bytes_of(HEALTH_BODY));
-    if (request.failed)
-        problem = strerror(ENOMEM);
-    else if (send(check->fd, request.data, request.length, MSG_NOSIGNAL) !=
-             (ssize_t)request.length)
-        problem = "the request was not taken";
-    buf_free(&request);
-    return problem;
+    if (send(check->fd, request, TEXT_LENGTH(request), MSG_NOSIGNAL) !=
+        (ssize_t)TEXT_LENGTH(request))
+        return "the request was not taken";
+    return NULL;
 }
 
-/* Takes what has come; sets *ret_done when the answer is whole. */
+/* Whether these bytes stand at a place of what has been received. */
+static bool
+has_at(const struct check *check, size_t at, const char *text, size_t length)
+{
+    return at <= check->length && length <= check->length - at &&
+           memcmp(check->received + at, text, length) == 0;
+}
+
+static bool
+has_end(const struct check *check)
+{
+    return has_at(check, check->length - TEXT_LENGTH(answer_end), answer_end,
+                  TEXT_LENGTH(answer_end));
+}
+
+/* Takes what has come; sets *ret_done when no more is to be waited for. */
 static const char *
 receive_part(struct check *check, bool *ret_done)
 {
-    char part[4096];
-    ssize_t got = recv(check->fd, part, sizeof(part), 0);
-    enum fcgi_client_verdict verdict;
+    ssize_t got = recv(check->fd, check->received + check->length,
+                       sizeof(check->received) - check->length, 0);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return NULL;
     if (got < 0)
         return strerror(errno);
-    if (got == 0)
-        return "closed without an answer";
-    buf_add(&check->received, part, (size_t)got);
-    verdict = fcgi_client_take(buf_bytes(&check->received), &check->answer);
-    if (check->received.failed || check->answer.failed)
-        return strerror(ENOMEM);
-    if (verdict == FCGI_CLIENT_BAD ||
-        check->received.length > HEALTH_ANSWER_MAX)
-        return "answered something that is not FastCGI";
-    *ret_done = verdict == FCGI_CLIENT_COMPLETE;
+    check->length += (size_t)got;
+    *ret_done =
+        got == 0 || check->length == sizeof(check->received) || has_end(check);
     return NULL;
 }
 
@@ -133,16 +144,19 @@ receive_answer(struct check *check)
     return problem;
 }
 
-/* Status and envelope both say that the request is understood and refused. */
+/* The answer is small, so that its header and body are in one record. */
 static const char *
-judge_answer(struct bytes answer)
+judge_answer(const struct check *check)
 {
-    static const char status[] = "Status: 422 ";
-    static const char body[] = "\r\n\r\n{\"code\": 422, ";
-
-    if (answer.length < sizeof(status) ||
-        memcmp(answer.at, status, sizeof(status) - 1) != 0 ||
-        memmem(answer.at, answer.length, body, sizeof(body) - 1) == NULL)
+    if (check->length == 0)
+        return "closed without an answer";
+    if (check->received[0] != RECORD_VERSION)
+        return "answered something that is not FastCGI";
+    if (!has_end(check) ||
+        !has_at(check, RECORD_HEADER, answer_begin,
+                TEXT_LENGTH(answer_begin)) ||
+        memmem(check->received, check->length, answer_body,
+               TEXT_LENGTH(answer_body)) == NULL)
         return "answered, but not as the service does";
     return NULL;
 }
@@ -160,11 +174,9 @@ check_service(const char *path)
     if (problem == NULL)
         problem = receive_answer(&check);
     if (problem == NULL)
-        problem = judge_answer(buf_bytes(&check.answer));
+        problem = judge_answer(&check);
     if (check.fd >= 0)
         (void)close(check.fd);
-    buf_free(&check.received);
-    buf_free(&check.answer);
     return problem;
 }
 
@@ -189,8 +201,9 @@ const struct command command_healthcheck = {
     .name = "healthcheck",
     .arguments = "[SOCKET]",
     .summary = "exit with 0 if the service answers on its socket",
-    .details = "SOCKET is " HEALTH_SOCKET " unless given. Without the right "
-               "answer\nwithin 2 seconds it says why, and exits with 69. The "
-               "store plays no part.\n",
+    .details =
+        "SOCKET is " HEALTH_SOCKET " unless given. Without the right "
+        "answer\nto GET /healthz within 2 seconds it says why, and exits with "
+        "69. The store plays\nno part.\n",
     .run = run_healthcheck,
 };

@@ -178,6 +178,27 @@ TEST_SINGLE(log, "has no line of it, and nginx's neither")
     free(access);
 }
 
+/* The probe of run.sh has been answered before the stack is ready. */
+TEST_SINGLE(probes, "of make run and of the command are no requests")
+{
+    const char *binary = getenv("RUN_BINARY");
+    char socket[FILES_PATH_MAX];
+    const char *const argv[] = {binary, "healthcheck", socket, NULL};
+    const struct proc_plan command = {.argv = argv};
+    struct proc proc;
+    struct stack stack;
+
+    (void)c;
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &plan));
+    files_path(socket, "%.200s/scoring.sock", stack.run_folder);
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &command));
+    CU_ASSERT_TRUE(proc_wait(&proc, ANSWER_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), 0);
+    CU_ASSERT_TRUE(stack_log_wait(&stack, ".", 1));
+    CU_ASSERT_EQUAL(stack_log_count(&stack, "code="), 0);
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
 TEST_SINGLE(rate, "of requests is not limited")
 {
     const struct stack *stack = use_stack(&limited);
@@ -407,6 +428,7 @@ suite_health(void)
     cases_add(suite, &body_cases);
     cases_add(suite, &log_cases);
     cases_add(suite, &store_cases);
+    cases_add(suite, &probes_cases);
     cases_add(suite, &rate_cases);
     cases_add(suite, &draining_cases);
     cases_add(suite, &starting_cases);

@@ -514,11 +514,14 @@ TEST_SINGLE(log_output, "is standard output by default")
     static const char *const environment[] = {"SCORING_LOG_FILE", NULL};
     static const struct stack_plan no_file = {.store = STACK_REDIS_TCP,
                                               .environment = environment};
+    struct http_answer answer;
     struct stack stack;
 
     (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &no_file));
     files_path(stack.log, "%s", stack.output);
+    answer = expect_post(stack.port, strdup("{}"));
+    http_answer_free(&answer);
     CU_ASSERT_TRUE(
         stack_log_wait(&stack, "^\\[.*\\] I request id=.*code=422", 1));
     CU_ASSERT_TRUE(stack_stop(&stack));

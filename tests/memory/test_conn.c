@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fcgi/client.h"
 #include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/fcgi_peer.h"
+#include "support/fcgi_reply.h"
 #include "support/memory.h"
 #include "support/served.h"
 
@@ -103,7 +103,7 @@ check_answer(struct bytes bytes, const struct exchange_case *c, bool has_failed)
         CU_ASSERT_TRUE(has_failed);
         return;
     }
-    CU_ASSERT_EQUAL(fcgi_client_take(bytes, &text), FCGI_CLIENT_COMPLETE);
+    CU_ASSERT_EQUAL(fcgi_reply_take(bytes, &text), FCGI_REPLY_COMPLETE);
     buf_add(&text, "", 1);
     CU_ASSERT_EQUAL(sscanf(text.data, "Status: %d", &status), 1);
     CU_ASSERT(status == c->status || (has_failed && status == 500));
@@ -183,8 +183,8 @@ get(const void *row)
         CU_ASSERT_TRUE(has_failed);
         return;
     }
-    CU_ASSERT_EQUAL(fcgi_client_take((struct bytes){received, length}, &text),
-                    FCGI_CLIENT_COMPLETE);
+    CU_ASSERT_EQUAL(fcgi_reply_take((struct bytes){received, length}, &text),
+                    FCGI_REPLY_COMPLETE);
     buf_add(&text, "", 1);
     if (strncmp(text.data, "Status: 500 ", 12) == 0) {
         CU_ASSERT_TRUE(has_failed);

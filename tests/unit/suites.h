@@ -13,7 +13,6 @@ void suite_date(void);
 void suite_endpoint(void);
 void suite_fcgi_gather(void);
 void suite_fcgi_scan(void);
-void suite_fcgi_client(void);
 void suite_fields(void);
 void suite_interests_line(void);
 void suite_json(void);

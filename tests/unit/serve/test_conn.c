@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fcgi/client.h"
 #include "support/buffer.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/fcgi_peer.h"
+#include "support/fcgi_reply.h"
 #include "support/files.h"
 #include "support/request.h"
 #include "support/served.h"
@@ -165,8 +165,8 @@ take_answer(int fd, struct buf *ret_text)
 
     *ret_text = (struct buf){0};
     CU_ASSERT_EQUAL(
-        fcgi_client_take((struct bytes){bytes.data, bytes.length}, ret_text),
-        FCGI_CLIENT_COMPLETE);
+        fcgi_reply_take((struct bytes){bytes.data, bytes.length}, ret_text),
+        FCGI_REPLY_COMPLETE);
     buf_add(ret_text, "", 1);
     buffer_free(&bytes);
     return closed;
