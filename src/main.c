@@ -184,12 +184,12 @@ prepare_process(void)
     (void)signal(SIGXFSZ, SIG_IGN); /* so is a log at its largest size */
     limit_to(RLIMIT_CORE, MAIN_CORE_BYTES);
     limit_to(RLIMIT_NOFILE, MAIN_FILES_MAX);
-    tzset(); /* localtime_r() need not do it */
 }
 
 static int
 run_serve(const struct command *command, int argc, char **argv)
 {
+    char *const *environment = environ; /* without a TZ of the settings */
     const char *fault;
     struct config *config;
     struct log *log;
@@ -215,7 +215,7 @@ run_serve(const struct command *command, int argc, char **argv)
         config_free(config);
         return EX_CONFIG;
     }
-    return supervisor_run(MAIN_LISTEN_FD, environ, config, log);
+    return supervisor_run(MAIN_LISTEN_FD, environment, config, log);
 }
 
 /* A closed standard stream would become the next file that is opened. */

@@ -75,6 +75,10 @@ expect "$work/folder/one.jsonl" interests export --timeout 5 "$work/folder/one.j
 expect "$work/folder/with space" interests import "$work/folder/w"
 expect "$work/folder/one.sock" healthcheck "$work/folder/one.s"
 expect '' check-config ''
+expect 'REDIS_PASSWORD' check-config --get REDIS_P
+expect 'TZ' check-config --get T
+expect '' check-config --get X
+expect '' check-config --default ''
 
 # As a shell that has just been started does it.
 ln -s "$binary" "$work/scoring"

@@ -32,6 +32,11 @@ _scoring() {
         help=$(_scoring_help "$1" "${path[@]}")
         choices=
     fi
+    if [ "$previous" = --get ]; then
+        choices=$(_scoring_help "$1" | sed -nE '1,/^Settings/d; s/^  ([A-Z_]+) .*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
+        return
+    fi
     if [ "$previous" = = ] || grep -qE -- "^  $previous [A-Z]" <<<"$help"; then
         return # the value of an option
     fi

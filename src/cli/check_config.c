@@ -1,55 +1,161 @@
 /*
  * `scoring check-config`: the settings as `scoring serve` would take them, or
- * every mistake in them. Implements "Starting it" of docs/protocol.md.
+ * every mistake in them; or one of them, for a script. Implements "Starting it"
+ * of docs/protocol.md.
  */
+#include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/buf.h"
 #include "cli/command.h"
+#include "config/settings.h"
 
+/* What is wanted; texts are NULL where not given. */
+struct question {
+    const struct config_setting *setting; /* NULL: all of them */
+    const char *name;
+    const char *otherwise; /* instead of its default */
+    bool may_be_secret;
+};
+
+enum { OPTION_GET = 1, OPTION_DEFAULT, OPTION_SECRET };
+
+static const struct option options[] = {
+    {"get", required_argument, NULL, OPTION_GET},
+    {"default", required_argument, NULL, OPTION_DEFAULT},
+    {"secret", no_argument, NULL, OPTION_SECRET},
+    {0},
+};
+
+/* What is wrong with it as a whole, or NULL. */
+static const char *
+question_fault(const struct question *question)
+{
+    if (question->name == NULL)
+        return question->otherwise != NULL || question->may_be_secret
+                   ? "--default and --secret go with --get"
+                   : NULL;
+    if (question->setting == NULL)
+        return "there is no such setting";
+    if (question->setting->is_secret && !question->may_be_secret)
+        return "this is a secret: add --secret";
+    return NULL;
+}
+
+/* False, with the reason printed, if the arguments make no sense. */
+static bool
+read_question(const struct command *command, int argc, char **argv,
+              struct question *ret_question)
+{
+    struct question question = {0};
+    const char *fault = NULL, *at = NULL;
+    int option;
+
+    while (fault == NULL) {
+        at = argv[optind];
+        option = getopt_long(argc, argv, "+:", options, NULL);
+        if (option == -1)
+            break;
+        if (option == OPTION_GET)
+            question.name = optarg;
+        else if (option == OPTION_DEFAULT)
+            question.otherwise = optarg;
+        else if (option == OPTION_SECRET)
+            question.may_be_secret = true;
+        else
+            fault = option == ':' ? "a value is missing" : "no such option";
+    }
+    if (question.name != NULL)
+        question.setting = config_setting_find(bytes_of(question.name));
+    if (fault == NULL && optind < argc) {
+        fault = "unexpected argument";
+    } else if (fault == NULL) {
+        fault = question_fault(&question);
+        at = question.name;
+    }
+    if (fault != NULL) {
+        (void)command_misused(command, fault, at);
+        return false;
+    }
+    *ret_question = question;
+    return true;
+}
+
+/* The answer, and a line's end unless it has one. */
 static int
-print_settings(const struct config *config)
+print_answer(const struct config *config, const struct question *question)
 {
     struct buf text = {0};
     int status = EX_OSERR;
 
-    config_print(config, &text);
+    if (question->setting == NULL) {
+        config_print(config, &text);
+    } else {
+        config_get(config, question->setting, question->otherwise, &text);
+        buf_add_text(&text, "\n");
+    }
     if (text.failed) {
         (void)fprintf(stderr, "scoring: no memory to show the settings\n");
     } else {
         (void)fwrite(text.data, 1, text.length, stdout);
         status = command_output_status();
     }
+    if (text.data != NULL)
+        explicit_bzero(text.data, text.length);
     buf_free(&text);
     return status;
+}
+
+static void
+print_notes(const struct config *config)
+{
+    const struct bytes notes = config_notes(config);
+    const char *at = notes.at, *end = at + notes.length;
+
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        int length = (int)((stop != NULL ? stop : end) - at);
+
+        (void)fprintf(stderr, "scoring: note: %.*s\n", length, at);
+        at += length + 1;
+    }
+    if (config->salt_is_published || config->admin_salt_is_published)
+        (void)fprintf(stderr, "scoring: note: a published default salt is in "
+                              "force: anyone can make tokens\n");
 }
 
 static int
 run_check_config(const struct command *command, int argc, char **argv)
 {
+    struct question question = {0};
     struct config *config;
-    int status = command_takes_nothing(command, argc, argv);
+    int status;
 
-    if (status != EX_OK)
-        return status;
+    if (!read_question(command, argc, argv, &question))
+        return EX_USAGE;
     config = command_load_config();
     if (config == NULL)
         return EX_CONFIG;
-    status = print_settings(config);
-    if (config->salts_are_published)
-        (void)fprintf(stderr, "scoring: note: a published default salt is in "
-                              "force: anyone can make tokens\n");
+    status = print_answer(config, &question);
+    if (question.setting == NULL)
+        print_notes(config);
     config_free(config);
     return status;
 }
 
 const struct command command_check_config = {
     .name = "check-config",
-    .arguments = "",
+    .arguments = "[--get NAME [--default VALUE] [--secret]]",
     .summary = "show the settings in force, or every mistake in them",
-    .details = "Prints NAME=value lines, secrets masked, and exits with 0; or "
-               "names each\nmistake and exits with 78. `scoring --help` lists "
-               "the settings.\n",
+    .details =
+        "  --get NAME       only the value of this one, for a script\n"
+        "  --default VALUE  this instead, if it is not given or empty\n"
+        "  --secret         even if it is a secret; salts one per line\n"
+        "\nPrints NAME=value lines, secrets masked, and exits with 0; or names "
+        "each\nmistake and exits with 78. `scoring --help` lists the "
+        "settings.\n",
     .run = run_check_config,
 };

@@ -72,8 +72,11 @@ command_load_config(void)
     struct buf errors = {0};
     struct config *config = config_load(environ, &errors);
 
-    if (config == NULL)
+    if (config == NULL || !config_use_time_zone(config)) {
         print_mistakes(&errors);
+        config_free(config);
+        config = NULL;
+    }
     buf_free(&errors);
     return config;
 }

@@ -83,7 +83,6 @@ print_token(const struct config *config, const struct wish *wish)
     char token[AUTH_TOKEN_LENGTH + 1];
     bool is_made;
 
-    tzset(); /* the admin's hour is a local one */
     is_made =
         auth != NULL && auth_token(auth, bytes_of(account), bytes_of(login),
                                    clock_wall_s(), token);

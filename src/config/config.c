@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -15,12 +16,14 @@
 #include "config/file.h"
 #include "config/kinds.h"
 #include "config/settings.h"
+#include "config/text.h"
 #include "telemetry/metrics.h"
 
 #define NAME_PREFIX      "SCORING_" /* any such name must be known */
 #define NAME_CONFIG_FILE "SCORING_CONFIG_FILE"
 #define NAME_SUFFIX      "_FILE" /* a secret's name with it names a file */
 #define NAME_SIZE        64      /* of the longest name, its suffix and a NUL */
+#define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
 
 /* Two per core: one can work while another one is kept from it. */
 #define WORKERS_PER_CORE 2
@@ -38,6 +41,8 @@ struct text {
 struct owner {
     struct config config;
     struct text *texts;
+    struct buf notes;
+    uint64_t given; /* a bit for each row of the table */
 };
 
 _Static_assert(offsetof(struct owner, config) == 0,
@@ -104,12 +109,30 @@ environment_get(char *const environment[], const char *name)
     return NULL;
 }
 
-static const char *
-source_get(const struct loader *loader, enum source source, const char *name)
+/* ret_value   left alone if there is nothing. */
+static bool
+source_get(struct loader *loader, enum source source, const char *name,
+           const char **ret_value)
 {
-    return source == SOURCE_ENVIRONMENT
-               ? environment_get(loader->environment, name)
-               : config_file_get(&loader->file, name);
+    const struct config_line *line;
+
+    if (source == SOURCE_ENVIRONMENT) {
+        *ret_value = environment_get(loader->environment, name);
+        return true;
+    }
+    line = config_file_get(&loader->file, name);
+    if (line == NULL)
+        return true;
+    if (line->fault != NULL)
+        return config_error(loader->errors, name, NULL, "line %zu: %s",
+                            line->number, line->fault);
+    if (line->is_hidden)
+        buf_printf(&loader->owner->notes,
+                   "%s: line %zu: docker compose takes this comment for a "
+                   "part of the value: put the value into quotes\n",
+                   name, line->number);
+    *ret_value = line->value;
+    return true;
 }
 
 /* Takes one line's end off; off a list of salts all of them. */
@@ -135,7 +158,7 @@ secret_read(struct loader *loader, const struct config_setting *setting,
 {
     struct config_given given = {0};
     char *content = NULL;
-    const char *problem = config_text_read(path, &content);
+    const char *problem = config_text_read(path, CONFIG_TEXT_ANY, &content);
     bool is_kept;
 
     if (problem != NULL)
@@ -167,18 +190,21 @@ setting_find(struct loader *loader, const struct config_setting *setting,
 
     (void)snprintf(file_name, sizeof(file_name), "%s" NAME_SUFFIX,
                    setting->name);
-    if (setting->is_secret)
-        value = source_get(loader, source, file_name);
+    if (setting->is_secret && !source_get(loader, source, file_name, &value))
+        return false;
     if (value != NULL && *value != '\0')
         return secret_read(loader, setting, file_name, value, ret_given);
 
-    value = source_get(loader, source, setting->name);
+    value = NULL;
+    if (!source_get(loader, source, setting->name, &value))
+        return false;
     return value == NULL || given_keep(loader, setting->name, value, ret_given);
 }
 
 static bool
-setting_load(struct loader *loader, const struct config_setting *setting)
+setting_load(struct loader *loader, size_t index)
 {
+    const struct config_setting *setting = &config_settings[index];
     char *config = (char *)&loader->owner->config;
     struct config_given given = {0};
 
@@ -186,23 +212,18 @@ setting_load(struct loader *loader, const struct config_setting *setting)
         if (!setting_find(loader, setting, (enum source)i, &given))
             return false;
     }
-    if (given.text == NULL && setting->initial != NULL &&
-        !given_keep(loader, setting->name, setting->initial, &given))
+    if (given.text != NULL && *given.text == '\0' &&
+        setting->kind->empty_is_none)
+        given.text = NULL;
+    if (given.text != NULL)
+        loader->owner->given |= UINT64_C(1) << index;
+    else if (setting->initial != NULL &&
+             !given_keep(loader, setting->name, setting->initial, &given))
         return false;
     if (given.text == NULL)
         return true;
     return setting->kind->read(setting, &given, config + setting->offset,
                                loader->errors);
-}
-
-static const struct config_setting *
-setting_of(struct bytes name)
-{
-    for (size_t i = 0; i < config_settings_count; i++) {
-        if (bytes_equal(name, bytes_of(config_settings[i].name)))
-            return &config_settings[i];
-    }
-    return NULL;
 }
 
 /* Whether it names a setting, or the file of a secret one. */
@@ -213,12 +234,12 @@ name_is_known(struct bytes name)
     const struct config_setting *secret;
     struct bytes stem;
 
-    if (setting_of(name) != NULL)
+    if (config_setting_find(name) != NULL)
         return true;
     if (name.length < suffix.length)
         return false;
     stem = (struct bytes){name.at, name.length - suffix.length};
-    secret = setting_of(stem);
+    secret = config_setting_find(stem);
     return secret != NULL && secret->is_secret &&
            memcmp(name.at + stem.length, suffix.at, suffix.length) == 0;
 }
@@ -287,7 +308,7 @@ settings_load(struct loader *loader)
     bool is_good = true;
 
     for (size_t i = 0; i < config_settings_count; i++) {
-        if (!setting_load(loader, &config_settings[i]))
+        if (!setting_load(loader, i))
             is_good = false;
     }
     return is_good;
@@ -318,6 +339,66 @@ salts_hold(const struct auth_salts *salts, const char *salt)
     return false;
 }
 
+static bool
+is_end_of(struct bytes end, struct bytes whole)
+{
+    return end.length <= whole.length &&
+           memcmp(whole.at + whole.length - end.length, end.at, end.length) ==
+               0;
+}
+
+/*
+ * A partner's token is that of any text that ends with the salt, the admin's
+ * that of an hour and the admin's salt: with one salt at the end of the other
+ * both may be made of the same text.
+ */
+static bool
+salts_check(const struct auth_secrets *secrets, struct buf *errors)
+{
+    for (size_t i = 0; i < secrets->salts.count; i++) {
+        const struct bytes salt = secrets->salts.item[i];
+
+        for (size_t j = 0; j < secrets->admin_salts.count; j++) {
+            const struct bytes admin_salt = secrets->admin_salts.item[j];
+
+            if (!is_end_of(salt, admin_salt) && !is_end_of(admin_salt, salt))
+                continue;
+            return config_error(errors, "SCORING_SALT, SCORING_ADMIN_SALT",
+                                NULL,
+                                "no salt of one may be equal to, or the end "
+                                "of, a salt of the other: a partner could make "
+                                "the admin's token");
+        }
+    }
+    return true;
+}
+
+static void
+salts_note(const char *name, const struct auth_salts *salts, struct buf *notes)
+{
+    if (salts->count > 1)
+        buf_printf(notes, "%s: a list of %zu salts\n", name, salts->count);
+}
+
+/* What follows from the settings as they are. */
+static void
+config_finish(struct owner *owner, const struct config_file *file)
+{
+    struct config *config = &owner->config;
+    const struct auth_secrets *secrets = &config->secrets;
+    const bool is_derived = secrets->cache_secret.length == 0;
+
+    config->file_lines = file->count;
+    config->salt_is_published = salts_hold(&secrets->salts, CONFIG_SALT);
+    config->admin_salt_is_published =
+        salts_hold(&secrets->admin_salts, CONFIG_ADMIN_SALT);
+    config->cache_secret_is_published =
+        is_derived &&
+        bytes_equal(secrets->salts.item[0], bytes_of(CONFIG_SALT));
+    salts_note("SCORING_SALT", &secrets->salts, &owner->notes);
+    salts_note("SCORING_ADMIN_SALT", &secrets->admin_salts, &owner->notes);
+}
+
 struct config *
 config_load(char *const environment[], struct buf *errors)
 {
@@ -341,14 +422,14 @@ config_load(char *const environment[], struct buf *errors)
     is_good &= file_names_check(&loader.file, errors);
     is_good &= settings_load(&loader);
     is_good &= credentials_check(&config->redis, errors);
+    is_good &= salts_check(&config->secrets, errors);
+    if (is_good)
+        config_finish(owner, &loader.file);
     config_file_free(&loader.file);
     if (!is_good) {
         config_free(config);
         return NULL;
     }
-    config->salts_are_published =
-        salts_hold(&config->secrets.salts, CONFIG_SALT) ||
-        salts_hold(&config->secrets.admin_salts, CONFIG_ADMIN_SALT);
     return config;
 }
 
@@ -366,7 +447,108 @@ config_free(struct config *config)
         explicit_bzero(text->bytes, text->size);
         free(text);
     }
+    buf_free(&owner->notes);
     free(owner);
+}
+
+/* Secrets that must not become published ones while the service runs. */
+static const struct {
+    const char *name;
+    size_t is_published; /* its offset in struct config */
+} published[] = {
+    {"SCORING_SALT", offsetof(struct config, salt_is_published)},
+    {"SCORING_ADMIN_SALT", offsetof(struct config, admin_salt_is_published)},
+    {"SCORING_CACHE_SECRET",
+     offsetof(struct config, cache_secret_is_published)},
+};
+
+bool
+config_may_replace(const struct config *old, const struct config *config,
+                   struct buf *errors)
+{
+    bool is_good = true;
+
+    if (old->file_lines > 0 && config->file_lines == 0)
+        is_good = config_error(errors, NAME_CONFIG_FILE, NULL,
+                               "holds no setting any more");
+    for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+        const size_t at = published[i].is_published;
+
+        if (*(const bool *)((const char *)config + at) &&
+            !*(const bool *)((const char *)old + at))
+            is_good = config_error(errors, published[i].name, NULL,
+                                   "would become a published one, which is "
+                                   "refused while the service runs");
+    }
+    return is_good;
+}
+
+static void
+setting_print(const struct config *config, const struct config_setting *setting,
+              enum config_view view, struct buf *out)
+{
+    setting->kind->print(setting, (const char *)config + setting->offset, view,
+                         out);
+}
+
+void
+config_list_restart(const struct config *old, const struct config *config,
+                    struct buf *out)
+{
+    const char *comma = "";
+
+    for (size_t i = 0; i < config_settings_count; i++) {
+        const struct config_setting *setting = &config_settings[i];
+        struct buf before = {0}, after = {0};
+
+        if (!setting->needs_restart)
+            continue;
+        setting_print(old, setting, CONFIG_LISTED, &before);
+        setting_print(config, setting, CONFIG_LISTED, &after);
+        if (!bytes_equal(buf_bytes(&before), buf_bytes(&after))) {
+            buf_printf(out, "%s%s", comma, setting->name);
+            comma = ", ";
+        }
+        buf_free(&before);
+        buf_free(&after);
+    }
+}
+
+/*
+ * Not if it is so already: a variable of the environment, which wins, is to
+ * stay one that was given.
+ */
+bool
+config_use_time_zone(const struct config *config)
+{
+    const char *in_use = getenv(NAME_TIME_ZONE);
+    bool is_set = true;
+
+    if (config->time_zone == NULL)
+        is_set = unsetenv(NAME_TIME_ZONE) == 0;
+    else if (in_use == NULL || strcmp(in_use, config->time_zone) != 0)
+        is_set = setenv(NAME_TIME_ZONE, config->time_zone, 1) == 0;
+    tzset(); /* localtime_r() need not do it */
+    return is_set;
+}
+
+struct bytes
+config_notes(const struct config *config)
+{
+    return buf_bytes(&((const struct owner *)config)->notes);
+}
+
+void
+config_get(const struct config *config, const struct config_setting *setting,
+           const char *otherwise, struct buf *out)
+{
+    const size_t index = (size_t)(setting - config_settings);
+    const uint64_t given = ((const struct owner *)config)->given;
+
+    if (otherwise != NULL && (given >> index & 1) == 0)
+        buf_add_text(out, otherwise);
+    else
+        setting_print(config, setting, CONFIG_RAW, out);
 }
 
 void
@@ -376,8 +558,7 @@ config_print(const struct config *config, struct buf *out)
         const struct config_setting *setting = &config_settings[i];
 
         buf_printf(out, "%s=", setting->name);
-        setting->kind->print(setting, (const char *)config + setting->offset,
-                             out);
+        setting_print(config, setting, CONFIG_LISTED, out);
         buf_add_text(out, "\n");
     }
 }

@@ -18,7 +18,9 @@
 struct config {
     struct redis_url redis;
     struct auth_secrets secrets;
-    bool salts_are_published; /* one of the two default salts is in force */
+    bool salt_is_published;       /* a default that anyone knows is in force */
+    bool admin_salt_is_published; /* likewise */
+    bool cache_secret_is_published; /* it is derived from such a salt */
     int64_t workers;
     int64_t cores; /* that this process may use; at least 1 */
     int64_t store_attempts;
@@ -32,6 +34,9 @@ struct config {
     const char *log_file; /* NULL: standard output */
     enum log_format log_format;
     enum log_level log_level;
+    const char *time_zone;                          /* NULL: the system's */
+    const char *http_port, *metrics_port, *run_dir; /* of `make run` alone */
+    size_t file_lines; /* with a setting, in the file of settings */
 };
 
 /*
@@ -48,8 +53,44 @@ struct config *config_load(char *const environment[], struct buf *errors);
 /* Accepts NULL; wipes the secrets before it frees them. */
 void config_free(struct config *config);
 
+/*
+ * Whether settings that were read while the service runs may take the place of
+ * the old ones. They may not open it: a file of settings that has been emptied,
+ * or a secret that would become a published one, is a mistake.
+ *
+ * errors   as for config_load().
+ */
+bool config_may_replace(const struct config *old, const struct config *config,
+                        struct buf *errors);
+
+/* Lists the settings that differ but are in force only after a restart. */
+void config_list_restart(const struct config *old, const struct config *config,
+                         struct buf *out);
+
+/*
+ * Makes local time that of the settings, for the whole process. It changes
+ * the environment: what was `environ` before stays as it was. False without
+ * memory.
+ */
+bool config_use_time_zone(const struct config *config);
+
+/* What is no mistake, but may not be meant: lines, each ending in '\n'. */
+struct bytes config_notes(const struct config *config);
+
 /* The effective settings as NAME=value lines, secrets masked. */
 void config_print(const struct config *config, struct buf *out);
+
+/*
+ * Adds one setting as it is in force, for a script: nothing escaped or masked,
+ * salts one per line; of REDIS_URL what config_print() shows.
+ *
+ * otherwise   takes the default's place if the setting was not given, or was
+ *             given as empty; NULL: the default.
+ */
+struct config_setting;
+void config_get(const struct config *config,
+                const struct config_setting *setting, const char *otherwise,
+                struct buf *out);
 
 /* A table of all settings with defaults and meanings, for --help. */
 void config_help(struct buf *out);

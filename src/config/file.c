@@ -1,20 +1,20 @@
 /*
- * Files of KEY=value lines, and small text files such as those of secrets.
- * Implements "Settings" of docs/protocol.md where it speaks of files.
+ * Files of NAME=value lines. Implements "Settings" of docs/protocol.md where it
+ * says what a line may look like; the rules are those of the reader that docker
+ * compose has (the package dotenv of compose-go).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/error.h"
 #include "config/file.h"
-
-#define TEXT_SIZE (CONFIG_FILE_MAX_BYTES + 1) /* and a NUL; or one too many */
+#include "config/text.h"
 
 #define DIGITS  "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define EXPORT  "export"
+#define ASCII   0x80 /* what is not below it is no character of ASCII */
 
 enum line_error {
     LINE_OK = 0,
@@ -35,83 +35,49 @@ static const char *const line_error_texts[LINE__MAX] = {
     [LINE_AFTER_QUOTE] = "there must be nothing after the closing quote",
 };
 
-/* Reads up to TEXT_SIZE bytes; -1 with errno set when that fails. */
-static ssize_t
-descriptor_read(int fd, char *text)
-{
-    size_t length = 0;
+/* Values that docker compose takes in another way than they are written. */
+static const char fault_variable[] =
+    "put a value with '$' into 'single quotes', or write \\$ in double quotes";
+static const char fault_octal[] = "\\0 is no escape: write the byte itself";
+static const char fault_blank[] =
+    "put a value that begins or ends with a blank into quotes";
+static const char fault_utf8[] = "must be UTF-8";
 
-    while (length < TEXT_SIZE) {
-        ssize_t got = read(fd, text + length, TEXT_SIZE - length);
+static const struct {
+    char letter, byte;
+} escapes[] = {
+    {'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'a', '\a'},  {'b', '\b'},
+    {'f', '\f'}, {'v', '\v'}, {'"', '"'},  {'\\', '\\'}, {'$', '$'},
+};
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
+/* Source: The Unicode Standard, table 3-7, "Well-Formed UTF-8". */
+static const struct {
+    unsigned char lead[2], second[2]; /* from, to */
+    size_t length;
+} utf8_rules[] = {
+    {{0x01, 0x7f}, {0x00, 0xff}, 1}, {{0xc2, 0xdf}, {0x80, 0xbf}, 2},
+    {{0xe0, 0xe0}, {0xa0, 0xbf}, 3}, {{0xe1, 0xec}, {0x80, 0xbf}, 3},
+    {{0xed, 0xed}, {0x80, 0x9f}, 3}, {{0xee, 0xef}, {0x80, 0xbf}, 3},
+    {{0xf0, 0xf0}, {0x90, 0xbf}, 4}, {{0xf1, 0xf3}, {0x80, 0xbf}, 4},
+    {{0xf4, 0xf4}, {0x80, 0x8f}, 4},
+};
 
-/* O_NONBLOCK: a named pipe must not hold up the start. */
-static const char *
-text_fill(const char *path, char *text)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    ssize_t length;
+/* White_Space of Unicode beyond ASCII: compose trims it, and we do not. */
+static const char *const odd_blanks[] = {
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
+    "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+    "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
+    "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9",
+    "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+};
 
-    if (fd < 0)
-        return strerror(errno);
-    length = descriptor_read(fd, text);
-    if (length < 0) {
-        const char *problem = strerror(errno);
-
-        (void)close(fd);
-        return problem;
-    }
-    (void)close(fd);
-    if (length == TEXT_SIZE)
-        return "is larger than 64 KiB";
-    if (memchr(text, '\0', (size_t)length) != NULL)
-        return "holds a NUL byte";
-    text[length] = '\0';
-    return NULL;
-}
-
-const char *
-config_text_read(const char *path, char **ret_text)
-{
-    char *text = malloc(TEXT_SIZE);
-    const char *problem;
-
-    if (text == NULL)
-        return strerror(ENOMEM);
-    problem = text_fill(path, text);
-    if (problem != NULL) {
-        explicit_bzero(text, TEXT_SIZE);
-        free(text);
-        return problem;
-    }
-    *ret_text = text;
-    return NULL;
-}
-
-void
-config_text_free(char *text)
-{
-    if (text == NULL)
-        return;
-    explicit_bzero(text, TEXT_SIZE);
-    free(text);
-}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A carriage return counts as one, so that CRLF does no harm. */
 static bool
 is_blank(char byte)
 {
-    return byte == ' ' || byte == '\t' || byte == '\r';
+    return byte != '\0' && strchr(" \t\r\v\f", byte) != NULL;
 }
 
 static char *
@@ -142,45 +108,185 @@ name_is_good(const char *name)
            name[strspn(name, LETTERS DIGITS "_")] == '\0';
 }
 
+/* Of the character that begins here; 0 if it is none, or not whole. */
+static size_t
+utf8_length(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (size_t i = 0; i < COUNT(utf8_rules); i++) {
+        size_t length = 1;
+
+        if (at[0] < utf8_rules[i].lead[0] || at[0] > utf8_rules[i].lead[1])
+            continue;
+        if (at[1] < utf8_rules[i].second[0] || at[1] > utf8_rules[i].second[1])
+            return 0;
+        while (length < utf8_rules[i].length && at[length] >> 6 == 2)
+            length++;
+        return length == utf8_rules[i].length ? length : 0;
+    }
+    return 0;
+}
+
+static bool
+is_utf8(const char *text)
+{
+    while (*text != '\0') {
+        const size_t length = utf8_length(text);
+
+        if (length == 0)
+            return false;
+        text += length;
+    }
+    return true;
+}
+
+static bool
+has_odd_blank(const char *value)
+{
+    const size_t length = strlen(value);
+
+    for (size_t i = 0; i < COUNT(odd_blanks); i++) {
+        const size_t size = strlen(odd_blanks[i]);
+
+        if (length >= size &&
+            (memcmp(value, odd_blanks[i], size) == 0 ||
+             memcmp(value + length - size, odd_blanks[i], size) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Whether compose takes a '$' for the beginning of a variable, or of "$$". */
+static bool
+begins_variable(const char *dollar)
+{
+    const char next = dollar[1];
+
+    return next != '\0' && ((unsigned char)next >= ASCII ||
+                            strchr(LETTERS "_{$", next) != NULL ||
+                            (next == '\\' && dollar[2] == '$'));
+}
+
+/* -1 for what is no escape, and stays as it is. */
+static int
+escape_byte(char letter)
+{
+    for (size_t i = 0; i < COUNT(escapes); i++) {
+        if (escapes[i].letter == letter)
+            return (unsigned char)escapes[i].byte;
+    }
+    return -1;
+}
+
+/*
+ * Both of these move a quoted text to where it begins, without its escapes,
+ * and return the end of what they wrote; *ret_close is the quote that closes
+ * it, or the end of the line.
+ */
+static char *
+double_quoted_move(char *from, const char **fault, char **ret_close)
+{
+    char *to = from;
+
+    while (*from != '"' && *from != '\0') {
+        const int byte = *from == '\\' ? escape_byte(from[1]) : -1;
+
+        if (*from == '\\' && from[1] == '0')
+            *fault = fault_octal;
+        if (*from == '$' && begins_variable(from))
+            *fault = fault_variable;
+        if (byte >= 0)
+            from++;
+        *to++ = byte >= 0 ? (char)byte : *from;
+        from++;
+    }
+    *ret_close = from;
+    return to;
+}
+
+static char *
+single_quoted_move(char *from, char **ret_close)
+{
+    char *to = from;
+
+    while (*from != '\'' && *from != '\0') {
+        if (from[0] == '\\' && from[1] == '\\')
+            *to++ = *from++; /* the second one escapes nothing */
+        else if (from[0] == '\\' && from[1] == '\'')
+            from++;
+        *to++ = *from++;
+    }
+    *ret_close = from;
+    return to;
+}
+
 /* start is at the opening quote. */
 static enum line_error
-quoted_cut(char *start, const char **ret_value)
+quoted_cut(char *start, struct config_line *line)
 {
-    char *close = strchr(start + 1, *start);
+    char *close, *end;
     const char *after;
 
-    if (close == NULL)
+    end = *start == '"' ? double_quoted_move(start + 1, &line->fault, &close)
+                        : single_quoted_move(start + 1, &close);
+    if (*close == '\0')
         return LINE_UNCLOSED;
     after = blanks_skip(close + 1);
     if (*after != '\0' && (*after != '#' || after == close + 1))
         return LINE_AFTER_QUOTE;
-    *close = '\0';
-    *ret_value = start + 1;
+    *end = '\0';
+    line->value = start + 1;
     return LINE_OK;
 }
 
-/* A '#' begins a comment only after a blank, so that values may hold it. */
-static const char *
-plain_cut(char *text)
+/*
+ * A '#' begins a comment only after a blank, so that values may hold it. To
+ * compose that blank must be a space, and have a value before it.
+ */
+static void
+plain_cut(char *text, struct config_line *line)
 {
+    char *start = blanks_skip(text);
+
     for (char *at = text; *at != '\0'; at++) {
         if (is_blank(at[0]) && at[1] == '#') {
+            line->is_hidden = at[0] != ' ' || at < start;
             *at = '\0';
             break;
         }
     }
-    return blanks_trim(text);
+    line->value = blanks_trim(text);
+    for (const char *at = line->value; *at != '\0'; at++) {
+        if (*at == '$' && begins_variable(at))
+            line->fault = fault_variable;
+    }
+    if (has_odd_blank(line->value))
+        line->fault = fault_blank;
+}
+
+/* "export" in front of a name, as shells have it, says nothing here. */
+static char *
+export_skip(char *start)
+{
+    const size_t length = strlen(EXPORT);
+
+    if (strncmp(start, EXPORT, length) == 0 && is_blank(start[length]))
+        return blanks_skip(start + length);
+    return start;
 }
 
 static enum line_error
 line_cut(char *text, struct config_line *ret_line)
 {
-    struct config_line line;
+    struct config_line line = {0};
+    enum line_error error = LINE_OK;
     char *start = blanks_skip(text);
     char *equals;
 
     if (*start == '\0' || *start == '#')
         return LINE_EMPTY;
+    start = export_skip(start);
     equals = strchr(start, '=');
     if (equals == NULL)
         return LINE_EQUALS;
@@ -190,14 +296,14 @@ line_cut(char *text, struct config_line *ret_line)
         return LINE_NAME;
 
     start = blanks_skip(equals + 1);
-    if (*start == '\'' || *start == '"') {
-        enum line_error error = quoted_cut(start, &line.value);
-
-        if (error != LINE_OK)
-            return error;
-    } else {
-        line.value = plain_cut(equals + 1);
-    }
+    if (*start == '\'' || *start == '"')
+        error = quoted_cut(start, &line);
+    else
+        plain_cut(equals + 1, &line);
+    if (error != LINE_OK)
+        return error;
+    if (!is_utf8(line.value))
+        line.fault = fault_utf8;
     *ret_line = line;
     return LINE_OK;
 }
@@ -218,7 +324,8 @@ bool
 config_file_read(struct config_file *file, const char *name, const char *path,
                  struct buf *errors)
 {
-    const char *problem = config_text_read(path, &file->text);
+    const char *problem =
+        config_text_read(path, CONFIG_TEXT_REGULAR, &file->text);
     bool is_good = true;
     char *rest;
 
@@ -234,7 +341,7 @@ config_file_read(struct config_file *file, const char *name, const char *path,
         enum line_error error = line_cut(text, &file->lines[file->count]);
 
         if (error == LINE_OK)
-            file->count++;
+            file->lines[file->count++].number = number;
         else if (error != LINE_EMPTY)
             is_good = config_error(errors, name, path, "line %zu: %s", number,
                                    line_error_texts[error]);
@@ -242,12 +349,12 @@ config_file_read(struct config_file *file, const char *name, const char *path,
     return is_good;
 }
 
-const char *
+const struct config_line *
 config_file_get(const struct config_file *file, const char *name)
 {
     for (size_t i = file->count; i > 0; i--) {
         if (strcmp(file->lines[i - 1].name, name) == 0)
-            return file->lines[i - 1].value;
+            return &file->lines[i - 1];
     }
     return NULL;
 }

@@ -6,19 +6,23 @@
 
 #include "base/buf.h"
 
-/* Of a file of settings or a secret: ample, and no log or disk by mistake. */
-#define CONFIG_FILE_MAX_BYTES (64 * 1024)
-
 /*
- * A file of KEY=value lines, as docker compose takes them in common use; it is
- * read, never run, and nothing in it is expanded:
+ * A file of NAME=value lines, as docker compose takes them; it is read, never
+ * run, and nothing in it is expanded:
  *
  *     # a comment, as are empty lines
- *     NAME=value            # blanks, then '#': a comment
- *     NAME = 'a value'      # or in "double quotes"; all between them counts
+ *     NAME=value            # a blank and '#': a comment
+ *     NAME = 'a value'      # as it is; \' stands for a quote
+ *     export NAME="a\nb"    # escapes: \n \r \t \a \b \f \v \\ \" \$
+ *
+ * What compose would take in another way is a fault of that line, and matters
+ * only if somebody asks for its value: a file may hold names for compose alone.
  */
 struct config_line {
     const char *name, *value; /* lent by the file's text */
+    const char *fault;        /* of the value, in words; NULL: none */
+    size_t number;            /* from 1 */
+    bool is_hidden; /* compose takes the comment for a part of the value */
 };
 
 /* Start with a zeroed struct: a file without lines. */
@@ -41,24 +45,11 @@ struct config_file {
 bool config_file_read(struct config_file *file, const char *name,
                       const char *path, struct buf *errors);
 
-/* The value of the last line with this name; NULL if there is none. */
-const char *config_file_get(const struct config_file *file, const char *name);
+/* The last line with this name; NULL if there is none. */
+const struct config_line *config_file_get(const struct config_file *file,
+                                          const char *name);
 
 /* Wipes the text first. Leaves a zeroed struct. */
 void config_file_free(struct config_file *file);
-
-/*
- * Reads a whole text file of at most CONFIG_FILE_MAX_BYTES.
- *
- * ret_text  the content and a NUL, for config_text_free(). Set on success
- *           only.
- *
- * Returns NULL, or what is wrong in words, which are lent until the next call:
- * it cannot be opened or read, is too large, or holds a NUL byte.
- */
-const char *config_text_read(const char *path, char **ret_text);
-
-/* Wipes the text before it is freed. Accepts NULL. */
-void config_text_free(char *text);
 
 #endif

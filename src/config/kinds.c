@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "config/error.h"
 #include "config/kinds.h"
+#include "config/zone.h"
 #include "redis/url.h"
 
 #ifdef HAVE_HIREDIS_SSL
@@ -38,9 +39,10 @@ number_read(const struct config_setting *setting,
 
 static void
 number_print(const struct config_setting *setting, const void *dest,
-             struct buf *out)
+             enum config_view view, struct buf *out)
 {
     (void)setting;
+    (void)view;
     buf_add_int(out, *(const config_number_dest *)dest);
 }
 
@@ -73,9 +75,10 @@ format_read(const struct config_setting *setting,
 
 static void
 format_print(const struct config_setting *setting, const void *dest,
-             struct buf *out)
+             enum config_view view, struct buf *out)
 {
     (void)setting;
+    (void)view;
     buf_add_text(out, format_names[*(const config_format_dest *)dest]);
 }
 
@@ -93,33 +96,34 @@ level_read(const struct config_setting *setting,
 
 static void
 level_print(const struct config_setting *setting, const void *dest,
-            struct buf *out)
+            enum config_view view, struct buf *out)
 {
     (void)setting;
+    (void)view;
     buf_add_text(out, level_names[*(const config_level_dest *)dest]);
 }
 
-/* Empty is not given, so that REDIS_PASSWORD= leaves the URL's in force. */
 static bool
 text_read(const struct config_setting *setting,
           const struct config_given *given, void *dest, struct buf *errors)
 {
     (void)setting;
     (void)errors;
-    if (*given->text != '\0')
-        *(config_text_dest *)dest = given->text;
+    *(config_text_dest *)dest = given->text;
     return true;
 }
 
 static void
 text_print(const struct config_setting *setting, const void *dest,
-           struct buf *out)
+           enum config_view view, struct buf *out)
 {
     const char *text = *(const config_text_dest *)dest;
 
     if (text == NULL)
         return;
-    if (setting->is_secret)
+    if (view == CONFIG_RAW)
+        buf_add_text(out, text);
+    else if (setting->is_secret)
         buf_add_text(out, CONFIG_MASK);
     else
         config_escape(out, text);
@@ -137,11 +141,29 @@ bytes_read(const struct config_setting *setting,
 
 static void
 bytes_print(const struct config_setting *setting, const void *dest,
-            struct buf *out)
+            enum config_view view, struct buf *out)
 {
+    const struct bytes bytes = *(const config_bytes_dest *)dest;
+
     (void)setting;
-    if (((const config_bytes_dest *)dest)->length > 0)
+    if (view == CONFIG_RAW)
+        buf_add_bytes(out, bytes);
+    else if (bytes.length > 0)
         buf_add_text(out, CONFIG_MASK);
+}
+
+/* Empty is what libc takes it for. */
+static bool
+zone_read(const struct config_setting *setting,
+          const struct config_given *given, void *dest, struct buf *errors)
+{
+    const char *zone = *given->text != '\0' ? given->text : ZONE_UTC;
+
+    if (!zone_is_known(zone))
+        return config_error(errors, setting->name, zone,
+                            "there is no such time zone in " ZONE_FOLDER);
+    *(config_zone_dest *)dest = zone;
+    return true;
 }
 
 static bool
@@ -185,11 +207,17 @@ salts_read(const struct config_setting *setting,
 
 static void
 salts_print(const struct config_setting *setting, const void *dest,
-            struct buf *out)
+            enum config_view view, struct buf *out)
 {
+    const struct auth_salts *salts = dest;
+    const char *between = view == CONFIG_RAW ? "\n" : ",";
+
     (void)setting;
-    (void)dest;
-    buf_add_text(out, CONFIG_MASK);
+    for (size_t i = 0; i < salts->count; i++) {
+        buf_add_text(out, i > 0 ? between : "");
+        buf_add_bytes(out, view == CONFIG_RAW ? salts->item[i]
+                                              : bytes_of(CONFIG_MASK));
+    }
 }
 
 /* The text is not shown, since it may hold a password. */
@@ -213,16 +241,18 @@ redis_read(const struct config_setting *setting,
 
 static void
 redis_print(const struct config_setting *setting, const void *dest,
-            struct buf *out)
+            enum config_view view, struct buf *out)
 {
     (void)setting;
+    (void)view;
     redis_url_print(dest, out);
 }
 
-const struct config_kind config_number = {number_read, number_print};
-const struct config_kind config_text = {text_read, text_print};
-const struct config_kind config_bytes = {bytes_read, bytes_print};
-const struct config_kind config_salts = {salts_read, salts_print};
-const struct config_kind config_redis = {redis_read, redis_print};
-const struct config_kind config_format = {format_read, format_print};
-const struct config_kind config_level = {level_read, level_print};
+const struct config_kind config_number = {number_read, number_print, false};
+const struct config_kind config_text = {text_read, text_print, true};
+const struct config_kind config_bytes = {bytes_read, bytes_print, true};
+const struct config_kind config_salts = {salts_read, salts_print, false};
+const struct config_kind config_redis = {redis_read, redis_print, true};
+const struct config_kind config_format = {format_read, format_print, false};
+const struct config_kind config_level = {level_read, level_print, false};
+const struct config_kind config_zone = {zone_read, text_print, false};

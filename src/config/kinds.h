@@ -24,6 +24,7 @@ struct config_setting {
     const char *no_value; /* without a default: what holds, in words */
     int64_t min, max;     /* of numbers; 0 and 0 for all else */
     bool is_secret;       /* never shown; may be given by a file */
+    bool needs_restart;   /* a SIGHUP does not bring it into force everywhere */
     const char *meaning;
 };
 
@@ -42,17 +43,25 @@ typedef bool config_kind_read(const struct config_setting *setting,
                               const struct config_given *given, void *dest,
                               struct buf *errors);
 
-/* Adds a member as it would be given; a secret as CONFIG_MASK. */
+enum config_view {
+    CONFIG_LISTED = 0, /* on one line; a secret as CONFIG_MASK */
+    CONFIG_RAW         /* as it is; salts one per line */
+};
+
+/* Adds a member as it would be given. */
 typedef void config_kind_print(const struct config_setting *setting,
-                               const void *dest, struct buf *out);
+                               const void *dest, enum config_view view,
+                               struct buf *out);
 
 struct config_kind {
     config_kind_read *read;
     config_kind_print *print;
+    bool empty_is_none; /* an empty text stands for the default */
 };
 
 typedef int64_t config_number_dest;
-typedef const char *config_text_dest; /* left alone by an empty text */
+typedef const char *config_text_dest;
+typedef const char *config_zone_dest;
 typedef struct bytes config_bytes_dest;
 typedef struct auth_salts config_salts_dest;
 typedef struct redis_url config_redis_dest;
@@ -60,7 +69,7 @@ typedef enum log_format config_format_dest;
 typedef enum log_level config_level_dest;
 
 extern const struct config_kind config_number, config_text, config_bytes,
-    config_salts, config_redis, config_format, config_level;
+    config_salts, config_redis, config_format, config_level, config_zone;
 
 /* Does not compile if the member is not of the kind's type. */
 #define CONFIG_TO(kind_name, member)                                           \

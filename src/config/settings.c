@@ -93,6 +93,7 @@ const struct config_setting config_settings[] = {
      .initial = "1048576",
      .min = 1,
      .max = BODY_MAX_BYTES,
+     .needs_restart = true,
      .meaning = "bytes of a request's body; the same limit in nginx"},
     {.name = "SCORING_MAX_CLIENT_IDS",
      CONFIG_TO(config_number, max_client_ids),
@@ -105,6 +106,7 @@ const struct config_setting config_settings[] = {
      .initial = "0",
      .min = 0,
      .max = RATE_MAX,
+     .needs_restart = true,
      .meaning = "requests a second and address, in nginx; 0: any"},
     {.name = "SCORING_LOG_FILE",
      CONFIG_TO(config_text, log_file),
@@ -118,7 +120,39 @@ const struct config_setting config_settings[] = {
      CONFIG_TO(config_level, log_level),
      .initial = "info",
      .meaning = "info or error"},
+    {.name = "TZ",
+     CONFIG_TO(config_zone, time_zone),
+     .no_value = "the system's",
+     .meaning = "time zone of the log, birthdays and the admin's token"},
+    {.name = "HTTP_PORT",
+     CONFIG_TO(config_text, http_port),
+     .initial = "8080",
+     .needs_restart = true,
+     .meaning = "of make run: the port of 127.0.0.1"},
+    {.name = "METRICS_PORT",
+     CONFIG_TO(config_text, metrics_port),
+     .no_value = "HTTP_PORT + 1",
+     .needs_restart = true,
+     .meaning = "of make run: the port of the metrics"},
+    {.name = "RUN_DIR",
+     CONFIG_TO(config_text, run_dir),
+     .no_value = "build/run",
+     .needs_restart = true,
+     .meaning = "of make run: the folder for all that it makes"},
 };
 
 const size_t config_settings_count =
     sizeof(config_settings) / sizeof(config_settings[0]);
+
+_Static_assert(sizeof(config_settings) / sizeof(config_settings[0]) <= 64,
+               "config.c has a bit for each of them");
+
+const struct config_setting *
+config_setting_find(struct bytes name)
+{
+    for (size_t i = 0; i < config_settings_count; i++) {
+        if (bytes_equal(name, bytes_of(config_settings[i].name)))
+            return &config_settings[i];
+    }
+    return NULL;
+}

@@ -13,4 +13,7 @@
 extern const struct config_setting config_settings[];
 extern const size_t config_settings_count;
 
+/* By the whole name; NULL if there is none. */
+const struct config_setting *config_setting_find(struct bytes name);
+
 #endif

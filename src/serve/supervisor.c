@@ -102,7 +102,7 @@ log_settings(struct supervisor *s, const char *what)
     shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
     log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
              SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);
-    if (s->config->salts_are_published)
+    if (s->config->salt_is_published || s->config->admin_salt_is_published)
         log_error(s->log, "running with the published default salts: anyone "
                           "can make tokens; set SCORING_SALT and "
                           "SCORING_ADMIN_SALT");
@@ -391,6 +391,8 @@ replace_settings(struct supervisor *s, struct config *config, struct log *log,
     config_free(s->config);
     s->log = log;
     s->config = config;
+    if (!config_use_time_zone(config))
+        log_error(log, "settings: TZ: out of memory");
     /* Workers that have not stood yet go at once: older ones still serve. */
     for (int slot = 0; slot < METRICS_SLOTS && !s->is_settled; slot++) {
         if (s->workers[slot].generation == s->generation)
@@ -400,25 +402,52 @@ replace_settings(struct supervisor *s, struct config *config, struct log *log,
     log_settings(s, "settings read again");
 }
 
+/* The settings as they are now; NULL with the reasons logged. */
+static struct config *
+read_settings(struct supervisor *s)
+{
+    struct buf errors = {0};
+    struct config *config = config_load(s->environment, &errors);
+
+    if (config != NULL && !config_may_replace(s->config, config, &errors)) {
+        config_free(config);
+        config = NULL;
+    }
+    if (config == NULL)
+        log_mistakes(s->log, &errors);
+    buf_free(&errors);
+    return config;
+}
+
+static void
+log_restart(struct supervisor *s, const struct config *config)
+{
+    struct buf names = {0};
+
+    config_list_restart(s->config, config, &names);
+    if (names.length > 0)
+        log_error(s->log, "settings changed that need a restart: %.*s",
+                  (int)names.length, names.data);
+    buf_free(&names);
+}
+
 static void
 on_reload(struct supervisor *s, int64_t now)
 {
-    struct buf errors = {0};
     struct config *config;
     struct log *log = NULL;
 
     if (s->is_stopping)
         return;
-    config = config_load(s->environment, &errors);
-    if (config == NULL) {
-        log_mistakes(s->log, &errors);
+    config = read_settings(s);
+    if (config == NULL)
         goto out;
-    }
     log = log_open(config->log_file, config->log_format, config->log_level);
     if (log == NULL) {
         log_error(s->log, "settings: SCORING_LOG_FILE: %s", strerror(errno));
         goto out;
     }
+    log_restart(s, config);
     replace_settings(s, config, log, now);
     config = NULL;
 out:
@@ -427,7 +456,6 @@ out:
     if (log == NULL)
         log_error(s->log, "settings not read again: the old stay in force");
     config_free(config);
-    buf_free(&errors);
 }
 
 static void

@@ -8,6 +8,8 @@ void suite_buf(void);
 void suite_clock(void);
 void suite_config(void);
 void suite_config_file(void);
+void suite_config_text(void);
+void suite_config_zone(void);
 void suite_conn(void);
 void suite_date(void);
 void suite_endpoint(void);

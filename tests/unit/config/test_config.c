@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "config/error.h"
-#include "config/file.h"
+#include "config/settings.h"
+#include "config/text.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "unit/suites.h"
@@ -117,6 +119,10 @@ static const struct source_case source_rows[] = {
     {"log file by default", {NULL}, NULL, "SCORING_LOG_FILE="},
     {"log format by default", {NULL}, NULL, "SCORING_LOG_FORMAT=text"},
     {"log level by default", {NULL}, NULL, "SCORING_LOG_LEVEL=info"},
+    {"zone by default", {NULL}, NULL, "TZ="},
+    {"port of make run by default", {NULL}, NULL, "HTTP_PORT=8080"},
+    {"its other port by default", {NULL}, NULL, "METRICS_PORT="},
+    {"its folder by default", {NULL}, NULL, "RUN_DIR="},
     {"environment", {"SCORING_WORKERS=5"}, NULL, "SCORING_WORKERS=5"},
     {"file", {NULL}, "SCORING_WORKERS=6\n", "SCORING_WORKERS=6"},
     {"environment before file",
@@ -147,6 +153,36 @@ static const struct source_case source_rows[] = {
      {"SCORING_CONFIG_FILE=", "SCORING_WORKERS=5"},
      NULL,
      "SCORING_WORKERS=5"},
+    {"empty url", {"REDIS_URL="}, NULL, "REDIS_URL=redis://127.0.0.1:6379/0"},
+    {"empty url before the file's",
+     {"REDIS_URL="},
+     "REDIS_URL=redis://h\n",
+     "REDIS_URL=redis://127.0.0.1:6379/0"},
+    {"empty port of make run", {NULL}, "HTTP_PORT=\n", "HTTP_PORT=8080"},
+    {"the service does not look at it",
+     {"HTTP_PORT=tcp://10.0.0.1:80"},
+     NULL,
+     "HTTP_PORT=tcp://10.0.0.1:80"},
+    {"zone", {"TZ=Europe/Moscow"}, NULL, "TZ=Europe/Moscow"},
+    {"zone of the file", {NULL}, "TZ='CET-1' # c\n", "TZ=CET-1"},
+    {"zone of the environment before the file's",
+     {"TZ=CET-1"},
+     "TZ=Europe/Nowhere\n",
+     "TZ=CET-1"},
+    {"empty zone", {"TZ="}, "TZ=CET-1\n", "TZ=UTC"},
+    {"variable in a name for compose alone",
+     {NULL},
+     "NGINX_IMAGE=$REGISTRY/nginx\nSCORING_WORKERS=6\n",
+     "SCORING_WORKERS=6"},
+    {"variable where the environment goes first",
+     {"SCORING_WORKERS=5"},
+     "SCORING_WORKERS=$N\n",
+     "SCORING_WORKERS=5"},
+    {"variable in a line that does not count",
+     {NULL},
+     "SCORING_WORKERS=$N\nSCORING_WORKERS=6\n",
+     "SCORING_WORKERS=6"},
+    {"two salts", {"SCORING_SALT=a,b"}, NULL, "SCORING_SALT=***,***"},
     {"json", {"SCORING_LOG_FORMAT=json"}, NULL, "SCORING_LOG_FORMAT=json"},
     {"text", {"SCORING_LOG_FORMAT=text"}, NULL, "SCORING_LOG_FORMAT=text"},
     {"error", {"SCORING_LOG_LEVEL=error"}, NULL, "SCORING_LOG_LEVEL=error"},
@@ -256,6 +292,10 @@ struct mistake_case {
 };
 
 #define NO_SUCH "there is no such setting\n"
+#define CLASH                                                                  \
+    "SCORING_SALT, SCORING_ADMIN_SALT: no salt of one may be equal to, or "    \
+    "the end of, a salt of the other: a partner could make the admin's "       \
+    "token\n"
 #define X256                                                                   \
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"         \
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"         \
@@ -357,10 +397,6 @@ static const struct mistake_case mistake_rows[] = {
      {"SCORING_SALT=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"},
      NULL,
      "SCORING_SALT: must be at most 16 salts\n"},
-    {"empty url",
-     {"REDIS_URL="},
-     NULL,
-     "REDIS_URL: must begin with redis://, rediss:// or unix://\n"},
     {"bad url, not shown",
      {"REDIS_URL=redis://:secret@h:port"},
      NULL,
@@ -393,6 +429,38 @@ static const struct mistake_case mistake_rows[] = {
      {"SCORING_ADMIN_SALT_FILE=/dev/zero"},
      NULL,
      "SCORING_ADMIN_SALT_FILE: \"/dev/zero\": is larger than 64 KiB\n"},
+    {"file of settings is a device",
+     {"SCORING_CONFIG_FILE=/dev/null"},
+     NULL,
+     "SCORING_CONFIG_FILE: \"/dev/null\": is not a regular file\n"},
+    {"unknown zone",
+     {"TZ=Europe/Nowhere"},
+     NULL,
+     "TZ: \"Europe/Nowhere\": there is no such time zone in "
+     "/usr/share/zoneinfo\n"},
+    {"variable",
+     {NULL},
+     "\nREDIS_PASSWORD=pa$word\n",
+     "REDIS_PASSWORD: line 2: put a value with '$' into 'single quotes', or "
+     "write \\$ in double quotes\n"},
+    {"variable in the name of a secret's file",
+     {NULL},
+     "SCORING_SALT_FILE=$HOME/salt\n",
+     "SCORING_SALT_FILE: line 1: put a value with '$' into 'single quotes', or "
+     "write \\$ in double quotes\n"},
+    {"equal salts",
+     {"SCORING_SALT=same", "SCORING_ADMIN_SALT=same"},
+     NULL,
+     CLASH},
+    {"salt at the end of the admin's",
+     {"SCORING_SALT=salt", "SCORING_ADMIN_SALT=my-salt"},
+     NULL,
+     CLASH},
+    {"admin's salt at the end of a salt", {"SCORING_SALT=742"}, NULL, CLASH},
+    {"the last of two lists",
+     {"SCORING_SALT=a,b", "SCORING_ADMIN_SALT=c,d,xb"},
+     NULL,
+     CLASH},
     {"all are told",
      {"SCORING_WORKERS=0", "SCORING_X=1", "SCORING_LOG_LEVEL=x",
       "REDIS_USERNAME=me"},
@@ -478,10 +546,28 @@ static const struct salt_case salt_rows[] = {
      "a",
      true},
     {"16 salts",
-     {OWN_ADMIN, "SCORING_SALT=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p"},
+     {OWN_ADMIN, "SCORING_SALT=a,b,c,d,e,f,g,h,i,j,k,l,m,q,o,p"},
      NULL,
      NULL,
-     "a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p",
+     "a|b|c|d|e|f|g|h|i|j|k|l|m|q|o|p",
+     false},
+    {"begins like the admin's",
+     {"SCORING_ADMIN_SALT=ab", "SCORING_SALT=a"},
+     NULL,
+     NULL,
+     "a",
+     false},
+    {"within the admin's",
+     {"SCORING_ADMIN_SALT=abc", "SCORING_SALT=b"},
+     NULL,
+     NULL,
+     "b",
+     false},
+    {"own file with a byte order mark",
+     {OWN_ADMIN},
+     NULL,
+     "\xef\xbb\xbfnew\r\nold",
+     "new|old",
      false},
     {"space within", {OWN_ADMIN, "SCORING_SALT=a b"}, NULL, NULL, "a b", false},
     {"own file", {OWN_ADMIN}, NULL, "a\n", "a", false},
@@ -563,7 +649,9 @@ TEST_CASES(salt, struct salt_case, salt_rows)
     CU_ASSERT_EQUAL(errors.length == 0, c->want != NULL);
     if (config != NULL && c->want != NULL) {
         salts_check(&config->secrets.salts, c->want);
-        CU_ASSERT_EQUAL(config->salts_are_published, c->published);
+        CU_ASSERT_EQUAL(config->salt_is_published ||
+                            config->admin_salt_is_published,
+                        c->published);
     }
     if (c->secret != NULL)
         (void)unlink(secret.path);
@@ -578,6 +666,12 @@ struct secret_case {
 
 static const struct secret_case secret_rows[] = {
     {"one line", "pw\n", "pw"},
+    {"byte order mark", "\xef\xbb\xbfpw\r\n", "pw"},
+    {"byte order mark alone", "\xef\xbb\xbf\n", NULL},
+    {"no UTF-8", "\xff\xfe\n", "\xff\xfe"},
+    {"dollars, quotes and backslashes stay", "'$$a' \\n # c\n",
+     "'$$a' \\n # c"},
+    {"a second line is a part of it", "pw\nx\n", "pw\nx"},
     {"no newline", "pw", "pw"},
     {"CRLF", "pw\r\n", "pw"},
     {"only one newline goes", "pw\n\n", "pw\n"},
@@ -819,7 +913,8 @@ example_uncomment(bool keep_empty, struct buf *ret_text)
 {
     char *text = NULL, *rest, *line;
 
-    CU_ASSERT_PTR_NULL_FATAL(config_text_read(EXAMPLE, &text));
+    CU_ASSERT_PTR_NULL_FATAL(
+        config_text_read(EXAMPLE, CONFIG_TEXT_REGULAR, &text));
     rest = text;
     while ((line = strsep(&rest, "\n")) != NULL) {
         const size_t length = strlen(line);
@@ -919,6 +1014,234 @@ TEST_SINGLE(free_nothing, "NULL is accepted")
     config_free(NULL);
 }
 
+/* One setting, as scripts get it. */
+struct get_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *setting;
+    const char *otherwise; /* NULL: not given */
+    const char *want;
+};
+
+static const struct get_case get_rows[] = {
+    {"number", {"SCORING_WORKERS=5"}, "SCORING_WORKERS", NULL, "5"},
+    {"number by default", {NULL}, "SCORING_RATE_LIMIT", NULL, "0"},
+    {"number by another default", {NULL}, "SCORING_RATE_LIMIT", "7", "7"},
+    {"number that is the default",
+     {"SCORING_RATE_LIMIT=0"},
+     "SCORING_RATE_LIMIT",
+     "7",
+     "0"},
+    {"text, not escaped",
+     {"SCORING_LOG_FILE=a\n\"\\ "},
+     "SCORING_LOG_FILE",
+     NULL,
+     "a\n\"\\ "},
+    {"nothing by default", {NULL}, "METRICS_PORT", NULL, ""},
+    {"nothing by another default", {NULL}, "METRICS_PORT", "x", "x"},
+    {"empty is not given", {"METRICS_PORT="}, "METRICS_PORT", "x", "x"},
+    {"url is not given", {NULL}, "REDIS_URL", "", ""},
+    {"empty url", {"REDIS_URL="}, "REDIS_URL", "", ""},
+    {"url without its password",
+     {"REDIS_URL=redis://:pw@h"},
+     "REDIS_URL",
+     "",
+     "redis://h:6379/0"},
+    {"password", {"REDIS_PASSWORD=p\"w\\$"}, "REDIS_PASSWORD", NULL, "p\"w\\$"},
+    {"salts", {"SCORING_SALT=a,b"}, "SCORING_SALT", NULL, "a\nb"},
+    {"cache secret",
+     {"SCORING_CACHE_SECRET=x"},
+     "SCORING_CACHE_SECRET",
+     NULL,
+     "x"},
+    {"zone", {"TZ="}, "TZ", NULL, "UTC"},
+    {"no zone", {NULL}, "TZ", NULL, ""},
+};
+
+TEST_CASES(get, struct get_case, get_rows)
+{
+    struct buf errors = {0}, got = {0};
+    const struct config_setting *setting =
+        config_setting_find(bytes_of(c->setting));
+    struct config *config = load(c->env, NULL, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(setting);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    config_get(config, setting, c->otherwise, &got);
+    text_check(buf_bytes(&got), c->want);
+    config_free(config);
+    buf_free(&errors);
+    buf_free(&got);
+}
+
+/* What is no mistake, but may not be meant. */
+struct note_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *file;
+    const char *want;
+};
+
+#define HIDDEN                                                                 \
+    "docker compose takes this comment for a part of the value: put the "      \
+    "value into quotes\n"
+
+static const struct note_case note_rows[] = {
+    {"none", {NULL}, "SCORING_SALT=a # c\n", ""},
+    {"two salts",
+     {"SCORING_SALT=a,b"},
+     NULL,
+     "SCORING_SALT: a list of 2 salts\n"},
+    {"comma in quotes",
+     {NULL},
+     "SCORING_ADMIN_SALT='a,b,c'\n",
+     "SCORING_ADMIN_SALT: a list of 3 salts\n"},
+    {"comment instead of a value",
+     {NULL},
+     "\nMETRICS_PORT= # c\n",
+     "METRICS_PORT: line 2: " HIDDEN},
+    {"not where the environment goes first",
+     {"METRICS_PORT=1"},
+     "METRICS_PORT= # c\n",
+     ""},
+    {"not of a name for compose alone", {NULL}, "NGINX_IMAGE= # c\n", ""},
+};
+
+TEST_CASES(note, struct note_case, note_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(c->env, c->file, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    text_check(config_notes(config), c->want);
+    config_free(config);
+    buf_free(&errors);
+}
+
+/* Settings read while the service runs: before and after. */
+struct reload_case {
+    const char *name;
+    const char *before, *after; /* files of settings */
+    const char *want;           /* the mistakes; "" for none */
+};
+
+#define OWN "SCORING_SALT=a\nSCORING_ADMIN_SALT=b\n"
+#define PUBLISHED(name)                                                        \
+    name ": would become a published one, which is refused while the service " \
+         "runs\n"
+
+static const struct reload_case reload_rows[] = {
+    {"the same", OWN, OWN, ""},
+    {"empty before and after", "", "", ""},
+    {"emptied", "SCORING_WORKERS=1\n", "",
+     "SCORING_CONFIG_FILE: holds no setting any more\n"},
+    {"nothing but comments left", "SCORING_WORKERS=1\n", "# x\n\n",
+     "SCORING_CONFIG_FILE: holds no setting any more\n"},
+    {"filled", "", OWN, ""},
+    {"published before and after", "X=1\n", "X=2\n", ""},
+    {"other salts", OWN, "SCORING_SALT=c\nSCORING_ADMIN_SALT=d\n", ""},
+    {"from published to own", "X=1\n", OWN, ""},
+    {"emptied, with both salts", OWN, "",
+     "SCORING_CONFIG_FILE: holds no setting any more\n" PUBLISHED(
+         "SCORING_SALT") PUBLISHED("SCORING_ADMIN_SALT")
+         PUBLISHED("SCORING_CACHE_SECRET")},
+    {"salt gone", OWN, "SCORING_ADMIN_SALT=b\n",
+     PUBLISHED("SCORING_SALT") PUBLISHED("SCORING_CACHE_SECRET")},
+    {"admin salt gone", OWN, "SCORING_SALT=a\n",
+     PUBLISHED("SCORING_ADMIN_SALT")},
+    {"published one added at the end", OWN,
+     "SCORING_SALT=a,Otus\nSCORING_ADMIN_SALT=b\n", PUBLISHED("SCORING_SALT")},
+    {"published one taken away", "SCORING_SALT=a,Otus\n", "SCORING_SALT=a\n",
+     ""},
+    {"one is published, the other becomes it", "SCORING_ADMIN_SALT=b\n",
+     "X=1\n", PUBLISHED("SCORING_ADMIN_SALT")},
+    {"cache secret gone, the salt published", "SCORING_CACHE_SECRET=c\n",
+     "X=1\n", PUBLISHED("SCORING_CACHE_SECRET")},
+    {"cache secret gone, the salt own", OWN "SCORING_CACHE_SECRET=c\n", OWN,
+     ""},
+};
+
+TEST_CASES(reload, struct reload_case, reload_rows)
+{
+    struct buf errors = {0};
+    struct config *before =
+        load((char *const[ENV_MAX]){NULL}, c->before, &errors);
+    struct config *after =
+        load((char *const[ENV_MAX]){NULL}, c->after, &errors);
+
+    CU_ASSERT_TRUE_FATAL(before != NULL && after != NULL);
+    CU_ASSERT_EQUAL(config_may_replace(before, after, &errors),
+                    *c->want == '\0');
+    text_check(buf_bytes(&errors), c->want);
+    config_free(before);
+    config_free(after);
+    buf_free(&errors);
+}
+
+static const struct reload_case restart_rows[] = {
+    {"the same", "SCORING_RATE_LIMIT=1\n", "SCORING_RATE_LIMIT=01\n", ""},
+    {"nothing of nginx", OWN, "SCORING_WORKERS=3\nTZ=UTC\n", ""},
+    {"rate", "", "SCORING_RATE_LIMIT=1\n", "SCORING_RATE_LIMIT"},
+    {"all of make run, and the size", "HTTP_PORT=1\n",
+     "METRICS_PORT=2\nRUN_DIR=x\nSCORING_MAX_BODY_BYTES=1\n",
+     "SCORING_MAX_BODY_BYTES, HTTP_PORT, METRICS_PORT, RUN_DIR"},
+};
+
+TEST_CASES(restart, struct reload_case, restart_rows)
+{
+    struct buf errors = {0}, got = {0};
+    struct config *before =
+        load((char *const[ENV_MAX]){NULL}, c->before, &errors);
+    struct config *after =
+        load((char *const[ENV_MAX]){NULL}, c->after, &errors);
+
+    CU_ASSERT_TRUE_FATAL(before != NULL && after != NULL);
+    config_list_restart(before, after, &got);
+    text_check(buf_bytes(&got), c->want);
+    config_free(before);
+    config_free(after);
+    buf_free(&errors);
+    buf_free(&got);
+}
+
+/* The zone that this process has, of the environment or of none. */
+struct use_case {
+    const char *name;
+    char *env[ENV_MAX];
+    const char *before, *want; /* of TZ; NULL: unset */
+};
+
+static const struct use_case use_rows[] = {
+    {"given", {"TZ=CET-1"}, NULL, "CET-1"},
+    {"another one", {"TZ=CET-1"}, "EET-2", "CET-1"},
+    {"the same", {"TZ=CET-1"}, "CET-1", "CET-1"},
+    {"not given any more", {NULL}, "EET-2", NULL},
+};
+
+TEST_CASES(use, struct use_case, use_rows)
+{
+    const char *zone = getenv("TZ");
+    char *kept = zone != NULL ? strdup(zone) : NULL;
+    struct buf errors = {0};
+    struct config *config = load(c->env, NULL, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    if (c->before != NULL)
+        CU_ASSERT_EQUAL(setenv("TZ", c->before, 1), 0);
+    CU_ASSERT_TRUE(config_use_time_zone(config));
+    zone = getenv("TZ");
+    CU_ASSERT_EQUAL(zone == NULL, c->want == NULL);
+    if (zone != NULL && c->want != NULL) {
+        CU_ASSERT_STRING_EQUAL(zone, c->want);
+        CU_ASSERT_EQUAL(timezone, -3600);
+    }
+    CU_ASSERT_EQUAL(kept != NULL ? setenv("TZ", kept, 1) : unsetenv("TZ"), 0);
+    tzset();
+    free(kept);
+    config_free(config);
+    buf_free(&errors);
+}
+
 void
 suite_config(void)
 {
@@ -940,4 +1263,9 @@ suite_config(void)
     cases_add(suite, &example_names_cases);
     cases_add(suite, &wiped_cases);
     cases_add(suite, &free_nothing_cases);
+    cases_add(suite, &get_cases);
+    cases_add(suite, &note_cases);
+    cases_add(suite, &reload_cases);
+    cases_add(suite, &restart_cases);
+    cases_add(suite, &use_cases);
 }

@@ -1,20 +1,14 @@
 /* Files of KEY=value lines: what a line may look like, and what is told. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/file.h"
-#include "support/calls.h"
 #include "support/cases.h"
 #include "unit/suites.h"
 
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
-#define PATH_ROOM     64
 
 /* Makes a file with this content; path is the template before, after a path. */
 static void
@@ -32,60 +26,182 @@ struct value_case {
     const char *want; /* of the key K; NULL: it is not there */
 };
 
+/* What docker compose makes of the same lines; but see hidden_rows. */
 static const struct value_case value_rows[] = {
     {"plain", "K=v\n", "v"},
     {"without a newline at the end", "K=v", "v"},
     {"CRLF", "K=v\r\nL=w\r\n", "v"},
+    {"byte order mark", "\xef\xbb\xbfK=v\n", "v"},
+    {"byte order mark before a comment", "\xef\xbb\xbf# c\nK=v\n", "v"},
     {"empty", "K=\n", ""},
+    {"empty before a carriage return", "K=\r\n", ""},
     {"empty file", "", NULL},
+    {"byte order mark alone", "\xef\xbb\xbf", NULL},
     {"blank lines", "\n \n\t\nK=v\n\n", "v"},
     {"spaces around all", "  K \t=  v  \n", "v"},
+    {"form feeds around all", "K=\f\vv\v\f\n", "v"},
     {"spaces within", "K=a b\n", "a b"},
+    {"carriage return within", "K=a\rb\n", "a\rb"},
     {"equals sign in the value", "K=a=b\n", "a=b"},
     {"comment line", "#K=no\nL=w\n", NULL},
     {"indented comment line", "  # K=no\nL=w\n", NULL},
     {"comment line without equals sign", "# words\nK=v\n", "v"},
     {"comment after a value", "K=v # words\n", "v"},
-    {"comment after a tab", "K=v\t# words\n", "v"},
     {"comment without a space", "K=v #words\n", "v"},
+    {"comment after a space after a tab", "K=v\t # words\n", "v"},
     {"number sign within a value", "K=v#w\n", "v#w"},
     {"number sign at the start", "K=#v\n", "#v"},
-    {"comment instead of a value", "K= # words\n", ""},
     {"single quotes", "K='v'\n", "v"},
     {"double quotes", "K=\"v\"\n", "v"},
     {"empty quotes", "K=''\n", ""},
+    {"empty quotes before a comment", "K='' # words\n", ""},
+    {"empty double quotes", "K=\"\"\n", ""},
     {"spaces kept by quotes", "K=' v '\n", " v "},
     {"number sign kept by quotes", "K=\"a # b\"\n", "a # b"},
     {"other quotes within quotes", "K='say \"v\"'\n", "say \"v\""},
     {"comment after quotes", "K='v' # words\n", "v"},
+    {"comment after double quotes", "K=\"v\" # words\n", "v"},
+    {"comment after quotes and a tab", "K='v'\t# words\n", "v"},
     {"spaces after quotes", "K= 'v' \r\n", "v"},
     {"quote within a value", "K=it's\n", "it's"},
-    {"nothing is expanded", "K=\"$HOME `id` \\n\"\n", "$HOME `id` \\n"},
-    {"last one counts", "K=1\nL=w\nK=2\n", "2"},
+    {"double quote within a value", "K=a\"b\"\n", "a\"b\""},
+    {"backslash in a plain value", "K=a\\nb\\\n", "a\\nb\\"},
+    {"nothing in single quotes", "K='$HOME ${X} $$ `id` \\n \\$'\n",
+     "$HOME ${X} $$ `id` \\n \\$"},
+    {"quote in single quotes", "K='it\\'s'\n", "it's"},
+    {"backslashes in single quotes", "K='a\\\\'\n", "a\\\\"},
+    {"escapes in double quotes",
+     "K=\"\\a\\b\\f\\n\\r\\t\\v|\\\"\\\\\\$HOME\"\n",
+     "\a\b\f\n\r\t\v|\"\\$HOME"},
+    {"backslash before the closing quote", "K=\"a\\\\\"\n", "a\\"},
+    {"what is no escape", "K=\"\\q \\x41 \\c \\' `id`\"\n",
+     "\\q \\x41 \\c \\' `id`"},
+    {"dollar at the end", "K=v$\n", "v$"},
+    {"dollar before a digit", "K=v$5\n", "v$5"},
+    {"dollar before a space", "K=v$ w\n", "v$ w"},
+    {"dollar before an escape", "K=\"$\\n$\\\"\"\n", "$\n$\""},
+    {"dollar in double quotes", "K=\"v$5\"\n", "v$5"},
+    {"two escaped dollars", "K=\"\\$\\$x\"\n", "$$x"},
+    {"export", "export K=v\n", "v"},
+    {"export and blanks", " export \t K = v\n", "v"},
+    {"export of quotes", "export K='v' # words\n", "v"},
+    {"name that begins like export", "exportK=w\nK=v\n", "v"},
+    {"last one wins", "K=1\nL=w\nK=2\n", "2"},
+    {"last one wins, though empty", "K=1\nK=\n", ""},
     {"longer name", "KK=v\n", NULL},
     {"shorter name", "k=v\n", NULL},
     {"name of all sorts", "_a1=w\nK=v\n", "v"},
     {"bytes over 127", "K=\xd1\x8f\n", "\xd1\x8f"},
+    {"characters of three and four bytes",
+     "K=\xe2\x82\xac\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\n",
+     "\xe2\x82\xac\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
+    {"no-break space within",
+     "K=a\xc2\xa0"
+     "b\n",
+     "a\xc2\xa0"
+     "b"},
+    {"no-break space in quotes", "K='\xc2\xa0'\n", "\xc2\xa0"},
 };
+
+/* Reads a file of this content; its errors are those wanted, if any. */
+static void
+file_load(const char *content, struct config_file *file)
+{
+    char path[] = PATH_TEMPLATE;
+    struct buf errors = {0};
+
+    file_make(path, content, strlen(content));
+    CU_ASSERT_TRUE(config_file_read(file, "FILE", path, &errors));
+    CU_ASSERT_EQUAL(errors.length, 0);
+    buf_free(&errors);
+    (void)unlink(path);
+}
 
 TEST_CASES(value, struct value_case, value_rows)
 {
-    char path[] = PATH_TEMPLATE;
     struct config_file file = {0};
-    struct buf errors = {0};
-    const char *got;
+    const struct config_line *got;
 
-    file_make(path, c->content, strlen(c->content));
-    CU_ASSERT_TRUE(config_file_read(&file, "FILE", path, &errors));
-    CU_ASSERT_EQUAL(errors.length, 0);
+    file_load(c->content, &file);
     got = config_file_get(&file, "K");
     CU_ASSERT_EQUAL(got == NULL, c->want == NULL);
-    if (got != NULL && c->want != NULL)
-        CU_ASSERT_STRING_EQUAL(got, c->want);
+    if (got != NULL && c->want != NULL) {
+        CU_ASSERT_STRING_EQUAL(got->value, c->want);
+        CU_ASSERT_PTR_NULL(got->fault);
+        CU_ASSERT_FALSE(got->is_hidden);
+    }
     config_file_free(&file);
     CU_ASSERT_PTR_NULL(file.text);
-    buf_free(&errors);
-    (void)unlink(path);
+}
+
+/* Comments that docker compose takes for a part of the value. */
+static const struct value_case hidden_rows[] = {
+    {"comment instead of a value", "K= # words\n", ""},
+    {"comment instead of a value, no space", "K= #words\n", ""},
+    {"comment instead of a value, after a tab", "K=\t# words\n", ""},
+    {"comment after a tab", "K=v\t# words\n", "v"},
+    {"comment after a tab after a space", "K=v \t# words\n", "v"},
+    {"comment after a carriage return", "K=v\r# words\n", "v"},
+};
+
+TEST_CASES(hidden, struct value_case, hidden_rows)
+{
+    struct config_file file = {0};
+    const struct config_line *got;
+
+    file_load(c->content, &file);
+    got = config_file_get(&file, "K");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+    CU_ASSERT_STRING_EQUAL(got->value, c->want);
+    CU_ASSERT_PTR_NULL(got->fault);
+    CU_ASSERT_TRUE(got->is_hidden);
+    config_file_free(&file);
+}
+
+/* Values that docker compose would take in another way: K is in line 2. */
+struct fault_case {
+    const char *name, *content;
+    const char *want; /* some words of the fault */
+};
+
+static const struct fault_case fault_rows[] = {
+    {"variable", "\nK=a$HOME\n", "'single quotes'"},
+    {"variable of a small letter", "\nK=$a\n", "'single quotes'"},
+    {"variable that begins with '_'", "\nK=$_\n", "'single quotes'"},
+    {"braces", "\nK=${HOME}\n", "'single quotes'"},
+    {"two dollars", "\nK=pa$$word\n", "'single quotes'"},
+    {"letter over 127", "\nK=$\xd1\x8f\n", "'single quotes'"},
+    {"backslash is no escape", "\nK=\\$HOME\n", "'single quotes'"},
+    {"variable in double quotes", "\nK=\"a $HOME\"\n", "'single quotes'"},
+    {"two dollars in double quotes", "\nK=\"$$\"\n", "'single quotes'"},
+    {"escaped backslash before it", "\nK=\"\\\\$HOME\"\n", "'single quotes'"},
+    {"dollar before an escaped one", "\nK=\"$\\$x\"\n", "'single quotes'"},
+    {"octal escape", "\nK=\"\\0101\"\n", "\\0 is no escape"},
+    {"no-break space at the start", "\nK=\xc2\xa0v\n", "quotes"},
+    {"no-break space at the end", "\nK=v\xc2\xa0\n", "quotes"},
+    {"wide blank at the end", "\nK=v\xe3\x80\x80 # c\n", "quotes"},
+    {"a byte that is no UTF-8", "\nK=\xff\n", "must be UTF-8"},
+    {"cut-off character", "\nK=v\xd1\n", "must be UTF-8"},
+    {"cut-off character of four bytes", "\nK=\xf0\x90\x80\n", "UTF-8"},
+    {"over-long character", "\nK=\xc0\xaf\n", "must be UTF-8"},
+    {"over-long character of three bytes", "\nK=\xe0\x9f\xbf\n", "UTF-8"},
+    {"surrogate", "\nK='\xed\xa0\x80'\n", "must be UTF-8"},
+    {"beyond the last character", "\nK=\"\xf4\x90\x80\x80\"\n", "UTF-8"},
+};
+
+TEST_CASES(fault, struct fault_case, fault_rows)
+{
+    struct config_file file = {0};
+    const struct config_line *got;
+
+    file_load(c->content, &file);
+    got = config_file_get(&file, "K");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+    CU_ASSERT_EQUAL(got->number, 2);
+    CU_ASSERT_PTR_NOT_NULL(got->fault);
+    if (got->fault != NULL)
+        CU_ASSERT_PTR_NOT_NULL(strstr(got->fault, c->want));
+    config_file_free(&file);
 }
 
 struct line_case {
@@ -100,13 +216,25 @@ static const struct line_case line_rows[] = {
     {"name alone", "SECRET\n", "line 1: must be NAME=value"},
     {"no name", "=v\n", "line 1: " NAME_FAULT},
     {"space in the name", "a b=v\n", "line 1: " NAME_FAULT},
-    {"export", "export K=v\n", "line 1: " NAME_FAULT},
+    {"export alone", "export\n", "line 1: must be NAME=value"},
+    {"export of a name alone", "export K\n", "line 1: must be NAME=value"},
+    {"export of no name", "export =v\n", "line 1: " NAME_FAULT},
+    {"dot in the name", "a.b=v\n", "line 1: " NAME_FAULT},
+    {"colon for an equals sign", "K: v\n", "line 1: must be NAME=value"},
+    {"two byte order marks", "\xef\xbb\xbf\xef\xbb\xbfK=v\n",
+     "line 1: " NAME_FAULT},
     {"digit first", "1K=v\n", "line 1: " NAME_FAULT},
     {"dash in the name", "a-b=v\n", "line 1: " NAME_FAULT},
     {"letters over 127", "\xd1\x8f=v\n", "line 1: " NAME_FAULT},
     {"quote not closed", "\n\nK='v\nL=w'\n",
      "line 3: the quote is not closed in this line"},
     {"quote closed by another", "K='v\"\n",
+     "line 1: the quote is not closed in this line"},
+    {"quote closed by none but an escaped one", "K='v\\'\n",
+     "line 1: the quote is not closed in this line"},
+    {"double quote closed by none but an escaped one", "K=\"v\\\"\n",
+     "line 1: the quote is not closed in this line"},
+    {"backslash at the end", "K=\"v\\\n",
      "line 1: the quote is not closed in this line"},
     {"text after the quote", "K='v'w\n",
      "line 1: there must be nothing after the closing quote"},
@@ -153,167 +281,14 @@ TEST_SINGLE(mistakes, "all are told, and the good lines kept")
     (void)unlink(path);
 }
 
-struct size_case {
-    const char *name;
-    size_t length;    /* of the text, all of one letter */
-    size_t nul_at;    /* where to put a NUL; length: nowhere */
-    const char *want; /* the problem; NULL: none */
-};
-
-static const struct size_case size_rows[] = {
-    {"empty", 0, 0, NULL},
-    {"one byte", 1, 1, NULL},
-    {"largest", 65536, 65536, NULL},
-    {"too large", 65537, 65537, "is larger than 64 KiB"},
-    {"NUL at the start", 5, 0, "holds a NUL byte"},
-    {"NUL at the end", 5, 4, "holds a NUL byte"},
-};
-
-TEST_CASES(size, struct size_case, size_rows)
-{
-    char path[] = PATH_TEMPLATE;
-    char *content = malloc(c->length + 1), *text = NULL;
-    const char *problem;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(content);
-    memset(content, 'x', c->length);
-    content[c->nul_at] = '\0';
-    file_make(path, content, c->length);
-    free(content);
-    errno = EINTR; /* what failed before plays no part */
-    (void)calls_wiped(0);
-    problem = config_text_read(path, &text);
-    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
-    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
-    if (problem != NULL && c->want != NULL)
-        CU_ASSERT_STRING_EQUAL(problem, c->want);
-    if (text != NULL)
-        CU_ASSERT_EQUAL(strlen(text), c->length);
-    config_text_free(text);
-    CU_ASSERT_EQUAL(calls_wiped(CONFIG_FILE_MAX_BYTES + 1), 1);
-    (void)unlink(path);
-}
-
-/* Through a pipe of which each read() gets one piece, with a digit of its own.
- */
-struct pieces_case {
-    const char *name;
-    size_t count, length; /* of each piece; at most PIPE_BUF */
-    const char *want;     /* the problem; NULL: none */
-};
-
-static const struct pieces_case pieces_rows[] = {
-    {"three", 3, 5, NULL},
-    {"as much as allowed", 16, 4096, NULL},
-    {"too much by a piece", 17, 4096, "is larger than 64 KiB"},
-};
-
-TEST_CASES(pieces, struct pieces_case, pieces_rows)
-{
-    char path[PATH_ROOM], piece[PIPE_BUF], *text = NULL;
-    const char *problem;
-    int ends[2];
-
-    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
-    CU_ASSERT(fcntl(ends[1], F_SETPIPE_SZ, 2 * CONFIG_FILE_MAX_BYTES) > 0);
-    for (size_t i = 0; i < c->count; i++) {
-        memset(piece, '0' + (int)(i % 10), c->length);
-        CU_ASSERT_EQUAL(write(ends[1], piece, c->length), (ssize_t)c->length);
-    }
-    (void)close(ends[1]);
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
-    problem = config_text_read(path, &text);
-    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
-    if (problem != NULL && c->want != NULL)
-        CU_ASSERT_STRING_EQUAL(problem, c->want);
-    if (text != NULL) {
-        CU_ASSERT_EQUAL(strlen(text), c->count * c->length);
-        for (size_t i = 0; i < c->count * c->length; i++)
-            CU_ASSERT_FATAL(text[i] == '0' + (int)(i / c->length % 10));
-    }
-    config_text_free(text);
-    (void)close(ends[0]);
-}
-
-struct read_case {
-    const char *name;
-    int error; /* of the first read */
-    const char *want;
-};
-
-static const struct read_case read_rows[] = {
-    {"interrupted by a signal", EINTR, NULL},
-    {"a disk that fails", EIO, "Input/output error"},
-};
-
-TEST_CASES(read, struct read_case, read_rows)
-{
-    char path[] = PATH_TEMPLATE, *text = NULL;
-    const char *problem;
-
-    file_make(path, "K=v", 3);
-    calls_fail(CALL_READ, c->error);
-    problem = config_text_read(path, &text);
-    CU_ASSERT_TRUE(calls_has_failed(CALL_READ));
-    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
-    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
-    if (problem != NULL && c->want != NULL)
-        CU_ASSERT_STRING_EQUAL(problem, c->want);
-    if (text != NULL)
-        CU_ASSERT_STRING_EQUAL(text, "K=v");
-    config_text_free(text);
-    (void)unlink(path);
-}
-
-struct place_case {
-    const char *name, *path, *want;
-};
-
-static const struct place_case place_rows[] = {
-    {"missing", "/nonexistent/x", "No such file or directory"},
-    {"directory", "/tmp", "Is a directory"},
-    {"under a file", "/dev/null/x", "Not a directory"},
-};
-
-TEST_CASES(place, struct place_case, place_rows)
-{
-    char *text = NULL;
-    const char *problem = config_text_read(c->path, &text);
-
-    CU_ASSERT_PTR_NULL(text);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(problem);
-    CU_ASSERT_STRING_EQUAL(problem, c->want);
-}
-
-TEST_SINGLE(pipe, "a named pipe without a writer does not hold up")
-{
-    char folder[] = PATH_TEMPLATE;
-    char path[sizeof(folder) + sizeof("/pipe")];
-    char *text = NULL;
-
-    (void)c;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-    (void)snprintf(path, sizeof(path), "%s/pipe", folder);
-    CU_ASSERT_EQUAL(mkfifo(path, S_IRUSR | S_IWUSR), 0);
-    CU_ASSERT_PTR_NULL(config_text_read(path, &text));
-    if (text != NULL)
-        CU_ASSERT_STRING_EQUAL(text, "");
-    config_text_free(text);
-    (void)unlink(path);
-    (void)rmdir(folder);
-}
-
 void
 suite_config_file(void)
 {
     CU_pSuite suite = cases_suite("config_file");
 
     cases_add(suite, &value_cases);
+    cases_add(suite, &hidden_cases);
+    cases_add(suite, &fault_cases);
     cases_add(suite, &line_cases);
     cases_add(suite, &mistakes_cases);
-    cases_add(suite, &size_cases);
-    cases_add(suite, &pieces_cases);
-    cases_add(suite, &read_cases);
-    cases_add(suite, &place_cases);
-    cases_add(suite, &pipe_cases);
 }

@@ -865,23 +865,47 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
 
 struct reload_case {
     const char *name;
-    const char *settings; /* of the file, when it is read again */
+    const char *before;   /* the file of settings */
+    const char *settings; /* when it is read again; NULL: there is no file */
     bool is_taken;
     size_t workers; /* then */
     const char *says;
 };
 
+#define TWO "SCORING_WORKERS=2\n"
+#define OWN TWO "SCORING_SALT=a\nSCORING_ADMIN_SALT=b\n"
+
 static const struct reload_case reload_rows[] = {
-    {"the same settings", "SCORING_WORKERS=2\n", true, 2,
+    {"the same settings", TWO, "SCORING_WORKERS=2\n", true, 2,
      "settings read again: "},
-    {"more workers", "SCORING_WORKERS=3\n", true, 3, "settings read again: "},
-    {"fewer workers", "SCORING_WORKERS=1\n", true, 1, "settings read again: "},
-    {"a bad value", "SCORING_WORKERS=no\n", false, 2,
+    {"more workers", TWO, "SCORING_WORKERS=3\n", true, 3,
+     "settings read again: "},
+    {"fewer workers", TWO, "SCORING_WORKERS=1\n", true, 1,
+     "settings read again: "},
+    {"a bad value", TWO, "SCORING_WORKERS=no\n", false, 2,
      "] E settings: SCORING_WORKERS: "},
-    {"an unknown name", "SCORING_WORKER=1\n", false, 2,
+    {"an unknown name", TWO, "SCORING_WORKER=1\n", false, 2,
      "] E settings: SCORING_WORKER: "},
-    {"a log that cannot be opened", "SCORING_LOG_FILE=/nonexistent/log\n",
+    {"a log that cannot be opened", TWO, "SCORING_LOG_FILE=/nonexistent/log\n",
      false, 2, "] E settings: SCORING_LOG_FILE: "},
+    {"a file without a setting", TWO, "", false, 2,
+     "] E settings: SCORING_CONFIG_FILE: holds no setting any more\n"},
+    {"no file", TWO, NULL, false, 2, "\": No such file or directory\n"},
+    {"a salt that becomes the published one", OWN, "SCORING_ADMIN_SALT=b\n",
+     false, 2, "] E settings: SCORING_SALT: would become a published one"},
+    {"an admin's salt that becomes the published one", OWN, "SCORING_SALT=a\n",
+     false, 2,
+     "] E settings: SCORING_ADMIN_SALT: would become a published one"},
+    {"salts by which a partner is the admin", OWN,
+     "SCORING_SALT=c\nSCORING_ADMIN_SALT=c\n", false, 2,
+     "] E settings: SCORING_SALT, SCORING_ADMIN_SALT: no salt of one may be "
+     "equal"},
+    {"an unknown time zone", TWO, "TZ=Europe/Nowhere\n", false, 2,
+     "] E settings: TZ: \"Europe/Nowhere\": there is no such time zone"},
+    {"what needs a restart", TWO,
+     "SCORING_WORKERS=1\nSCORING_RATE_LIMIT=5\nHTTP_PORT=1\n", true, 1,
+     "] E settings changed that need a restart: SCORING_RATE_LIMIT, "
+     "HTTP_PORT\n"},
 };
 
 TEST_CASES(reload, struct reload_case, reload_rows)
@@ -895,11 +919,13 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(path, "%.100s/settings", folder);
     files_path(setting, "SCORING_CONFIG_FILE=%.200s", path);
-    CU_ASSERT_TRUE(files_write(path, "SCORING_WORKERS=2\n"));
+    CU_ASSERT_TRUE(files_write(
+        path, c->before != NULL ? c->before : "SCORING_WORKERS=2\n"));
     service_serve(&service, settings);
     before = workers_of(&service);
 
-    CU_ASSERT_TRUE(files_write(path, c->settings));
+    CU_ASSERT_TRUE(c->settings != NULL ? files_write(path, c->settings)
+                                       : unlink(path) == 0);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, c->says, 1));
     change.service = &service;
@@ -1065,7 +1091,7 @@ static const struct secret_case secret_rows[] = {
      "store unix:///nonexistent/redis.sock?db=0\n"},
     {"one of them", {STORE, "SCORING_SALT=Hidden"}, true, "store unix://"},
     {"none of them",
-     {STORE, "SCORING_SALT=Hidden", "SCORING_ADMIN_SALT=Hidden"},
+     {STORE, "SCORING_SALT=Hidden", "SCORING_ADMIN_SALT=HiddenToo"},
      false,
      "store unix://"},
     {"a password in the URL",

@@ -1,0 +1,263 @@
+/* Small text files: how large, of which kind, and what is taken off them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/text.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/files.h"
+#include "unit/suites.h"
+
+#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+#define PATH_ROOM     64
+
+/* Makes a file with this content; path is the template before, after a path. */
+static void
+file_make(char *path, const void *content, size_t length)
+{
+    int fd = mkstemp(path);
+
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, content, length), (ssize_t)length);
+    (void)close(fd);
+}
+
+struct size_case {
+    const char *name;
+    size_t length;    /* of the text, all of one letter */
+    size_t nul_at;    /* where to put a NUL; length: nowhere */
+    const char *want; /* the problem; NULL: none */
+};
+
+static const struct size_case size_rows[] = {
+    {"empty", 0, 0, NULL},
+    {"one byte", 1, 1, NULL},
+    {"largest", 65536, 65536, NULL},
+    {"too large", 65537, 65537, "is larger than 64 KiB"},
+    {"NUL at the start", 5, 0, "holds a NUL byte"},
+    {"NUL at the end", 5, 4, "holds a NUL byte"},
+};
+
+TEST_CASES(size, struct size_case, size_rows)
+{
+    char path[] = PATH_TEMPLATE;
+    char *content = malloc(c->length + 1), *text = NULL;
+    const char *problem;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(content);
+    memset(content, 'x', c->length);
+    content[c->nul_at] = '\0';
+    file_make(path, content, c->length);
+    free(content);
+    errno = EINTR; /* what failed before plays no part */
+    (void)calls_wiped(0);
+    problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    if (text != NULL)
+        CU_ASSERT_EQUAL(strlen(text), c->length);
+    config_text_free(text);
+    CU_ASSERT_EQUAL(calls_wiped(CONFIG_TEXT_MAX_BYTES + 1), 1);
+    (void)unlink(path);
+}
+
+/* Through a pipe of which each read() gets one piece, with a digit of its own.
+ */
+struct pieces_case {
+    const char *name;
+    size_t count, length; /* of each piece; at most PIPE_BUF */
+    const char *want;     /* the problem; NULL: none */
+};
+
+static const struct pieces_case pieces_rows[] = {
+    {"three", 3, 5, NULL},
+    {"as much as allowed", 16, 4096, NULL},
+    {"too much by a piece", 17, 4096, "is larger than 64 KiB"},
+};
+
+TEST_CASES(pieces, struct pieces_case, pieces_rows)
+{
+    char path[PATH_ROOM], piece[PIPE_BUF], *text = NULL;
+    const char *problem;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
+    CU_ASSERT(fcntl(ends[1], F_SETPIPE_SZ, 2 * CONFIG_TEXT_MAX_BYTES) > 0);
+    for (size_t i = 0; i < c->count; i++) {
+        memset(piece, '0' + (int)(i % 10), c->length);
+        CU_ASSERT_EQUAL(write(ends[1], piece, c->length), (ssize_t)c->length);
+    }
+    (void)close(ends[1]);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+    problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    if (text != NULL) {
+        CU_ASSERT_EQUAL(strlen(text), c->count * c->length);
+        for (size_t i = 0; i < c->count * c->length; i++)
+            CU_ASSERT_FATAL(text[i] == '0' + (int)(i / c->length % 10));
+    }
+    config_text_free(text);
+    (void)close(ends[0]);
+}
+
+struct read_case {
+    const char *name;
+    int error; /* of the first read */
+    const char *want;
+};
+
+static const struct read_case read_rows[] = {
+    {"interrupted by a signal", EINTR, NULL},
+    {"a disk that fails", EIO, "Input/output error"},
+};
+
+TEST_CASES(read, struct read_case, read_rows)
+{
+    char path[] = PATH_TEMPLATE, *text = NULL;
+    const char *problem;
+
+    file_make(path, "K=v", 3);
+    calls_fail(CALL_READ, c->error);
+    problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_READ));
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    if (text != NULL)
+        CU_ASSERT_STRING_EQUAL(text, "K=v");
+    config_text_free(text);
+    (void)unlink(path);
+}
+
+struct place_case {
+    const char *name;
+    enum config_text_kind kind;
+    const char *path;
+    const char *want; /* the problem; NULL: none */
+};
+
+#define REGULAR CONFIG_TEXT_REGULAR
+#define ANY     CONFIG_TEXT_ANY
+
+/* In a folder of its own, made by the test: */
+static const struct place_case place_rows[] = {
+    {"missing", REGULAR, "none", "No such file or directory"},
+    {"under a file", REGULAR, "file/x", "Not a directory"},
+    {"folder", REGULAR, "folder", "is not a regular file"},
+    {"named pipe without a writer", REGULAR, "pipe", "is not a regular file"},
+    {"socket", REGULAR, "socket", "is not a regular file"},
+    {"link to a file", REGULAR, "link", NULL},
+    {"link to nothing", REGULAR, "dangling", "No such file or directory"},
+    {"link to itself", REGULAR, "loop", "Too many levels of symbolic links"},
+    {"link to a device", REGULAR, "device", "is not a regular file"},
+    {"any: missing", ANY, "none", "No such file or directory"},
+    {"any: folder", ANY, "folder", "Is a directory"},
+    {"any: named pipe without a writer, which does not hold up", ANY, "pipe",
+     NULL},
+    {"any: device", ANY, "device", NULL},
+};
+
+/* What cannot be made by symlink() alone. */
+static void
+places_make(const char *folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[PATH_ROOM];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/folder", folder);
+    CU_ASSERT_EQUAL(mkdir(path, S_IRWXU), 0);
+    (void)snprintf(path, sizeof(path), "%s/file", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    CU_ASSERT_TRUE(fd >= 0 && close(fd) == 0);
+    (void)snprintf(path, sizeof(path), "%s/pipe", folder);
+    CU_ASSERT_EQUAL(mkfifo(path, S_IRUSR | S_IWUSR), 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket",
+                   folder);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_EQUAL(
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    (void)close(fd);
+}
+
+static const struct {
+    const char *name, *target;
+} links[] = {
+    {"link", "file"},
+    {"dangling", "none"},
+    {"loop", "loop"},
+    {"device", "/dev/null"},
+};
+
+#define LINKS (sizeof(links) / sizeof(links[0]))
+
+TEST_CASES(place, struct place_case, place_rows)
+{
+    char folder[] = PATH_TEMPLATE, path[PATH_ROOM], *text = NULL;
+    const char *problem;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    places_make(folder);
+    for (size_t i = 0; i < LINKS; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, links[i].name);
+        CU_ASSERT_EQUAL(symlink(links[i].target, path), 0);
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, c->path);
+    problem = config_text_read(path, c->kind, &text);
+    CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
+    CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
+    if (problem != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->want);
+    config_text_free(text);
+    files_folder_remove(folder);
+}
+
+struct mark_case {
+    const char *name, *content, *want;
+};
+
+static const struct mark_case mark_rows[] = {
+    {"at the start", "\xef\xbb\xbfK=v\n", "K=v\n"},
+    {"alone", "\xef\xbb\xbf", ""},
+    {"only the first one goes", "\xef\xbb\xbf\xef\xbb\xbfv", "\xef\xbb\xbfv"},
+    {"not at the start", "v\xef\xbb\xbf", "v\xef\xbb\xbf"},
+    {"cut off", "\xef\xbb", "\xef\xbb"},
+    {"of another encoding", "\xff\xfev", "\xff\xfev"},
+};
+
+TEST_CASES(mark, struct mark_case, mark_rows)
+{
+    char path[] = PATH_TEMPLATE, *text = NULL;
+
+    file_make(path, c->content, strlen(c->content));
+    CU_ASSERT_PTR_NULL(config_text_read(path, REGULAR, &text));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_STRING_EQUAL(text, c->want);
+    config_text_free(text);
+    (void)unlink(path);
+}
+
+void
+suite_config_text(void)
+{
+    CU_pSuite suite = cases_suite("config_text");
+
+    cases_add(suite, &size_cases);
+    cases_add(suite, &pieces_cases);
+    cases_add(suite, &read_cases);
+    cases_add(suite, &place_cases);
+    cases_add(suite, &mark_cases);
+}
