@@ -197,7 +197,7 @@ visit_nil(struct state *state, struct bytes key)
     if (reply->type == REDIS_REPLY_NIL)
         is_good = true;
     else if (item.is_string || (reply->type == REDIS_REPLY_ERROR &&
-                                redis_error_starts(reply->str, "WRONGTYPE")))
+                                redis_error_is(reply->str, "WRONGTYPE")))
         is_good = state->scan->found(state->scan->arg, &item);
     else if (reply->type == REDIS_REPLY_ERROR)
         is_good = redis_session_refuse(state->session, reply);

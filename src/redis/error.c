@@ -3,44 +3,151 @@
  * docs/protocol.md, which must show neither passwords nor values.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "redis/error.h"
 
-/* The first that fits counts. */
-static const struct {
-    const char *code, *words;
-} texts[] = {
-    {"WRONGPASS", "the password was refused (WRONGPASS)"},
-    {"NOAUTH", "a password is needed (NOAUTH)"},
-    {"NOPERM", "the user lacks a permission (NOPERM)"},
-    {"LOADING", "the server answered LOADING"},
-    {"MASTERDOWN", "the server answered MASTERDOWN"},
-    {"BUSY", "the server answered BUSY"},
-    {"READONLY", "the server answered READONLY"},
-    {"OOM", "the server is out of memory (OOM)"},
-    {"MISCONF", "the server cannot save its data (MISCONF)"},
-    {"CLUSTERDOWN", "the server answered CLUSTERDOWN"},
-    {"MOVED", "the server is part of a cluster (MOVED)"},
-    {"ERR invalid password", "the password was refused"},
-    {"ERR AUTH ", "a password was given, but the server has none"},
-    {"ERR Client sent AUTH", "a password was given, but the server has none"},
-    {"ERR DB index", "the database number was refused"},
-    {"ERR invalid DB index", "the database number was refused"},
-    {"ERR max number of clients", "the server has too many clients"},
+#define CODE_MAX 24 /* characters; the longest known one has 12 */
+
+/*
+ * What a reply begins with, in whole words, and how that is put. Some name a
+ * command in quotes, which the operator needs to know.
+ */
+static const struct row {
+    const char *begin, *words;
+    const char *before_command; /* NULL: the reply names none */
+} rows[] = {
+    {.begin = "WRONGPASS", .words = "the password was refused (WRONGPASS)"},
+    {.begin = "NOAUTH", .words = "a password is needed (NOAUTH)"},
+    {.begin = "NOPERM",
+     .words = "the user lacks a permission (NOPERM)",
+     .before_command = ": "},
+    {.begin = "DENIED",
+     .words = "the server is in protected mode: other hosts need a password, "
+              "which it has not (DENIED)"},
+    {.begin = "LOADING", .words = "the server is loading its data (LOADING)"},
+    {.begin = "BUSY", .words = "the server is busy with a script (BUSY)"},
+    {.begin = "MASTERDOWN",
+     .words = "the server is a replica without its master (MASTERDOWN)"},
+    {.begin = "READONLY",
+     .words = "the server is a replica, which takes no writes (READONLY)"},
+    {.begin = "NOREPLICAS",
+     .words = "the server has too few replicas to take writes (NOREPLICAS)"},
+    {.begin = "OOM", .words = "the server is out of memory (OOM)"},
+    {.begin = "MISCONF", .words = "the server cannot save its data (MISCONF)"},
+    {.begin = "CLUSTERDOWN", .words = "the cluster is down (CLUSTERDOWN)"},
+    {.begin = "MOVED", .words = "the server is part of a cluster (MOVED)"},
+    {.begin = "ASK", .words = "the server is part of a cluster (ASK)"},
+    {.begin = "CROSSSLOT",
+     .words = "the server is part of a cluster (CROSSSLOT)"},
+    {.begin = "TRYAGAIN",
+     .words = "the server is part of a cluster (TRYAGAIN)"},
+    {.begin = "ERR invalid password",
+     .words = "the password was refused (ERR invalid password)"},
+    {.begin = "ERR AUTH",
+     .words = "a password was given, but the server has none"},
+    {.begin = "ERR Client sent AUTH",
+     .words = "a password was given, but the server has none"},
+    {.begin = "ERR wrong number of arguments for 'auth'",
+     .words = "a user was given, but the server is too old to have any"},
+    {.begin = "ERR DB index", .words = "the database number was refused"},
+    {.begin = "ERR invalid DB index",
+     .words = "the database number was refused"},
+    {.begin = "ERR SELECT is not allowed in cluster mode",
+     .words = "the server is part of a cluster: it has database 0 only"},
+    {.begin = "ERR max number of clients",
+     .words = "the server has too many clients (ERR max number of clients)"},
+    {.begin = "ERR unknown command",
+     .words = "the server answered ERR unknown command",
+     .before_command = " "},
+    {.begin = "ERR wrong number of arguments",
+     .words = "the server answered ERR wrong number of arguments",
+     .before_command = " "},
+    {.begin = "ERR syntax error",
+     .words = "the server answered ERR syntax error"},
+    {.begin = "ERR Protocol error",
+     .words = "the server answered ERR Protocol error"},
 };
 
-bool
-redis_error_starts(const char *error, const char *code)
+/* Whatever else stands in quotes may be anything. */
+static const char *const commands[] = {
+    "AUTH", "DBSIZE", "EXISTS", "GET", "MGET", "MSET",
+    "PING", "SCAN",   "SELECT", "SET", "TYPE",
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/* Whole words only: what follows is the end, or goes on with another word. */
+static bool
+begins(const char *error, const char *words)
 {
-    return strncmp(error, code, strlen(code)) == 0;
+    const size_t length = strlen(words);
+
+    return strncmp(error, words, length) == 0 &&
+           (error[length] == '\0' || strchr(" ,:-", error[length]) != NULL);
 }
 
-const char *
-redis_error_text(const char *error)
+bool
+redis_error_is(const char *error, const char *code)
 {
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (redis_error_starts(error, texts[i].code))
-            return texts[i].words;
-    return "the server answered with an error";
+    const size_t length = strlen(code);
+
+    return strncmp(error, code, length) == 0 &&
+           (error[length] == '\0' || error[length] == ' ');
+}
+
+/* The first of our commands that stands in quotes; NULL: none does. */
+static const char *
+find_command(const char *error)
+{
+    const char *from = strpbrk(error, "'`");
+    size_t length;
+
+    if (from == NULL)
+        return NULL;
+    length = strcspn(from + 1, "'`");
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (strlen(commands[i]) == length &&
+            strncasecmp(from + 1, commands[i], length) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+/* Codes are words in capitals; anything else may be a part of what was sent. */
+static void
+unknown_words(const char *error, char ret_words[REDIS_ERROR_WORDS])
+{
+    const size_t length = strspn(error, capitals);
+    const bool is_code = length > 1 && length <= CODE_MAX &&
+                         (error[length] == '\0' || error[length] == ' ');
+
+    if (is_code)
+        (void)snprintf(ret_words, REDIS_ERROR_WORDS, "the server answered %.*s",
+                       (int)length, error);
+    else
+        (void)snprintf(ret_words, REDIS_ERROR_WORDS,
+                       "the server answered with an error");
+}
+
+void
+redis_error_words(const char *error, char ret_words[REDIS_ERROR_WORDS])
+{
+    const struct row *row = rows;
+    const char *command;
+
+    while (row < rows + COUNT(rows) && !begins(error, row->begin))
+        row++;
+    if (row == rows + COUNT(rows)) {
+        unknown_words(error, ret_words);
+        return;
+    }
+    command = row->before_command != NULL ? find_command(error) : NULL;
+    (void)snprintf(ret_words, REDIS_ERROR_WORDS, "%s%s%s", row->words,
+                   command != NULL ? row->before_command : "",
+                   command != NULL ? command : "");
 }

@@ -3,13 +3,17 @@
 
 #include <stdbool.h>
 
-/* Whether the text of an error reply begins with this code. */
-bool redis_error_starts(const char *error, const char *code);
+/* Room for the words about any error reply, with their NUL. */
+#define REDIS_ERROR_WORDS 128
+
+/* Whether the first word of an error reply is this code. */
+bool redis_error_is(const char *error, const char *code);
 
 /*
- * What an error reply says, in static words that are fit for the log: never
- * more of the error than its code, because the rest may quote what was sent.
+ * What an error reply says, in words that are fit for the log. Of the reply
+ * itself they have at most its code, and the name of a command if it is one
+ * that is sent here: the rest may quote what was sent.
  */
-const char *redis_error_text(const char *error);
+void redis_error_words(const char *error, char ret_words[REDIS_ERROR_WORDS]);
 
 #endif

@@ -56,7 +56,10 @@ bool
 redis_session_refuse(struct redis_session *session,
                      const struct redisReply *reply)
 {
-    return fail(session, "%s", redis_error_text(reply->str));
+    char words[REDIS_ERROR_WORDS];
+
+    redis_error_words(reply->str, words);
+    return fail(session, "%s", words);
 }
 
 static bool
@@ -191,7 +194,7 @@ check_shake(struct redis_session *session, const struct redis_command *command,
     const bool is_probe = command->kind == REDIS_COMMAND_PROBE;
 
     if (reply->type == REDIS_REPLY_ERROR)
-        return (is_probe && redis_error_starts(reply->str, "NOPERM")) ||
+        return (is_probe && redis_error_is(reply->str, "NOPERM")) ||
                redis_session_refuse(session, reply);
     if (reply->type != (is_probe ? REDIS_REPLY_INTEGER : REDIS_REPLY_STATUS))
         return fail(session, "an answer of the wrong kind");

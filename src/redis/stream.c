@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,6 +138,18 @@ keep_unsent(struct buf *unsent, struct bytes rest)
     return !unsent->failed;
 }
 
+/*
+ * A peer that has closed the connection may have said why, as a server with too
+ * many clients does: that is read first, and then its end is found.
+ */
+static bool
+has_last_words(int fd)
+{
+    int length = 0;
+
+    return ioctl(fd, FIONREAD, &length) == 0 && length > 0;
+}
+
 static bool
 write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
 {
@@ -150,8 +163,11 @@ write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
     if (bytes.length > 0)
         sent = send(stream->context->fd, bytes.at, bytes.length,
                     MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        return fail(stream, "the connection broke");
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        if (!has_last_words(stream->context->fd))
+            return fail(stream, "the connection broke");
+        sent = (ssize_t)bytes.length;
+    }
     if (sent > 0)
         bytes = (struct bytes){bytes.at + sent, bytes.length - (size_t)sent};
     if (unsent->failed || !keep_unsent(unsent, bytes))

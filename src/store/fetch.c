@@ -107,7 +107,7 @@ static void
 fetch_refuse(struct store_fetch *fetch, const redisReply *reply)
 {
     fetch->status = STORE_REFUSED;
-    fetch->refusal = redis_error_text(reply->str);
+    redis_error_words(reply->str, fetch->refusal);
 }
 
 static bool
@@ -126,7 +126,7 @@ on_get(struct redis_commands *commands, const struct redis_command *command,
     case REDIS_REPLY_NIL:
         break;
     case REDIS_REPLY_ERROR:
-        if (redis_error_starts((*reply)->str, "WRONGTYPE"))
+        if (redis_error_is((*reply)->str, "WRONGTYPE"))
             value->kind = STORE_WRONG_TYPE;
         else
             fetch_refuse(fetch, *reply);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "redis/error.h"
 #include "store/store.h"
 
 /*
@@ -25,8 +26,8 @@ struct store_fetch {
     /* For the link alone; all 0 when the store hands the fetch over. */
     size_t waiting; /* replies still to come */
     enum store_status status;
-    const char *refusal; /* of STORE_REFUSED: why, in static words */
-    void *kept;          /* what the values point into */
+    char refusal[REDIS_ERROR_WORDS]; /* of STORE_REFUSED: why */
+    void *kept;                      /* what the values point into */
 };
 
 struct store_link_ops {

@@ -588,7 +588,6 @@ read_send(struct store *store, struct read *read, int64_t now_ms)
 
     fetch->waiting = 0;
     fetch->status = STORE_OK;
-    fetch->refusal = NULL;
     fetch->kept = NULL;
     if (read->losses > 0)
         memset(read->values, 0, fetch->count * sizeof(read->values[0]));

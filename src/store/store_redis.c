@@ -165,12 +165,16 @@ typedef bool reply_fn(struct redis_link *link, const redisReply *reply);
 static bool
 on_set(struct redis_link *link, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
-        store_link_wrote(link->base.store, redis_error_text(reply->str));
-    else if (reply->type == REDIS_REPLY_STATUS)
-        store_link_wrote(link->base.store, NULL);
-    else
+    char words[REDIS_ERROR_WORDS];
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        redis_error_words(reply->str, words);
+        store_link_wrote(link->base.store, words);
+        return true;
+    }
+    if (reply->type != REDIS_REPLY_STATUS)
         return false;
+    store_link_wrote(link->base.store, NULL);
     return true;
 }
 
@@ -183,12 +187,21 @@ on_ping(struct redis_link *link, const redisReply *reply)
     return true;
 }
 
+static void
+fail_refused(struct redis_link *link, const redisReply *reply)
+{
+    char words[REDIS_ERROR_WORDS];
+
+    redis_error_words(reply->str, words);
+    fail(link, STORE_FAULT_REFUSED, words);
+}
+
 /* AUTH and SELECT. */
 static bool
 on_agreed(struct redis_link *link, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR)
-        fail(link, STORE_FAULT_REFUSED, redis_error_text(reply->str));
+        fail_refused(link, reply);
     else if (reply->type != REDIS_REPLY_STATUS)
         return false;
     return true;
@@ -200,8 +213,8 @@ on_probe(struct redis_link *link, const redisReply *reply)
 {
     bool error = reply->type == REDIS_REPLY_ERROR;
 
-    if (error && !redis_error_starts(reply->str, "NOPERM")) {
-        fail(link, STORE_FAULT_REFUSED, redis_error_text(reply->str));
+    if (error && !redis_error_is(reply->str, "NOPERM")) {
+        fail_refused(link, reply);
         return true;
     }
     if (!error && reply->type != REDIS_REPLY_INTEGER)

@@ -726,12 +726,13 @@ static const struct refusal_case refusal_rows[] = {
     {"user who may only read",
      "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
      "reader", PASSWORD, IMPORT,
-     "^scoring: file: the user lacks a permission \\(NOPERM\\); at least the "
+     "^scoring: file: the user lacks a permission \\(NOPERM\\): MSET; at least "
+     "the "
      "first 0 clients are written: run it again\n$"},
     {"user who may not scan",
      "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
      "reader", PASSWORD, EXPORT,
-     "^scoring: the store: the user lacks a permission \\(NOPERM\\)\n$"},
+     "^scoring: the store: the user lacks a permission \\(NOPERM\\): SCAN\n$"},
     {"full store", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "",
      PASSWORD, IMPORT,
      "^scoring: file: the server is out of memory \\(OOM\\); at least the "

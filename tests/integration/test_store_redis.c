@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "suites.h"
+#include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -305,13 +306,13 @@ static const struct fault_case fault_rows[] = {
     {"READONLY",
      {"REPLICAOF 127.0.0.1 1"},
      {"REPLICAOF NO ONE"},
-     .lost = "the server answered READONLY"},
+     .lost = "the server is a replica, which takes no writes (READONLY)"},
     {"MASTERDOWN",
      {"CONFIG SET replica-serve-stale-data no", "REPLICAOF 127.0.0.1 1"},
      {"REPLICAOF NO ONE", "CONFIG SET replica-serve-stale-data yes"},
-     .refused = "the server answered MASTERDOWN",
-     .lost = "the server answered READONLY",
-     .down = "the server answered MASTERDOWN"},
+     .refused = "the server is a replica without its master (MASTERDOWN)",
+     .lost = "the server is a replica, which takes no writes (READONLY)",
+     .down = "the server is a replica without its master (MASTERDOWN)"},
     {"OOM",
      {"CONFIG SET maxmemory 1"},
      {"CONFIG SET maxmemory 0"},
@@ -319,34 +320,34 @@ static const struct fault_case fault_rows[] = {
     {"too few replicas",
      {"CONFIG SET min-replicas-to-write 1"},
      {"CONFIG SET min-replicas-to-write 0"},
-     .lost = "the server answered with an error"},
+     .lost = "the server has too few replicas to take writes (NOREPLICAS)"},
     {"NOPERM to read",
      {"ACL SETUSER default -get"},
      {"ACL SETUSER default +get"},
-     .refused = "the user lacks a permission (NOPERM)"},
+     .refused = "the user lacks a permission (NOPERM): GET"},
     {"NOPERM to write",
      {"ACL SETUSER default -set"},
      {"ACL SETUSER default +set"},
-     .lost = "the user lacks a permission (NOPERM)"},
+     .lost = "the user lacks a permission (NOPERM): SET"},
     {"NOPERM to anything",
      {"ACL SETUSER default -@all +acl"},
      {"ACL SETUSER default +@all"},
-     .refused = "the user lacks a permission (NOPERM)",
-     .lost = "the user lacks a permission (NOPERM)"},
+     .refused = "the user lacks a permission (NOPERM): GET",
+     .lost = "the user lacks a permission (NOPERM): SET"},
     {"BUSY",
      {"CONFIG SET busy-reply-threshold 1", NULL, "EVAL while(1)do\nend 0"},
      {"SCRIPT KILL", "CONFIG SET busy-reply-threshold 5000"},
-     .refused = "the server answered BUSY",
-     .lost = "the server answered BUSY",
-     .down = "the server answered BUSY"},
+     .refused = "the server is busy with a script (BUSY)",
+     .lost = "the server is busy with a script (BUSY)",
+     .down = "the server is busy with a script (BUSY)"},
     {"LOADING",
      {"CONFIG SET key-load-delay 1000 loading-process-events-interval-bytes "
       "1024",
       "DEBUG POPULATE 5000", "DEBUG RELOAD"},
      {"CONFIG SET key-load-delay 0"},
-     .refused = "the server answered LOADING",
-     .lost = "the server answered LOADING",
-     .down = "the server answered LOADING"},
+     .refused = "the server is loading its data (LOADING)",
+     .lost = "the server is loading its data (LOADING)",
+     .down = "the server is loading its data (LOADING)"},
 };
 
 /*
@@ -512,6 +513,70 @@ change_password(const char *password)
 {
     CU_ASSERT(redis_do(&server, "CONFIG SET requirepass %s", password));
     (void)snprintf(server.password, sizeof(server.password), "%s", password);
+}
+
+/* Servers that cannot do what is asked of them, and how they were set up. */
+struct server_case {
+    const char *name;
+    const char *settings;
+    const char *command; /* once it runs; NULL: none */
+    size_t count;        /* of keys that are asked for */
+    const char *refused, *down;
+};
+
+static const struct server_case server_rows[] = {
+    {"a cluster without slots", "cluster-enabled yes\n", NULL, 1,
+     .down = "the cluster is down (CLUSTERDOWN)"},
+    {"a cluster of one node", "cluster-enabled yes\n",
+     "CLUSTER ADDSLOTSRANGE 0 16383", 2,
+     .refused = "the server is part of a cluster (CROSSSLOT)"},
+    {"no MGET", "rename-command MGET \"\"\n", NULL, 2,
+     .refused = "the server answered ERR unknown command MGET"},
+    {"no EXISTS", "rename-command EXISTS \"\"\n", NULL, 1,
+     .down = "the server answered ERR unknown command EXISTS"},
+};
+
+static bool
+is_settled(void *arg)
+{
+    return redis_do(arg, "GET x") && redis_do(arg, "GET y");
+}
+
+TEST_CASES(server, struct server_case, server_rows)
+{
+    char other_folder[FILES_PATH_MAX], path[FILES_PATH_MAX], *settings;
+    static struct answer answer;
+    struct redis other;
+    struct redis_url config = {.unix_path = other.socket};
+    struct buffer text = {0};
+    struct world world;
+
+    CU_ASSERT_FATAL(files_folder_make(other_folder) &&
+                    redis_init(&other, other_folder, ""));
+    files_path(path, "%s/redis.conf", other_folder);
+    settings = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
+    buffer_printf(&text, "%s%s", settings, c->settings);
+    CU_ASSERT_FATAL(files_write(path, buffer_text(&text)));
+    CU_ASSERT_FATAL(redis_start(&other));
+    if (c->command != NULL) {
+        CU_ASSERT(redis_do(&other, c->command));
+        CU_ASSERT(clock_wait(is_settled, &other, PATIENCE_MS));
+    }
+    world_start(&world, &config);
+    answer = (struct answer){.keys = {bytes_of("x"), bytes_of("y")},
+                             .count = c->count};
+    world_ask(&world, &answer, STORE_MUST, WORLD_DEADLINE_MS);
+    world_await(&world, &answer);
+    CU_ASSERT_EQUAL(answer.status,
+                    c->down != NULL ? STORE_DOWN : STORE_REFUSED);
+    CU_ASSERT_STRING_EQUAL(world.down, c->down != NULL ? c->down : "");
+    CU_ASSERT_STRING_EQUAL(world.refused, c->refused != NULL ? c->refused : "");
+    world_end(&world);
+    redis_kill(&other);
+    free(settings);
+    buffer_free(&text);
+    files_folder_remove(other_folder);
 }
 
 TEST_SINGLE(password_changed, "while running")
@@ -907,16 +972,21 @@ static const struct peer_case peer_rows[] = {
      NULL /* depends on the version of hiredis */},
     {"LOADING",
      {.answers = {"-LOADING Redis is loading the dataset in memory\r\n"}},
-     "the server answered LOADING"},
+     "the server is loading its data (LOADING)"},
     {"MASTERDOWN",
      {.answers = {"-MASTERDOWN Link with MASTER is down\r\n"}},
-     "the server answered MASTERDOWN"},
+     "the server is a replica without its master (MASTERDOWN)"},
     {"BUSY",
      {.answers = {"-BUSY Redis is busy running a script\r\n"}},
-     "the server answered BUSY"},
+     "the server is busy with a script (BUSY)"},
     {"too many clients",
      {.answers = {"-ERR max number of clients reached\r\n"}, .closes = true},
-     "the server has too many clients"},
+     "the server has too many clients (ERR max number of clients)"},
+    {"protected mode",
+     {.answers = {"-DENIED Redis is running in protected mode because\r\n"},
+      .closes = true},
+     "the server is in protected mode: other hosts need a password, which it "
+     "has not (DENIED)"},
     {"an error we never heard of",
      {.answers = {"-secret value\r\n"}},
      "the server answered with an error"},
@@ -1148,6 +1218,7 @@ suite_store_redis(void)
     cases_add(suite, &no_permission_cases);
     cases_add(suite, &fault_kept_cases);
     cases_add(suite, &fault_new_cases);
+    cases_add(suite, &server_cases);
     cases_add(suite, &password_changed_cases);
     cases_add(suite, &killed_cases);
     cases_add(suite, &cut_off_cases);

@@ -42,7 +42,7 @@ static const struct open_case open_rows[] = {
     {"the probe forbidden, and alive", NULL, NULL, 0, PROBE,
      "-NOPERM no permissions\r\n", NULL},
     {"the probe refused", NULL, NULL, 0, PROBE, "-LOADING no\r\n",
-     "the server answered LOADING"},
+     "the server is loading its data (LOADING)"},
     {"the probe by a status", NULL, NULL, 0, PROBE, "+OK\r\n", WRONG},
     {"the password forbidden", NULL, "pw", 0, AUTH_PW PROBE,
      "-NOPERM no permissions\r\n:0\r\n",

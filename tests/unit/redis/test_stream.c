@@ -4,6 +4,7 @@
  * TLS.
  */
 #include <errno.h>
+#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,30 @@ TEST_SINGLE(broken, "a peer that is gone is told")
     redis_stream_free(stream);
 }
 
+TEST_SINGLE(last_words, "of a peer that is gone are read before its end")
+{
+    static const char said[] = "-ERR max number of clients reached\r\n";
+    struct redisReply *reply = NULL;
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+    bool waits = true;
+
+    (void)c;
+    CU_ASSERT_EQUAL(send(peer, said, sizeof(said) - 1, MSG_NOSIGNAL),
+                    (ssize_t)sizeof(said) - 1);
+    (void)close(peer);
+    CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of("x"), &waits));
+    CU_ASSERT_FALSE(waits);
+    CU_ASSERT_TRUE(redis_stream_read(stream));
+    CU_ASSERT_TRUE(redis_stream_next(stream, &reply));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
+    CU_ASSERT_EQUAL(reply->type, REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    CU_ASSERT_FALSE(redis_stream_write(stream, bytes_of("x"), &waits));
+    CU_ASSERT_FALSE(redis_stream_read(stream));
+    redis_stream_free(stream);
+}
+
 /* A name goes into the SNI, which has room for 255 bytes of it. */
 static const struct tls_case {
     const char *name, *address; /* NULL: a name of so many letters */
@@ -286,5 +311,6 @@ suite_redis_stream(void)
     cases_add(suite, &anew_cases);
     cases_add(suite, &huge_cases);
     cases_add(suite, &broken_cases);
+    cases_add(suite, &last_words_cases);
     cases_add(suite, &tls_cases);
 }

@@ -296,7 +296,7 @@ set_keys(struct rig *rig, const char *letters)
 #define NOPERM        "-NOPERM this user has no permissions\r\n"
 #define NOPERM_TEXT   "the user lacks a permission (NOPERM)"
 #define LOADING       "-LOADING Redis is loading\r\n"
-#define LOADING_TEXT  "the server answered LOADING"
+#define LOADING_TEXT  "the server is loading its data (LOADING)"
 #define ARRAY_TOO_BIG "*513\r\n"
 
 struct read_case {
@@ -617,8 +617,8 @@ struct write_case {
 
 static const struct write_case write_rows[] = {
     {"taken", "+OK\r\n$3\r\nval\r\n", NULL, NULL},
-    {"refused", "-READONLY no\r\n$3\r\nval\r\n", "the server answered READONLY",
-     NULL},
+    {"refused", "-READONLY no\r\n$3\r\nval\r\n",
+     "the server is a replica, which takes no writes (READONLY)", NULL},
     {"by a number", ":1\r\n$3\r\nval\r\n", NULL, WRONG_KIND},
     {"by nil", "$-1\r\n$3\r\nval\r\n", NULL, WRONG_KIND},
 };
