@@ -6,6 +6,7 @@
  * signal can come at a bad moment.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -315,12 +316,28 @@ count_replaced(struct supervisor *s, const struct worker *worker, int status)
     metrics_add(s->metrics, reason, 1);
 }
 
+/* What a dead worker could not say itself. */
+static void
+log_last_words(struct supervisor *s, int slot, pid_t pid)
+{
+    const uint64_t lines = metrics_take_log(s->metrics, slot);
+    const unsigned ended = metrics_slot_release(s->metrics, slot);
+
+    if (lines > 0)
+        log_error(s->log, "log: the last %" PRIu64 " lines of worker %d lost",
+                  lines, (int)pid);
+    for (int what = 0; what < OUTAGE__MAX; what++) {
+        if (ended & 1U << what)
+            log_info(s->log, "over, with the last worker that said so: %s",
+                     metrics_outage_text((enum outage)what));
+    }
+}
+
 /* Takes a dead worker off the books. */
 static void
 bury(struct supervisor *s, int slot, int status, int64_t now)
 {
     struct worker worker = s->workers[slot];
-    unsigned ended = metrics_slot_release(s->metrics, slot);
     bool is_clean = WIFEXITED(status) ? WEXITSTATUS(status) == EX_OK
                                       : WTERMSIG(status) == SIGTERM;
 
@@ -332,11 +349,7 @@ bury(struct supervisor *s, int slot, int status, int64_t now)
     count_replaced(s, &worker, status);
     if (worker.kill_ms == 0 || !is_clean)
         log_death(s, &worker, status, now);
-    for (int what = 0; what < OUTAGE__MAX; what++) {
-        if (ended & 1U << what)
-            log_info(s->log, "over, with the last worker that said so: %s",
-                     metrics_outage_text((enum outage)what));
-    }
+    log_last_words(s, slot, worker.pid);
 }
 
 static void
@@ -387,7 +400,7 @@ static void
 replace_settings(struct supervisor *s, struct config *config, struct log *log,
                  int64_t now)
 {
-    log_close(s->log);
+    log_take_over(log, s->log);
     config_free(s->config);
     s->log = log;
     s->config = config;
@@ -569,10 +582,11 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
 {
     struct supervisor *s = calloc(1, sizeof(*s));
     int status = EX_OSERR;
+    uint64_t untold;
 
     if (s == NULL) {
         log_error(log, "no memory to start");
-        log_close(log);
+        (void)log_close(log);
         config_free(config);
         return status;
     }
@@ -586,6 +600,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         log_error(s->log, "no shared memory: %s", strerror(errno));
         goto out;
     }
+    log_count_in(s->log, s->metrics);
     block_signals(s);
     start_generation(s, clock_mono_ms());
     log_settings(s, "started");
@@ -596,8 +611,10 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         status = worker_run(s->listen_fd, s->config, s->log, s->metrics,
                             s->own_slot, own_duty(s));
 out:
+    untold = log_close(s->log);
+    if (untold > 0 && s->own_slot < 0) /* else the parent says so */
+        log_say_lost(metrics_get(s->metrics, METRIC_LOG_LINES_LOST));
     metrics_free(s->metrics);
-    log_close(s->log);
     config_free(s->config);
     free(s);
     return status;

@@ -67,8 +67,7 @@ struct worker {
     int64_t load_from_us, load_cpu_us; /* at the beginning of the window */
     bool accept_failing;               /* logged once until one goes well */
     bool is_draining;
-    uint64_t lines_lost; /* log lines that have been counted as lost */
-    size_t drain_share;  /* connections to let go in each turn */
+    size_t drain_share; /* connections to let go in each turn */
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
@@ -213,24 +212,13 @@ on_store_due(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-write_log(struct worker *worker)
-{
-    uint64_t lost;
-
-    log_flush(worker->log);
-    lost = log_lost(worker->log);
-    if (lost > worker->lines_lost)
-        metrics_add(worker->metrics, METRIC_LOG_LINES_LOST,
-                    lost - worker->lines_lost);
-    worker->lines_lost = lost;
-}
-
-static void
 on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
+    struct worker *worker = timer->data;
+
     (void)loop;
     (void)events;
-    write_log(timer->data);
+    log_flush(worker->log);
 }
 
 /* A window ends with the first turn after it: an idle one may be long. */
@@ -271,7 +259,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     }
     metrics_set_parked(worker->metrics, store_pending(worker->shared.store));
     if (log_pending(worker->log) >= LOG_LINE_MAX)
-        write_log(worker);
+        log_flush(worker->log);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
 }
@@ -429,7 +417,6 @@ stop(struct worker *worker)
     store_free(worker->shared.store);
     conn_close_all(&worker->shared);
     api_free(worker->shared.api);
-    write_log(worker);
     if (worker->loop != NULL)
         ev_loop_destroy(worker->loop);
 }

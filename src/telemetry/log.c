@@ -1,14 +1,10 @@
 /*
- * The log lines and their way out. Implements the log of docs/protocol.md,
- * "Settings": two formats, two levels, one line per request, nothing personal.
- *
- * The descriptor must never make the process wait, and O_NONBLOCK belongs to
- * the open file, which standard output shares with strangers: it is opened
- * anew through /proc. Where that cannot be done (a socket, another user's
- * terminal) each write is asked for first.
+ * The log's lines: two formats, two levels, one line per request, nothing
+ * personal. They are gathered here, go out through a sink that never waits, and
+ * none vanishes unsaid. Implements "Log" of docs/protocol.md.
  */
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -16,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "telemetry/sink.h"
 
 #define LOG_FIELD_MAX  128 /* bytes of one text of a request */
 #define LOG_ESCAPE_MAX 5   /* bytes that one byte may become: \\xHH in JSON */
@@ -30,10 +26,13 @@
 #define LOG_FIXED_MAX  512 /* of a request's line: all but its five texts */
 #define LOG_STAMP_MAX  64
 #define LOG_DIGITS_MAX 20 /* of a 64-bit number */
-#define LOG_FILE_MODE  0640
-#define LOG_FIRST_FD   3 /* a copy of standard output is no standard stream */
+#define LOG_LAST_MAX   128
 
-_Static_assert(LOG_LINE_MAX <= PIPE_BUF, "a line must be atomic in a pipe");
+/* How long the end waits for a reader, and between two looks at it. */
+#define LOG_END_MS      500
+#define LOG_END_TICK_MS 5
+
+_Static_assert(LOG_LINE_MAX <= SINK_ATOMIC, "a line must not be torn");
 _Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
                    LOG_LINE_MAX - LOG_TAIL_MAX,
                "a request must fit a line, however it is escaped");
@@ -101,28 +100,19 @@ static const unsigned char log_plain[UCHAR_MAX + 1] = {
     ['~'] = LOG_ANYWHERE,
 };
 
-enum log_sink {
-    LOG_SINK_OWN = 0, /* our own open file: it does not block */
-    LOG_SINK_POLLED,  /* shared: asked before each write */
-    LOG_SINK_SOCKET   /* shared: told not to wait with each write */
-};
-
-struct log_target {
-    int fd;
-    enum log_sink sink;
-    size_t write_max; /* bytes that are not torn by another writer */
-};
-
 struct log {
     char *file; /* NULL: standard output */
     const struct log_form *form;
     enum log_format format;
     enum log_level level;
-    struct log_target target;
-    bool is_torn;    /* the last byte written was inside a line */
-    uint64_t lost;   /* lines, ever */
-    uint64_t untold; /* of these, not yet said in the log */
-    time_t second;   /* what stamp[] shows */
+    struct sink sink;
+    struct metrics *metrics; /* of this process, or NULL: nothing is counted */
+    bool is_torn;            /* the last byte written was inside a line */
+    uint64_t waiting;        /* lines that are not written */
+    uint64_t lost;           /* lines, ever */
+    uint64_t untold;         /* of these, not yet said in the log */
+    uint64_t telling;        /* what the line that says so, and waits, says */
+    time_t second;           /* what stamp[] shows */
     size_t stamp_length;
     char stamp[LOG_STAMP_MAX];
     size_t line_limit; /* where the line being made must end */
@@ -130,54 +120,12 @@ struct log {
     char data[LOG_BUFFER_BYTES]; /* pages that are not used cost nothing */
 };
 
-/*
- * A pipe or terminal is opened anew, so that not to wait is not forced on
- * others who write to it. A regular file never waits, and is shared as it is:
- * opened anew, it would have another position than theirs.
- */
 static bool
-target_open_stdout(struct log_target *ret_target)
+open_sink(const char *file, struct sink *ret_sink)
 {
-    struct log_target target = {.sink = LOG_SINK_OWN, .fd = -1};
-    struct stat st = {0};
-    bool is_file = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
-
-    if (!is_file)
-        target.fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK |
-                                                O_CLOEXEC | O_NOCTTY);
-    if (target.fd < 0) {
-        target.sink = is_file ? LOG_SINK_OWN : LOG_SINK_POLLED;
-        target.fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, LOG_FIRST_FD);
-    }
-    if (target.fd < 0)
-        return false;
-    if (S_ISSOCK(st.st_mode))
-        target.sink = LOG_SINK_SOCKET;
-    *ret_target = target;
-    return true;
-}
-
-static bool
-target_open(const char *file, struct log_target *ret_target)
-{
-    struct log_target target = {.sink = LOG_SINK_OWN};
-    struct stat st;
-
-    if (file != NULL) {
-        target.fd = open(file,
-                         O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK |
-                             O_CLOEXEC | O_NOCTTY,
-                         LOG_FILE_MODE);
-        if (target.fd < 0)
-            return false;
-    } else if (!target_open_stdout(&target)) {
-        return false;
-    }
-    target.write_max = LOG_LINE_MAX;
-    if (fstat(target.fd, &st) == 0 && S_ISREG(st.st_mode))
-        target.write_max = LOG_BUFFER_BYTES; /* O_APPEND keeps it whole */
-    *ret_target = target;
-    return true;
+    return file != NULL
+               ? sink_open_file(ret_sink, file, LOG_BUFFER_BYTES)
+               : sink_open_stream(ret_sink, STDOUT_FILENO, LOG_BUFFER_BYTES);
 }
 
 struct log *
@@ -196,39 +144,12 @@ log_open(const char *file, enum log_format format, enum log_level level)
         if (log->file == NULL)
             goto out;
     }
-    if (target_open(file, &log->target))
+    if (open_sink(file, &log->sink))
         return log;
 out:
     free(log->file);
     free(log);
     return NULL;
-}
-
-void
-log_close(struct log *log)
-{
-    if (log == NULL)
-        return;
-    log_flush(log);
-    (void)close(log->target.fd);
-    free(log->file);
-    free(log);
-}
-
-bool
-log_reopen(struct log *log)
-{
-    struct log_target target;
-
-    if (log->file == NULL)
-        return true;
-    log_flush(log);
-    if (!target_open(log->file, &target))
-        return false;
-    (void)close(log->target.fd);
-    log->target = target;
-    log->is_torn = false;
-    return true;
 }
 
 static void
@@ -433,13 +354,30 @@ refresh_stamp(struct log *log)
     log->stamp_length++;
 }
 
+static void
+lose(struct log *log, uint64_t lines)
+{
+    log->lost += lines;
+    log->untold += lines;
+    if (log->metrics != NULL)
+        metrics_add(log->metrics, METRIC_LOG_LINES_LOST, lines);
+}
+
+/* What would vanish with this process: its parent has to know. */
+static void
+publish(struct log *log)
+{
+    if (log->metrics != NULL)
+        metrics_set_log(log->metrics, log->waiting, log->untold + log->telling);
+}
+
 /* Starts a line, up to its level; false when there is no room for it. */
 static bool
 line_begin(struct log *log, char level)
 {
     if (sizeof(log->data) - log->length < LOG_LINE_MAX) {
-        log->lost++;
-        log->untold++;
+        lose(log, 1);
+        publish(log);
         return false;
     }
     log->line_limit = log->length + LOG_LINE_MAX - LOG_TAIL_MAX;
@@ -448,6 +386,14 @@ line_begin(struct log *log, char level)
     put(log, log->form->level);
     put_char(log, level);
     return true;
+}
+
+static void
+line_end(struct log *log)
+{
+    put(log, log->form->end);
+    log->waiting++;
+    publish(log);
 }
 
 static void
@@ -466,7 +412,7 @@ log_message(struct log *log, char level, const char *format, va_list args)
     put_escaped(log, (struct bytes){text, (size_t)length}, SIZE_MAX,
                 LOG_MESSAGE);
     put(log, log->form->message_end);
-    put(log, log->form->end);
+    line_end(log);
 }
 
 void
@@ -516,31 +462,7 @@ log_request(struct log *log, const struct log_request *request)
     put(log, form->ms);
     put_ms(log, request->duration_us);
     put_context(log, request->context);
-    put(log, form->end);
-}
-
-/* Writes without waiting; as write(), with EAGAIN where it would have to. */
-static ssize_t
-target_write(const struct log_target *target, const char *data, size_t length)
-{
-    struct pollfd ready = {.fd = target->fd, .events = POLLOUT};
-    ssize_t written = -1;
-
-    switch (target->sink) {
-    case LOG_SINK_OWN:
-        written = write(target->fd, data, length);
-        break;
-    case LOG_SINK_SOCKET:
-        written = send(target->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        break;
-    case LOG_SINK_POLLED:
-        if (poll(&ready, 1, 0) == 1)
-            written = write(target->fd, data, length);
-        else
-            errno = EAGAIN;
-        break;
-    }
-    return written;
+    line_end(log);
 }
 
 /* How much of what waits goes out in one write: whole lines. */
@@ -551,10 +473,10 @@ whole_lines(const struct log *log, size_t from)
     size_t length = log->length - from;
     const char *end;
 
-    if (length <= log->target.write_max)
+    if (length <= log->sink.write_max)
         return length;
-    end = memrchr(start, '\n', log->target.write_max);
-    return end != NULL ? (size_t)(end - start) + 1 : log->target.write_max;
+    end = memrchr(start, '\n', log->sink.write_max);
+    return end != NULL ? (size_t)(end - start) + 1 : log->sink.write_max;
 }
 
 /* Forgets what stands before, and whether it ended inside a line. */
@@ -566,21 +488,36 @@ consume(struct log *log, size_t length)
     log->is_torn = log->data[length - 1] != '\n';
     log->length -= length;
     memmove(log->data, log->data + length, log->length);
+    log->waiting = 0;
+    for (size_t i = 0; i < log->length; i++)
+        log->waiting += log->data[i] == '\n';
+    if (log->length == 0)
+        log->telling = 0;
 }
 
-/* Nothing can be written: drops all, but for the end that a torn line needs. */
+/* Drops all that waits, but for the end that a torn line needs. */
 static void
 drop_all(struct log *log)
 {
-    /* No line is empty: a line end in front has lost its line already. */
-    for (size_t i = 1; i < log->length; i++) {
-        if (log->data[i] != '\n')
-            continue;
-        log->lost++;
-        log->untold++;
-    }
+    lose(log, log->waiting);
+    log->untold += log->telling;
+    log->waiting = log->telling = 0;
     log->data[0] = '\n';
     log->length = log->is_torn ? 1 : 0;
+    sink_restart(&log->sink);
+}
+
+/* What is left of a torn line is of no use behind another file's lines. */
+static void
+drop_rest(struct log *log)
+{
+    const char *end = memchr(log->data, '\n', log->length);
+
+    if (!log->is_torn || end == NULL)
+        return;
+    if (end != log->data) /* else the line has been dropped already */
+        lose(log, 1);
+    consume(log, (size_t)(end - log->data) + 1);
 }
 
 /* Returns true if something was written, and nothing is left. */
@@ -591,8 +528,8 @@ drain(struct log *log)
     bool is_broken = false;
 
     while (done < log->length && !is_broken) {
-        ssize_t written = target_write(&log->target, log->data + done,
-                                       whole_lines(log, done));
+        ssize_t written =
+            sink_write(&log->sink, log->data + done, whole_lines(log, done));
 
         if (written < 0 && errno == EINTR)
             continue;
@@ -609,18 +546,22 @@ drain(struct log *log)
     return done > 0 && !is_broken && log->length == 0;
 }
 
+static void
+tell_lost(struct log *log)
+{
+    log->telling = log->untold;
+    log->untold = 0;
+    log_error(log, "log: %" PRIu64 " lines lost, %" PRIu64 " since the start",
+              log->telling, log->lost);
+    (void)drain(log);
+}
+
 void
 log_flush(struct log *log)
 {
-    uint64_t untold;
-
-    if (!drain(log) || log->untold == 0)
-        return;
-    untold = log->untold;
-    log->untold = 0;
-    log_error(log, "log: %" PRIu64 " lines lost, %" PRIu64 " since the start",
-              untold, log->lost);
-    (void)drain(log);
+    if (drain(log) && log->untold > 0)
+        tell_lost(log);
+    publish(log);
 }
 
 size_t
@@ -629,16 +570,113 @@ log_pending(const struct log *log)
     return log->length;
 }
 
+bool
+log_reopen(struct log *log)
+{
+    struct sink sink;
+
+    if (log->file == NULL)
+        return true;
+    log_flush(log);
+    if (!open_sink(log->file, &sink))
+        return false;
+    drop_rest(log);
+    sink_close(&log->sink);
+    log->sink = sink;
+    log->is_torn = false;
+    return true;
+}
+
+void
+log_count_in(struct log *log, struct metrics *metrics)
+{
+    log->metrics = metrics;
+    publish(log);
+}
+
 void
 log_forget(struct log *log)
 {
     log->length = 0;
-    log->lost = 0;
-    log->untold = 0;
+    log->lost = log->untold = log->telling = log->waiting = 0;
+    sink_restart(&log->sink);
+    publish(log);
 }
 
 uint64_t
 log_lost(const struct log *log)
 {
     return log->lost;
+}
+
+static void
+log_free(struct log *log)
+{
+    sink_close(&log->sink);
+    free(log->file);
+    free(log);
+}
+
+void
+log_take_over(struct log *log, struct log *old)
+{
+    const bool is_same = log->file == NULL && old->file == NULL;
+
+    assert(log->length == 0);
+    log_flush(old);
+    if (!is_same)
+        drop_rest(old);
+    log->is_torn = is_same && old->is_torn;
+    memcpy(log->data, old->data, old->length);
+    log->length = old->length;
+    log->lost = old->lost;
+    log->untold = old->untold;
+    log->telling = old->telling;
+    log->waiting = old->waiting;
+    log_count_in(log, old->metrics);
+    log_free(old);
+}
+
+/* Looks again and again: poll() does not know what fits into each sink. */
+static void
+await_reader(struct log *log)
+{
+    const int64_t end_ms = clock_mono_ms() + LOG_END_MS;
+
+    log_flush(log);
+    while (log->length > 0 && clock_mono_ms() < end_ms) {
+        (void)poll(NULL, 0, LOG_END_TICK_MS);
+        log_flush(log);
+    }
+}
+
+uint64_t
+log_close(struct log *log)
+{
+    uint64_t untold;
+
+    if (log == NULL)
+        return 0;
+    await_reader(log);
+    drop_all(log);
+    publish(log);
+    untold = log->untold;
+    log_free(log);
+    return untold;
+}
+
+void
+log_say_lost(uint64_t lines)
+{
+    char text[LOG_LAST_MAX];
+    struct sink sink;
+    int length = snprintf(text, sizeof(text),
+                          "scoring: the end of the log has no reader: %" PRIu64
+                          " lines lost since the start\n",
+                          lines);
+
+    if (!sink_open_stream(&sink, STDERR_FILENO, LOG_LAST_MAX))
+        return;
+    (void)sink_write(&sink, text, (size_t)length);
+    sink_close(&sink);
 }

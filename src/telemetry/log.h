@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 
+struct metrics;
+
 /*
  * The log: lines "[2026.11.22 09:30:00] I message" in local time, or one JSON
  * object a line. Lines are gathered and written at log_flush(), many in one
@@ -46,8 +48,36 @@ struct log_request {
 struct log *log_open(const char *file, enum log_format format,
                      enum log_level level);
 
-/* Flushes and closes. Accepts NULL. */
-void log_close(struct log *log);
+/*
+ * Writes what was gathered, for which it waits half a second at most, and
+ * closes. Accepts NULL.
+ *
+ * Returns how many lines have been lost of which the log does not tell.
+ */
+uint64_t log_close(struct log *log);
+
+/*
+ * Says so on standard error, without waiting for it: the last resort.
+ *
+ * lines  lost since the start, by all processes.
+ */
+void log_say_lost(uint64_t lines);
+
+/*
+ * Goes on with what the old one has gathered and not been able to write, and
+ * with its counts; the old one is closed without waiting.
+ *
+ * log  newly opened: no line has been logged.
+ */
+void log_take_over(struct log *log, struct log *old);
+
+/*
+ * From here on lost lines are counted there, and what would vanish with this
+ * process is known there.
+ *
+ * metrics  borrowed, until the log is closed.
+ */
+void log_count_in(struct log *log, struct metrics *metrics);
 
 /*
  * Opens the file again, by its name; what was gathered goes to the old one,

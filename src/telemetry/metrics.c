@@ -33,6 +33,7 @@ struct block {
     _Atomic uint64_t buckets[METRICS_METHODS][METRICS_BUCKETS];
     _Atomic uint64_t duration_us[METRICS_METHODS];
     _Atomic uint64_t parked;
+    _Atomic uint64_t log_waiting, log_untold; /* lines */
 };
 
 struct shared {
@@ -195,6 +196,25 @@ uint64_t
 metrics_get_parked(const struct metrics *metrics)
 {
     return sum(metrics, offsetof(struct block, parked));
+}
+
+void
+metrics_set_log(struct metrics *metrics, uint64_t waiting, uint64_t untold)
+{
+    struct block *own = metrics->own;
+
+    atomic_store_explicit(&own->log_waiting, waiting, memory_order_relaxed);
+    atomic_store_explicit(&own->log_untold, untold, memory_order_relaxed);
+}
+
+uint64_t
+metrics_take_log(struct metrics *metrics, int slot)
+{
+    struct block *block = &metrics->shared->blocks[slot];
+    uint64_t waiting = atomic_exchange(&block->log_waiting, 0);
+
+    metrics_add(metrics, METRIC_LOG_LINES_LOST, waiting);
+    return waiting + atomic_exchange(&block->log_untold, 0);
 }
 
 void

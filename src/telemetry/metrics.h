@@ -110,6 +110,16 @@ struct metrics_durations metrics_get_durations(const struct metrics *metrics,
 void metrics_set_parked(struct metrics *metrics, uint64_t parked);
 uint64_t metrics_get_parked(const struct metrics *metrics);
 
+/*
+ * Log lines of this process that would vanish with it: those that wait for
+ * their reader, and those whose loss the log does not tell yet.
+ */
+void metrics_set_log(struct metrics *metrics, uint64_t waiting,
+                     uint64_t untold);
+
+/* How many have vanished with a worker; those that waited count as lost now. */
+uint64_t metrics_take_log(struct metrics *metrics, int slot);
+
 void metrics_set_phase(struct metrics *metrics, enum metrics_phase phase);
 enum metrics_phase metrics_get_phase(const struct metrics *metrics);
 

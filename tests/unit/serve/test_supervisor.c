@@ -1077,6 +1077,173 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
     files_folder_remove(folder);
 }
 
+/* A kept connection on which one exchange has been answered; or -1. */
+static int
+ask_once(const struct service *service)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&bytes, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
+    buffer_free(&bytes);
+    return fd;
+}
+
+/*
+ * The log is a pipe, and its reader is behind: all lines of a worker that ends
+ * reach it within half a second, or are counted, and the number is said.
+ */
+#define BEHIND_REQUESTS 2000 /* lines of more than a pipe holds */
+#define BEHIND_MAX      (512 * 1024)
+
+struct behind_case {
+    const char *name;
+    int number;
+    int after_ms; /* when the reader goes on; -1: when all is over */
+    bool is_whole;
+};
+
+static const struct behind_case behind_rows[] = {
+    {"at a stop it goes on", SIGTERM, 200, true},
+    {"at a stop it does not", SIGTERM, -1, false},
+    {"at a reload it goes on", SIGHUP, 450, true},
+    {"at a reload it is too late", SIGHUP, 1500, false},
+};
+
+/* The reader's end of the log, and what it has read. */
+struct behind {
+    int fd;
+    size_t length;
+    char text[BEHIND_MAX];
+};
+
+static unsigned
+count_in(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        count++;
+    return count;
+}
+
+static void
+behind_read(struct behind *behind)
+{
+    ssize_t got;
+
+    do {
+        got = read(behind->fd, behind->text + behind->length,
+                   sizeof(behind->text) - 1 - behind->length);
+        behind->length += got > 0 ? (size_t)got : 0;
+    } while (got > 0);
+    behind->text[behind->length] = '\0';
+}
+
+struct behind_wait {
+    struct behind *behind;
+    const char *text;
+    unsigned times;
+};
+
+static bool
+behind_has_read(void *arg)
+{
+    struct behind_wait *wait = arg;
+
+    behind_read(wait->behind);
+    return count_in(wait->behind->text, wait->text) >= wait->times;
+}
+
+static bool
+behind_await(struct behind *behind, const char *text, unsigned times)
+{
+    struct behind_wait wait = {behind, text, times};
+
+    return clock_wait(behind_has_read, &wait, LIMIT_MS);
+}
+
+/* The number between two texts, 0 if they do not occur. */
+static unsigned
+number_after(const char *text, const char *before)
+{
+    const char *at = text != NULL ? strstr(text, before) : NULL;
+
+    return at != NULL ? (unsigned)strtoul(at + strlen(before), NULL, 10) : 0;
+}
+
+static void
+ask_many(const struct service *service, unsigned count)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    int fd = ask_once(service);
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &exchange);
+    for (unsigned i = 1; i < count; i++) {
+        CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
+    }
+    (void)close(fd);
+    buffer_free(&bytes);
+}
+
+/* How many lines are said to be lost, by the log or on standard error. */
+static unsigned
+said_lost(const struct service *service, const struct behind *behind)
+{
+    char *output = files_read(service->output);
+    unsigned lost = number_after(output, "the end of the log has no reader: ");
+
+    free(output);
+    return lost + number_after(behind->text, "] E log: the last ");
+}
+
+TEST_CASES(behind, struct behind_case, behind_rows)
+{
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    static struct behind behind;
+    char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+    unsigned came;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(log, "%.100s/log", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s", log);
+    CU_ASSERT_EQUAL(mkfifo(log, 0600), 0);
+    behind = (struct behind){.fd = open(log, O_RDONLY | O_NONBLOCK)};
+    service_start(&service, INPUT_SOCKET, none, settings);
+    CU_ASSERT_TRUE(behind_await(&behind, "] I ready: ", 1));
+    ask_many(&service, BEHIND_REQUESTS);
+    proc_signal(&service.proc, c->number);
+    if (c->after_ms >= 0)
+        clock_sleep_ms(c->after_ms);
+    else
+        CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
+    if (c->is_whole)
+        CU_ASSERT_TRUE(behind_await(&behind, "] I request ", BEHIND_REQUESTS));
+    behind_read(&behind);
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    behind_read(&behind);
+    came = count_in(behind.text, "] I request ");
+    CU_ASSERT_EQUAL(came < BEHIND_REQUESTS, !c->is_whole);
+    CU_ASSERT(came + said_lost(&service, &behind) >= BEHIND_REQUESTS);
+    CU_ASSERT_EQUAL(said_lost(&service, &behind) > 0, !c->is_whole);
+    (void)close(behind.fd);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 struct secret_case {
     const char *name;
     const char *settings[SETTINGS_MAX];
@@ -1149,25 +1316,6 @@ count_descriptors(pid_t pid)
     return count;
 }
 
-/* A kept connection on which one exchange has been answered; or -1. */
-static int
-ask_once(const struct service *service)
-{
-    static const struct fcgi_peer_exchange exchange = {.body = "{}",
-                                                       .body_length = 2};
-    struct buffer bytes = {0};
-    char path[FILES_PATH_MAX];
-    int fd;
-
-    files_path(path, "%.100s/socket", service->folder);
-    fd = fcgi_peer_connect(path);
-    fcgi_peer_whole(&bytes, &exchange);
-    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
-    buffer_free(&bytes);
-    return fd;
-}
-
 struct reserve_case {
     const char *name;
     bool is_first_frozen;
@@ -1233,6 +1381,7 @@ suite_supervisor(void)
     cases_add(suite, &reload_storm_cases);
     cases_add(suite, &no_rotation_cases);
     cases_add(suite, &rotation_cases);
+    cases_add(suite, &behind_cases);
     cases_add(suite, &secret_cases);
     cases_add(suite, &reserve_cases);
 }

@@ -91,6 +91,7 @@ run_worker(const struct bench *bench)
     log = log_open(bench->log, LOG_TEXT, LOG_INFO);
     if (config == NULL || log == NULL)
         _exit(99);
+    log_count_in(log, bench->metrics);
     (void)signal(SIGUSR2, pass_time);
     status = worker_run(bench->listener, config, log, bench->metrics, 0,
                         bench->duty);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,17 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
+#include "base/clock.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 #include "unit/suites.h"
 
 #define STAMP_TEXT "[2026.11.22 09:30:00] "
@@ -637,6 +641,318 @@ TEST_CASES(stdout_pipe, struct pipe_case, pipe_rows)
     (void)close(ends[0]);
 }
 
+/* A folder of the test's own, and names in it. */
+static char folder[] = "/tmp/scoring-log-XXXXXX";
+
+static const char *
+in_folder(const char *name)
+{
+    static char paths[2][PATH_ROOM];
+    static unsigned next;
+    char *path = paths[next++ % 2];
+
+    (void)snprintf(path, PATH_ROOM, "%s/%s", folder, name);
+    return path;
+}
+
+static void
+folder_make(void)
+{
+    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+}
+
+static void
+folder_remove(void)
+{
+    (void)unlink(in_folder("log"));
+    (void)unlink(in_folder("old"));
+    (void)rmdir(folder);
+}
+
+/*
+ * What is shared with other writers, and cannot be opened anew: as by the one
+ * who has made it for another user.
+ */
+enum shared { SHARED_PIPE = 0, SHARED_FIFO, SHARED_TERMINAL };
+
+static void
+shared_open(enum shared kind, int *ret_reader, int *ret_writer)
+{
+    int ends[2] = {-1, -1};
+
+    switch (kind) {
+    case SHARED_PIPE:
+        CU_ASSERT_EQUAL(pipe2(ends, O_CLOEXEC), 0);
+        break;
+    case SHARED_FIFO:
+        CU_ASSERT_EQUAL(mkfifo(in_folder("log"), 0600), 0);
+        ends[0] = open(in_folder("log"), O_RDWR | O_CLOEXEC);
+        ends[1] = open(in_folder("log"), O_WRONLY | O_CLOEXEC);
+        break;
+    case SHARED_TERMINAL:
+        ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        CU_ASSERT_EQUAL(unlockpt(ends[0]), 0);
+        ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        break;
+    }
+    CU_ASSERT_FATAL(ends[0] >= 0 && ends[1] >= 0);
+    *ret_reader = ends[0];
+    *ret_writer = ends[1];
+}
+
+struct meet_case {
+    const char *name;
+    enum shared kind;
+};
+
+static const struct meet_case meet_rows[] = {
+    {"in a pipe", SHARED_PIPE},
+    {"in a pipe that has a name", SHARED_FIFO},
+    {"on a terminal", SHARED_TERMINAL},
+};
+
+#define MEET_WRITERS 6
+#define MEET_READS   200
+#define MEET_MS      2000
+#define MEET_HELD    1024 /* beats, more than a socket holds */
+
+/* Writes for ever, as whoever has nothing else to do; and is not stuck. */
+static pid_t
+meet_writer(int fd, int beats)
+{
+    struct log *log;
+    pid_t pid;
+
+    calls_fail(CALL_OPEN, EACCES);
+    log = open_as_stdout(fd);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_OPEN));
+    pid = fork();
+    if (pid != 0) {
+        (void)log_close(log);
+        return pid;
+    }
+    for (;;) {
+        log_info(log, "%s", X128);
+        log_flush(log);
+        (void)send(beats, "", 1, MSG_DONTWAIT);
+    }
+}
+
+/* Whether a writer goes on: what it has said before is forgotten. */
+static bool
+meet_goes_on(int beats)
+{
+    struct pollfd ready = {.fd = beats, .events = POLLIN};
+
+    for (int i = 0; i < MEET_HELD; i++)
+        (void)recv(beats, output, sizeof(output), MSG_DONTWAIT);
+    return poll(&ready, 1, MEET_MS) == 1;
+}
+
+/* The reader takes a little again and again, which all race for, and stops. */
+TEST_CASES(meet, struct meet_case, meet_rows)
+{
+    int reader, writer, beats[MEET_WRITERS][2];
+    pid_t pids[MEET_WRITERS];
+
+    folder_make();
+    shared_open(c->kind, &reader, &writer);
+    for (size_t i = 0; i < MEET_WRITERS; i++) {
+        CU_ASSERT_EQUAL_FATAL(
+            socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                       beats[i]),
+            0);
+        pids[i] = meet_writer(writer, beats[i][1]);
+    }
+    for (int i = 0; i < MEET_READS; i++) {
+        (void)poll(NULL, 0, 1);
+        (void)!read(reader, output, LOG_LINE_MAX);
+    }
+    for (size_t i = 0; i < MEET_WRITERS; i++) {
+        CU_ASSERT_TRUE(meet_goes_on(beats[i][0]));
+        (void)kill(pids[i], SIGKILL);
+        (void)waitpid(pids[i], NULL, 0);
+        (void)close(beats[i][0]);
+        (void)close(beats[i][1]);
+    }
+    (void)close(writer);
+    (void)close(reader);
+    folder_remove();
+}
+
+/*
+ * The end of a log whose reader is late: it is waited for, half a second; what
+ * it has not taken by then is counted.
+ */
+struct late_case {
+    const char *name;
+    int error;    /* of opening the pipe anew */
+    int after_ms; /* when the reader begins; -1: never */
+    unsigned lost_min, lost_max;
+};
+
+#define LATE_LINES 1000
+#define LATE_HELD  (1000 - 420) /* a pipe holds 428 of 153 bytes, or 416 */
+
+static const struct late_case late_rows[] = {
+    {"reads in time", 0, 200, 0, 0},
+    {"reads in time a pipe that cannot be opened anew", EACCES, 200, 0, 0},
+    {"does not read", 0, -1, LATE_HELD - 20, LATE_HELD + 20},
+    {"does not read a pipe that cannot be opened anew", EACCES, -1,
+     LATE_HELD - 20, LATE_HELD + 20},
+};
+
+/* In a child: reads to the end; its status is 0 if no line was missing. */
+static pid_t
+late_reader(int fd, int writer, int after_ms)
+{
+    unsigned lines = 0;
+    ssize_t got = 1;
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    (void)close(writer);
+    (void)poll(NULL, 0, after_ms);
+    while (got > 0) {
+        got = read(fd, output, sizeof(output) - 1);
+        output[got > 0 ? got : 0] = '\0';
+        lines += count_lines(output);
+    }
+    _exit(lines == LATE_LINES ? 0 : 1);
+}
+
+TEST_CASES(late, struct late_case, late_rows)
+{
+    struct metrics *metrics = metrics_new();
+    struct log *log;
+    int ends[2], status = -1;
+    int64_t start_ms, took_ms;
+    uint64_t lost;
+    pid_t pid = -1;
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    if (c->after_ms >= 0)
+        pid = late_reader(ends[0], ends[1], c->after_ms);
+    calls_fail(CALL_OPEN, c->error);
+    log = open_as_stdout(ends[1]);
+    (void)calls_has_failed(CALL_OPEN);
+    log_count_in(log, metrics);
+    for (int i = 0; i < LATE_LINES; i++)
+        log_info(log, "%s", X128);
+    log_flush(log);
+    start_ms = clock_mono_ms();
+    lost = log_close(log);
+    took_ms = clock_mono_ms() - start_ms;
+    (void)close(ends[1]);
+    CU_ASSERT(lost >= c->lost_min && lost <= c->lost_max);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_LOG_LINES_LOST), lost);
+    if (c->after_ms < 0) {
+        CU_ASSERT(took_ms >= 500);
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        (void)read_all(ends[0]);
+        CU_ASSERT_EQUAL(count_lines(output) + lost, LATE_LINES);
+    } else {
+        CU_ASSERT(took_ms >= c->after_ms / 2);
+        CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+        CU_ASSERT_EQUAL(status, 0);
+    }
+    (void)close(ends[0]);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(last_words, "on standard error, if it is read")
+{
+    static const char words[] = "scoring: the end of the log has no reader: "
+                                "1582 lines lost since the start\n";
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    int ends[2];
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    calls_fail(CALL_OPEN, EACCES);
+    (void)dup2(ends[1], STDERR_FILENO);
+    log_say_lost(1582);
+    for (int i = 0; i < 100; i++) /* more than it holds: 16 pages */
+        log_say_lost(3);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    (void)close(ends[1]);
+    (void)read_all(ends[0]);
+    CU_ASSERT_EQUAL(strncmp(output, words, strlen(words)), 0);
+    (void)close(ends[0]);
+}
+
+/* What a process has not written is known to the one that outlives it. */
+TEST_SINGLE(vanished, "lines of a process that is gone are known")
+{
+    struct metrics *metrics = metrics_new();
+    struct log *log;
+    int ends[2];
+    unsigned made = 0;
+    uint64_t vanished;
+
+    (void)c;
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
+    metrics_use_slot(metrics, 0);
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    log_count_in(log, metrics);
+    log_info(log, "written");
+    log_flush(log);
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 0);
+    log_info(log, "waits");
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 1);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_LOG_LINES_LOST), 1);
+    for (made = 2; log_lost(log) < 10; made++) {
+        log_info(log, "line %05u", made);
+        log_flush(log);
+    }
+    vanished = metrics_take_log(metrics, 0);
+    CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_LOG_LINES_LOST), vanished + 1);
+    (void)read_all(ends[0]);
+    CU_ASSERT_EQUAL(count_lines(output) + vanished, (uint64_t)made);
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 0); /* not twice */
+    (void)log_close(log);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    metrics_free(metrics);
+}
+
+/* A new log in place of one whose reader is behind. */
+TEST_SINGLE(take_over, "what the old log could not write the new one does")
+{
+    unsigned made = 0, came;
+    struct log *log, *old;
+    int ends[2];
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    old = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    for (; log_lost(old) < 10; made++) {
+        log_info(old, "line %05u", made);
+        log_flush(old);
+    }
+    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    log_take_over(log, old);
+    CU_ASSERT_EQUAL(log_lost(log), 10);
+    CU_ASSERT(log_pending(log) > 0);
+    (void)read_all(ends[0]);
+    came = count_lines(output);
+    for (int i = 0; i < 100 && log_pending(log) > 0; i++) {
+        log_flush(log);
+        (void)read_all(ends[0]);
+        came += count_lines(output);
+    }
+    CU_ASSERT_EQUAL(came, made - 10 + 1);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(output, "] E log: 10 lines lost, 10 since the start\n"));
+    CU_ASSERT_EQUAL(log_close(log), 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
 {
     int fd = memfd_create("out", MFD_CLOEXEC);
@@ -725,35 +1041,6 @@ TEST_SINGLE(chunks, "each write holds whole lines, at most one line's bound")
     log_close(log);
     (void)close(ends[0]);
     (void)close(ends[1]);
-}
-
-/* A folder of the test's own, and names in it. */
-static char folder[] = "/tmp/scoring-log-XXXXXX";
-
-static const char *
-in_folder(const char *name)
-{
-    static char paths[2][PATH_ROOM];
-    static unsigned next;
-    char *path = paths[next++ % 2];
-
-    (void)snprintf(path, PATH_ROOM, "%s/%s", folder, name);
-    return path;
-}
-
-static void
-folder_make(void)
-{
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-}
-
-static void
-folder_remove(void)
-{
-    (void)unlink(in_folder("log"));
-    (void)unlink(in_folder("old"));
-    (void)rmdir(folder);
 }
 
 static const char *
@@ -862,6 +1149,33 @@ limit_files(rlim_t bytes)
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* The line that tells of lost ones may be lost, and what it tells is not. */
+TEST_SINGLE(told_in_vain, "what a lost line told is still to be told")
+{
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit old;
+    struct log *log;
+    int fd;
+
+    (void)c;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+    log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+    limit_files(0);
+    log_info(log, "one");
+    log_info(log, "two");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 2);
+    limit_files((rlim_t)strlen(STAMP_TEXT "I three\n"));
+    log_info(log, "three");
+    log_flush(log);
+    CU_ASSERT_EQUAL(log_lost(log), 3);
+    CU_ASSERT_EQUAL(log_close(log), 3);
+    CU_ASSERT_STRING_EQUAL(first_line(fd, LOG_TEXT), "I three\n");
+    limit_files(old.rlim_cur);
+    (void)signal(SIGXFSZ, handler);
+    (void)close(fd);
+}
+
 TEST_SINGLE(torn, "after half a line the next one starts on its own")
 {
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
@@ -968,6 +1282,12 @@ suite_log(void)
     cases_add(suite, &stamp_cases);
     cases_add(suite, &stuck_cases);
     cases_add(suite, &stdout_pipe_cases);
+    cases_add(suite, &meet_cases);
+    cases_add(suite, &late_cases);
+    cases_add(suite, &last_words_cases);
+    cases_add(suite, &vanished_cases);
+    cases_add(suite, &told_in_vain_cases);
+    cases_add(suite, &take_over_cases);
     cases_add(suite, &stdout_file_cases);
     cases_add(suite, &stdout_copy_cases);
     cases_add(suite, &stdout_closed_cases);

@@ -1,0 +1,196 @@
+/*
+ * Where a log's lines go, without ever waiting for whoever reads them.
+ * Implements "Log" of docs/protocol.md where it says that the log holds up no
+ * request.
+ *
+ * O_NONBLOCK belongs to the open file, which standard output shares with
+ * strangers: so it is opened anew, through /proc. Where that cannot be done (a
+ * socket, another user's pipe or terminal), each write itself must not wait.
+ * To ask poll() first is not enough: two writers who have been told that there
+ * is room may not both find it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "telemetry/sink.h"
+
+#define SINK_FILE_MODE 0640
+#define SINK_FIRST_FD                                                          \
+    3 /* a copy of a standard stream is no standard stream                     \
+       */
+#define SINK_PATH_MAX 32
+#define SINK_FLAGS    (O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+
+/* A write that waits is interrupted after this, again and again. */
+#define SINK_TICK_MS 10
+
+_Static_assert(SINK_ATOMIC <= PIPE_BUF, "a line must be atomic in a pipe");
+
+static bool
+sink_finish(struct sink *sink, size_t file_max, struct sink *ret_sink)
+{
+    struct stat st;
+
+    if (sink->fd < 0)
+        return false;
+    sink->stage[0] = sink->stage[1] = -1;
+    sink->write_max = SINK_ATOMIC;
+    if (fstat(sink->fd, &st) == 0 && S_ISREG(st.st_mode))
+        sink->write_max = file_max; /* O_APPEND keeps it whole */
+    *ret_sink = *sink;
+    return true;
+}
+
+bool
+sink_open_file(struct sink *ret_sink, const char *path, size_t file_max)
+{
+    struct sink sink = {.fd = open(path, SINK_FLAGS | O_CREAT, SINK_FILE_MODE)};
+
+    return sink_finish(&sink, file_max, ret_sink);
+}
+
+static enum sink_kind
+shared_kind(mode_t mode)
+{
+    if (S_ISREG(mode))
+        return SINK_OWN;
+    if (S_ISSOCK(mode))
+        return SINK_SOCKET;
+    return S_ISFIFO(mode) ? SINK_PIPE : SINK_OTHER;
+}
+
+/*
+ * A regular file is shared as it is: opened anew, it would have another
+ * position than that of the others who write to it.
+ */
+bool
+sink_open_stream(struct sink *ret_sink, int stream, size_t file_max)
+{
+    struct sink sink = {.fd = -1};
+    struct stat st = {0};
+    char path[SINK_PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", stream);
+    if (fstat(stream, &st) == 0 && !S_ISREG(st.st_mode))
+        sink.fd = open(path, SINK_FLAGS);
+    if (sink.fd < 0) {
+        sink.kind = shared_kind(st.st_mode);
+        sink.fd = fcntl(stream, F_DUPFD_CLOEXEC, SINK_FIRST_FD);
+    }
+    return sink_finish(&sink, file_max, ret_sink);
+}
+
+/*
+ * splice() from a pipe of our own, which does not wait, does not wait for the
+ * other one either, and moves a page as a whole. (So would pwritev2() with
+ * RWF_NOWAIT, but only since Linux 6.4, and not where a pipe has a name.)
+ */
+static ssize_t
+write_pipe(struct sink *sink, const char *data, size_t length)
+{
+    ssize_t done;
+
+    if (sink->stage[0] < 0 && pipe2(sink->stage, O_NONBLOCK | O_CLOEXEC) != 0) {
+        errno = EAGAIN; /* until there are descriptors again */
+        return -1;
+    }
+    if (sink->staged == 0) {
+        done = write(sink->stage[1], data, length);
+        if (done <= 0)
+            return done;
+        sink->staged = (size_t)done;
+    }
+    done = splice(sink->stage[0], NULL, sink->fd, NULL, sink->staged,
+                  SPLICE_F_NONBLOCK);
+    if (done > 0)
+        sink->staged -= (size_t)done;
+    return done;
+}
+
+static void
+on_tick(int number)
+{
+    (void)number;
+}
+
+/* The tick repeats, since the first one may come before the write. */
+static ssize_t
+write_ticking(int fd, const char *data, size_t length)
+{
+    static const struct itimerval none = {.it_value = {0}};
+    const struct timeval tick = {.tv_usec = SINK_TICK_MS * US_PER_MS};
+    const struct itimerval ticks = {tick, tick};
+    struct sigaction action = {.sa_handler = on_tick}, before;
+    ssize_t written;
+    int error;
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGALRM, &action, &before);
+    (void)setitimer(ITIMER_REAL, &ticks, NULL);
+    written = write(fd, data, length);
+    error = errno;
+    (void)setitimer(ITIMER_REAL, &none, NULL);
+    (void)sigaction(SIGALRM, &before, NULL);
+    errno = error == EINTR ? EAGAIN : error;
+    return written;
+}
+
+static ssize_t
+write_other(int fd, const char *data, size_t length)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+    if (poll(&ready, 1, 0) == 1)
+        return write_ticking(fd, data, length);
+    errno = EAGAIN;
+    return -1;
+}
+
+ssize_t
+sink_write(struct sink *sink, const char *data, size_t length)
+{
+    ssize_t written = -1;
+
+    switch (sink->kind) {
+    case SINK_OWN:
+        written = write(sink->fd, data, length);
+        break;
+    case SINK_SOCKET:
+        written = send(sink->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        break;
+    case SINK_PIPE:
+        written = write_pipe(sink, data, length);
+        break;
+    case SINK_OTHER:
+        written = write_other(sink->fd, data, length);
+        break;
+    }
+    return written;
+}
+
+void
+sink_restart(struct sink *sink)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (sink->stage[i] >= 0)
+            (void)close(sink->stage[i]);
+        sink->stage[i] = -1;
+    }
+    sink->staged = 0;
+}
+
+void
+sink_close(struct sink *sink)
+{
+    sink_restart(sink);
+    (void)close(sink->fd);
+}
