@@ -56,6 +56,7 @@ TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swap
 SOURCES := $(sort $(wildcard src/*/*.c))
 UNIT := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
 INTEGRATION := $(sort $(wildcard tests/integration/*.c))
+CASES := $(sort $(wildcard tests/cases/*.c))
 MEMORY := $(sort $(wildcard tests/memory/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/*.c))
 # What the tests share is an archive, of which each program gets what it names;
@@ -67,6 +68,7 @@ OBJECTS = $(SOURCES:%.c=$B/%.o)
 UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o calls_crypto.o names.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/%.o) $B/tests/support/names.o
 MEMORY_O = $(MEMORY:%.c=$B/%.o) $B/tests/support/memory.o
+CASES_O = $(CASES:%.c=$B/%.o)
 SUPPORT_O = $(SUPPORT:%.c=$B/%.o)
 SUPPORT_A = $B/tests/support.a
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
@@ -92,6 +94,10 @@ $(BENCH_TOOLS): %: %.o
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
 $B/memory: $(MEMORY_O) $(SUPPORT_A) $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
+
+$B/cases: $(CASES_O) $(SUPPORT_A)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
@@ -125,23 +131,30 @@ check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
 
 # The programs that the tests of one variant are.
-tests: $B/unit $B/memory $B/integration $B/decode
+tests: $B/unit $B/memory $B/integration $B/decode $B/cases
+
+# One word for the shell, whatever is in it; none without a filter.
+FILTER_WORD = $(if $(FILTER),'$(FILTER)')
 
 unit: all $B/unit
-	$B/unit $(FILTER)
+	$B/unit $(FILTER_WORD)
 
 # Every allocation fails once.
 memory: $B/memory
-	$B/memory $(FILTER)
+	$B/memory $(FILTER_WORD)
+
+# What the runner of tests says of those that end badly.
+cases: $B/cases
+	tests/cases/check.sh $B/cases
 
 # What valgrind sees and ASan does not: values that were never set.
 valgrind: all $B/unit
-	valgrind -q --error-exitcode=99 --leak-check=full \
+	ROW_LIMIT_S=300 valgrind -q --error-exitcode=99 --leak-check=full \
 	    --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
-	    $B/unit $(FILTER)
+	    $B/unit $(FILTER_WORD)
 
 integration: all $B/integration
-	RUN_BINARY=$(abspath $B/scoring) tests/sanitized.sh $B/reports $B/integration $(FILTER)
+	RUN_BINARY=$(abspath $B/scoring) tests/sanitized.sh $B/reports $B/integration $(FILTER_WORD)
 
 asan:
 	$(MAKE) unit VARIANT=asan
@@ -267,8 +280,10 @@ help:
 	@echo 'make             build the service:   build/release/scoring'
 	@echo 'make run         start the whole stack, in the foreground'
 	@echo 'make check       install what is needed and run every test'
-	@echo 'make unit        unit tests          (FILTER=part of a name)'
-	@echo 'make integration tests on real nginx, spawn-fcgi, Redis (FILTER=...)'
+	@echo 'make unit        unit tests'
+	@echo 'make integration tests on real nginx, spawn-fcgi, Redis'
+	@echo '                 FILTER=phone (names with a word that begins so), FILTER=redis/url/'
+	@echo '                 (a suite); JOBS=suites at a time; ROW_LIMIT_S=seconds for a row'
 	@echo 'make asan        unit tests under ASan and UBSan'
 	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
 	@echo 'make coverage    lines and branches of src/ that the tests reach'
@@ -282,6 +297,7 @@ help:
 	@echo 'make instructions  instructions a request (BENCH_AGAINST=another-binary)'
 	@echo 'make trace       the functions that a cached score passes'
 	@echo 'make memory      tests with every allocation failing in turn'
+	@echo 'make cases       tests of the runner of these tests'
 	@echo 'make valgrind    unit tests under valgrind'
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
 	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
@@ -299,7 +315,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check tests unit memory valgrind integration asan \
+.PHONY: all packages packages-check run check tests unit memory cases valgrind integration asan \
     soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \

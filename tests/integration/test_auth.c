@@ -3,7 +3,6 @@
  * "Token".
  */
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -185,7 +184,6 @@ TEST_SINGLE(admin_as_user, "admin by the users' rule")
     char token[TOKEN_LENGTH + 1];
     struct http_answer answer;
 
-    (void)c;
     token_user("", "admin", TOKEN_SALT, token);
     answer = send_token(&plan, "\"login\": \"admin\", ", token);
     expect_error_text(&answer, 403, "Forbidden");
@@ -240,17 +238,4 @@ static const struct admin_case grace_rows[] = {
 TEST_CASES(grace, struct admin_case, grace_rows)
 {
     check_admin(&rotating_plan, c);
-}
-
-void
-suite_auth(void)
-{
-    CU_pSuite suite = cases_suite("auth");
-
-    cases_add(suite, &known_cases);
-    cases_add(suite, &digest_cases);
-    cases_add(suite, &admin_cases);
-    cases_add(suite, &admin_as_user_cases);
-    cases_add(suite, &salt_cases);
-    cases_add(suite, &grace_cases);
 }

@@ -13,7 +13,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -373,7 +372,6 @@ TEST_SINGLE(admin_token, "is that of the local hour")
     struct run run = {0};
     struct tm utc;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(gmtime_r(&there, &utc));
     CU_ASSERT_NOT_EQUAL(strftime(text, sizeof(text), "%Y%m%d%H42", &utc), 0);
     token_digest(text, strlen(text), want);
@@ -387,7 +385,6 @@ TEST_SINGLE(full_disk, "is an error of every command that prints")
     static const char *const lines[] = {"--help", "--version", "check-config",
                                         "token --admin", "token --help"};
 
-    (void)c;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char line[FILES_PATH_MAX];
         const char *const argv[] = {"sh", "-c", line, NULL};
@@ -410,7 +407,6 @@ TEST_SINGLE(health, "is good while the service runs, with no store at all")
     const char *const arguments[] = {"healthcheck", socket, NULL};
     struct run run = {0};
 
-    (void)c;
     files_path(socket, "%s/scoring.sock", stack->run_folder);
     begin(&run, arguments, NULL);
     check_outcome(&run, EX_OK, "^$");
@@ -517,16 +513,4 @@ TEST_CASES(unhealthy, struct peer_case, peer_rows)
     CU_ASSERT_TRUE(clock_ms() - began_ms <= c->max_ms);
     (void)close(fd);
     files_folder_remove(folder);
-}
-
-void
-suite_command(void)
-{
-    CU_pSuite suite = cases_suite("command");
-
-    cases_add(suite, &command_cases);
-    cases_add(suite, &admin_token_cases);
-    cases_add(suite, &full_disk_cases);
-    cases_add(suite, &health_cases);
-    cases_add(suite, &unhealthy_cases);
 }

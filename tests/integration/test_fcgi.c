@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/fcgi_peer.h"
@@ -501,7 +500,6 @@ TEST_SINGLE(gone, "closed after each byte of an exchange")
     struct buffer bytes = {0};
     size_t length;
 
-    (void)c;
     fcgi_peer_whole(&bytes, &small);
     length = bytes.length;
     for (bytes.length = 1; bytes.length < length; bytes.length++) {
@@ -522,7 +520,6 @@ TEST_SINGLE(gone_large, "closed in the middle of a large body")
                                                 .body_length = BODY_MAX};
     struct buffer bytes = {0};
 
-    (void)c;
     fcgi_peer_whole(&bytes, &exchange);
     bytes.length /= 2;
     for (int i = 0; i < 10; i++) {
@@ -542,7 +539,6 @@ TEST_SINGLE(half_close, "the whole exchange, then the end of sending")
     struct buffer bytes = {0};
     int fd;
 
-    (void)c;
     fcgi_peer_whole(&bytes, &small);
     fd = ask(service, &bytes);
     CU_ASSERT_EQUAL(shutdown(fd, SHUT_WR), 0);
@@ -564,7 +560,6 @@ TEST_SINGLE(sequence, "one after the other on one connection, all answered")
     struct buffer bytes = {0};
     int fd = ask(service, NULL);
 
-    (void)c;
     fcgi_peer_whole(&bytes, &exchange);
     for (int i = 0; i < 100; i++) {
         struct fcgi_peer_answer answer = {0};
@@ -811,7 +806,6 @@ TEST_SINGLE(slow, "peers that stop, drip, never read, and a thousand idle ones")
         .body = text, .body_length = 2000, .record = 100};
     struct buffer whole = {0}, large = {0};
 
-    (void)c;
     CU_ASSERT_TRUE(fill_store(&service->redis));
     fcgi_peer_whole(&whole, &exchange);
     put_large_request(&large);
@@ -844,7 +838,6 @@ TEST_SINGLE(drip, "a request that comes byte by byte, but in time")
     struct buffer bytes = {0};
     int fd = ask(service, NULL);
 
-    (void)c;
     /* 3 ms each make more than the 800 ms of a request's store work. */
     fcgi_peer_whole(&bytes, &exchange);
     for (size_t i = 0; i < bytes.length; i++) {
@@ -870,7 +863,6 @@ TEST_SINGLE(late_reader, "a large answer that is read late is whole")
     const char *body;
     int fd;
 
-    (void)c;
     CU_ASSERT_TRUE(fill_store(&service->redis));
     put_large_request(&bytes);
     fd = ask(service, &bytes);
@@ -918,7 +910,6 @@ TEST_SINGLE(parked, "others are served at once; half of the askers go away")
     struct probes probes = {0};
     int fds[PARKED_COUNT];
 
-    (void)c;
     redis_freeze(&service->redis);
     open_parked(service, fds);
     for (int i = 0; i < PARKED_COUNT; i += 2)
@@ -941,7 +932,6 @@ TEST_SINGLE(impatient, "a second exchange while the first one is parked")
     struct buffer bytes = {0};
     int fds[PARKED_COUNT];
 
-    (void)c;
     redis_freeze(&service->redis);
     open_parked(service, fds);
     clock_sleep_ms(50);
@@ -968,7 +958,6 @@ TEST_SINGLE(stop, "parked requests are answered, half ones do not hold it up")
     struct buffer bytes = {0};
     int fds[PARKED_COUNT], idle, half;
 
-    (void)c;
     fcgi_peer_whole(&bytes, &small);
     bytes.length /= 2;
     idle = ask(service, NULL);
@@ -999,24 +988,4 @@ end_services(void)
     return 0;
 }
 
-void
-suite_fcgi(void)
-{
-    CU_pSuite suite = cases_suite("fcgi");
-
-    (void)CU_set_suite_cleanupfunc(suite, end_services);
-    cases_add(suite, &body_cases);
-    cases_add(suite, &refused_cases);
-    cases_add(suite, &gone_cases);
-    cases_add(suite, &gone_large_cases);
-    cases_add(suite, &half_close_cases);
-    cases_add(suite, &sequence_cases);
-    cases_add(suite, &together_cases);
-    cases_add(suite, &last_cases);
-    cases_add(suite, &slow_cases);
-    cases_add(suite, &drip_cases);
-    cases_add(suite, &late_reader_cases);
-    cases_add(suite, &parked_cases);
-    cases_add(suite, &impatient_cases);
-    cases_add(suite, &stop_cases);
-}
+TEST_SUITE(.end = end_services);

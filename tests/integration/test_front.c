@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -143,7 +142,6 @@ crowd_add(const struct quiet_kind *kind)
 
 TEST_SINGLE(crowd_begin, "hundreds of slow and silent clients")
 {
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&crowd.stack, &plan));
     crowd.is_started = true;
     CU_ASSERT_TRUE(redis_do(&crowd.stack.redis, "EVAL %s 0",
@@ -190,7 +188,6 @@ TEST_SINGLE(crowd_others, "are answered at once all the while")
     struct load *load;
     double p99_s;
 
-    (void)c;
     if (!crowd.is_started) {
         cases_skip("it goes with crowd_begin");
         free(request);
@@ -222,7 +219,6 @@ TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
 {
     int64_t left_ms = crowd.since_ms + CROWD_LIMIT_MS - clock_ms();
 
-    (void)c;
     if (!crowd.is_started) {
         cases_skip("it goes with crowd_begin");
         return;
@@ -253,7 +249,6 @@ TEST_SINGLE(rate_off, "by default")
 {
     struct http *http = http_open(stack_shared(&plan)->port);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     for (size_t i = 0; i < RATE_OFF; i++) {
         struct http_answer answer = http_post(http, "{}");
@@ -318,7 +313,6 @@ TEST_SINGLE(rate_on, "one burst, then so many a second, for each address")
     static const char *const paths[] = {"/method", "/method/"};
     int port = stack_shared(&limited_plan)->port;
 
-    (void)c;
     for (int round = 0; round < 2; round++) {
         struct rates rates;
 
@@ -428,7 +422,6 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
     struct http_answer answer;
     const char *at;
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:7 broken"));
     answer =
         expect_post(stack->port, request_interests("{\"client_ids\": [7]}"));
@@ -553,7 +546,6 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     struct stand_in in = {.listener = -1};
     struct http_answer answer;
 
-    (void)c;
     stand_in_start(&in);
     answer = post_marked(&in); /* no socket */
     check_gateway(&answer, 502);
@@ -565,19 +557,4 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     (void)close(in.listener);
     check_logs_unmarked(&in.stack);
     CU_ASSERT_TRUE(stack_stop(&in.stack));
-}
-
-void
-suite_front(void)
-{
-    CU_pSuite suite = cases_suite("front");
-
-    cases_add(suite, &crowd_begin_cases);
-    cases_add(suite, &crowd_others_cases);
-    cases_add(suite, &rate_off_cases);
-    cases_add(suite, &kind_cases);
-    cases_add(suite, &kind_store_cases);
-    cases_add(suite, &rate_on_cases);
-    cases_add(suite, &gateway_cases);
-    cases_add(suite, &crowd_end_cases);
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -162,7 +161,6 @@ TEST_SINGLE(log, "has no line of it, and nginx's neither")
     char path[FILES_PATH_MAX], *access;
     struct http_answer answer;
 
-    (void)c;
     answer = ask(stack, "GET", "/healthz");
     http_answer_free(&answer);
     answer = ask(stack, "POST", "/method"); /* 400, in the log */
@@ -188,7 +186,6 @@ TEST_SINGLE(probes, "of make run and of the command are no requests")
     struct proc proc;
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &plan));
     files_path(socket, "%.200s/scoring.sock", stack.run_folder);
     CU_ASSERT_TRUE_FATAL(proc_start(&proc, &command));
@@ -203,7 +200,6 @@ TEST_SINGLE(rate, "of requests is not limited")
 {
     const struct stack *stack = use_stack(&limited);
 
-    (void)c;
     for (int i = 0; i < LIMITED_COUNT; i++) {
         struct http_answer answer = ask(stack, "GET", "/healthz");
 
@@ -218,7 +214,6 @@ TEST_SINGLE(store, "goes and comes back: degraded, then ready")
     struct wanted degraded = {stack, DEGRADED}, ready = {stack, READY};
     struct http_answer answer;
 
-    (void)c;
     redis_kill(&stack->redis);
     CU_ASSERT_TRUE(clock_wait(ready_is, &degraded, CHANGE_LIMIT_MS));
     answer = ask(stack, "GET", "/healthz");
@@ -331,7 +326,6 @@ TEST_SINGLE(draining, "is told while what runs is finished")
     struct buffer bytes = {0}, begun = {0};
     int fd;
 
-    (void)c;
     service_start(&service);
     CU_ASSERT_TRUE(clock_wait(is_said, &ready, START_LIMIT_MS));
     put_get(&bytes, "/readyz");
@@ -380,7 +374,6 @@ TEST_SINGLE(starting, "is told until every worker stands")
     bool is_frozen = false;
     int fd;
 
-    (void)c;
     for (int i = 0; i < START_TRIES && !is_frozen; i++) {
         is_frozen = start_frozen(&service);
         if (!is_frozen)
@@ -407,7 +400,6 @@ TEST_SINGLE(metrics, "are 404 over FastCGI without the listener's name")
     struct buffer bytes = {0};
     int fd;
 
-    (void)c;
     service_start(&service);
     put_get(&bytes, "/metrics");
     fd = fcgi_peer_connect(service.socket);
@@ -417,20 +409,4 @@ TEST_SINGLE(metrics, "are 404 over FastCGI without the listener's name")
     (void)close(fd);
     buffer_free(&bytes);
     service_end(&service);
-}
-
-void
-suite_health(void)
-{
-    CU_pSuite suite = cases_suite("health");
-
-    cases_add(suite, &route_cases);
-    cases_add(suite, &body_cases);
-    cases_add(suite, &log_cases);
-    cases_add(suite, &store_cases);
-    cases_add(suite, &probes_cases);
-    cases_add(suite, &rate_cases);
-    cases_add(suite, &draining_cases);
-    cases_add(suite, &starting_cases);
-    cases_add(suite, &metrics_cases);
 }

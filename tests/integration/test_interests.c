@@ -9,7 +9,6 @@
 
 #include <json-c/json.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/expect.h"
@@ -224,7 +223,6 @@ TEST_SINGLE(most, "as many ids as may be")
     struct http_answer answer;
     struct json_object *document, *response;
 
-    (void)c;
     (void)fill();
     answer = expect_post(stack_shared(&plan)->port, many(IDS_MAX));
     CU_ASSERT_EQUAL(answer.status, 200);
@@ -244,7 +242,6 @@ TEST_SINGLE(too_many, "one id more than may be")
     struct http_answer answer =
         expect_post(stack_shared(&plan)->port, many(IDS_MAX + 1));
 
-    (void)c;
     expect_error(&answer, 422, "client_ids");
     http_answer_free(&answer);
 }
@@ -258,22 +255,8 @@ TEST_SINGLE(admin_interests, "and no key is written")
         stack_shared(&plan)->port,
         request_admin("clients_interests", "{\"client_ids\": [2, 100]}"));
 
-    (void)c;
     expect_response(&answer, "{\"2\": [\"books\"], \"100\": []}");
     CU_ASSERT_EQUAL(redis_number(redis, "DBSIZE"), before);
     CU_ASSERT_EQUAL(redis_number(redis, "TTL i:2"), -1);
     http_answer_free(&answer);
-}
-
-void
-suite_interests(void)
-{
-    CU_pSuite suite = cases_suite("interests");
-
-    cases_add(suite, &values_cases);
-    cases_add(suite, &invalid_cases);
-    cases_add(suite, &broken_cases);
-    cases_add(suite, &most_cases);
-    cases_add(suite, &too_many_cases);
-    cases_add(suite, &admin_interests_cases);
 }

@@ -13,7 +13,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -470,7 +469,6 @@ TEST_SINGLE(many, "clients: there and back in constant memory")
 {
     struct bench *bench = shared_bench();
 
-    (void)c;
     write_many(bench, 150000, 400);
     bench_run(bench, LIMITED "\"$scoring\" interests import file", EX_OK, "^$");
     CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), 150000);
@@ -494,7 +492,6 @@ TEST_SINGLE(service, "answers what has been imported")
     const struct redis *redis = &stack_shared(&stack)->redis;
     struct http_answer answer;
 
-    (void)c;
     redis_url_tcp(redis, bench->url);
     bench->password = STACK_PASSWORD;
     bench_write(bench, "file",
@@ -594,7 +591,6 @@ TEST_SINGLE(space, "in a key is shown as what a terminal would obey")
 {
     struct bench *bench = shared_bench();
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(&bench->redis, "SET %s []", "i: !"));
     bench_run(bench, "\"$scoring\" interests export copy", EX_DATAERR,
               "^scoring: i:\\?!: there is no such client id\n");
@@ -615,7 +611,6 @@ TEST_SINGLE(round_trip, "of all that the service reads")
                       "\"\xe2\x82\xac\"]");
     struct bench *bench = shared_bench();
 
-    (void)c;
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         CU_ASSERT_TRUE(
             redis_do(&bench->redis, "SET %s %s", values[i][0], values[i][1]));
@@ -770,7 +765,6 @@ TEST_SINGLE(permission, "needed, and no other")
 {
     struct bench *bench = shared_bench();
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER importer on >" PASSWORD
                                            " ~i:* +mset +get +mget +scan"));
     bench->username = "importer";
@@ -986,7 +980,6 @@ TEST_SINGLE(unfinished, "an export that cannot take its name says so")
 {
     struct bench bench;
 
-    (void)c;
     bench_start(&bench);
     write_many(&bench, SLOW_CLIENTS, 8);
     bench_run(&bench, IMPORT, EX_OK, "^$");
@@ -1006,7 +999,6 @@ TEST_SINGLE(vanishing, "keys are left out of an export")
 {
     struct bench bench;
 
-    (void)c;
     bench_start(&bench);
     write_many(&bench, 2560, 8);
     bench_run(&bench, IMPORT, EX_OK, "^$");
@@ -1046,7 +1038,6 @@ TEST_SINGLE(waiting, "for input ends by a signal, too")
     char path[FILES_PATH_MAX];
     int fd;
 
-    (void)c;
     files_path(path, "%s/fifo", bench->folder);
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
     fd = open(path, O_RDWR | O_CLOEXEC);
@@ -1105,7 +1096,6 @@ TEST_SINGLE(terminal_export, "a line makes way for what is said, and for data")
 {
     struct bench bench;
 
-    (void)c;
     bench_start(&bench);
     write_many(&bench, EXPORTED, 8);
     bench_run(&bench, IMPORT, EX_OK, "^$");
@@ -1140,29 +1130,4 @@ clean_up(void)
     return 0;
 }
 
-void
-suite_interests_command(void)
-{
-    CU_pSuite suite = cases_suite("interests_command");
-
-    suite->pCleanupFunc = clean_up;
-    cases_add(suite, &import_cases);
-    cases_add(suite, &way_cases);
-    cases_add(suite, &long_line_cases);
-    cases_add(suite, &many_cases);
-    cases_add(suite, &export_cases);
-    cases_add(suite, &space_cases);
-    cases_add(suite, &round_trip_cases);
-    cases_add(suite, &file_cases);
-    cases_add(suite, &refusal_cases);
-    cases_add(suite, &permission_cases);
-    cases_add(suite, &fault_cases);
-    cases_add(suite, &midway_cases);
-    cases_add(suite, &ended_cases);
-    cases_add(suite, &unfinished_cases);
-    cases_add(suite, &vanishing_cases);
-    cases_add(suite, &waiting_cases);
-    cases_add(suite, &terminal_cases);
-    cases_add(suite, &terminal_export_cases);
-    cases_add(suite, &service_cases);
-}
+TEST_SUITE(.end = clean_up);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/expect.h"
 #include "support/stack.h"
@@ -355,14 +354,4 @@ TEST_CASES(inside, struct inside_case, inside_rows)
 
     expect_error(&answer, 422, "login");
     http_answer_free(&answer);
-}
-
-void
-suite_json(void)
-{
-    CU_pSuite suite = cases_suite("json");
-
-    cases_add(suite, &text_cases);
-    cases_add(suite, &offset_cases);
-    cases_add(suite, &inside_cases);
 }

@@ -10,7 +10,6 @@
 
 #include <json-c/json.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -183,7 +182,6 @@ TEST_SINGLE(form, "of every line")
     struct tm written = {.tm_isdst = -1};
     double age_s;
 
-    (void)c;
     (void)send_as(stack, "form", "/method", "{}");
     CU_ASSERT_TRUE(stack_log_wait(stack, "id=form ", 1));
     CU_ASSERT_EQUAL(
@@ -204,7 +202,6 @@ TEST_SINGLE(published, "salts are told at the start")
 {
     const struct stack *stack = stack_shared(&plan);
 
-    (void)c;
     CU_ASSERT_EQUAL(stack_log_count(stack, "published.*salt"), 1);
 }
 
@@ -310,7 +307,6 @@ TEST_SINGLE(token_secret, "no token in any log")
     const struct stack *stack = stack_shared(&plan);
     char token[TOKEN_LENGTH + 1];
 
-    (void)c;
     token_user(REQUEST_ACCOUNT, REQUEST_LOGIN, TOKEN_SALT, token);
     CU_ASSERT_EQUAL(stack_log_count(stack, token), 0);
     token_admin(clock_steady_now(), TOKEN_ADMIN_SALT, token);
@@ -322,7 +318,6 @@ TEST_SINGLE(raw_secret, "requests that are none")
 {
     const struct stack *stack = stack_shared(&plan);
 
-    (void)c;
     for (size_t i = 0; i < sizeof(secret_raws) / sizeof(secret_raws[0]); i++) {
         struct http_answer answer =
             http_raw(stack->port, secret_raws[i], strlen(secret_raws[i]), 300);
@@ -354,7 +349,6 @@ TEST_SINGLE(access_log, "has the path without its query")
 {
     struct stack *stack = stack_shared(&plan);
 
-    (void)c;
     CU_ASSERT_EQUAL(send_as(stack, "access-1", "/method?secret=1", "{}"), 422);
     CU_ASSERT_TRUE(clock_wait(has_access_line, stack, ROTATE_LIMIT_MS));
 }
@@ -376,7 +370,6 @@ TEST_SINGLE(rotated, "without losing a line")
     char old[FILES_PATH_MAX], *text;
     size_t count;
 
-    (void)c;
     files_path(old, "%s.1", stack->log);
     CU_ASSERT_EQUAL(rename(stack->log, old), 0);
     for (int i = 0; i < ROTATED_COUNT; i++)
@@ -432,7 +425,6 @@ TEST_SINGLE(json_trace, "is a member of its own")
     struct http *http = http_open(stack->port);
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     answer = http_send(http, &request);
     CU_ASSERT_EQUAL(answer.status, 422);
@@ -448,7 +440,6 @@ TEST_SINGLE(json, "is one object a line")
     char *body = request_interests("{\"client_ids\": [1, 2]}");
     char *log, *rest, *line;
 
-    (void)c;
     CU_ASSERT_EQUAL(send_as(stack, "json-1", "/method", body), 200);
     free(body);
     CU_ASSERT_TRUE(stack_log_wait(
@@ -466,7 +457,6 @@ TEST_SINGLE(level, "error drops the rest")
     const struct stack *stack = stack_shared(&error_plan);
     char *body = request_interests("{\"client_ids\": [66]}");
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:66 broken"));
     CU_ASSERT_EQUAL(send_as(stack, "level-1", "/method", "{}"), 422);
     CU_ASSERT_EQUAL(send_as(stack, "level-2", "/method", body), 500);
@@ -474,23 +464,4 @@ TEST_SINGLE(level, "error drops the rest")
     CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*id=level-2 path", 1));
     CU_ASSERT_EQUAL(stack_log_count(stack, "id=level-1"), 0);
     CU_ASSERT_EQUAL(stack_log_count(stack, "\\] I "), 0);
-}
-
-void
-suite_log(void)
-{
-    CU_pSuite suite = cases_suite("log");
-
-    cases_add(suite, &published_cases);
-    cases_add(suite, &line_cases);
-    cases_add(suite, &trace_cases);
-    cases_add(suite, &form_cases);
-    cases_add(suite, &access_log_cases);
-    cases_add(suite, &secret_cases);
-    cases_add(suite, &raw_secret_cases);
-    cases_add(suite, &token_secret_cases);
-    cases_add(suite, &rotated_cases);
-    cases_add(suite, &json_trace_cases);
-    cases_add(suite, &json_cases);
-    cases_add(suite, &level_cases);
 }

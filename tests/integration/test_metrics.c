@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -206,7 +205,6 @@ TEST_SINGLE(beside, "the API there are none")
     struct http *http = http_open(stack_shared(&plan)->port);
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     answer = http_send(http, &request);
     expect_error_text(&answer, 404, "Not Found");
@@ -226,7 +224,6 @@ TEST_SINGLE(promtool, "finds nothing to complain of")
     struct proc proc = {0};
     char *text = scrape(stack);
 
-    (void)c;
     files_path(file, "%s/metrics", stack->folder);
     files_path(output, "%s/promtool", stack->folder);
     (void)snprintf(command, sizeof(command), "promtool check metrics <%s",
@@ -357,7 +354,6 @@ TEST_SINGLE(aside, "health does not count")
     double before = sum_of(stack, "scoring_requests_total");
     struct http_answer answer = ask(stack->port, "GET", "/readyz");
 
-    (void)c;
     http_answer_free(&answer);
     CU_ASSERT_EQUAL(sum_of(stack, "scoring_requests_total"), before);
 }
@@ -377,7 +373,6 @@ TEST_SINGLE(nobody, "is named")
     struct http *http = http_open(stack->port);
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     answer = http_send(http, &request);
     expect_error(&answer, 422, "method: ");
@@ -421,7 +416,6 @@ TEST_SINGLE(crowd, "each request of many callers is counted once")
     struct load *load = load_start(&scores);
     struct load_result result;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(load);
     clock_sleep_ms(LOAD_MS);
     result = load_stop(load);
@@ -489,7 +483,6 @@ TEST_SINGLE(kept, "counters grow on over deaths and a reload")
     double reloads = value_of(stack, RELOADS_OK);
     double started = value_of(stack, "process_start_time_seconds");
 
-    (void)c;
     send_scores(stack, SENT_EACH_TIME);
     CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + SENT_EACH_TIME);
     kill_workers(stack);
@@ -531,7 +524,6 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
     struct load *load;
     double hits;
 
-    (void)c;
     CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
     CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
     hits = value_of(stack, "scoring_cache_hits_total");
@@ -619,7 +611,6 @@ TEST_SINGLE(retries, "are counted")
     double before = value_of(stack, "scoring_store_retries_total");
     struct http_answer answer;
 
-    (void)c;
     answer = expect_post(stack->port, request_interests(IDS));
     CU_ASSERT_EQUAL(answer.status, 200);
     http_answer_free(&answer);
@@ -628,22 +619,4 @@ TEST_SINGLE(retries, "are counted")
     http_answer_free(&answer);
     peer_set(stack->peer, PEER_NONE);
     CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
-}
-
-void
-suite_metrics(void)
-{
-    CU_pSuite suite = cases_suite("metrics");
-
-    cases_add(suite, &route_cases);
-    cases_add(suite, &beside_cases);
-    cases_add(suite, &count_cases);
-    cases_add(suite, &refusal_cases);
-    cases_add(suite, &aside_cases);
-    cases_add(suite, &nobody_cases);
-    cases_add(suite, &crowd_cases);
-    cases_add(suite, &kept_cases);
-    cases_add(suite, &promtool_cases);
-    cases_add(suite, &retries_cases);
-    cases_add(suite, &gauges_cases);
 }

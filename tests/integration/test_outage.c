@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -360,7 +359,6 @@ TEST_SINGLE(unasked, "a freeze is noticed before anybody calls")
     struct noticed noticed = {stack, stack_log_count(stack, LOG_FAULTS)};
     size_t returns = stack_log_count(stack, LOG_RETURNS);
 
-    (void)c;
     fill(&stack->redis);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
     redis_freeze(&stack->redis);
@@ -409,7 +407,6 @@ TEST_SINGLE(drip, "one byte at a time")
 {
     struct stack *stack = stack_shared(&behind_peer);
 
-    (void)c;
     fill(&stack->redis);
     peer_set(stack->peer, PEER_DRIP);
     (void)sample(stack->port, request_score(PERSON), is_scored, 20, 0);
@@ -438,7 +435,6 @@ TEST_SINGLE(others, "are not held up by requests that wait for the store")
     struct load *load;
     double p99_s;
 
-    (void)c;
     fill(&stack->redis);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
     peer_set(stack->peer, PEER_SLOW);
@@ -485,7 +481,6 @@ TEST_SINGLE(mixed, "no reply is taken for another")
     int64_t turn_ms = clock_ms();
     enum peer_fault fault = PEER_NONE;
 
-    (void)c;
     for (int id = 100; id < 100 + MIXED_KEYS; id++)
         CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:%d [\"of-%d\"]", id, id));
     for (int i = 0; i < MIXED_ROUNDS; i++) {
@@ -507,7 +502,6 @@ TEST_SINGLE(read_only, "cache writes are refused")
     size_t before = stack_log_count(stack, "\\] E ");
     char *key;
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(redis, "FLUSHALL"));
     fill(redis);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
@@ -528,7 +522,6 @@ TEST_SINGLE(absent_at_start, "and started later")
 {
     struct stack *stack = stack_shared(&absent);
 
-    (void)c;
     check_outage(stack);
     CU_ASSERT_TRUE(redis_start(&stack->redis));
     fill(&stack->redis);
@@ -540,7 +533,6 @@ TEST_SINGLE(name, "does not resolve")
 {
     struct stack *stack = stack_shared(&nowhere);
 
-    (void)c;
     check_outage(stack);
     CU_ASSERT_TRUE(
         stack_log_wait(stack, LOG_FAULTS ".*no-such-host\\.invalid", 1));
@@ -571,21 +563,4 @@ TEST_CASES(password, struct password_case, password_rows)
     CU_ASSERT_TRUE(redis_do(&stack->redis, c->requirepass, ""));
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
     (void)sample(stack->port, request_interests(IDS), is_found, 20, 0);
-}
-
-void
-suite_outage(void)
-{
-    CU_pSuite suite = cases_suite("outage");
-
-    cases_add(suite, &read_only_cases);
-    cases_add(suite, &outage_cases);
-    cases_add(suite, &unasked_cases);
-    cases_add(suite, &slow_cases);
-    cases_add(suite, &others_cases);
-    cases_add(suite, &drip_cases);
-    cases_add(suite, &mixed_cases);
-    cases_add(suite, &absent_at_start_cases);
-    cases_add(suite, &name_cases);
-    cases_add(suite, &password_cases);
 }

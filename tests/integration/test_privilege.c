@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -85,6 +84,7 @@ use_stack(void)
               stack_is_ready(&own.stack, 5 * LIMIT_MS);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files_before), 0);
     if (!is_good) {
+        stack_print_output(&own.stack);
         stack_discard(&own.stack);
         CU_FAIL_FATAL("the stack does not start");
     }
@@ -128,7 +128,6 @@ TEST_SINGLE(from_files, "every secret is read from its file")
         .login = "admin", .token = token, .method = "clients_interests"};
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
     CU_ASSERT_EQUAL(post_signed(stack, TOKEN_SALT), 403);
     token_admin(clock_steady_now(), secrets[1].value, token);
@@ -220,7 +219,6 @@ TEST_SINGLE(core, "dumps are off in the parent and in every worker")
     struct stack *stack = use_stack();
     struct proc_found all = stack_workers(stack);
 
-    (void)c;
     CU_ASSERT_TRUE(all.count > 0);
     all.pid[all.count++] = stack_parent(stack);
     for (size_t i = 0; i < all.count; i++) {
@@ -238,7 +236,6 @@ TEST_SINGLE(files_open, "as many as there may be, or 65536")
         files_before.rlim_max < FILES_MAX ? files_before.rlim_max : FILES_MAX;
     char pattern[64];
 
-    (void)c;
     (void)snprintf(pattern, sizeof(pattern), "\nMax open files +%llu ",
                    (unsigned long long)want);
     CU_ASSERT_TRUE(workers.count > 0);
@@ -256,7 +253,6 @@ TEST_SINGLE(file_size, "a worker outlives a log that may not grow")
     struct proc_found before = stack_workers(stack), after;
     struct rlimit usual = {0, 0};
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(before.count > 0);
     for (size_t i = 0; i < before.count; i++)
         CU_ASSERT_EQUAL(prlimit(before.pid[i], RLIMIT_FSIZE, &none, &usual), 0);
@@ -285,7 +281,6 @@ TEST_SINGLE(crash, "a worker's crash is told, without a dump")
     struct stack *stack = use_stack();
     struct proc_found workers = stack_workers(stack);
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(workers.count > 0);
     CU_ASSERT_EQUAL(kill(workers.pid[0], SIGSYS), 0);
     CU_ASSERT_TRUE(clock_wait(is_told, stack, LIMIT_MS));
@@ -299,7 +294,6 @@ TEST_SINGLE(files, "nobody else reads the private Redis's settings")
     char path[FILES_PATH_MAX];
     struct stat status = {0};
 
-    (void)c;
     files_path(path, "%.200s/redis/redis.conf", stack->run_folder);
     CU_ASSERT_EQUAL(stat(path, &status), 0);
     CU_ASSERT_EQUAL(status.st_mode & 0777, 0600);
@@ -320,7 +314,6 @@ TEST_SINGLE(read_again, "a secret's file is read again, unless it is gone")
 {
     struct stack *stack = use_stack();
 
-    (void)c;
     CU_ASSERT_TRUE(files_write(own.files[0], NEW_SALT));
     CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
     CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, LIMIT_MS));
@@ -333,18 +326,4 @@ TEST_SINGLE(read_again, "a secret's file is read again, unless it is gone")
         CU_ASSERT_EQUAL(stack_log_count(stack, secrets[i].value), 0);
 }
 
-void
-suite_privilege(void)
-{
-    CU_pSuite suite = cases_suite("privilege");
-
-    (void)CU_set_suite_cleanupfunc(suite, end_stack);
-    cases_add(suite, &from_files_cases);
-    cases_add(suite, &shown_cases);
-    cases_add(suite, &core_cases);
-    cases_add(suite, &files_cases);
-    cases_add(suite, &files_open_cases);
-    cases_add(suite, &file_size_cases);
-    cases_add(suite, &crash_cases);
-    cases_add(suite, &read_again_cases);
-}
+TEST_SUITE(.end = end_stack);

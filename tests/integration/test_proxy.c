@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -164,7 +163,6 @@ TEST_SINGLE(storm, "one fault after the other: no answer is another's")
     size_t faults, returns, turns = 0;
     struct crowd crowd;
 
-    (void)c;
     fill(stack);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, BACK_MS));
     crowd_start(&crowd, stack);
@@ -194,7 +192,6 @@ TEST_SINGLE(cut, "connections that die when they are used again")
         .port = stack->port, .body = request, .is_right = is_own};
     struct load_result result;
 
-    (void)c;
     fill(stack);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, BACK_MS));
     peer_set(stack->peer, PEER_CUT);
@@ -235,7 +232,6 @@ TEST_SINGLE(huge, "a value over 64 MiB is 503, and passes")
     struct proc_found before = stack_workers(stack);
     struct http_answer answer;
 
-    (void)c;
     fill(stack);
     CU_ASSERT_TRUE(clock_wait(is_back, stack, BACK_MS));
     CU_ASSERT_TRUE(
@@ -281,7 +277,6 @@ TEST_SINGLE(large, "an answer over 64 MiB is whole, or 503 in time")
     struct proc_found before = stack_workers(stack);
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(&stack->redis, "EVAL %s 0 %d %d",
                             "local v = '[\"' .. string.rep('a', ARGV[2]) .. "
                             "'\"]' for i = 1, ARGV[1] do "
@@ -294,15 +289,4 @@ TEST_SINGLE(large, "an answer over 64 MiB is whole, or 503 in time")
         CU_ASSERT_EQUAL(answer.body_length, MANY_BYTES);
     http_answer_free(&answer);
     check_same_workers(stack, &before);
-}
-
-void
-suite_proxy(void)
-{
-    CU_pSuite suite = cases_suite("proxy");
-
-    cases_add(suite, &cut_cases);
-    cases_add(suite, &huge_cases);
-    cases_add(suite, &storm_cases);
-    cases_add(suite, &large_cases);
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -270,7 +269,6 @@ TEST_SINGLE(crash_loop, "every worker is killed as it appears")
     struct crowd crowd;
     int64_t end_ms;
 
-    (void)c;
     CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
     crowd_start(&crowd, stack, true);
     end_ms = clock_ms() + LOOP_MS;
@@ -399,7 +397,6 @@ TEST_SINGLE(drained, "one worker after the other, under a web server's feet")
     char path[FILES_PATH_MAX];
     atomic_bool is_ending = false;
 
-    (void)c;
     files_path(path, "%.200s/scoring.sock", stack->run_folder);
     for (size_t i = 0; i < SERVERS; i++) {
         servers[i].path = path;
@@ -422,15 +419,4 @@ TEST_SINGLE(drained, "one worker after the other, under a web server's feet")
                          servers[i].answers, servers[i].refusals,
                          servers[i].losses);
     }
-}
-
-void
-suite_reload(void)
-{
-    CU_pSuite suite = cases_suite("reload");
-
-    cases_add(suite, &harm_cases);
-    cases_add(suite, &crash_loop_cases);
-    cases_add(suite, &drained_cases);
-    cases_add(suite, &end_cases);
 }

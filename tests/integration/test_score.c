@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -388,7 +387,6 @@ TEST_SINGLE(admin, "is 42 and leaves no key")
         expect_post(stack_shared(&plan)->port,
                     request_admin("online_score", "{" PHONE "," EMAIL "}"));
 
-    (void)c;
     expect_response(&answer, "{\"score\": 42}");
     clock_sleep_ms(100);
     CU_ASSERT_EQUAL(redis_number(redis, "DBSIZE"), 0);
@@ -401,7 +399,6 @@ TEST_SINGLE(admin_invalid, "is 422 like anybody's")
         expect_post(stack_shared(&plan)->port,
                     request_admin("online_score", "{" PHONE "}"));
 
-    (void)c;
     expect_error(&answer, 422, "email");
     http_answer_free(&answer);
 }
@@ -426,7 +423,6 @@ TEST_SINGLE(cache_key, "has a keyed digest and the score, for an hour")
     redisReply *reply = redis_run(redis, "GET %s", key);
     long long ttl_s = redis_number(redis, "TTL %s", key);
 
-    (void)c;
     CU_ASSERT_TRUE(expect_match(key, "^uid:[0-9a-f]{64}$"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
     CU_ASSERT_TRUE(reply->type == REDIS_REPLY_STRING &&
@@ -484,7 +480,6 @@ TEST_SINGLE(cached_type, "is a miss when the key holds a list")
     char *key = cached_key(redis, "{" PHONE "," EMAIL "}");
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_TRUE(redis_do(redis, "DEL %s", key));
     CU_ASSERT_TRUE(redis_do(redis, "RPUSH %s 1.5", key));
     answer = score("{" PHONE "," EMAIL "}");
@@ -588,7 +583,6 @@ TEST_SINGLE(one_key, "for all workers and all accounts")
 {
     const struct redis *redis = empty_cache();
 
-    (void)c;
     for (int i = 0; i < 20; i++) {
         struct http_answer answer = score("{" PHONE "," EMAIL "}");
 
@@ -597,23 +591,4 @@ TEST_SINGLE(one_key, "for all workers and all accounts")
     }
     free(redis_only_key(redis, "uid:*"));
     CU_ASSERT_EQUAL(redis_number(redis, "DBSIZE"), 1);
-}
-
-void
-suite_score(void)
-{
-    CU_pSuite suite = cases_suite("score");
-
-    cases_add(suite, &scores_cases);
-    cases_add(suite, &pairs_cases);
-    cases_add(suite, &field_cases);
-    cases_add(suite, &age_cases);
-    cases_add(suite, &several_cases);
-    cases_add(suite, &admin_cases);
-    cases_add(suite, &admin_invalid_cases);
-    cases_add(suite, &cache_key_cases);
-    cases_add(suite, &cached_cases);
-    cases_add(suite, &cached_type_cases);
-    cases_add(suite, &person_cases);
-    cases_add(suite, &one_key_cases);
 }

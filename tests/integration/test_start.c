@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -120,7 +119,6 @@ TEST_SINGLE(all_mistakes, "are told at once")
                                             .environment = environment};
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
     check_refused(&stack, "SCORING_WORKERS");
@@ -159,7 +157,6 @@ TEST_SINGLE(program, "is missing")
                                       .environment = environment};
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(programs, "%s/bin", stack.folder);
     files_path(variable, "PATH=%s", programs);
@@ -175,7 +172,6 @@ TEST_SINGLE(port, "is in use")
     char words[64];
     int fd;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     fd = ports_listen(&stack.port);
     (void)snprintf(words, sizeof(words), "HTTP_PORT: %d: ", stack.port);
@@ -190,7 +186,6 @@ TEST_SINGLE(metrics_port, "is in use")
     struct stack stack;
     int fd;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     fd = ports_listen(&stack.metrics_port);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
@@ -206,7 +201,6 @@ TEST_SINGLE(metrics_port_default,
     struct stack stack;
     int fd, taken;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     /* If this cannot have it either, somebody else does. */
     fd = ports_listen_at(stack.port + 1, &taken);
@@ -222,7 +216,6 @@ TEST_SINGLE(same_port, "for both is refused")
 {
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     stack.metrics_port = stack.port;
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
@@ -235,7 +228,6 @@ TEST_SINGLE(run_folder_file, "is below a file")
 {
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(stack.run_folder, "%s/run", stack.settings);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
@@ -248,7 +240,6 @@ TEST_SINGLE(run_folder_long, "is too long for a socket")
     static const char ten[] = "0123456789";
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(stack.run_folder, "%s/%s%s%s%s%s%s%s%s%s", stack.folder, ten,
                ten, ten, ten, ten, ten, ten, ten, ten);
@@ -261,7 +252,6 @@ TEST_SINGLE(run_folder_space, "has a name that settings cannot hold")
 {
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(stack.run_folder, "%s/a b", stack.folder);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
@@ -275,7 +265,6 @@ TEST_SINGLE(run_folder_taken, "by another stack, which goes on")
     struct stack second;
     struct http_answer answer;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_init(&second));
     files_path(second.run_folder, "%s", first->run_folder);
     CU_ASSERT_TRUE(stack_launch(&second, &plan));
@@ -293,7 +282,6 @@ TEST_SINGLE(socket_mode, "is 0660, in a private folder")
     struct stat status = {0};
     char path[FILES_PATH_MAX];
 
-    (void)c;
     files_path(path, "%s/scoring.sock", stack->run_folder);
     CU_ASSERT_EQUAL(stat(path, &status), 0);
     CU_ASSERT_TRUE(S_ISSOCK(status.st_mode));
@@ -309,7 +297,6 @@ TEST_SINGLE(idle, "connections do not stand in the way")
     struct http *idle[IDLE_COUNT];
     struct http_answer answer;
 
-    (void)c;
     for (size_t i = 0; i < IDLE_COUNT; i++) {
         idle[i] = http_open(stack->port);
         CU_ASSERT_PTR_NOT_NULL_FATAL(idle[i]);
@@ -384,7 +371,6 @@ TEST_SINGLE(worker_killed, "is replaced, and no request is lost")
     struct replacement wanted = {stack, {0}};
     struct load *load;
 
-    (void)c;
     clock_sleep_ms(1200); /* one that dies young waits for its successor */
     wanted.before = stack_workers(stack);
     CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
@@ -442,7 +428,6 @@ TEST_SINGLE(reloaded, "settings change, and no request is lost")
     char *request = request_score(PERSON);
     struct load *load = begin_load(stack, request);
 
-    (void)c;
     reload(stack, "SCORING_SALT=Otus,fresh\n");
     CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, RELOAD_LIMIT_MS));
     end_load(load);
@@ -464,7 +449,6 @@ TEST_SINGLE(two_stacks, "do not disturb each other")
     struct http_answer answer;
     struct stack second;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&second, &second_plan));
     check_salts(&second, "second", TOKEN_SALT);
     check_salts(first, TOKEN_SALT, "second");
@@ -491,7 +475,6 @@ TEST_SINGLE(private_store, "has a password and serves both methods")
     struct http_answer answer;
     redisReply *reply;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
     answer = expect_post(stack.port, request_score(PERSON));
     expect_score(&answer, 3.0);
@@ -517,7 +500,6 @@ TEST_SINGLE(log_output, "is standard output by default")
     struct http_answer answer;
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &no_file));
     files_path(stack.log, "%s", stack.output);
     answer = expect_post(stack.port, strdup("{}"));
@@ -640,7 +622,6 @@ TEST_SINGLE(again, "in the same folder after SIGKILL")
 {
     struct stack stack;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
     proc_kill(&stack.proc);
     CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, GONE_LIMIT_MS));
@@ -648,32 +629,4 @@ TEST_SINGLE(again, "in the same folder after SIGKILL")
     CU_ASSERT_TRUE(stack_launch(&stack, &given));
     CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
-}
-
-void
-suite_start(void)
-{
-    CU_pSuite suite = cases_suite("start");
-
-    cases_add(suite, &setting_cases);
-    cases_add(suite, &all_mistakes_cases);
-    cases_add(suite, &program_cases);
-    cases_add(suite, &port_cases);
-    cases_add(suite, &metrics_port_cases);
-    cases_add(suite, &metrics_port_default_cases);
-    cases_add(suite, &same_port_cases);
-    cases_add(suite, &run_folder_file_cases);
-    cases_add(suite, &run_folder_long_cases);
-    cases_add(suite, &run_folder_space_cases);
-    cases_add(suite, &run_folder_taken_cases);
-    cases_add(suite, &socket_mode_cases);
-    cases_add(suite, &idle_cases);
-    cases_add(suite, &worker_killed_cases);
-    cases_add(suite, &two_stacks_cases);
-    cases_add(suite, &reloaded_cases);
-    cases_add(suite, &private_store_cases);
-    cases_add(suite, &log_output_cases);
-    cases_add(suite, &finish_cases);
-    cases_add(suite, &end_cases);
-    cases_add(suite, &again_cases);
 }

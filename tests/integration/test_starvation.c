@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -162,12 +161,4 @@ TEST_CASES(starvation, struct starvation_case, starvation_rows)
                      result.requests, result.example);
     probe(stack, request, "afterwards");
     free(request);
-}
-
-void
-suite_starvation(void)
-{
-    CU_pSuite suite = cases_suite("starvation");
-
-    cases_add(suite, &starvation_cases);
 }

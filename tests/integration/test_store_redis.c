@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -162,7 +161,6 @@ TEST_SINGLE(write, "value and time to live")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     (void)redis_do(&server, "DEL %s", "k");
     world_start(&world, &server_config);
     (void)world_get(&world, &answer, STORE_MUST, "k");
@@ -183,7 +181,6 @@ TEST_SINGLE(pipeline, "each answer finds its own request")
     static char names[500][24];
     struct world world;
 
-    (void)c;
     (void)redis_do(&server, "EVAL %s 0",
                    "for i = 0, 499 do redis.call('set', "
                    "'p:' .. i, i) end");
@@ -249,7 +246,6 @@ TEST_SINGLE(password_change, "the password is put right on the server")
     struct redis_url config = server_config;
     struct world world;
 
-    (void)c;
     config.password = "new";
     world_start(&world, &config);
     CU_ASSERT(
@@ -271,7 +267,6 @@ TEST_SINGLE(no_permission, "a read that the user may not do")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     (void)redis_do(&server, "ACL SETUSER limited on >pw +@all ~%s*", "a:");
     config.username = "limited";
     config.password = "pw";
@@ -585,7 +580,6 @@ TEST_SINGLE(password_changed, "while running")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     CU_ASSERT(redis_do(&server, "SET text %s", "abc"));
     change_password("old");
     config.password = "old";
@@ -617,7 +611,6 @@ TEST_SINGLE(killed, "killed and started again empty")
     struct world world;
     int64_t back_ms;
 
-    (void)c;
     CU_ASSERT(redis_do(&server, "SET text %s", "abc"));
     world_start(&world, &server_config);
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "text"), STORE_OK);
@@ -652,7 +645,6 @@ TEST_SINGLE(cut_off, "connections die when they are used again")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     CU_ASSERT(redis_do(&server, "SET text %s", "abc"));
     world_start(&world, &server_config);
     check_read(&world, STORE_MUST, STORE_OK);
@@ -673,7 +665,6 @@ TEST_SINGLE(restarted, "restarted while idle is no outage")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     world_start(&world, &server_config);
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "none"), STORE_OK);
     redis_kill(&server);
@@ -690,7 +681,6 @@ TEST_SINGLE(frozen, "stopped and continued")
     struct world world;
     int64_t back_ms, worst_ms = 0;
 
-    (void)c;
     world_start(&world, &server_config);
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "none"), STORE_OK);
     redis_freeze(&server);
@@ -742,7 +732,6 @@ TEST_SINGLE(name_resolves, "localhost over TCP")
     struct answer answer = {0};
     struct world world;
 
-    (void)c;
     config.port = server.port;
     world_start(&world, &config);
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "none"), STORE_OK);
@@ -757,7 +746,6 @@ TEST_SINGLE(name_unknown, "a name that does not resolve")
     static struct answer cache, must;
     struct world world;
 
-    (void)c;
     world_start(&world, &config);
     must = (struct answer){.keys = {bytes_of("none")}, .count = 1};
     world_ask(&world, &must, STORE_MUST, WORLD_DEADLINE_MS);
@@ -895,7 +883,6 @@ TEST_SINGLE(refused_connection, "nobody listens, then somebody does")
     static struct script_peer peer;
     struct world world;
 
-    (void)c;
     config.port = ports_free();
     world_start(&world, &config);
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "none"), STORE_DOWN);
@@ -1119,7 +1106,6 @@ TEST_SINGLE(unsolicited, "bytes on an idle connection")
     static struct script_peer peer;
     struct world world;
 
-    (void)c;
     config.port = ports_free();
     world_start(&world, &config);
     script_start(&peer, world.loop, config.port, &script);
@@ -1142,7 +1128,6 @@ TEST_SINGLE(late, "a late answer is nobody's")
     static struct script_peer peer;
     struct world world;
 
-    (void)c;
     config.port = ports_free();
     world_start(&world, &config);
     script_start(&peer, world.loop, config.port, &script);
@@ -1202,37 +1187,4 @@ TEST_CASES(mget, struct mget_case, mget_rows)
     world_end(&world);
 }
 
-void
-suite_store_redis(void)
-{
-    CU_pSuite suite = cases_suite("store_redis");
-
-    suite->pInitializeFunc = redis_suite_start;
-    suite->pCleanupFunc = redis_suite_end;
-    cases_add(suite, &value_cases);
-    cases_add(suite, &many_cases);
-    cases_add(suite, &write_cases);
-    cases_add(suite, &pipeline_cases);
-    cases_add(suite, &refusal_cases);
-    cases_add(suite, &password_change_cases);
-    cases_add(suite, &no_permission_cases);
-    cases_add(suite, &fault_kept_cases);
-    cases_add(suite, &fault_new_cases);
-    cases_add(suite, &server_cases);
-    cases_add(suite, &password_changed_cases);
-    cases_add(suite, &killed_cases);
-    cases_add(suite, &cut_off_cases);
-    cases_add(suite, &restarted_cases);
-    cases_add(suite, &frozen_cases);
-    cases_add(suite, &name_resolves_cases);
-    cases_add(suite, &name_unknown_cases);
-    cases_add(suite, &name_server_cases);
-    cases_add(suite, &address_cases);
-    cases_add(suite, &refused_connection_cases);
-    cases_add(suite, &peer_cases);
-    cases_add(suite, &reuse_cases);
-    cases_add(suite, &drip_cases);
-    cases_add(suite, &unsolicited_cases);
-    cases_add(suite, &late_cases);
-    cases_add(suite, &mget_cases);
-}
+TEST_SUITE(.start = redis_suite_start, .end = redis_suite_end);

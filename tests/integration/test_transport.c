@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -170,7 +169,6 @@ TEST_SINGLE(head, "is 405 without a body")
     const struct http_request request = {.verb = "HEAD"};
     struct http_answer answer = send_one(&request);
 
-    (void)c;
     CU_ASSERT_EQUAL(answer.status, 405);
     CU_ASSERT_EQUAL(answer.body_length, 0);
     expect_header(&answer, "Allow", "POST");
@@ -184,7 +182,6 @@ TEST_SINGLE(headers, "of other answers")
     struct http_answer answer = send_one(&request);
     char value[64];
 
-    (void)c;
     CU_ASSERT_FALSE(http_header(&answer, "Allow", value, sizeof(value)));
     CU_ASSERT_FALSE(http_header(&answer, "Retry-After", value, sizeof(value)));
     http_answer_free(&answer);
@@ -246,7 +243,6 @@ TEST_SINGLE(no_length, "is 400")
     const struct http_request request = {.verb = "POST"};
     struct http_answer answer = send_one(&request);
 
-    (void)c;
     expect_error(&answer, 400, NULL);
     http_answer_free(&answer);
 }
@@ -266,7 +262,6 @@ TEST_SINGLE(odd, "headers change nothing")
                                          .headers = odd_headers};
     struct http_answer answer = send_one(&request);
 
-    (void)c;
     expect_error(&answer, 422, NULL);
     http_answer_free(&answer);
 }
@@ -275,7 +270,6 @@ TEST_SINGLE(kept, "connection serves one request after the other")
 {
     struct http *http = http_open(stack_shared(&plan)->port);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     for (int i = 0; i < 20; i++) {
         struct http_answer answer =
@@ -608,7 +602,6 @@ TEST_SINGLE(rate, "of requests is limited")
     const struct stack *stack = stack_shared(&limited_plan);
     size_t served = 0, refused = 0;
 
-    (void)c;
     for (size_t i = 0; i < RATE_REQUESTS; i++) {
         struct http_answer answer = expect_post(stack->port, strdup(NO_OBJECT));
 
@@ -646,7 +639,6 @@ stall(const char *data)
 
 TEST_SINGLE(stall_begin, "in the head and in the body")
 {
-    (void)c;
     stalled_head = stall("POST /method HTTP/1.1\r\nHos");
     stalled_body = stall(HEAD "Content-Length: 10\r\n\r\n[");
     stalled_since_ms = clock_ms();
@@ -668,36 +660,10 @@ check_stalled(int fd)
 
 TEST_SINGLE(stall_end, "both are disconnected")
 {
-    (void)c;
     if (stalled_head < 0) {
         cases_skip("it goes with stall_begin");
         return;
     }
     check_stalled(stalled_head);
     check_stalled(stalled_body);
-}
-
-void
-suite_transport(void)
-{
-    CU_pSuite suite = cases_suite("transport");
-
-    cases_add(suite, &stall_begin_cases);
-    cases_add(suite, &path_cases);
-    cases_add(suite, &verb_cases);
-    cases_add(suite, &file_cases);
-    cases_add(suite, &condition_cases);
-    cases_add(suite, &head_cases);
-    cases_add(suite, &headers_cases);
-    cases_add(suite, &body_cases);
-    cases_add(suite, &no_length_cases);
-    cases_add(suite, &odd_cases);
-    cases_add(suite, &kept_cases);
-    cases_add(suite, &raw_cases);
-    cases_add(suite, &length_cases);
-    cases_add(suite, &id_cases);
-    cases_add(suite, &id_error_cases);
-    cases_add(suite, &envelope_cases);
-    cases_add(suite, &stall_end_cases);
-    cases_add(suite, &rate_cases);
 }

@@ -1,18 +1,16 @@
 /*
- * The tests with failing memory. An argument runs only the tests whose name
- * contains it.
+ * The tests with failing memory.
  */
-#include "suites.h"
 #include "support/cases.h"
-
-static void (*const suites[])(void) = {suite_api,     suite_buf,  suite_command,
-                                       suite_config,  suite_conn, suite_redis,
-                                       suite_session, suite_store};
 
 int
 main(int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
-        suites[i]();
-    return cases_run(argc > 1 ? argv[1] : NULL);
+    static const struct cases_program program = {
+        .folder = "tests/memory/",
+        .limit_s = 120,
+        .jobs_per_core = 1,
+    };
+
+    return cases_main(argc, argv, &program);
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "suites.h"
 #include "support/cases.h"
 #include "support/memory.h"
 
@@ -70,12 +69,4 @@ TEST_CASES(buf, struct buf_case, buf_rows)
 {
     memset(letters, 'x', LONG_LENGTH);
     memory_fail_each(try, c);
-}
-
-void
-suite_buf(void)
-{
-    CU_pSuite suite = cases_suite("memory_buf");
-
-    cases_add(suite, &buf_cases);
 }

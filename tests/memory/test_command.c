@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "suites.h"
 #include "support/cases.h"
 #include "support/memory.h"
 
@@ -101,12 +100,4 @@ try(const void *row)
 TEST_CASES(command, struct command_case, command_rows)
 {
     memory_fail_each(try, c);
-}
-
-void
-suite_command(void)
-{
-    CU_pSuite suite = cases_suite("memory_command");
-
-    cases_add(suite, &command_cases);
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "suites.h"
 #include "support/cases.h"
 #include "support/memory.h"
 
@@ -91,12 +90,4 @@ TEST_CASES(config, struct config_case, config_rows)
     memory_fail_each(try, c);
     buf_free(&expected);
     (void)unlink(path);
-}
-
-void
-suite_config(void)
-{
-    CU_pSuite suite = cases_suite("memory_config");
-
-    cases_add(suite, &config_cases);
 }

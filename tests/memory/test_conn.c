@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "suites.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/fcgi_peer.h"
@@ -214,13 +213,4 @@ TEST_CASES(told, struct told_case, told_rows)
     memory_fail_each(get, c);
     served_stop(&served);
     buffer_free(&request);
-}
-
-void
-suite_conn(void)
-{
-    CU_pSuite suite = cases_suite("memory_conn");
-
-    cases_add(suite, &exchange_cases);
-    cases_add(suite, &told_cases);
 }

@@ -7,7 +7,6 @@
 
 #include "store/store.h"
 #include "store/store_redis.h"
-#include "suites.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -143,12 +142,4 @@ TEST_CASES(server, struct server_case, server_rows)
     memory_fail_each(try, c);
 }
 
-void
-suite_redis(void)
-{
-    CU_pSuite suite = cases_suite("memory_redis");
-
-    suite->pInitializeFunc = suite_start;
-    suite->pCleanupFunc = suite_stop;
-    cases_add(suite, &server_cases);
-}
+TEST_SUITE(.start = suite_start, .end = suite_stop);

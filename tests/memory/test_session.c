@@ -9,7 +9,6 @@
 #include "cli/scan.h"
 #include "cli/writer.h"
 #include "redis/session.h"
-#include "suites.h"
 #include "support/cases.h"
 #include "support/memory.h"
 #include "support/reply_server.h"
@@ -176,12 +175,4 @@ TEST_CASES(session, struct session_case, session_rows)
     redis = reply_server_place(server);
     reply_server_set(server, c->replies, strlen(c->replies));
     memory_fail_each(run_twice, c);
-}
-
-void
-suite_session(void)
-{
-    CU_pSuite suite = cases_suite("memory_session");
-
-    cases_add(suite, &session_cases);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
 #include "support/cases.h"
 #include "support/memory.h"
 #include "support/reply_link.h"
@@ -94,12 +93,4 @@ read_twice(const void *row)
 TEST_CASES(read, struct read_case, read_rows)
 {
     memory_fail_each(read_twice, c);
-}
-
-void
-suite_store(void)
-{
-    CU_pSuite suite = cases_suite("memory_store");
-
-    cases_add(suite, &read_cases);
 }

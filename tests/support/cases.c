@@ -1,174 +1,358 @@
 /*
- * Table-driven tests on CUnit: registers one test per row, finds the row of
- * the running test again, and prints a plain account of what failed.
+ * Table-driven tests on CUnit: collects the rows of all tables that are linked
+ * into the program, and picks those that are wanted. cases_run.c runs them.
  */
+#include <ctype.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include <CUnit/TestRun.h>
+#include "cases_plan.h"
+#include "files.h"
 
-#include "cases.h"
+#define CASES_NAME_MAX  512
+#define CASES_KNOWN_MAX 24 /* of a long name, the part that is looked for */
+#define FILE_PREFIX     "test_" /* of what follows the last slash */
 
-#define CASES_NAME_MAX 512
+/* What CASES_ENTRY() has put beside one another. */
+extern const struct case_table *const __start_case_tables[];
+extern const struct case_table *const __stop_case_tables[];
+extern const struct case_suite *const __start_case_suites[]
+    __attribute__((weak));
+extern const struct case_suite *const __stop_case_suites[]
+    __attribute__((weak));
 
-struct case_entry {
-    CU_pSuite suite;
-    CU_pTest test;
-    const struct case_table *table;
-    const void *row;
+/* What the command line wants. */
+struct wish {
+    bool is_list, is_timed;
+    const char *row; /* the whole name of the only one; or NULL */
+    char **filters;
+    int filter_count;
 };
 
-static struct case_entry *entries;
-static size_t entry_count;
-static size_t cursor; /* CUnit runs in the order of registration */
-static unsigned passed, failed, skipped;
-static bool test_skipped;
-
-static void
-die(const char *what, const char *name)
+static void __attribute__((noreturn)) die(const char *what, const char *name)
 {
     (void)fprintf(stderr, "cases: %s: %s\n", what, name);
     exit(EXIT_FAILURE);
 }
 
-CU_pSuite
-cases_suite(const char *name)
+static void *
+allocate(size_t count, size_t size)
 {
-    CU_pSuite suite;
+    void *memory = calloc(count + 1, size);
 
-    if (!CU_registry_initialized() && CU_initialize_registry() != CUE_SUCCESS)
-        die("cannot start CUnit", name);
-    suite = CU_add_suite(name, NULL, NULL);
-    if (suite == NULL || CU_get_error() != CUE_SUCCESS)
-        die(CU_get_error_msg(), name);
-    return suite;
+    if (memory == NULL)
+        die("no memory", "for the list of tests");
+    return memory;
+}
+
+/* "base/x" of "tests/unit/base/test_x.c"; to be freed. */
+static char *
+suite_name(const struct cases_program *program, const char *file)
+{
+    size_t folder = strlen(program->folder);
+    const char *base = strstr(file, FILE_PREFIX);
+    const char *dot = strrchr(file, '.');
+    char *name;
+
+    if (strncmp(file, program->folder, folder) != 0 || base == NULL ||
+        base[-1] != '/' || dot == NULL)
+        die("tables are of files test_<suite>.c", file);
+    if (asprintf(&name, "%.*s%.*s", (int)(base - file - (ssize_t)folder),
+                 file + folder, (int)(dot - base) - (int)strlen(FILE_PREFIX),
+                 base + strlen(FILE_PREFIX)) < 0)
+        die("no memory", file);
+    return name;
+}
+
+/* By file and, in it, from top to bottom. */
+static int
+compare_tables(const void *a, const void *b)
+{
+    const struct case_table *const *x = a, *const *y = b;
+    int order = strcmp((*x)->file, (*y)->file);
+
+    if (order != 0)
+        return order;
+    return ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
 }
 
 static void
-run_current(void)
+add_suite(struct cases_plan *plan, const char *file)
 {
-    CU_pTest test = CU_get_current_test();
+    struct cases_suite *suite = &plan->suites[plan->suite_count++];
 
-    for (size_t tried = 0; tried < entry_count; tried++) {
-        const struct case_entry *entry = &entries[cursor % entry_count];
-
-        if (entry->test == test) {
-            entry->table->run(entry->row);
-            return;
-        }
-        cursor++;
+    suite->name = suite_name(plan->program, file);
+    suite->words.file = file;
+    suite->first = plan->row_count;
+    for (const struct case_suite *const *words = __start_case_suites;
+         words < __stop_case_suites; words++) {
+        if (strcmp((*words)->file, file) == 0)
+            suite->words = **words;
     }
-    die("test without a row", test->pName);
 }
 
-void
-cases_add(CU_pSuite suite, const struct case_table *table)
+static void
+add_table(struct cases_plan *plan, const struct case_table *table)
 {
-    struct case_entry *more =
-        realloc(entries, (entry_count + table->count) * sizeof(*entries));
+    struct cases_suite *suite = &plan->suites[plan->suite_count - 1];
 
-    if (more == NULL)
-        die("out of memory", table->body);
-    entries = more;
     for (size_t i = 0; i < table->count; i++) {
-        const char *row = (const char *)table->rows + i * table->row_size;
+        struct cases_row *row = &plan->rows[plan->row_count++];
         char name[CASES_NAME_MAX];
         const char *row_name;
 
-        memcpy(&row_name, row, sizeof(row_name));
-        (void)snprintf(name, sizeof(name), "%s/%s", table->body, row_name);
-        entries[entry_count].suite = suite;
-        entries[entry_count].table = table;
-        entries[entry_count].row = row;
-        entries[entry_count].test = CU_add_test(suite, name, run_current);
-        if (entries[entry_count].test == NULL || CU_get_error() != CUE_SUCCESS)
-            die(CU_get_error_msg(), name);
-        entry_count++;
+        row->table = table;
+        row->row = (const char *)table->rows + i * table->row_size;
+        memcpy(&row_name, row->row, sizeof(row_name));
+        (void)snprintf(name, sizeof(name), "%s/%s/%s", suite->name, table->body,
+                       row_name);
+        row->name = strdup(name);
+        if (row->name == NULL)
+            die("no memory", name);
+        suite->count++;
     }
 }
 
-void
-cases_skip(const char *reason)
+static int
+compare_names(const void *a, const void *b)
 {
-    (void)printf("skipped: %s/%s: %s\n", CU_get_current_suite()->pName,
-                 CU_get_current_test()->pName, reason);
-    test_skipped = true;
+    const char *const *x = a, *const *y = b;
+
+    return strcmp(*x, *y);
 }
 
 static void
-test_start(const CU_pTest test, const CU_pSuite suite)
+refuse_repeated_names(const struct cases_plan *plan)
 {
-    (void)test;
-    (void)suite;
-    test_skipped = false;
-}
+    const char **names = allocate(plan->row_count, sizeof(*names));
 
-static void
-test_complete(const CU_pTest test, const CU_pSuite suite,
-              const CU_pFailureRecord failure)
-{
-    bool bad = false;
-
-    for (CU_pFailureRecord f = failure; f != NULL; f = f->pNext) {
-        if (f->pSuite != suite || f->pTest != test)
-            continue;
-        bad = true;
-        (void)printf("FAILED: %s/%s: %s:%u: %s\n", suite->pName, test->pName,
-                     f->strFileName, f->uiLineNumber, f->strCondition);
+    for (size_t i = 0; i < plan->row_count; i++)
+        names[i] = plan->rows[i].name;
+    qsort(names, plan->row_count, sizeof(*names), compare_names);
+    for (size_t i = 1; i < plan->row_count; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0)
+            die("a name stands twice", names[i]);
     }
-    if (bad)
-        failed++;
-    else if (test_skipped)
-        skipped++;
-    else
-        passed++;
-    (void)fflush(stdout);
+    free(names);
 }
 
-/* Whether a name contains one of the parts that commas separate. */
+/* All that the program has. */
+static void
+collect(struct cases_plan *plan)
+{
+    size_t count = (size_t)(__stop_case_tables - __start_case_tables);
+    const struct case_table **tables = allocate(count, sizeof(*tables));
+    size_t rows = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        tables[i] = __start_case_tables[i];
+        rows += tables[i]->count;
+    }
+    qsort(tables, count, sizeof(*tables), compare_tables);
+    plan->rows = allocate(rows, sizeof(*plan->rows));
+    plan->suites = allocate(count, sizeof(*plan->suites));
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(tables[i - 1]->file, tables[i]->file) != 0)
+            add_suite(plan, tables[i]->file);
+        add_table(plan, tables[i]);
+    }
+    free(tables);
+    refuse_repeated_names(plan);
+}
+
 static bool
-is_wanted(const char *name, const char *filter)
+is_of_word(char character)
+{
+    return isalnum((unsigned char)character) || character == '_';
+}
+
+/* One filter; see cases_main(). The first so many characters are the suite. */
+static bool
+fits(const char *name, size_t suite, const char *filter, size_t length)
+{
+    bool is_path = memchr(filter, '/', length) != NULL;
+    size_t end = is_path ? suite : strlen(name);
+
+    for (size_t at = 0; at < end; at++) {
+        bool is_begin = at == 0 || (is_path ? name[at - 1] == '/'
+                                            : !is_of_word(name[at - 1]));
+
+        if (is_begin && strncmp(name + at, filter, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+fits_any(const char *name, size_t suite, const char *filters)
 {
     for (;;) {
-        size_t length = strcspn(filter, ",");
+        size_t length = strcspn(filters, ",");
 
-        if (memmem(name, strlen(name), filter, length) != NULL)
+        if (fits(name, suite, filters, length))
             return true;
-        if (filter[length] == '\0')
+        if (filters[length] == '\0')
             return false;
-        filter += length + 1;
+        filters += length + 1;
     }
 }
 
-static void
-apply_filter(const char *filter)
+static bool
+is_wanted(const struct wish *wish, const char *name, size_t suite)
 {
-    for (size_t i = 0; filter != NULL && i < entry_count; i++) {
-        char name[2 * CASES_NAME_MAX];
-
-        (void)snprintf(name, sizeof(name), "%s/%s", entries[i].suite->pName,
-                       entries[i].test->pName);
-        if (!is_wanted(name, filter))
-            (void)CU_set_test_active(entries[i].test, CU_FALSE);
+    if (wish->row != NULL)
+        return strcmp(wish->row, name) == 0;
+    for (int i = 0; i < wish->filter_count; i++) {
+        if (fits_any(name, suite, wish->filters[i]))
+            return true;
     }
+    return wish->filter_count == 0;
+}
+
+/* Leaves in the plan what is wanted. */
+static void
+pick(struct cases_plan *plan, const struct wish *wish)
+{
+    size_t rows = 0, suites = 0;
+
+    for (size_t i = 0; i < plan->suite_count; i++) {
+        struct cases_suite suite = plan->suites[i];
+        size_t first = suite.first, end = suite.first + suite.count;
+        size_t length = strlen(suite.name);
+
+        suite.first = rows;
+        for (size_t j = first; j < end; j++) {
+            if (is_wanted(wish, plan->rows[j].name, length))
+                plan->rows[rows++] = plan->rows[j];
+            else
+                free(plan->rows[j].name);
+        }
+        suite.count = rows - suite.first;
+        if (suite.count > 0)
+            plan->suites[suites++] = suite;
+        else
+            free(suite.name);
+    }
+    plan->row_count = rows;
+    plan->suite_count = suites;
+}
+
+static void
+release(struct cases_plan *plan)
+{
+    for (size_t i = 0; i < plan->row_count; i++)
+        free(plan->rows[i].name);
+    for (size_t i = 0; i < plan->suite_count; i++)
+        free(plan->suites[i].name);
+    free(plan->rows);
+    free(plan->suites);
+}
+
+/* A positive number of the environment, or the other one. */
+static int
+setting(const char *name, int otherwise)
+{
+    const char *text = getenv(name);
+    char *end;
+    long number;
+
+    if (text == NULL || text[0] == '\0')
+        return otherwise;
+    number = strtol(text, &end, 10);
+    if (*end != '\0' || number < 1 || number > INT_MAX)
+        die("not a positive number", name);
+    return (int)number;
+}
+
+static struct wish
+read_arguments(int argc, char **argv)
+{
+    struct wish wish = {0};
+    int i = 1;
+
+    for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+        if (strcmp(argv[i], "--list") == 0)
+            wish.is_list = true;
+        else if (strcmp(argv[i], "--times") == 0)
+            wish.is_timed = true;
+        else if (strcmp(argv[i], "--row") == 0 && i + 1 < argc)
+            wish.row = argv[++i];
+        else
+            die("unknown option", argv[i]);
+    }
+    wish.filters = argv + i;
+    wish.filter_count = argc - i;
+    return wish;
 }
 
 int
-cases_run(const char *filter)
+cases_main(int argc, char **argv, const struct cases_program *program)
 {
-    CU_set_test_start_handler(test_start);
-    CU_set_test_complete_handler(test_complete);
-    CU_set_fail_on_inactive(CU_FALSE);
-    apply_filter(filter);
-    if (CU_run_all_tests() != CUE_SUCCESS)
-        die("run", CU_get_error_msg());
-    CU_cleanup_registry();
-    free(entries);
-    (void)printf("%u passed, %u failed", passed, failed);
-    if (skipped > 0)
-        (void)printf(", %u skipped", skipped);
-    (void)printf("\n");
-    return failed == 0 && passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const struct wish wish = read_arguments(argc, argv);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct cases_plan plan = {.program = program, .is_timed = wish.is_timed};
+    int status = EXIT_SUCCESS;
+
+    plan.jobs = (unsigned)setting("JOBS", (int)program->jobs_per_core *
+                                              (int)(cores > 0 ? cores : 1));
+    plan.limit_s = setting("ROW_LIMIT_S", program->limit_s);
+    collect(&plan);
+    pick(&plan, &wish);
+    for (size_t i = 0; wish.is_list && i < plan.row_count; i++)
+        (void)printf("%s\n", plan.rows[i].name);
+    if (!wish.is_list)
+        status = cases_run(&plan);
+    release(&plan);
+    return status;
+}
+
+/* The row's name, or its first part: a long text stands in several lines. */
+static const char *
+find_name(const char *source, const char *name)
+{
+    char quoted[2 * CASES_NAME_MAX] = "\"";
+    size_t length = 1;
+    const char *found;
+
+    for (; *name != '\0' && length < CASES_NAME_MAX; name++) {
+        if (*name == '"' || *name == '\\')
+            quoted[length++] = '\\';
+        quoted[length++] = *name;
+    }
+    quoted[length] = '"';
+    found = strstr(source, quoted);
+    if (found == NULL && length > CASES_KNOWN_MAX) {
+        quoted[CASES_KNOWN_MAX] = '\0';
+        found = strstr(source, quoted);
+    }
+    return found;
+}
+
+/* The compiler does not know; the source does, as long as it is there. */
+unsigned
+cases_row_line(const struct cases_row *row)
+{
+    const struct case_table *table = row->table;
+    char rows[CASES_NAME_MAX];
+    const char *name, *at = NULL;
+    char *source;
+    unsigned line = 1;
+
+    if (table->rows_name == NULL)
+        return table->line;
+    source = files_read(table->file);
+    (void)snprintf(rows, sizeof(rows), " %s[", table->rows_name);
+    memcpy(&name, row->row, sizeof(name));
+    if (source != NULL)
+        at = strstr(source, rows);
+    if (at != NULL)
+        at = find_name(at, name);
+    for (const char *c = source; at != NULL && c < at; c++)
+        line += *c == '\n';
+    free(source);
+    return at != NULL ? line : table->line;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/CUnit.h>
+#include "check.h"
 
 #include "expect.h"
 

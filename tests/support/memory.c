@@ -2,7 +2,6 @@
  * Failing memory: stands before the C library's allocator, or before that of
  * ASan, for the whole program.
  */
-#include <CUnit/CUnit.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include <json-c/json.h>
 
+#include "check.h"
 #include "memory.h"
 
 #define JSON_C_0_17 (17 << 8)

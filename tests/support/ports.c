@@ -4,9 +4,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ports.h"
@@ -53,6 +56,28 @@ ports_listen_at(int port, int *ret_port)
 }
 
 /*
+ * Takes a port for as long as this process lives, so that it is given to no one
+ * else: not here, nor to the tests that run beside these. What is bound is only
+ * a name, of the same network as the port: the port stays free.
+ */
+static bool
+reserve(int port)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1,
+                          "scoring-test-port-%d", port);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&name,
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                    (size_t)length)) == 0)
+        return true;
+    if (fd >= 0)
+        (void)close(fd);
+    return false;
+}
+
+/*
  * Below the ports that the kernel gives to connections: otherwise one of ours
  * may have it when a server that was ended takes it again.
  */
@@ -65,7 +90,10 @@ ports_free(void)
 
         if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
             return -1;
-        fd = ports_listen_at(FREE_FROM + (int)(chance % FREE_COUNT), &port);
+        port = FREE_FROM + (int)(chance % FREE_COUNT);
+        if (!reserve(port))
+            continue;
+        fd = ports_listen_at(port, &port);
         if (fd < 0)
             continue;
         (void)close(fd);

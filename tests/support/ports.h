@@ -1,7 +1,10 @@
 #ifndef PORTS_H
 #define PORTS_H
 
-/* A port of the loopback that was free a moment ago; -1 if there is none. */
+/*
+ * A port of the loopback that was free a moment ago, and is given to nobody
+ * else while this process lives; -1 if there is none.
+ */
 int ports_free(void);
 
 /* A socket that listens on a free loopback port, which is told. -1: none. */

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/CUnit.h>
-
+#include "check.h"
 #include "clock.h"
 #include "expect.h"
 #include "ports.h"
@@ -192,6 +191,16 @@ said_ready(void *arg)
     return is_ready || proc_wait(&stack->proc, 0);
 }
 
+void
+stack_print_output(const struct stack *stack)
+{
+    char *output = files_read(stack->output);
+
+    (void)printf("the stack did not start: %s\n",
+                 output != NULL ? output : "(no output)");
+    free(output);
+}
+
 bool
 stack_is_ready(struct stack *stack, int limit_ms)
 {
@@ -210,9 +219,8 @@ start_once(struct stack *stack, const struct stack_plan *plan, bool *ret_again)
         return true;
     output = files_read(stack->output);
     *ret_again = output != NULL && strstr(output, "in use") != NULL;
-    (void)printf("the stack did not start: %s\n",
-                 output != NULL ? output : "(no output)");
     free(output);
+    stack_print_output(stack);
     (void)proc_stop(&stack->proc);
     stack_discard(stack);
     return false;

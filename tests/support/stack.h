@@ -55,6 +55,9 @@ bool stack_start(struct stack *stack, const struct stack_plan *plan);
  */
 bool stack_stop(struct stack *stack);
 
+/* Prints what run.sh has said, for a test that fails since it did not start. */
+void stack_print_output(const struct stack *stack);
+
 /* Removes what is left of a stack whose run.sh has ended by itself. */
 void stack_discard(struct stack *stack);
 

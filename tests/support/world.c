@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/CUnit.h>
-
+#include "check.h"
 #include "clock.h"
 #include "world.h"
 

@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define MANY 10000 /* additions, more than any first capacity holds */
 
@@ -49,7 +48,6 @@ TEST_SINGLE(zeroed, "a zeroed buffer is empty")
 {
     struct buf buf = {0};
 
-    (void)c;
     CU_ASSERT_EQUAL(buf_bytes(&buf).length, 0);
     CU_ASSERT_FALSE(buf.failed);
     buf_free(&buf);
@@ -59,7 +57,6 @@ TEST_SINGLE(nothing, "adding nothing needs no memory")
 {
     struct buf buf = {0};
 
-    (void)c;
     buf_add(&buf, NULL, 0);
     buf_add_text(&buf, "");
     buf_add_bytes(&buf, (struct bytes){NULL, 0});
@@ -72,7 +69,6 @@ TEST_SINGLE(order, "additions of all kinds follow each other")
 {
     struct buf buf = {0};
 
-    (void)c;
     buf_add(&buf, "abc", 2);
     buf_add_text(&buf, "cd");
     buf_add_bytes(&buf, (struct bytes){"efg", 1});
@@ -86,7 +82,6 @@ TEST_SINGLE(nul, "NULs are bytes like others")
 {
     struct buf buf = {0};
 
-    (void)c;
     buf_add(&buf, "a\0b", 3);
     buf_add_text(&buf, "c");
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&buf), (struct bytes){"a\0bc", 4}));
@@ -98,7 +93,6 @@ TEST_SINGLE(growth, "contents survive growth")
     struct buf buf = {0};
     bool is_right = true;
 
-    (void)c;
     for (int i = 0; i < MANY; i++)
         buf_add(&buf, &"0123456789"[i % 10], 1);
     CU_ASSERT_EQUAL(buf.length, MANY);
@@ -140,7 +134,6 @@ TEST_SINGLE(reserve, "reserved room takes additions without moving")
     struct buf buf = {0};
     const char *data;
 
-    (void)c;
     CU_ASSERT_TRUE(buf_reserve(&buf, MANY));
     CU_ASSERT_EQUAL(buf.length, 0);
     data = buf.data;
@@ -185,7 +178,6 @@ TEST_SINGLE(clear, "clearing keeps the memory")
     struct buf buf = {0};
     const char *data;
 
-    (void)c;
     buf_add_text(&buf, "abc");
     data = buf.data;
     buf_clear(&buf);
@@ -200,7 +192,6 @@ TEST_SINGLE(free, "freeing leaves a zeroed struct, and takes NULL")
 {
     struct buf buf = {0};
 
-    (void)c;
     buf_add_text(&buf, "abc");
     CU_ASSERT_FALSE(buf_reserve(&buf, SIZE_MAX));
     buf_free(&buf);
@@ -210,22 +201,4 @@ TEST_SINGLE(free, "freeing leaves a zeroed struct, and takes NULL")
     CU_ASSERT_FALSE(buf.failed);
     buf_free(&buf);
     buf_free(NULL);
-}
-
-void
-suite_buf(void)
-{
-    CU_pSuite suite = cases_suite("buf");
-
-    cases_add(suite, &add_int_cases);
-    cases_add(suite, &zeroed_cases);
-    cases_add(suite, &nothing_cases);
-    cases_add(suite, &order_cases);
-    cases_add(suite, &nul_cases);
-    cases_add(suite, &growth_cases);
-    cases_add(suite, &printf_cases);
-    cases_add(suite, &reserve_cases);
-    cases_add(suite, &failure_cases);
-    cases_add(suite, &clear_cases);
-    cases_add(suite, &free_cases);
 }

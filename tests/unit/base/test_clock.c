@@ -3,7 +3,6 @@
 #include "base/units.h"
 #include "support/calls.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 static int64_t
 system_us(clockid_t clock)
@@ -17,7 +16,6 @@ system_us(clockid_t clock)
 /* Looked at twice, half a second apart: once it is late within its second. */
 TEST_SINGLE(monotonic, "is the system's, to the microsecond")
 {
-    (void)c;
     for (int i = 0; i < 2; i++) {
         int64_t before_us = system_us(CLOCK_MONOTONIC);
         int64_t us = clock_mono_us(), ms = clock_mono_ms();
@@ -33,7 +31,6 @@ TEST_SINGLE(wall, "is the time of day, in seconds")
 {
     const time_t before = time(NULL), now = clock_wall_s();
 
-    (void)c;
     CU_ASSERT(before <= now && now <= time(NULL));
 }
 
@@ -42,16 +39,5 @@ TEST_SINGLE(cpu, "is what the process has used")
     const int64_t before_us = system_us(CLOCK_PROCESS_CPUTIME_ID);
     const int64_t us = clock_cpu_us();
 
-    (void)c;
     CU_ASSERT(before_us <= us && us <= system_us(CLOCK_PROCESS_CPUTIME_ID));
-}
-
-void
-suite_clock(void)
-{
-    CU_pSuite suite = cases_suite("clock");
-
-    cases_add(suite, &monotonic_cases);
-    cases_add(suite, &wall_cases);
-    cases_add(suite, &cpu_cases);
 }

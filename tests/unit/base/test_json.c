@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 /* A text with its length, for those that hold NULs. */
 #define TEXT(text)                                                             \
@@ -546,7 +545,6 @@ TEST_SINGLE(no_text, "an empty text without an address")
 {
     struct json_fault fault = untouched;
 
-    (void)c;
     CU_ASSERT_FALSE(json_check((struct bytes){NULL, 0}, &fault));
     CU_ASSERT_EQUAL(fault.error, JSON_EMPTY);
     CU_ASSERT_FALSE(json_is_string_array((struct bytes){NULL, 0}));
@@ -979,7 +977,6 @@ TEST_SINGLE(long_text, "a string and a number of 1 MiB")
     struct buf text = {0};
     struct json_object *value;
 
-    (void)c;
     buf_add_text(&text, "[\"");
     for (int i = 0; i < 1 << 16; i++)
         buf_add_text(&text, "0123456789abcdef");
@@ -997,7 +994,6 @@ TEST_SINGLE(long_text, "a string and a number of 1 MiB")
 
 TEST_SINGLE(texts, "every error has words of its own")
 {
-    (void)c;
     for (int i = 0; i < JSON__MAX; i++) {
         CU_ASSERT_TRUE(strlen(json_error_text((enum json_error)i)) > 0);
         for (int j = 0; j < i; j++)
@@ -1006,23 +1002,4 @@ TEST_SINGLE(texts, "every error has words of its own")
     }
 }
 
-void
-suite_json(void)
-{
-    CU_pSuite suite = cases_suite("json");
-
-    suite->pInitializeFunc = start;
-    suite->pCleanupFunc = stop;
-    cases_add(suite, &accept_cases);
-    cases_add(suite, &reject_cases);
-    cases_add(suite, &no_text_cases);
-    cases_add(suite, &depth_cases);
-    cases_add(suite, &integer_cases);
-    cases_add(suite, &string_cases);
-    cases_add(suite, &name_cases);
-    cases_add(suite, &array_cases);
-    cases_add(suite, &every_byte_cases);
-    cases_add(suite, &every_utf8_cases);
-    cases_add(suite, &long_text_cases);
-    cases_add(suite, &texts_cases);
-}
+TEST_SUITE(.start = start, .end = stop);

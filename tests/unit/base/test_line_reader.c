@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "base/line_reader.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define LINE_MAX   10
 #define LINES_MAX  100 /* more than any row has: what comes to no end fails */
@@ -124,7 +123,6 @@ TEST_SINGLE(many, "lines, one of them of a megabyte")
     struct bytes line;
     int fd;
 
-    (void)c;
     for (int i = 0; i < 100000; i++)
         buf_printf(&text, "%09d\n", i);
     for (int i = 0; i < 1 << 20; i++)
@@ -157,20 +155,8 @@ TEST_SINGLE(unreadable, "file is told")
     struct line_reader *reader = line_reader_new(-1, LINE_MAX);
     struct bytes line;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_FAILED);
     line_reader_free(reader);
     line_reader_free(NULL);
-}
-
-void
-suite_line_reader(void)
-{
-    CU_pSuite suite = cases_suite("line_reader");
-
-    cases_add(suite, &lines_cases);
-    cases_add(suite, &pieces_cases);
-    cases_add(suite, &many_cases);
-    cases_add(suite, &unreadable_cases);
 }

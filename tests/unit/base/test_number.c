@@ -1,7 +1,6 @@
 /* Whole numbers in settings: strict, and bounded on both sides. */
 #include "base/number.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define UNTOUCHED (-7)
 
@@ -48,12 +47,4 @@ TEST_CASES(number, struct number_case, number_rows)
 
     CU_ASSERT_EQUAL(is_good, c->want != UNTOUCHED);
     CU_ASSERT_EQUAL(got, c->want);
-}
-
-void
-suite_number(void)
-{
-    CU_pSuite suite = cases_suite("number");
-
-    cases_add(suite, &number_cases);
 }

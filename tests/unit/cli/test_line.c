@@ -7,7 +7,6 @@
 #include "cli/line.h"
 #include "scoring/interests.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define UNTOUCHED_ID     4711
 #define UNTOUCHED_OFFSET 4712
@@ -247,7 +246,6 @@ TEST_SINGLE(behind, "other lines, as long as alone")
     const size_t head = strlen("{\"client_id\": 1, \"interests\": ");
     const struct bytes value = {line.data + head, line.length - head - 1};
 
-    (void)c;
     buf_add_text(&out, "before\n");
     CU_ASSERT_EQUAL(interests_line_print(1, value, &out), INTERESTS_LINE_OK);
     CU_ASSERT_EQUAL(interests_line_print(10, value, &out), INTERESTS_LINE_LONG);
@@ -372,27 +370,10 @@ TEST_SINGLE(texts, "name the member")
         {INTERESTS_LINE_BAD_INTERESTS, "interests"},
     };
 
-    (void)c;
     for (int i = 0; i < INTERESTS_LINE__MAX; i++)
         CU_ASSERT_PTR_NOT_NULL(
             interests_line_error_text((enum interests_line_error)i));
     for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
         CU_ASSERT_PTR_NOT_NULL(
             strstr(interests_line_error_text(want[i].error), want[i].member));
-}
-
-void
-suite_interests_line(void)
-{
-    CU_pSuite suite = cases_suite("interests_line");
-
-    cases_add(suite, &good_cases);
-    cases_add(suite, &cut_cases);
-    cases_add(suite, &bad_cases);
-    cases_add(suite, &length_cases);
-    cases_add(suite, &behind_cases);
-    cases_add(suite, &empty_cases);
-    cases_add(suite, &print_cases);
-    cases_add(suite, &key_cases);
-    cases_add(suite, &texts_cases);
 }

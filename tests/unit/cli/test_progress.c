@@ -9,7 +9,6 @@
 #include "cli/progress.h"
 #include "support/calls.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 struct progress_case {
     const char *name;
@@ -115,7 +114,6 @@ TEST_SINGLE(columns, "are never exceeded")
     static const struct progress_state state = {"checking", "lines", 123456789,
                                                 3,          4,       5000};
 
-    (void)c;
     for (int columns = 0; columns < 200; columns++) {
         struct buf line = {0}, behind = {0};
 
@@ -203,7 +201,6 @@ TEST_SINGLE(erase, "takes away what was drawn, once")
     struct progress progress = {.is_shown = true};
     char drawn[DRAWN_MAX];
 
-    (void)c;
     capture();
     calls_stop_clock();
     progress_start(&progress, "b", "lines", 0);
@@ -216,15 +213,4 @@ TEST_SINGLE(erase, "takes away what was drawn, once")
     calls_let_clock_go();
     release(drawn);
     CU_ASSERT_STRING_EQUAL(drawn, "\r\033[Kb  1 lines\r\033[K");
-}
-
-void
-suite_progress(void)
-{
-    CU_pSuite suite = cases_suite("progress");
-
-    cases_add(suite, &progress_cases);
-    cases_add(suite, &columns_cases);
-    cases_add(suite, &draw_cases);
-    cases_add(suite, &erase_cases);
 }

@@ -16,7 +16,6 @@
 #include "support/clock.h"
 #include "support/files.h"
 #include "support/proc.h"
-#include "unit/suites.h"
 
 #define BATCH_KEYS  512 /* of one MSET */
 #define BATCH_BYTES (256 * 1024)
@@ -173,7 +172,6 @@ TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
     struct bench bench;
     bool is_good = true;
 
-    (void)c;
     bench_start(&bench, WAITS_FOR_FOUR);
     for (int i = 1; i < 4 * BATCH_KEYS; i++)
         is_good = is_good &&
@@ -193,7 +191,6 @@ TEST_SINGLE(flood, "a batch goes out as fast as the peer reads")
     char *value = malloc(FLOOD_BYTES);
     struct bench bench;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(value);
     memset(value, 'v', FLOOD_BYTES);
     bench_start(&bench, READS_FLOOD);
@@ -210,7 +207,6 @@ TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
     struct bench bench;
     bool is_good = true;
 
-    (void)c;
     bench_start(&bench, GOES_AT_ONCE);
     CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
     for (int i = 1; i < BATCH_KEYS; i++)
@@ -222,15 +218,4 @@ TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
     CU_ASSERT_STRING_EQUAL(redis_session_error(bench.session),
                            "the connection broke");
     bench_end(&bench);
-}
-
-void
-suite_redis_writer(void)
-{
-    CU_pSuite suite = cases_suite("redis_writer");
-
-    cases_add(suite, &batch_cases);
-    cases_add(suite, &under_way_cases);
-    cases_add(suite, &flood_cases);
-    cases_add(suite, &gone_cases);
 }

@@ -17,7 +17,6 @@
 #include "config/text.h"
 #include "support/calls.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define ENV_MAX       5 /* entries of a row, with the NULL at the end */
 #define SETTING_MAX   512
@@ -766,7 +765,6 @@ TEST_SINGLE(tls, "taken only by a build that has it")
     struct config *config =
         load((char *const[ENV_MAX]){"REDIS_URL=rediss://h"}, NULL, &errors);
 
-    (void)c;
 #ifdef HAVE_HIREDIS_SSL
     CU_ASSERT_PTR_NOT_NULL(config);
     CU_ASSERT_TRUE(config == NULL || config->redis.tls);
@@ -798,7 +796,6 @@ TEST_SINGLE(workers, "two by default per core that may be used")
 {
     cpu_set_t all;
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(all), &all), 0);
     for (int cores = 1; cores <= 2 && cores <= CPU_COUNT(&all); cores++) {
         struct buf errors = {0};
@@ -825,7 +822,6 @@ TEST_SINGLE(untouched, "the environment stays as it was")
     struct config *config =
         load((char *const[ENV_MAX]){url, salt}, NULL, &errors);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL(config);
     CU_ASSERT_STRING_EQUAL(url, "REDIS_URL=redis://me:p%77@h:1/2");
     CU_ASSERT_STRING_EQUAL(salt, "SCORING_SALT=a,b");
@@ -853,7 +849,6 @@ TEST_SINGLE(help, "has every setting with default and bounds")
     struct config *config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
     char *rest, *line;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(config);
     buf_add_text(&out, "\n");
     config_help(&out);
@@ -885,7 +880,6 @@ TEST_SINGLE(example, "loads unchanged, and holds nothing but defaults")
     struct config *example = load(
         (char *const[ENV_MAX]){"SCORING_CONFIG_FILE=" EXAMPLE}, NULL, &errors);
 
-    (void)c;
     text_check(buf_bytes(&errors), "");
     CU_ASSERT_PTR_NOT_NULL(defaults);
     CU_ASSERT_PTR_NOT_NULL(example);
@@ -935,7 +929,6 @@ TEST_SINGLE(example_comments, "hold nothing but defaults, too")
         load((char *const[ENV_MAX]){"REDIS_PASSWORD=change-me"}, NULL, &errors);
     struct config *example;
 
-    (void)c;
     example_uncomment(false, &text);
     buf_add(&text, "", 1);
     example = load((char *const[ENV_MAX]){NULL}, text.data, &errors);
@@ -979,7 +972,6 @@ TEST_SINGLE(example_names, "are all there")
     struct config *config = load((char *const[ENV_MAX]){NULL}, NULL, &errors);
     char *rest, *line;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(config);
     config_print(config, &names);
     buf_add(&names, "", 1);
@@ -1000,7 +992,6 @@ TEST_SINGLE(wiped, "no secret is left in memory")
     struct buf errors = {0};
     struct config *config = load(env, NULL, &errors);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(config);
     (void)calls_wiped(0);
     config_free(config);
@@ -1010,7 +1001,6 @@ TEST_SINGLE(wiped, "no secret is left in memory")
 
 TEST_SINGLE(free_nothing, "NULL is accepted")
 {
-    (void)c;
     config_free(NULL);
 }
 
@@ -1240,32 +1230,4 @@ TEST_CASES(use, struct use_case, use_rows)
     free(kept);
     config_free(config);
     buf_free(&errors);
-}
-
-void
-suite_config(void)
-{
-    CU_pSuite suite = cases_suite("config");
-
-    cases_add(suite, &source_cases);
-    cases_add(suite, &bounds_cases);
-    cases_add(suite, &mistake_cases);
-    cases_add(suite, &salt_cases);
-    cases_add(suite, &secret_cases);
-    cases_add(suite, &redis_cases);
-    cases_add(suite, &tls_cases);
-    cases_add(suite, &workers_cases);
-    cases_add(suite, &untouched_cases);
-    cases_add(suite, &help_cases);
-    cases_add(suite, &example_cases);
-    cases_add(suite, &example_comments_cases);
-    cases_add(suite, &example_also_cases);
-    cases_add(suite, &example_names_cases);
-    cases_add(suite, &wiped_cases);
-    cases_add(suite, &free_nothing_cases);
-    cases_add(suite, &get_cases);
-    cases_add(suite, &note_cases);
-    cases_add(suite, &reload_cases);
-    cases_add(suite, &restart_cases);
-    cases_add(suite, &use_cases);
 }

@@ -6,7 +6,6 @@
 
 #include "config/file.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 
@@ -265,7 +264,6 @@ TEST_SINGLE(mistakes, "all are told, and the good lines kept")
     struct config_file file = {0};
     struct buf errors = {0}, want = {0};
 
-    (void)c;
     file_make(path, content, strlen(content));
     buf_printf(&want,
                "FILE: \"%s\": line 1: must be NAME=value\n"
@@ -279,16 +277,4 @@ TEST_SINGLE(mistakes, "all are told, and the good lines kept")
     buf_free(&errors);
     buf_free(&want);
     (void)unlink(path);
-}
-
-void
-suite_config_file(void)
-{
-    CU_pSuite suite = cases_suite("config_file");
-
-    cases_add(suite, &value_cases);
-    cases_add(suite, &hidden_cases);
-    cases_add(suite, &fault_cases);
-    cases_add(suite, &line_cases);
-    cases_add(suite, &mistakes_cases);
 }

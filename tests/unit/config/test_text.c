@@ -14,7 +14,6 @@
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/files.h"
-#include "unit/suites.h"
 
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 #define PATH_ROOM     64
@@ -248,16 +247,4 @@ TEST_CASES(mark, struct mark_case, mark_rows)
     CU_ASSERT_STRING_EQUAL(text, c->want);
     config_text_free(text);
     (void)unlink(path);
-}
-
-void
-suite_config_text(void)
-{
-    CU_pSuite suite = cases_suite("config_text");
-
-    cases_add(suite, &size_cases);
-    cases_add(suite, &pieces_cases);
-    cases_add(suite, &read_cases);
-    cases_add(suite, &place_cases);
-    cases_add(suite, &mark_cases);
 }

@@ -4,7 +4,6 @@
 
 #include "config/zone.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 struct zone_case {
     const char *name; /* the zone, but for the empty one */
@@ -66,17 +65,7 @@ TEST_SINGLE(long_zone, "that no path has room for")
 {
     char zone[8192];
 
-    (void)c;
     memset(zone, 'x', sizeof(zone));
     zone[sizeof(zone) - 1] = '\0';
     CU_ASSERT_FALSE(zone_is_known(zone));
-}
-
-void
-suite_config_zone(void)
-{
-    CU_pSuite suite = cases_suite("config_zone");
-
-    cases_add(suite, &zone_cases);
-    cases_add(suite, &long_zone_cases);
 }

@@ -3,7 +3,6 @@
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/fcgi_peer.h"
-#include "unit/suites.h"
 
 #define BODY_MAX 100
 #define PIECE    30
@@ -48,12 +47,4 @@ TEST_CASES(gather, struct gather_case, gather_rows)
     CU_ASSERT_PTR_NULL(gather.head.data);
     CU_ASSERT_PTR_NULL(gather.body.data);
     buffer_free(&bytes);
-}
-
-void
-suite_fcgi_gather(void)
-{
-    CU_pSuite suite = cases_suite("fcgi_gather");
-
-    cases_add(suite, &gather_cases);
 }

@@ -14,7 +14,6 @@
 #include "support/cases.h"
 #include "support/fcgi_peer.h"
 #include "support/files.h"
-#include "unit/suites.h"
 
 #define BEGIN      "01 01 0001 0008 00 00  0001 01 0000000000 "
 #define PARAMS_END "01 04 0001 0000 00 00 "
@@ -175,7 +174,6 @@ TEST_SINGLE(prefixes, "no part of a whole exchange is bad or whole")
 {
     struct buffer bytes = {0};
 
-    (void)c;
     put_hex(&bytes, HEAD "01 05 0001 0001 03 00 7b ffffff " STDIN_END);
     for (size_t length = 0; length < bytes.length; length++) {
         struct fcgi_scan scan = {0};
@@ -192,7 +190,6 @@ TEST_SINGLE(stops, "it takes nothing behind the end")
     struct buffer bytes = {0};
     size_t length;
 
-    (void)c;
     put_hex(&bytes, WHOLE);
     length = bytes.length;
     put_hex(&bytes, WHOLE);
@@ -314,7 +311,6 @@ TEST_SINGLE(copies, "head and body are copied without what is between")
 {
     struct buffer head = {0}, bytes = {0};
 
-    (void)c;
     put_hex(&head, HEAD);
     put_hex(&bytes, HEAD "01 05 0001 0002 03 00 6162 ffffff "
                          "01 05 0001 0001 00 00 63 " STDIN_END "ff");
@@ -368,7 +364,6 @@ TEST_SINGLE(start, "libfcgi's start leaves no descriptor open")
 {
     int before = files_lowest_free();
 
-    (void)c;
     CU_ASSERT_TRUE(fcgi_init());
     CU_ASSERT_EQUAL(files_lowest_free(), before);
 }
@@ -388,7 +383,6 @@ TEST_SINGLE(one, "libfcgi reads one exchange from memory and accepts nothing")
     struct fcgi *fcgi;
     int fd[2];
 
-    (void)c;
     fcgi = open_pair(fd);
     fcgi_peer_whole(&bytes, &exchange);
     CU_ASSERT_EQUAL(send(fd[1], "x", 1, MSG_NOSIGNAL), 1);
@@ -508,23 +502,4 @@ TEST_CASES(length, struct length_case, length_rows)
         (void)close(fd[1]);
         buffer_free(&bytes);
     }
-}
-
-void
-suite_fcgi_scan(void)
-{
-    CU_pSuite suite = cases_suite("fcgi_scan");
-
-    cases_add(suite, &scan_cases);
-    cases_add(suite, &prefixes_cases);
-    cases_add(suite, &stops_cases);
-    cases_add(suite, &keep_cases);
-    cases_add(suite, &id_cases);
-    cases_add(suite, &params_cases);
-    cases_add(suite, &weight_cases);
-    cases_add(suite, &copies_cases);
-    cases_add(suite, &start_cases);
-    cases_add(suite, &one_cases);
-    cases_add(suite, &broken_cases);
-    cases_add(suite, &length_cases);
 }

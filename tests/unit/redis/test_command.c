@@ -4,7 +4,6 @@
  */
 #include "redis/command.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 struct frame_case {
     const char *name, *command;
@@ -103,7 +102,6 @@ TEST_SINGLE(no_memory, "leaves what is there")
     const struct redis_command command = {.kind = REDIS_COMMAND_GET};
     struct redis_commands commands;
 
-    (void)c;
     CU_ASSERT_FATAL(redis_commands_init(&commands));
     CU_ASSERT(redis_commands_reserve(&commands, 1, REDIS_COMMAND_ROOM));
     redis_commands_add(&commands, &command, "GET", 0);
@@ -113,14 +111,4 @@ TEST_SINGLE(no_memory, "leaves what is there")
     CU_ASSERT(redis_commands_reserve(&commands, 1, REDIS_COMMAND_ROOM));
     CU_ASSERT_FALSE(commands.out.failed);
     redis_commands_free(&commands);
-}
-
-void
-suite_redis_command(void)
-{
-    CU_pSuite suite = cases_suite("redis_command");
-
-    cases_add(suite, &frame_cases);
-    cases_add(suite, &ring_cases);
-    cases_add(suite, &no_memory_cases);
 }

@@ -16,7 +16,6 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
-#include "unit/suites.h"
 
 #define LIMIT_MS    150
 #define PATIENCE_MS 3000
@@ -181,7 +180,6 @@ TEST_SINGLE(limit, "an attempt has its time, and the next one as much")
     struct redis_connect *attempt =
         redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     try_once(attempt, &outcome);
     first = outcome.fd;
@@ -207,7 +205,6 @@ TEST_SINGLE(cancelled, "an attempt that is cancelled says nothing")
     struct redis_connect *attempt =
         redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     redis_connect_start(attempt);
     redis_connect_cancel(attempt);
@@ -226,7 +223,6 @@ TEST_SINGLE(exhausted, "without a descriptor left an attempt fails and says so")
     struct redis_connect *attempt =
         redis_connect_new(outcome.loop, &config, LIMIT_MS, on_done, &outcome);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     calls_fail(CALL_SOCKET, EMFILE);
     try_once(attempt, &outcome);
@@ -239,16 +235,4 @@ TEST_SINGLE(exhausted, "without a descriptor left an attempt fails and says so")
     (void)close(outcome.fd);
     (void)close(listener);
     ev_loop_destroy(outcome.loop);
-}
-
-void
-suite_redis_connect(void)
-{
-    CU_pSuite suite = cases_suite("redis_connect");
-
-    cases_add(suite, &address_cases);
-    cases_add(suite, &option_cases);
-    cases_add(suite, &limit_cases);
-    cases_add(suite, &cancelled_cases);
-    cases_add(suite, &exhausted_cases);
 }

@@ -5,7 +5,6 @@
  */
 #include "redis/error.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 struct words_case {
     const char *name, *error, *want;
@@ -143,13 +142,4 @@ static const struct is_case is_rows[] = {
 TEST_CASES(is, struct is_case, is_rows)
 {
     CU_ASSERT_EQUAL(redis_error_is(c->error, "NOPERM"), c->want);
-}
-
-void
-suite_redis_error(void)
-{
-    CU_pSuite suite = cases_suite("redis_error");
-
-    cases_add(suite, &words_cases);
-    cases_add(suite, &is_cases);
 }

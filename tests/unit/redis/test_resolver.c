@@ -12,7 +12,6 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/names.h"
-#include "unit/suites.h"
 
 #define PORT        6379
 #define PATIENCE_MS 5000
@@ -204,7 +203,6 @@ TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
     ev_prepare turn;
     struct activity activity = {0, 0};
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
     names_start(&server, lookup.loop, &plan);
     ev_prepare_init(&turn, on_turn);
@@ -231,7 +229,6 @@ TEST_SINGLE(again, "a look-up keeps nothing of the one before")
     struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
     static struct names_server server;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
     for (int i = 0; i < 3; i++) {
         names_start(&server, lookup.loop, i < 2 ? &good : &silent);
@@ -253,7 +250,6 @@ TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
     struct resolver *resolver = resolver_new(lookup.loop, on_done, &lookup);
     static struct names_server server;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
     names_start(&server, lookup.loop, &plan);
     resolver_start(resolver, "redis.example", PORT);
@@ -268,16 +264,4 @@ TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
     names_end(&server);
     resolver_free(resolver);
     ev_loop_destroy(lookup.loop);
-}
-
-void
-suite_resolver(void)
-{
-    CU_pSuite suite = cases_suite("resolver");
-
-    cases_add(suite, &known_cases);
-    cases_add(suite, &lookup_cases);
-    cases_add(suite, &silent_cases);
-    cases_add(suite, &again_cases);
-    cases_add(suite, &cancelled_cases);
 }

@@ -13,7 +13,6 @@
 #include "support/clock.h"
 #include "support/files.h"
 #include "support/proc.h"
-#include "unit/suites.h"
 
 #define LIMIT_MS  200
 #define PIECE_MAX 4096
@@ -131,7 +130,6 @@ TEST_SINGLE(unasked, "an answer that nobody asked for ends it")
     struct redisReply *reply = NULL;
     struct proc peer;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(path, "%.100s/redis", folder);
     start_peer(&peer, path, &twice);
@@ -152,20 +150,9 @@ TEST_SINGLE(away, "nobody is there")
     struct redis_url config = {.unix_path = (char *)"/nonexistent/redis"};
     struct redis_session *session = redis_session_new(&config, LIMIT_MS);
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(session);
     CU_ASSERT_FALSE(redis_session_open(session));
     CU_ASSERT_STRING_EQUAL(redis_session_error(session),
                            "connection failed: No such file or directory");
     redis_session_free(session);
-}
-
-void
-suite_redis_session(void)
-{
-    CU_pSuite suite = cases_suite("redis_session");
-
-    cases_add(suite, &open_cases);
-    cases_add(suite, &unasked_cases);
-    cases_add(suite, &away_cases);
 }

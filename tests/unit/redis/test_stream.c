@@ -14,7 +14,6 @@
 #include "redis/stream.h"
 #include "support/calls.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define SOCKET_BYTES (16 * 1024) /* asked for; more than that is taken */
 #define REPLY_MAX    (64 * 1024 * 1024)
@@ -165,7 +164,6 @@ TEST_SINGLE(anew, "what a connection did not take is none of the next one's")
     struct redis_stream *stream = open_stream(&peer);
     bool waits;
 
-    (void)c;
     calls_fail(CALL_SEND, EAGAIN);
     CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of("x"), &waits));
     CU_ASSERT_TRUE(waits);
@@ -207,7 +205,6 @@ TEST_SINGLE(huge, "an answer of more than 64 MiB is given up")
     int peer;
     struct redis_stream *stream = open_stream(&peer);
 
-    (void)c;
     CU_ASSERT_EQUAL(send(peer, head, sizeof(head) - 1, MSG_NOSIGNAL),
                     (ssize_t)sizeof(head) - 1);
     CU_ASSERT_TRUE(feed(stream, peer, REPLY_MAX - sizeof(head)));
@@ -223,7 +220,6 @@ TEST_SINGLE(broken, "a peer that is gone is told")
     struct redis_stream *stream = open_stream(&peer);
     bool waits;
 
-    (void)c;
     (void)close(peer);
     CU_ASSERT_FALSE(redis_stream_write(stream, bytes_of("x"), &waits));
     CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), "the connection broke");
@@ -238,7 +234,6 @@ TEST_SINGLE(last_words, "of a peer that is gone are read before its end")
     struct redis_stream *stream = open_stream(&peer);
     bool waits = true;
 
-    (void)c;
     CU_ASSERT_EQUAL(send(peer, said, sizeof(said) - 1, MSG_NOSIGNAL),
                     (ssize_t)sizeof(said) - 1);
     (void)close(peer);
@@ -299,18 +294,4 @@ TEST_CASES(tls, struct tls_case, tls_rows)
     CU_ASSERT_PTR_NULL(memmem(got, sizeof(got), "secret", 6));
     redis_stream_free(stream);
     (void)close(fd[1]);
-}
-
-void
-suite_redis_stream(void)
-{
-    CU_pSuite suite = cases_suite("redis_stream");
-
-    cases_add(suite, &write_cases);
-    cases_add(suite, &refusal_cases);
-    cases_add(suite, &anew_cases);
-    cases_add(suite, &huge_cases);
-    cases_add(suite, &broken_cases);
-    cases_add(suite, &last_words_cases);
-    cases_add(suite, &tls_cases);
 }

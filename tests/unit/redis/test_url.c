@@ -8,7 +8,6 @@
 
 #include "redis/url.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define X10  "xxxxxxxxxx"
 #define X50  X10 X10 X10 X10 X10
@@ -248,14 +247,4 @@ static const struct text_case text_rows[] = {
 TEST_CASES(text, struct text_case, text_rows)
 {
     CU_ASSERT_STRING_EQUAL(redis_url_error_text(c->error), c->want);
-}
-
-void
-suite_redis_url(void)
-{
-    CU_pSuite suite = cases_suite("redis_url");
-
-    cases_add(suite, &good_cases);
-    cases_add(suite, &bad_cases);
-    cases_add(suite, &text_cases);
 }

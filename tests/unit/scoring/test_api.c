@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "support/cases.h"
 #include "support/store_fake.h"
-#include "unit/suites.h"
 
 /* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
 #define TOKEN                                                                  \
@@ -200,7 +199,6 @@ TEST_SINGLE(all_faults, "every failing field is named")
                                         "last_name", "birthday", "gender"};
     struct api_call *call;
 
-    (void)c;
     buf_printf(&body, "%s%s%s",
                "{\"login\": \"h&f\", \"account\": \"horns&hoofs\", \"token\": "
                "\"",
@@ -230,7 +228,6 @@ TEST_SINGLE(admin, "the admin's score is 42 and touches no cache")
                                   NULL, "",          0};
     const struct expected bad = {.code = 422, .body = PAIRS, .asked = 0};
 
-    (void)c;
     run_arguments(&empty_store, "admin", ADMIN_TOKEN, "online_score",
                   "{\"first_name\": \"a\", \"last_name\": \"b\"}", &good);
     run_arguments(&empty_store, "admin", ADMIN_TOKEN, "online_score", "{}",
@@ -395,7 +392,6 @@ TEST_SINGLE(known_key, "the key is that of the releases before")
                        "\"Stupnikov\", \"birthday\": \"01.01.1990\", "
                        "\"gender\": 1}");
 
-    (void)c;
     CU_ASSERT_STRING_EQUAL(key, "uid:"
                                 "8c1069bd52341be7c7f93570ef7ca5fe"
                                 "4dce8332d0bf5224c469caa2e008a087");
@@ -658,7 +654,6 @@ TEST_SINGLE(retry_after, "503 says when to come again")
     const struct store_fake down = {.status = STORE_DOWN};
     struct api_call *call;
 
-    (void)c;
     input.body_length =
         (size_t)snprintf(body, sizeof(body), "{%s%s%s%s%s\"x\": 1}", A, L, T,
                          "\"method\": \"clients_interests\", ",
@@ -683,7 +678,6 @@ TEST_SINGLE(no_date, "without a date there is no answer but 500")
                                     .now = (time_t)INT64_MAX};
     struct api_call *call = api_plan(api, &input);
 
-    (void)c;
     CU_ASSERT_EQUAL(api_call_answer(call).code, 500);
     api_call_free(call);
     api_free(api);
@@ -691,30 +685,8 @@ TEST_SINGLE(no_date, "without a date there is no answer but 500")
 
 TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
 {
-    (void)c;
     CU_ASSERT_EQUAL(api_answer_memory().code, 500);
     CU_ASSERT_STRING_EQUAL(api_answer_memory().reason, "Internal Server Error");
     CU_ASSERT_PTR_NULL(api_answer_memory().header);
     assert_text(api_answer_memory().body, BROKEN);
-}
-
-void
-suite_api(void)
-{
-    CU_pSuite suite = cases_suite("api");
-
-    cases_add(suite, &score_cases);
-    cases_add(suite, &score_without_store_cases);
-    cases_add(suite, &all_faults_cases);
-    cases_add(suite, &admin_cases);
-    cases_add(suite, &cache_cases);
-    cases_add(suite, &key_cases);
-    cases_add(suite, &known_key_cases);
-    cases_add(suite, &interests_cases);
-    cases_add(suite, &interests_down_cases);
-    cases_add(suite, &body_cases);
-    cases_add(suite, &transport_cases);
-    cases_add(suite, &retry_after_cases);
-    cases_add(suite, &no_date_cases);
-    cases_add(suite, &no_memory_cases);
 }

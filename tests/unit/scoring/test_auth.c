@@ -11,7 +11,6 @@
 #include "scoring/auth.h"
 #include "support/calls.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define TEXT(literal)                                                          \
     {                                                                          \
@@ -568,7 +567,6 @@ TEST_SINGLE(reuse, "a refusal leaves nothing behind")
     struct bytes right = TEXT(BY_OLD);
     struct bytes wrong = TEXT(KNOWN);
 
-    (void)c;
     CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
     CU_ASSERT_EQUAL(auth_check(auth, account, login, wrong, 0), AUTH_REFUSED);
     CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
@@ -657,7 +655,6 @@ TEST_CASES(fault, struct fault_case, fault_rows)
 
 TEST_SINGLE(nothing, "can be freed")
 {
-    (void)c;
     auth_free(NULL);
     CU_PASS("no crash");
 }
@@ -670,7 +667,6 @@ TEST_SINGLE(wiped, "what was made on the way is wiped")
 {
     struct auth *auth;
 
-    (void)c;
     (void)calls_wiped(0);
     auth = auth_new(&published);
     CU_ASSERT_PTR_NOT_NULL_FATAL(auth);
@@ -683,21 +679,4 @@ TEST_SINGLE(wiped, "what was made on the way is wiped")
                      bytes_of(KNOWN), 0);
     CU_ASSERT_EQUAL(calls_wiped(AUTH_TOKEN_LENGTH + 1), 1);
     auth_free(auth);
-}
-
-void
-suite_auth(void)
-{
-    CU_pSuite suite = cases_suite("auth");
-
-    cases_add(suite, &user_cases);
-    cases_add(suite, &admin_cases);
-    cases_add(suite, &admin_salt_cases);
-    cases_add(suite, &login_cases);
-    cases_add(suite, &token_cases);
-    cases_add(suite, &key_cases);
-    cases_add(suite, &reuse_cases);
-    cases_add(suite, &fault_cases);
-    cases_add(suite, &wiped_cases);
-    cases_add(suite, &nothing_cases);
 }

@@ -4,7 +4,6 @@
  */
 #include "scoring/date.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define TEXT(literal)                                                          \
     {                                                                          \
@@ -166,15 +165,4 @@ TEST_CASES(order, struct order_case, order_rows)
     int got = date_compare(c->a, c->b);
 
     CU_ASSERT_EQUAL((got > 0) - (got < 0), c->want);
-}
-
-void
-suite_date(void)
-{
-    CU_pSuite suite = cases_suite("date");
-
-    cases_add(suite, &leap_cases);
-    cases_add(suite, &good_cases);
-    cases_add(suite, &bad_cases);
-    cases_add(suite, &order_cases);
 }

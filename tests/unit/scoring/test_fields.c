@@ -8,7 +8,6 @@
 
 #include "scoring/fields.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define TEXT(literal)                                                          \
     {                                                                          \
@@ -529,7 +528,6 @@ TEST_SINGLE(walk_stores, "every value where it belongs")
     struct kinds got = {.gender = FIELD_GENDER_NONE};
     struct buf faults = {0};
 
-    (void)c;
     CU_ASSERT_EQUAL(fields_walk(&required, object, &limits, &got, &faults),
                     FIELD_OK);
     CU_ASSERT_TRUE(bytes_equal(got.string, bytes_of("x")));
@@ -552,7 +550,6 @@ TEST_SINGLE(walk_defaults, "stay where nothing is given")
     struct kinds got = {.string = {untouched, 1}, .gender = FIELD_GENDER_NONE};
     struct buf faults = {0};
 
-    (void)c;
     CU_ASSERT_EQUAL(fields_walk(&optional, object, &limits, &got, &faults),
                     FIELD_MISSING);
     CU_ASSERT_PTR_EQUAL(got.string.at, untouched);
@@ -571,7 +568,6 @@ TEST_SINGLE(walk_joins, "earlier faults come first")
     struct buf faults = {0};
     struct bytes want = TEXT("method: is unknown; email: must contain @");
 
-    (void)c;
     buf_add_text(&faults, "method: is unknown");
     CU_ASSERT_EQUAL(fields_walk(&optional, object, &limits, &got, &faults),
                     FIELD_MISSING);
@@ -586,7 +582,6 @@ TEST_SINGLE(walk_memory, "faults that have no room")
     struct kinds got = {.gender = FIELD_GENDER_NONE};
     struct buf faults = {.failed = true};
 
-    (void)c;
     CU_ASSERT_EQUAL(fields_walk(&optional, object, &limits, &got, &faults),
                     FIELD_MEMORY);
     buf_free(&faults);
@@ -595,33 +590,10 @@ TEST_SINGLE(walk_memory, "faults that have no room")
 
 TEST_SINGLE(texts, "every error has one")
 {
-    (void)c;
     for (int error = FIELD_OK; error < FIELD__MAX; error++) {
         const char *text = field_error_text((enum field_error)error);
 
         CU_ASSERT_PTR_NOT_NULL(text);
         CU_ASSERT_TRUE(text != NULL && *text != '\0');
     }
-}
-
-void
-suite_fields(void)
-{
-    CU_pSuite suite = cases_suite("fields");
-
-    cases_add(suite, &string_cases);
-    cases_add(suite, &email_cases);
-    cases_add(suite, &phone_cases);
-    cases_add(suite, &date_cases);
-    cases_add(suite, &birthday_cases);
-    cases_add(suite, &leap_cases);
-    cases_add(suite, &gender_cases);
-    cases_add(suite, &ids_cases);
-    cases_add(suite, &object_cases);
-    cases_add(suite, &walk_cases);
-    cases_add(suite, &walk_stores_cases);
-    cases_add(suite, &walk_defaults_cases);
-    cases_add(suite, &walk_joins_cases);
-    cases_add(suite, &walk_memory_cases);
-    cases_add(suite, &texts_cases);
 }

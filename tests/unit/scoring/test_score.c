@@ -4,7 +4,6 @@
  */
 #include "scoring/score.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 struct score_case {
     const char *name;
@@ -61,12 +60,4 @@ static const struct score_case score_rows[] = {
 TEST_CASES(score, struct score_case, score_rows)
 {
     CU_ASSERT_EQUAL(score_tenths(&c->facts), c->want);
-}
-
-void
-suite_score(void)
-{
-    CU_pSuite suite = cases_suite("score");
-
-    cases_add(suite, &score_cases);
 }

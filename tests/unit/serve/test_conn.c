@@ -20,7 +20,6 @@
 #include "support/served.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
-#include "unit/suites.h"
 
 #define IDLE_TURNS  4 /* after which nothing more is to be expected */
 #define SLACK_MS    1
@@ -510,7 +509,6 @@ TEST_SINGLE(patient, "one that waits for the store has no limit of its own")
 {
     int fd;
 
-    (void)c;
     start("[\"a\"]");
     served.link.holds = true;
     fd = open_peer();
@@ -531,7 +529,6 @@ TEST_SINGLE(deadline, "at the store's deadline there is an answer, not before")
 {
     int fd;
 
-    (void)c;
     start("[\"a\"]");
     served.config.store_deadline_ms = 1500;
     served.link.holds = true;
@@ -647,7 +644,6 @@ TEST_SINGLE(kept, "a connection serves one request after the other")
 {
     int fd;
 
-    (void)c;
     start("");
     fd = open_peer();
     for (int i = 0; i < 3; i++) {
@@ -668,7 +664,6 @@ TEST_SINGLE(last, "one that is said to be the last is closed behind the answer")
         .body = "{}", .body_length = 2, .is_last = true};
     int fd;
 
-    (void)c;
     start("");
     fd = open_peer();
     send_exchange(fd, &exchange);
@@ -717,7 +712,6 @@ TEST_SINGLE(impatient, "a second request during the first is answered after it")
 {
     int fd;
 
-    (void)c;
     start("[\"a\"]");
     served.link.holds = true;
     fd = open_peer();
@@ -741,7 +735,6 @@ TEST_SINGLE(drain_one, "the oldest that was not let go before is the next")
 {
     int fd[3];
 
-    (void)c;
     start("");
     for (int i = 0; i < 3; i++)
         fd[i] = open_peer();
@@ -760,7 +753,6 @@ TEST_SINGLE(drain_two, "two at a time are let go")
 {
     int fd[3];
 
-    (void)c;
     start("");
     for (int i = 0; i < 3; i++)
         fd[i] = open_peer();
@@ -780,7 +772,6 @@ TEST_SINGLE(drain_late, "a request that came before is answered first")
     struct buffer bytes = {0};
     int fd;
 
-    (void)c;
     start("");
     fd = open_peer();
     fcgi_peer_whole(&bytes, &exchange);
@@ -801,7 +792,6 @@ TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
     struct buffer bytes = {0};
     int fd;
 
-    (void)c;
     start("[\"a\"]");
     served.link.holds = true;
     fd = open_peer();
@@ -824,7 +814,6 @@ TEST_SINGLE(drain_parked, "one that waits for the store is let go afterwards")
 {
     int fd;
 
-    (void)c;
     start("[\"a\"]");
     served.link.holds = true;
     fd = open_peer();
@@ -844,7 +833,6 @@ TEST_SINGLE(drain_last, "behind the last answer there is no other request")
     struct buf text;
     int fd;
 
-    (void)c;
     start(value);
     served.link.holds = true;
     fd = open_peer();
@@ -866,7 +854,6 @@ TEST_SINGLE(drain_half, "one within a request may finish it, but not for long")
 {
     int fd[2];
 
-    (void)c;
     start("");
     for (int i = 0; i < 2; i++) {
         fd[i] = open_peer();
@@ -890,7 +877,6 @@ TEST_SINGLE(gone, "a peer that goes within a request is a fault")
 {
     int fd;
 
-    (void)c;
     start("");
     fd = open_peer();
     send_score(fd, true);
@@ -905,7 +891,6 @@ TEST_SINGLE(wrong, "bytes that are no exchange are a fault, at once or later")
 {
     int fd;
 
-    (void)c;
     start("");
     for (unsigned i = 0; i < 2; i++) {
         fd = open_peer();
@@ -918,33 +903,4 @@ TEST_SINGLE(wrong, "bytes that are no exchange are a fault, at once or later")
         (void)close(fd);
     }
     end();
-}
-
-void
-suite_conn(void)
-{
-    CU_pSuite suite = cases_suite("conn");
-
-    cases_add(suite, &answer_cases);
-    cases_add(suite, &length_cases);
-    cases_add(suite, &id_cases);
-    cases_add(suite, &counted_cases);
-    cases_add(suite, &limit_cases);
-    cases_add(suite, &patient_cases);
-    cases_add(suite, &deadline_cases);
-    cases_add(suite, &failing_cases);
-    cases_add(suite, &sending_cases);
-    cases_add(suite, &kept_cases);
-    cases_add(suite, &last_cases);
-    cases_add(suite, &two_cases);
-    cases_add(suite, &impatient_cases);
-    cases_add(suite, &drain_one_cases);
-    cases_add(suite, &drain_two_cases);
-    cases_add(suite, &drain_late_cases);
-    cases_add(suite, &drain_between_cases);
-    cases_add(suite, &drain_parked_cases);
-    cases_add(suite, &drain_last_cases);
-    cases_add(suite, &drain_half_cases);
-    cases_add(suite, &gone_cases);
-    cases_add(suite, &wrong_cases);
 }

@@ -5,7 +5,6 @@
 #include "serve/endpoint.h"
 #include "support/cases.h"
 #include "telemetry/metrics_text.h"
-#include "unit/suites.h"
 
 /* Answers by a service in this state; body is to be freed. */
 static bool
@@ -133,7 +132,6 @@ TEST_SINGLE(another_worker, "has lost the store: degraded")
     struct endpoint_answer answer = {.code = 0};
     struct buf body = {0};
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, METRICS_SERVING);
     (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
@@ -154,21 +152,9 @@ TEST_SINGLE(type, "of the metrics is that of Prometheus's text")
     struct endpoint_answer answer = {.type = NULL};
     struct buf body = {0};
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(ask(&input, METRICS_SERVING, true, &body, &answer));
     CU_ASSERT_STRING_EQUAL(answer.type,
                            "text/plain; version=0.0.4; charset=utf-8");
     CU_ASSERT_PTR_NOT_NULL(memmem(body.data, body.length, "# HELP ", 7));
     buf_free(&body);
-}
-
-void
-suite_endpoint(void)
-{
-    CU_pSuite suite = cases_suite("endpoint");
-
-    cases_add(suite, &route_cases);
-    cases_add(suite, &body_cases);
-    cases_add(suite, &another_worker_cases);
-    cases_add(suite, &type_cases);
 }

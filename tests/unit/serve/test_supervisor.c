@@ -25,7 +25,6 @@
 #include "support/fcgi_peer.h"
 #include "support/files.h"
 #include "support/proc.h"
-#include "unit/suites.h"
 
 #define PROGRAM       "scoring" /* as the process is called, too */
 #define LIMIT_MS      3000      /* for what should happen at once */
@@ -588,7 +587,6 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     struct proc_found workers;
     struct service service;
 
-    (void)c;
     service_serve(&service, two_workers);
     workers = workers_of(&service);
     CU_ASSERT_EQUAL_FATAL(workers.count, 2);
@@ -623,7 +621,6 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     static const char words[] = " has not ended within 8000 ms: killed\n";
     struct service service;
 
-    (void)c;
     (void)kill(serve_one(&service), SIGSTOP);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
@@ -646,7 +643,6 @@ TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
 {
     struct service service;
 
-    (void)c;
     (void)kill(serve_one(&service), SIGSTOP);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
@@ -672,7 +668,6 @@ TEST_SINGLE(memory, "without memory to share there is no service")
 {
     struct service service;
 
-    (void)c;
     service_start_badly(&service, CALL_MMAP, 0, ENOMEM);
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OSERR);
@@ -685,7 +680,6 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
 {
     struct service service;
 
-    (void)c;
     service_start_badly(&service, CALL_FORK, 1, EAGAIN); /* not the first */
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
     CU_ASSERT_EQUAL(times_said(&service,
@@ -701,7 +695,6 @@ TEST_SINGLE(cannot_start, "a worker that cannot start says so, and ends")
 {
     struct service service;
 
-    (void)c;
     service_start_badly(&service, CALL_CRYPTO, 0, ENOMEM);
     CU_ASSERT_TRUE(await_said(&service, " ms: status 71; next in 100 ms\n", 1));
     CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: "));
@@ -715,7 +708,6 @@ TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
     struct service service;
     pid_t old;
 
-    (void)c;
     both.service = &service;
     old = serve_one(&service);
     proc_signal(&service.proc, SIGWINCH);
@@ -754,7 +746,6 @@ TEST_SINGLE(phase, "once settled it is up, and then it drains")
     struct service service;
     int fd;
 
-    (void)c;
     service_serve(&service, two_workers);
     files_path(path, "%.100s/socket", service.folder);
     fd = fcgi_peer_connect(path);
@@ -782,7 +773,6 @@ TEST_SINGLE(parent_dies, "no worker outlives a parent that was killed")
     struct proc_found workers;
     struct service service;
 
-    (void)c;
     proc_adopt_orphans();
     service_serve(&service, two_workers);
     workers = workers_of(&service);
@@ -802,7 +792,6 @@ TEST_SINGLE(replaced, "a worker that lived is replaced at once")
     struct proc_found before, after;
     struct service service;
 
-    (void)c;
     change.service = &service;
     service_serve(&service, two_workers);
     clock_sleep_ms(LIVED_MS);
@@ -824,7 +813,6 @@ TEST_SINGLE(outage, "what only a dead worker has said is over")
         "] I over, with the last worker that said so: the store is down\n";
     struct service service;
 
-    (void)c;
     service_serve(&service, one_worker);
     CU_ASSERT_TRUE(has_said(&service, "] I started: version "));
     CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 1));
@@ -840,7 +828,6 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
     int64_t end;
     struct service service;
 
-    (void)c;
     service_serve(&service, one_worker);
     end = clock_ms() + 2900;
     while (clock_ms() < end) {
@@ -949,7 +936,6 @@ TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
     struct change change = {.count = 2};
     struct service service;
 
-    (void)c;
     service_serve(&service, two_workers);
     change.service = &service;
     change.gone = workers_of(&service);
@@ -969,7 +955,6 @@ TEST_SINGLE(reload_storm, "many reloads leave the right number of workers")
     struct change change = {.count = 2};
     struct service service;
 
-    (void)c;
     change.service = &service;
     service_serve(&service, two_workers);
     change.gone = workers_of(&service);
@@ -1032,7 +1017,6 @@ TEST_SINGLE(no_rotation, "a log that cannot be opened again stays open")
     const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
     struct service service;
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(inner, "%.100s/now", folder);
     files_path(old, "%.100s/old", folder);
@@ -1059,7 +1043,6 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
     struct service service;
     struct held held = {&service, log};
 
-    (void)c;
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(log, "%.100s/log", folder);
     files_path(old, "%.100s/log.1", folder);
@@ -1354,34 +1337,4 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
         (void)close(fd[i]);
     (void)kill(workers.pid[0], SIGCONT);
     service_end(&service);
-}
-
-void
-suite_supervisor(void)
-{
-    CU_pSuite suite = cases_suite("supervisor");
-
-    cases_add(suite, &start_cases);
-    cases_add(suite, &stop_cases);
-    cases_add(suite, &settle_cases);
-    cases_add(suite, &stop_short_cases);
-    cases_add(suite, &overdue_cases);
-    cases_add(suite, &overdue_since_cases);
-    cases_add(suite, &memory_cases);
-    cases_add(suite, &fork_cases);
-    cases_add(suite, &cannot_start_cases);
-    cases_add(suite, &old_dies_cases);
-    cases_add(suite, &phase_cases);
-    cases_add(suite, &parent_dies_cases);
-    cases_add(suite, &replaced_cases);
-    cases_add(suite, &outage_cases);
-    cases_add(suite, &back_off_cases);
-    cases_add(suite, &reload_cases);
-    cases_add(suite, &reload_group_cases);
-    cases_add(suite, &reload_storm_cases);
-    cases_add(suite, &no_rotation_cases);
-    cases_add(suite, &rotation_cases);
-    cases_add(suite, &behind_cases);
-    cases_add(suite, &secret_cases);
-    cases_add(suite, &reserve_cases);
 }

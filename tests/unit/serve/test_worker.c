@@ -27,7 +27,6 @@
 #include "support/request.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
-#include "unit/suites.h"
 
 #define ANSWER_MS   3000 /* generous: for answers that are due at once */
 #define WATCHED_MS  200  /* less than a command may take */
@@ -389,7 +388,6 @@ TEST_SINGLE(pieces, "an exchange that comes byte by byte is answered")
     struct bench bench;
     int fd;
 
-    (void)c;
     fcgi_peer_whole(&bytes, &exchange);
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
@@ -475,7 +473,6 @@ TEST_SINGLE(line, "each request is one line of the log")
     char *text;
     int fd;
 
-    (void)c;
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_score(SCORE));
@@ -534,7 +531,6 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
     struct bench bench;
     int fd;
 
-    (void)c;
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
@@ -558,7 +554,6 @@ TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
     struct bench bench;
     char *text;
 
-    (void)c;
     bench_start(&bench, false);
     free(log_with(&bench, "")); /* it is up once its log is there */
     files_path(old, "%s.1", bench.log);
@@ -608,7 +603,6 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     int first, last;
     char *text;
 
-    (void)c;
     bench_start(&bench, false);
     first = fcgi_peer_connect(bench.socket);
     send_body(first, "{}");
@@ -679,7 +673,6 @@ TEST_SINGLE(log_full, "lines that are lost are counted, each once")
     struct bench bench;
     int fd;
 
-    (void)c;
     bench_start(&bench, true);
     greet(&bench);
     CU_ASSERT_EQUAL(prlimit(bench.pid, RLIMIT_FSIZE, &none, NULL), 0);
@@ -703,7 +696,6 @@ TEST_SINGLE(store, "a request waits for the store, and others do not")
     struct fcgi_peer_answer answer = {0};
     int fd, other;
 
-    (void)c;
     bench_start(&bench, true);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
@@ -731,7 +723,6 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     char got[PIECE_MAX] = "";
     int fd;
 
-    (void)c;
     bench_start(&bench, true);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
@@ -874,7 +865,6 @@ TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
     long before;
     int gone;
 
-    (void)c;
     bench_start(&bench, true);
     greet(&bench);
     gone = park(&bench);
@@ -892,7 +882,6 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     struct bench bench;
     int gone, hasty;
 
-    (void)c;
     bench_start(&bench, true);
     greet(&bench);
     gone = park(&bench);
@@ -912,7 +901,6 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
     struct bench bench;
     int fd;
 
-    (void)c;
     bench_launch(&bench, false, WORKER_RESERVE);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
@@ -1094,7 +1082,6 @@ TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
     struct bench bench;
     int fds[COUNT];
 
-    (void)c;
     bench_start(&bench, false);
     for (int i = 0; i < COUNT; i++) {
         fds[i] = fcgi_peer_connect(bench.socket);
@@ -1119,7 +1106,6 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     char *text;
     int fd;
 
-    (void)c;
     memset(value, 'x', sizeof(value) - 1);
     buffer_printf(&bytes, "$%zu\r\n[\"%s\"]\r\n", strlen(value) + 4, value);
     bench_start(&bench, true);
@@ -1144,34 +1130,4 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     (void)close(fd);
     bench_end(&bench);
     buffer_free(&bytes);
-}
-
-void
-suite_worker(void)
-{
-    CU_pSuite suite = cases_suite("worker");
-
-    cases_add(suite, &body_cases);
-    cases_add(suite, &broken_cases);
-    cases_add(suite, &pieces_cases);
-    cases_add(suite, &last_cases);
-    cases_add(suite, &line_cases);
-    cases_add(suite, &id_cases);
-    cases_add(suite, &rotation_cases);
-    cases_add(suite, &rotation_refused_cases);
-    cases_add(suite, &full_cases);
-    cases_add(suite, &accept_cases);
-    cases_add(suite, &log_full_cases);
-    cases_add(suite, &store_cases);
-    cases_add(suite, &cache_cases);
-    cases_add(suite, &away_cases);
-    cases_add(suite, &large_cases);
-    cases_add(suite, &parked_cases);
-    cases_add(suite, &parked_idle_cases);
-    cases_add(suite, &standby_cases);
-    cases_add(suite, &load_cases);
-    cases_add(suite, &drain_cases);
-    cases_add(suite, &closing_cases);
-    cases_add(suite, &drain_many_cases);
-    cases_add(suite, &drain_limit_cases);
 }

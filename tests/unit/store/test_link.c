@@ -17,7 +17,6 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
-#include "unit/suites.h"
 
 #define STEPS_MAX   4
 #define KEYS_MAX    1100
@@ -462,7 +461,6 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
         GREET, {GET_A, "$1\r\nx\r\n$1\r\ny\r\n"}};
     static struct rig rig;
 
-    (void)c;
     rig_start(&rig, steps);
     listen_at(&rig);
     rig_store(&rig);
@@ -487,7 +485,6 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
     static const struct step steps[STEPS_MAX] = {GREET, GET_TRIAL, GET_TRIAL};
     static struct rig rig;
 
-    (void)c;
     rig_start(&rig, steps);
     listen_at(&rig);
     rig_store(&rig);
@@ -761,7 +758,6 @@ TEST_SINGLE(slow, "each command of a read has its own time")
         GREET, ONE_NIL, {EXISTS_B, ":1\r\n"}, {TYPE("b"), "+list\r\n"}};
     static struct rig rig;
 
-    (void)c;
     rig_start(&rig, steps);
     rig.slow_ms = 180;
     listen_at(&rig);
@@ -813,20 +809,4 @@ TEST_CASES(connect, struct connect_case, connect_rows)
     CU_ASSERT_EQUAL(rig.status, STORE_DOWN);
     CU_ASSERT_STRING_EQUAL(rig.down, c->down);
     rig_end(&rig);
-}
-
-void
-suite_redis_link(void)
-{
-    CU_pSuite suite = cases_suite("redis_link");
-
-    cases_add(suite, &read_cases);
-    cases_add(suite, &unasked_cases);
-    cases_add(suite, &unsent_cases);
-    cases_add(suite, &handshake_cases);
-    cases_add(suite, &write_cases);
-    cases_add(suite, &check_cases);
-    cases_add(suite, &chunk_cases);
-    cases_add(suite, &slow_cases);
-    cases_add(suite, &connect_cases);
 }

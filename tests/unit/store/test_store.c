@@ -27,7 +27,6 @@
 #include "store/link.h"
 #include "store/store.h"
 #include "support/cases.h"
-#include "unit/suites.h"
 
 #define TRACE_SIZE 1024
 #define SENT_MAX   16
@@ -626,7 +625,6 @@ TEST_SINGLE(free_writes, "what is told may write, and it comes to nothing")
 {
     struct store *store = fake_store();
 
-    (void)c;
     step_run(store, "t0");
     step_run(store, "up");
     step_run(store, "m1:800");
@@ -640,7 +638,6 @@ TEST_SINGLE(free_answers, "all that waits is told")
 {
     struct store *store = fake_store();
 
-    (void)c;
     step_run(store, "t0");
     step_run(store, "up");
     step_run(store, "m1:800");
@@ -656,7 +653,6 @@ TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
 {
     struct store *store = fake_store();
 
-    (void)c;
     CU_ASSERT_FALSE(store_read(store, NULL,
                                SIZE_MAX / sizeof(struct store_value) + 1,
                                STORE_CACHE, 0, 800, NULL, NULL));
@@ -666,31 +662,11 @@ TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
 
 TEST_SINGLE(status_text, "every status has words")
 {
-    (void)c;
     for (enum store_status status = STORE_OK; status < STORE__MAX; status++)
         CU_ASSERT_PTR_NOT_NULL(store_status_text(status));
 }
 
 TEST_SINGLE(free_null, "no store")
 {
-    (void)c;
     store_free(NULL);
-}
-
-void
-suite_store(void)
-{
-    CU_pSuite suite = cases_suite("store");
-
-    cases_add(suite, &start_cases);
-    cases_add(suite, &send_cases);
-    cases_add(suite, &failure_cases);
-    cases_add(suite, &loss_cases);
-    cases_add(suite, &trial_cases);
-    cases_add(suite, &check_cases);
-    cases_add(suite, &free_writes_cases);
-    cases_add(suite, &free_answers_cases);
-    cases_add(suite, &too_many_cases);
-    cases_add(suite, &status_text_cases);
-    cases_add(suite, &free_null_cases);
 }

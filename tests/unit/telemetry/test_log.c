@@ -25,7 +25,6 @@
 #include "support/cases.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
-#include "unit/suites.h"
 
 #define STAMP_TEXT "[2026.11.22 09:30:00] "
 #define STAMP_JSON "{\"time\":\"2026-11-22T09:30:00+03:00\","
@@ -356,7 +355,6 @@ TEST_SINGLE(worst, "a request of nothing but escapes fits its line")
     int fd;
     struct log *log = open_memory(LOG_JSON, LOG_INFO, &fd);
 
-    (void)c;
     memset(dirt, '\n', sizeof(dirt));
     log_request(log, &request);
     memset(dirt, ',', sizeof(dirt));
@@ -553,7 +551,6 @@ TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
     struct log *log;
     int ends[2];
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
     log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
@@ -869,7 +866,6 @@ TEST_SINGLE(last_words, "on standard error, if it is read")
     int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     int ends[2];
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
     calls_fail(CALL_OPEN, EACCES);
     (void)dup2(ends[1], STDERR_FILENO);
@@ -893,7 +889,6 @@ TEST_SINGLE(vanished, "lines of a process that is gone are known")
     unsigned made = 0;
     uint64_t vanished;
 
-    (void)c;
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
     metrics_use_slot(metrics, 0);
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
@@ -927,7 +922,6 @@ TEST_SINGLE(take_over, "what the old log could not write the new one does")
     struct log *log, *old;
     int ends[2];
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
     old = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
     for (; log_lost(old) < 10; made++) {
@@ -958,7 +952,6 @@ TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
     int fd = memfd_create("out", MFD_CLOEXEC);
     struct log *log;
 
-    (void)c;
     CU_ASSERT_EQUAL(write(fd, "before\n", 7), 7);
     log = open_as_stdout(fd);
     log_info(log, "here");
@@ -978,7 +971,6 @@ TEST_SINGLE(stdout_copy, "takes the place of no standard stream")
     int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     struct log *log;
 
-    (void)c;
     (void)close(STDERR_FILENO);
     log = open_as_stdout(fd);
     CU_ASSERT_EQUAL(fcntl(STDERR_FILENO, F_GETFD), -1);
@@ -993,7 +985,6 @@ TEST_SINGLE(stdout_closed, "is an error")
     struct log *log;
     int saved, error;
 
-    (void)c;
     (void)fflush(stdout);
     saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     (void)close(STDOUT_FILENO);
@@ -1012,7 +1003,6 @@ TEST_SINGLE(chunks, "each write holds whole lines, at most one line's bound")
     int ends[2];
     ssize_t got;
 
-    (void)c;
     /* A datagram is one write. */
     CU_ASSERT_EQUAL_FATAL(
         socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -1070,7 +1060,6 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
     mode_t mask = umask(0);
     unsigned count;
 
-    (void)c;
     folder_make();
     log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
     (void)umask(mask);
@@ -1102,7 +1091,6 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
 
 TEST_SINGLE(no_folder, "a folder that is not there is an error")
 {
-    (void)c;
     errno = 0;
     CU_ASSERT_PTR_NULL(log_open("/nonexistent/log", LOG_TEXT, LOG_INFO));
     CU_ASSERT_EQUAL(errno, ENOENT);
@@ -1114,7 +1102,6 @@ TEST_SINGLE(no_space, "lines that find no space are counted, and told later")
     struct log *log;
     const char *line;
 
-    (void)c;
     folder_make();
     CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
     log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
@@ -1157,7 +1144,6 @@ TEST_SINGLE(told_in_vain, "what a lost line told is still to be told")
     struct log *log;
     int fd;
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     log = open_memory(LOG_TEXT, LOG_INFO, &fd);
     limit_files(0);
@@ -1183,7 +1169,6 @@ TEST_SINGLE(torn, "after half a line the next one starts on its own")
     struct log *log;
     int fd;
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     log = open_memory(LOG_TEXT, LOG_INFO, &fd);
     limit_files((rlim_t)strlen(STAMP_TEXT "I on"));
@@ -1209,7 +1194,6 @@ TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
     struct rlimit old;
     struct log *log;
 
-    (void)c;
     folder_make();
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
@@ -1235,7 +1219,6 @@ TEST_SINGLE(forget, "a child does not repeat its parent's lines")
     int fd;
     struct log *log = open_memory(LOG_TEXT, LOG_INFO, &fd);
 
-    (void)c;
     log_info(log, "the parent's");
     log_forget(log);
     log_info(log, "mine");
@@ -1248,7 +1231,6 @@ TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
 {
     struct log *log;
 
-    (void)c;
     folder_make();
     CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
     log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
@@ -1265,38 +1247,4 @@ TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
     log_close(log);
     CU_ASSERT_EQUAL(count_lines(file_content("log")), 1);
     folder_remove();
-}
-
-void
-suite_log(void)
-{
-    CU_pSuite suite = cases_suite("log");
-
-    cases_add(suite, &request_cases);
-    cases_add(suite, &trace_cases);
-    cases_add(suite, &same_cases);
-    cases_add(suite, &worst_cases);
-    cases_add(suite, &message_cases);
-    cases_add(suite, &cut_cases);
-    cases_add(suite, &level_cases);
-    cases_add(suite, &stamp_cases);
-    cases_add(suite, &stuck_cases);
-    cases_add(suite, &stdout_pipe_cases);
-    cases_add(suite, &meet_cases);
-    cases_add(suite, &late_cases);
-    cases_add(suite, &last_words_cases);
-    cases_add(suite, &vanished_cases);
-    cases_add(suite, &told_in_vain_cases);
-    cases_add(suite, &take_over_cases);
-    cases_add(suite, &stdout_file_cases);
-    cases_add(suite, &stdout_copy_cases);
-    cases_add(suite, &stdout_closed_cases);
-    cases_add(suite, &chunks_cases);
-    cases_add(suite, &reopen_cases);
-    cases_add(suite, &no_folder_cases);
-    cases_add(suite, &no_space_cases);
-    cases_add(suite, &torn_cases);
-    cases_add(suite, &torn_old_cases);
-    cases_add(suite, &forget_cases);
-    cases_add(suite, &forget_lost_cases);
 }

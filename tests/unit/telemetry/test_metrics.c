@@ -10,7 +10,6 @@
 #include "support/calls.h"
 #include "support/cases.h"
 #include "telemetry/metrics.h"
-#include "unit/suites.h"
 
 #define SLOTS 3 /* workers that take part in a row */
 
@@ -76,7 +75,6 @@ TEST_SINGLE(kinds, "each kind of outage is told of its own")
     struct metrics *metrics = metrics_new();
     int slot;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     slot = metrics_slot_take(metrics);
     CU_ASSERT_TRUE(metrics_outage_enter(metrics, slot, OUTAGE_STORE));
@@ -91,7 +89,6 @@ TEST_SINGLE(slots, "there are exactly as many as stated")
 {
     struct metrics *metrics = metrics_new();
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     for (int slot = 0; slot < METRICS_SLOTS; slot++)
         CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
@@ -107,7 +104,6 @@ TEST_SINGLE(shared, "what a child counts and enters, the parent sees")
     int slot, status = -1;
     pid_t pid;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     slot = metrics_slot_take(metrics);
     metrics_add(metrics, METRIC_CACHE_MISSES, 2);
@@ -129,7 +125,6 @@ TEST_SINGLE(outlive, "what a worker counted stays, what waited does not")
     struct metrics *metrics = metrics_new();
     int slot;
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_add(metrics, METRIC_CACHE_HITS, 1); /* the parent itself */
     for (int life = 1; life <= 3; life++) {
@@ -151,7 +146,6 @@ TEST_SINGLE(gauges, "add up over the workers that there are")
 {
     struct metrics *metrics = metrics_new();
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     CU_ASSERT_EQUAL(metrics_workers(metrics), 0);
     for (int slot = 0; slot < SLOTS; slot++) {
@@ -179,7 +173,6 @@ TEST_SINGLE(started, "the start is when they are made")
     int64_t before = time(NULL);
     struct metrics *metrics = metrics_new();
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     CU_ASSERT(metrics_started_s(metrics) >= before);
     CU_ASSERT(metrics_started_s(metrics) <= time(NULL));
@@ -190,7 +183,6 @@ TEST_SINGLE(phases, "are what was set last, first of all the start")
 {
     struct metrics *metrics = metrics_new();
 
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     CU_ASSERT_EQUAL(metrics_get_phase(metrics), METRICS_STARTING);
     metrics_set_phase(metrics, METRICS_SERVING);
@@ -282,26 +274,7 @@ TEST_CASES(number, struct number_case, number_rows)
 
 TEST_SINGLE(no_memory, "that can be shared: there are none")
 {
-    (void)c;
     calls_fail(CALL_MMAP, ENOMEM);
     CU_ASSERT_PTR_NULL(metrics_new());
     CU_ASSERT_TRUE(calls_has_failed(CALL_MMAP));
-}
-
-void
-suite_metrics(void)
-{
-    CU_pSuite suite = cases_suite("metrics");
-
-    cases_add(suite, &outage_cases);
-    cases_add(suite, &kinds_cases);
-    cases_add(suite, &slots_cases);
-    cases_add(suite, &shared_cases);
-    cases_add(suite, &outlive_cases);
-    cases_add(suite, &gauges_cases);
-    cases_add(suite, &started_cases);
-    cases_add(suite, &phases_cases);
-    cases_add(suite, &bucket_cases);
-    cases_add(suite, &number_cases);
-    cases_add(suite, &no_memory_cases);
 }

@@ -10,7 +10,6 @@
 #include "scoring/api.h"
 #include "support/cases.h"
 #include "telemetry/metrics_text.h"
-#include "unit/suites.h"
 
 static const char *
 two_methods(size_t number)
@@ -184,7 +183,6 @@ TEST_SINGLE(all, "counters are there, each once")
 {
     char *text = make_text();
 
-    (void)c;
     for (int i = 0; i < METRIC__MAX; i++) {
         char value[16];
         const char *at;
@@ -208,7 +206,6 @@ TEST_SINGLE(form, "of every line")
     char family[64] = "";
     regex_t regex;
 
-    (void)c;
     CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
                           0);
     while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
@@ -224,23 +221,10 @@ TEST_SINGLE(form, "of every line")
 
 TEST_SINGLE(room, "for every method and status of the API")
 {
-    (void)c;
     CU_ASSERT_PTR_NOT_NULL(api_method_name(0));
     CU_ASSERT_PTR_NULL(api_method_name(METRICS_METHODS - 1));
     CU_ASSERT_EQUAL(api_status_code(0), 200);
     CU_ASSERT_EQUAL(api_status_code(METRICS_STATUSES), 0);
     for (size_t i = 0; api_status_code(i) != 0; i++)
         CU_ASSERT_EQUAL(api_status_number(api_status_code(i)), i);
-}
-
-void
-suite_metrics_text(void)
-{
-    CU_pSuite suite = cases_suite("metrics_text");
-
-    cases_add(suite, &line_cases);
-    cases_add(suite, &counter_cases);
-    cases_add(suite, &all_cases);
-    cases_add(suite, &form_cases);
-    cases_add(suite, &room_cases);
 }

@@ -4,7 +4,6 @@
  */
 #include "support/cases.h"
 #include "telemetry/trace.h"
-#include "unit/suites.h"
 
 #define TRACE  "4bf92f3577b34da6a3ce929d0e0e4736"
 #define PARENT "00f067aa0ba902b7"
@@ -70,12 +69,4 @@ TEST_CASES(trace, struct trace_case, trace_rows)
     CU_ASSERT_EQUAL(id.at == untouched.at, c->want == NULL);
     if (c->want != NULL)
         CU_ASSERT_TRUE(bytes_equal(id, bytes_of(c->want)));
-}
-
-void
-suite_trace(void)
-{
-    CU_pSuite suite = cases_suite("trace");
-
-    cases_add(suite, &trace_cases);
 }

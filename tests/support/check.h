@@ -1,0 +1,135 @@
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+
+/*
+ * CUnit's assertions, made to say what came and what was wanted. They are used
+ * as CUnit describes them, each argument is evaluated once, and the FATAL ones
+ * leave the test. Include this header in place of CUnit's.
+ */
+
+/* A number, a truth or a pointer, of whichever type. */
+struct check_value {
+    enum {
+        CHECK_SIGNED,
+        CHECK_UNSIGNED,
+        CHECK_BOOL,
+        CHECK_REAL,
+        CHECK_POINTER
+    } kind;
+    union {
+        long long number;
+        unsigned long long natural;
+        double real;
+    } as;
+};
+
+/* Where an assertion stands, and how its arguments are written there. */
+struct check_at {
+    const char *file;
+    unsigned line;
+    const char *actual, *expected;
+    bool is_fatal;
+};
+
+/* By the exact type: gcc complains of a cast that is then converted again. */
+struct check_value check_signed(long long number);
+struct check_value check_unsigned(unsigned long long natural);
+struct check_value check_unsigned_int(unsigned natural);
+struct check_value check_unsigned_long(unsigned long natural);
+struct check_value check_bool(bool is_true);
+struct check_value check_real(double real);
+struct check_value check_pointer(const void *pointer);
+
+/* Compares as mathematics does: -1 is not the largest unsigned number. */
+void check_equal(struct check_value actual, struct check_value expected,
+                 bool is_wanted, struct check_at at);
+void check_text(const char *actual, const char *expected, bool is_wanted,
+                struct check_at at);
+void check_true(bool actual, bool wanted, struct check_at at);
+
+#define CHECK_VALUE(x)                                                         \
+    _Generic((x), _Bool                                                        \
+             : check_bool, char                                                \
+             : check_signed, signed char                                       \
+             : check_signed, short                                             \
+             : check_signed, int                                               \
+             : check_signed, long                                              \
+             : check_signed, long long                                         \
+             : check_signed, unsigned char                                     \
+             : check_unsigned, unsigned short                                  \
+             : check_unsigned, unsigned                                        \
+             : check_unsigned_int, unsigned long                               \
+             : check_unsigned_long, unsigned long long                         \
+             : check_unsigned, float                                           \
+             : check_real, double                                              \
+             : check_real, default                                             \
+             : check_pointer)(x)
+
+#define CHECK_AT(actual, expected, is_fatal)                                   \
+    ((struct check_at){__FILE__, __LINE__, actual, expected, is_fatal})
+#define CHECK_SAME(actual, expected, is_wanted, is_fatal)                      \
+    check_equal(CHECK_VALUE(actual), CHECK_VALUE(expected), is_wanted,         \
+                CHECK_AT(#actual, #expected, is_fatal))
+#define CHECK_TEXT(actual, expected, is_wanted, is_fatal)                      \
+    check_text(actual, expected, is_wanted,                                    \
+               CHECK_AT(#actual, #expected, is_fatal))
+#define CHECK_TRUTH(actual, wanted, is_fatal)                                  \
+    check_true(actual, wanted, CHECK_AT(#actual, NULL, is_fatal))
+
+#undef CU_ASSERT
+#undef CU_ASSERT_FATAL
+#undef CU_ASSERT_TRUE
+#undef CU_ASSERT_TRUE_FATAL
+#undef CU_ASSERT_FALSE
+#undef CU_ASSERT_FALSE_FATAL
+#undef CU_ASSERT_EQUAL
+#undef CU_ASSERT_EQUAL_FATAL
+#undef CU_ASSERT_NOT_EQUAL
+#undef CU_ASSERT_NOT_EQUAL_FATAL
+#undef CU_ASSERT_PTR_EQUAL
+#undef CU_ASSERT_PTR_EQUAL_FATAL
+#undef CU_ASSERT_PTR_NULL
+#undef CU_ASSERT_PTR_NULL_FATAL
+#undef CU_ASSERT_PTR_NOT_NULL
+#undef CU_ASSERT_PTR_NOT_NULL_FATAL
+#undef CU_ASSERT_STRING_EQUAL
+#undef CU_ASSERT_STRING_EQUAL_FATAL
+#undef CU_ASSERT_STRING_NOT_EQUAL
+#undef CU_ASSERT_STRING_NOT_EQUAL_FATAL
+
+#define CU_ASSERT(actual)             CHECK_TRUTH(actual, true, false)
+#define CU_ASSERT_FATAL(actual)       CHECK_TRUTH(actual, true, true)
+#define CU_ASSERT_TRUE(actual)        CHECK_TRUTH(actual, true, false)
+#define CU_ASSERT_TRUE_FATAL(actual)  CHECK_TRUTH(actual, true, true)
+#define CU_ASSERT_FALSE(actual)       CHECK_TRUTH(actual, false, false)
+#define CU_ASSERT_FALSE_FATAL(actual) CHECK_TRUTH(actual, false, true)
+#define CU_ASSERT_EQUAL(actual, expected)                                      \
+    CHECK_SAME(actual, expected, true, false)
+#define CU_ASSERT_EQUAL_FATAL(actual, expected)                                \
+    CHECK_SAME(actual, expected, true, true)
+#define CU_ASSERT_NOT_EQUAL(actual, expected)                                  \
+    CHECK_SAME(actual, expected, false, false)
+#define CU_ASSERT_NOT_EQUAL_FATAL(actual, expected)                            \
+    CHECK_SAME(actual, expected, false, true)
+#define CU_ASSERT_PTR_EQUAL(actual, expected)                                  \
+    CHECK_SAME(actual, expected, true, false)
+#define CU_ASSERT_PTR_EQUAL_FATAL(actual, expected)                            \
+    CHECK_SAME(actual, expected, true, true)
+#define CU_ASSERT_PTR_NULL(actual)       CHECK_SAME(actual, NULL, true, false)
+#define CU_ASSERT_PTR_NULL_FATAL(actual) CHECK_SAME(actual, NULL, true, true)
+#define CU_ASSERT_PTR_NOT_NULL(actual)   CHECK_SAME(actual, NULL, false, false)
+#define CU_ASSERT_PTR_NOT_NULL_FATAL(actual)                                   \
+    CHECK_SAME(actual, NULL, false, true)
+#define CU_ASSERT_STRING_EQUAL(actual, expected)                               \
+    CHECK_TEXT(actual, expected, true, false)
+#define CU_ASSERT_STRING_EQUAL_FATAL(actual, expected)                         \
+    CHECK_TEXT(actual, expected, true, true)
+#define CU_ASSERT_STRING_NOT_EQUAL(actual, expected)                           \
+    CHECK_TEXT(actual, expected, false, false)
+#define CU_ASSERT_STRING_NOT_EQUAL_FATAL(actual, expected)                     \
+    CHECK_TEXT(actual, expected, false, true)
+
+#endif
