@@ -2,6 +2,10 @@
  * Host names to addresses, through c-ares on the loop. It implements "name
  * lookup never holds up requests" of "Store" in docs/protocol.md.
  */
+
+/* What replaces ares_get_servers_ports() is not in c-ares 1.18. */
+#define CARES_NO_DEPRECATED
+
 #include <ares.h>
 #include <arpa/inet.h>
 #include <ev.h>
@@ -14,12 +18,18 @@
 #include "base/units.h"
 #include "redis/resolver.h"
 
-/* Short, so that a name server that comes back is noticed soon. */
-#define QUERY_TIMEOUT_MS 250
-#define QUERY_TRIES      3
+/*
+ * What is not answered yet is asked again so often, for a datagram may be lost
+ * and a name server unavailable. c-ares can do that by itself, but 1.34 then
+ * closes the socket of the try before, and so never hears a name server that
+ * takes longer than one try. Here each try has a channel of its own, and
+ * lasts until the look-up ends.
+ */
+#define TRY_MS    250
+#define TRIES_MAX ((RESOLVER_LIMIT_MS + TRY_MS - 1) / TRY_MS)
 
-/* c-ares opens one UDP and one TCP socket per name server, mostly. */
-#define SOCKETS_MAX 16
+/* Each try has one for UDP and one for TCP per name server, of three mostly. */
+#define SOCKETS_MAX (TRIES_MAX * 3 * 2)
 
 /*
  * How long the addresses of one family wait for those of the other: some name
@@ -31,17 +41,24 @@
 static const int families[] = {AF_INET, AF_INET6};
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 
+/* What is asked for one family, in every try; the first answer counts. */
+struct question {
+    struct resolver *resolver;
+    bool is_open;
+};
+
 struct resolver {
     struct ev_loop *loop;
     resolver_done_fn *done;
     void *arg;
-    ares_channel channel;
-    bool active;    /* channel is valid */
-    size_t waiting; /* families still to be answered */
-    bool in_time;
+    char *host; /* while a look-up is under way */
     int port;
+    ares_channel tries[TRIES_MAX];
+    size_t tried;
+    struct question questions[FAMILIES];
+    bool in_time;
     struct resolver_addresses found;
-    int64_t end_ms; /* of the whole look-up */
+    int64_t next_try_ms, end_ms;
     ev_timer timer;
     ev_io sockets[SOCKETS_MAX]; /* in use when active */
 };
@@ -103,77 +120,70 @@ take_addresses(struct resolver *resolver, const struct ares_addrinfo *result)
 
 /*
  * c-ares forbids to destroy a channel from here, so the answer is only noted;
- * settle() gives it away. Destroying a channel calls this too.
+ * settle() passes it on. Destroying a channel calls this too.
  */
 static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
-    struct resolver *resolver = arg;
+    struct question *question = arg;
+    struct resolver *resolver = question->resolver;
 
     (void)timeouts;
-    if (status == ARES_EDESTRUCTION)
-        return;
-    resolver->waiting--;
-    if (status != ARES_ETIMEOUT)
-        resolver->in_time = true;
-    if (status == ARES_SUCCESS) {
-        int64_t end_ms = clock_mono_ms() + SECOND_FAMILY_MS;
+    if (status != ARES_EDESTRUCTION && question->is_open) {
+        question->is_open = false;
+        if (status != ARES_ETIMEOUT)
+            resolver->in_time = true;
+        if (status == ARES_SUCCESS) {
+            int64_t end_ms = clock_mono_ms() + SECOND_FAMILY_MS;
 
-        take_addresses(resolver, result);
-        if (end_ms < resolver->end_ms)
-            resolver->end_ms = end_ms;
+            take_addresses(resolver, result);
+            if (end_ms < resolver->end_ms)
+                resolver->end_ms = end_ms;
+        }
     }
     if (result != NULL)
         ares_freeaddrinfo(result);
+}
+
+static bool
+is_open(const struct resolver *resolver)
+{
+    for (size_t i = 0; i < FAMILIES; i++) {
+        if (resolver->questions[i].is_open)
+            return true;
+    }
+    return false;
 }
 
 /* Ends the look-up when it is over, else waits for what comes next. */
 static void
 settle(struct resolver *resolver)
 {
-    const int64_t rest_ms = resolver->end_ms - clock_mono_ms();
-    ev_tstamp rest = (ev_tstamp)rest_ms * S_PER_MS;
-    struct timeval buffer;
-    const struct timeval *wait;
+    int64_t next_ms = resolver->end_ms, now_ms = clock_mono_ms();
 
-    if (resolver->waiting == 0 || rest_ms <= 0) {
+    if (!is_open(resolver) || next_ms <= now_ms) {
         resolver_cancel(resolver);
         resolver->done(resolver->arg, &resolver->found, resolver->in_time);
         return;
     }
-    wait = ares_timeout(resolver->channel, NULL, &buffer);
-    if (wait != NULL) {
-        ev_tstamp next =
-            (ev_tstamp)wait->tv_sec + (ev_tstamp)wait->tv_usec * 1e-6;
-
-        if (next < rest)
-            rest = next;
-    }
+    if (resolver->tried < TRIES_MAX && resolver->next_try_ms < next_ms)
+        next_ms = resolver->next_try_ms;
     ev_timer_stop(resolver->loop, &resolver->timer);
-    ev_timer_set(&resolver->timer, rest, 0.);
+    ev_timer_set(&resolver->timer, (double)(next_ms - now_ms) * S_PER_MS, 0.);
     ev_timer_start(resolver->loop, &resolver->timer);
 }
 
+/* Each channel takes only what is its own. */
 static void
 on_socket(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct resolver *resolver = watcher->data;
+    ares_socket_t readable = events & EV_READ ? watcher->fd : ARES_SOCKET_BAD;
+    ares_socket_t writable = events & EV_WRITE ? watcher->fd : ARES_SOCKET_BAD;
 
     (void)loop;
-    ares_process_fd(resolver->channel,
-                    events & EV_READ ? watcher->fd : ARES_SOCKET_BAD,
-                    events & EV_WRITE ? watcher->fd : ARES_SOCKET_BAD);
-    settle(resolver);
-}
-
-static void
-on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct resolver *resolver = watcher->data;
-
-    (void)loop;
-    (void)events;
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    for (size_t i = 0; i < resolver->tried; i++)
+        ares_process_fd(resolver->tries[i], readable, writable);
     settle(resolver);
 }
 
@@ -204,6 +214,72 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
     ev_io_start(resolver->loop, watcher);
 }
 
+/* Makes another name server of a channel the first, so that all get a turn. */
+static void
+rotate_servers(ares_channel channel, size_t turns)
+{
+    struct ares_addr_port_node *first = NULL, *last;
+
+    if (turns == 0 || ares_get_servers_ports(channel, &first) != ARES_SUCCESS)
+        return;
+    for (last = first; last != NULL && last->next != NULL; last = last->next)
+        ;
+    for (; turns > 0 && first != last; turns--) {
+        last->next = first;
+        last = first;
+        first = first->next;
+        last->next = NULL;
+    }
+    /* Without memory the order stays as it is. */
+    (void)ares_set_servers_ports(channel, first);
+    ares_free_data(first);
+}
+
+/* Asks what is still open. Without memory there is one try less. */
+static void
+start_try(struct resolver *resolver)
+{
+    struct ares_options options = {
+        .timeout = RESOLVER_LIMIT_MS,
+        .tries = 1,
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = resolver,
+    };
+    ares_channel *channel = &resolver->tries[resolver->tried];
+
+    resolver->next_try_ms = clock_mono_ms() + TRY_MS;
+    if (ares_init_options(channel, &options,
+                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+                              ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS)
+        return;
+    rotate_servers(*channel, resolver->tried++);
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const struct ares_addrinfo_hints hints = {
+            .ai_family = families[i],
+            .ai_socktype = SOCK_STREAM,
+            .ai_flags = ARES_AI_NOSORT,
+        };
+
+        if (resolver->questions[i].is_open)
+            ares_getaddrinfo(*channel, resolver->host, NULL, &hints, on_answer,
+                             &resolver->questions[i]);
+    }
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct resolver *resolver = watcher->data;
+    int64_t now_ms = clock_mono_ms();
+
+    (void)loop;
+    (void)events;
+    if (resolver->tried < TRIES_MAX && now_ms >= resolver->next_try_ms &&
+        now_ms < resolver->end_ms)
+        start_try(resolver);
+    settle(resolver);
+}
+
 struct resolver *
 resolver_new(struct ev_loop *loop, resolver_done_fn *done, void *arg)
 {
@@ -214,6 +290,8 @@ resolver_new(struct ev_loop *loop, resolver_done_fn *done, void *arg)
     resolver->loop = loop;
     resolver->done = done;
     resolver->arg = arg;
+    for (size_t i = 0; i < FAMILIES; i++)
+        resolver->questions[i].resolver = resolver;
     ev_timer_init(&resolver->timer, on_timer, 0., 0.);
     resolver->timer.data = resolver;
     for (size_t i = 0; i < SOCKETS_MAX; i++) {
@@ -226,36 +304,21 @@ resolver_new(struct ev_loop *loop, resolver_done_fn *done, void *arg)
 void
 resolver_start(struct resolver *resolver, const char *host, int port)
 {
-    struct ares_options options = {
-        .timeout = QUERY_TIMEOUT_MS,
-        .tries = QUERY_TRIES,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = resolver,
-    };
-
     resolver_cancel(resolver);
     resolver->port = port;
     resolver->found.count = 0;
-    resolver->waiting = FAMILIES;
     resolver->in_time = false;
-    if (ares_init_options(&resolver->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                              ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS) {
-        resolver->done(resolver->arg, &resolver->found, false);
-        return;
-    }
-    resolver->active = true;
+    for (size_t i = 0; i < FAMILIES; i++)
+        resolver->questions[i].is_open = true;
     ev_now_update(resolver->loop);
     resolver->end_ms = clock_mono_ms() + RESOLVER_LIMIT_MS;
-    for (size_t i = 0; i < FAMILIES; i++) {
-        const struct ares_addrinfo_hints hints = {
-            .ai_family = families[i],
-            .ai_socktype = SOCK_STREAM,
-            .ai_flags = ARES_AI_NOSORT,
-        };
-
-        ares_getaddrinfo(resolver->channel, host, NULL, &hints, on_answer,
-                         resolver);
+    resolver->host = strdup(host);
+    if (resolver->host != NULL)
+        start_try(resolver);
+    if (resolver->tried == 0) {
+        resolver_cancel(resolver);
+        resolver->done(resolver->arg, &resolver->found, false);
+        return;
     }
     settle(resolver);
 }
@@ -263,13 +326,14 @@ resolver_start(struct resolver *resolver, const char *host, int port)
 void
 resolver_cancel(struct resolver *resolver)
 {
-    if (!resolver->active)
-        return;
-    resolver->active = false;
     ev_timer_stop(resolver->loop, &resolver->timer);
-    ares_destroy(resolver->channel);
+    for (size_t i = 0; i < resolver->tried; i++)
+        ares_destroy(resolver->tries[i]);
+    resolver->tried = 0;
     for (size_t i = 0; i < SOCKETS_MAX; i++)
         ev_io_stop(resolver->loop, &resolver->sockets[i]);
+    free(resolver->host);
+    resolver->host = NULL;
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * A name server whose answers are slow, missing or late, and the way to it:
- * c-ares reads the machine's resolv.conf, so its ares_getaddrinfo() is stood
- * in for here by one that names this server first. Source: RFC 1035,
+ * c-ares reads the machine's resolv.conf, so its ares_init_options() is stood
+ * in for here by one that names this server afterwards. Source: RFC 1035,
  * section 4.
  */
 #include <ares.h>
@@ -22,26 +22,28 @@
 #define TYPE_A      1
 #define MS_PER_S    1000
 
-/* "ADDRESS:PORT" of the server that runs; "": none. */
-static char server_text[32];
+/* "ADDRESS:PORT,..." of the servers that run; "": none. */
+static char server_text[64];
 
-typedef void look_up_fn(ares_channel channel, const char *node,
-                        const char *service,
-                        const struct ares_addrinfo_hints *hints,
-                        ares_addrinfo_callback callback, void *arg);
+typedef int init_fn(ares_channel *channel, const struct ares_options *options,
+                    int set);
 
-void
-ares_getaddrinfo(ares_channel channel, const char *node, const char *service,
-                 const struct ares_addrinfo_hints *hints,
-                 ares_addrinfo_callback callback, void *arg)
+/* By another name here: before c-ares 1.20 its options are not const. */
+init_fn names_init_options __asm__("ares_init_options");
+
+int
+names_init_options(ares_channel *ret_channel,
+                   const struct ares_options *options, int set)
 {
-    look_up_fn *look_up = NULL;
+    init_fn *init = NULL;
+    int status;
 
-    *(void **)&look_up = dlsym(RTLD_NEXT, "ares_getaddrinfo");
-    /* Refused for the second question of a channel, which needs it no more. */
-    if (server_text[0] != '\0')
-        (void)ares_set_servers_ports_csv(channel, server_text);
-    look_up(channel, node, service, hints, callback, arg);
+    *(void **)&init = dlsym(RTLD_NEXT, "ares_init_options");
+    status = init(ret_channel, options, set);
+    if (status == ARES_SUCCESS && server_text[0] != '\0')
+        CU_ASSERT_EQUAL(ares_set_servers_ports_csv(*ret_channel, server_text),
+                        ARES_SUCCESS);
+    return status;
 }
 
 /* Where the type is: after the name, which ends with an empty label. */
@@ -168,14 +170,26 @@ listen_silently(const struct sockaddr_in *address)
     return -1;
 }
 
+/* What is asked next when all before it are silent. */
+static void
+add_server(const struct sockaddr_in *address)
+{
+    size_t length = strlen(server_text);
+
+    (void)snprintf(&server_text[length], sizeof(server_text) - length,
+                   "%s127.0.0.1:%u", length > 0 ? "," : "",
+                   (unsigned)ntohs(address->sin_port));
+}
+
 void
 names_start(struct names_server *server, struct ev_loop *loop,
             const struct names_plan *plan)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address, silent;
     int fd = open_datagrams(&address);
 
-    *server = (struct names_server){.loop = loop, .plan = *plan, .tcp = -1};
+    *server = (struct names_server){
+        .loop = loop, .plan = *plan, .tcp = -1, .silent = -1};
     /* What is free for datagrams may be somebody's port of TCP. */
     for (int i = 0; plan->is_cut && server->tcp < 0; i++) {
         if (i > 0) {
@@ -185,8 +199,11 @@ names_start(struct names_server *server, struct ev_loop *loop,
         CU_ASSERT_FATAL(i < PORT_TRIES);
         server->tcp = listen_silently(&address);
     }
-    (void)snprintf(server_text, sizeof(server_text), "127.0.0.1:%u",
-                   (unsigned)ntohs(address.sin_port));
+    if (plan->is_second) {
+        server->silent = open_datagrams(&silent);
+        add_server(&silent);
+    }
+    add_server(&address);
     ev_io_init(&server->readable, on_question, fd, EV_READ);
     server->readable.data = server;
     ev_io_start(loop, &server->readable);
@@ -202,4 +219,6 @@ names_end(struct names_server *server)
     (void)close(server->readable.fd);
     if (server->tcp >= 0)
         (void)close(server->tcp);
+    if (server->silent >= 0)
+        (void)close(server->silent);
 }

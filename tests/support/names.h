@@ -16,6 +16,7 @@ struct names_plan {
     int more;          /* so often 127.0.0.1 comes again */
     bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */
     bool is_cut;       /* the rest comes over TCP, where nobody answers */
+    bool is_second;    /* another server, which is silent, is asked first */
 };
 
 struct names_server;
@@ -37,7 +38,8 @@ struct names_server {
     struct ev_loop *loop;
     struct names_plan plan;
     ev_io readable;
-    int tcp; /* listens on the same port; -1: nobody does */
+    int tcp;    /* listens on the same port; -1: nobody does */
+    int silent; /* the server before this one; -1: there is none */
     struct names_question questions[NAMES_HELD];
     size_t count; /* questions so far */
 };
