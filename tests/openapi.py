@@ -92,13 +92,18 @@ def source(name):
 
 
 def rows_of_code():
-    """{struct: [(member, rule, required)]}, of every FIELD() in src/."""
+    """{struct: [(member, rule, required)]}, of every FIELD() in src/, and of
+    the members of a request, which have rows of their own."""
     row = re.compile(r"FIELD\(struct (\w+),\s*(\w+),\s*(\w+),\s*FIELD_(\w+)\)")
     tables = {}
     for file in sorted((TOP / "src").rglob("*.c")):
         for struct, member, rule, presence in row.findall(file.read_text()):
             tables.setdefault(struct, []).append(
                 (member, rule, presence == "REQUIRED"))
+    row = re.compile(r"\[\w+\] = {\"(\w+)\", '.', FIELD_\w+, FIELD_(\w+)}")
+    tables["envelope"] = [
+        (member, None, presence == "REQUIRED") for member, presence
+        in row.findall(source("scoring/envelope.c"))]
     return tables
 
 
@@ -207,6 +212,11 @@ def request_headers():
             if node["in"] == "header"}
 
 
+def values_max():
+    """So many JSON values a body may have."""
+    return 10000 + 2 * DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
+
+
 def check_limits():
     settings = (TOP / ".env.example").read_text()
     ids = DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
@@ -214,8 +224,9 @@ def check_limits():
     version = re.search(r"^## \[(\d[\d.]*)\]", changes, re.M)
     check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings
           and f"1 to {ids} " in (TOP / "docs/web/index.html").read_text())
-    check("largest body",
-          str(BODY_MAX) in response_of(413)["description"])
+    check("largest body and most values",
+          str(BODY_MAX) in response_of(413)["description"]
+          and str(values_max()) in response_of(413)["description"])
     check_equal("version", DOCUMENT["info"]["version"], version[1])
 
 
@@ -413,6 +424,8 @@ ERRORS = {
     "other_path": ("whole", 404, lambda s: s.send("{}", path="/methods")),
     "other_verb": ("whole", 405, lambda s: s.send(None, verb="GET")),
     "large_body": ("whole", 413, lambda s: s.send(" " * (BODY_MAX + 1))),
+    "many_values": ("whole", 413, lambda s: s.send(
+        "[" + "0," * (values_max() - 1) + "0]")),
     "long_address": ("whole", 414,
                      lambda s: s.send("{}", path="/method?" + "a" * 8192)),
     "no_object": ("whole", 422, lambda s: s.send("[]")),

@@ -1,8 +1,9 @@
 /*
- * Strict decoding: a scanner that checks a whole text against RFC 8259 and
- * says where and why it fails, in front of json-c, which is laxer than that
- * and differs from version to version. Implements "JSON" of docs/protocol.md,
- * section "Transport".
+ * Strict decoding: a scanner that checks a whole text against RFC 8259, says
+ * where and why it fails, counts its values and finds the members that are
+ * wanted, in front of json-c, which is laxer than that, differs from version
+ * to version, and makes hundreds of bytes of each value. Implements "JSON" of
+ * docs/protocol.md, section "Transport".
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -16,7 +17,10 @@
 #define INT64_SMALLEST "9223372036854775808" /* without its sign */
 
 #define UNIT_DIGITS 4  /* hexadecimal ones in an escape like \u20ac */
+#define UNIT_LENGTH 6  /* of such an escape */
 #define PAIR_LENGTH 12 /* of the escape of two surrogates */
+
+#define REPLACEMENT 0xfffd /* U+FFFD, what a lone surrogate is read as */
 
 /* This version's strict mode refuses all that is not ASCII in a string. */
 #define JSON_C_0_18 (18 << 8)
@@ -48,7 +52,9 @@ struct scan {
     const unsigned char *start, *at, *end;
     char *edit; /* the same text as start, if it may be altered; else NULL */
     unsigned depth;
-    bool has_surrogate; /* some \u escape is a high surrogate */
+    size_t values_left;         /* that may still come */
+    struct json_member *wanted; /* of the outermost object; needs edit */
+    size_t wanted_count;
     struct json_fault fault;
 };
 
@@ -70,7 +76,7 @@ static const char *const error_texts[] = {
     [JSON_SEPARATOR] = "a comma or a closing bracket was expected",
     [JSON_DEPTH] = "nested too deeply",
     [JSON_TRAILING] = "text after the value",
-    [JSON_MEMORY] = "out of memory",
+    [JSON_MANY] = "too many values",
 };
 _Static_assert(sizeof(error_texts) / sizeof(error_texts[0]) == JSON__MAX,
                "one text per error");
@@ -103,6 +109,12 @@ static const struct utf8_rule utf8_rules[BYTE__MAX] = {
     [BYTE_NEVER_LEADS] = {0, 0, 0},
 };
 
+/* What the letter behind a backslash stands for; 'u' is for itself. */
+static const char escaped_bytes[UCHAR_MAX + 1] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b', ['f'] = '\f',
+    ['n'] = '\n', ['r'] = '\r',  ['t'] = '\t', ['u'] = 'u',
+};
+
 const char *
 json_error_text(enum json_error error)
 {
@@ -115,8 +127,10 @@ scan_start(struct bytes text)
     const unsigned char *start =
         (const unsigned char *)(text.length > 0 ? text.at : "");
 
-    return (struct scan){
-        .start = start, .at = start, .end = start + text.length};
+    return (struct scan){.start = start,
+                         .at = start,
+                         .end = start + text.length,
+                         .values_left = SIZE_MAX};
 }
 
 /* Records what is wrong with the next byte, or that there is none. */
@@ -209,8 +223,6 @@ scan_unit(struct scan *scan, bool is_name)
             return scan_fail(scan, JSON_ESCAPE);
         unit = unit * 16 + (unsigned)digit;
     }
-    if (is_high_surrogate(unit))
-        scan->has_surrogate = true;
     if (unit == 0 && is_name && scan->edit != NULL)
         memcpy(scan->edit + (scan->at - scan->start) - UNIT_DIGITS, "ffff",
                UNIT_DIGITS);
@@ -221,12 +233,11 @@ scan_unit(struct scan *scan, bool is_name)
 static bool
 scan_escape(struct scan *scan, bool is_name)
 {
-    static const char letters[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
     int letter = scan_peek(scan);
 
     if (letter < 0)
         return scan_fail(scan, JSON_END);
-    if (letter != 'u' && memchr(letters, letter, sizeof(letters)) == NULL)
+    if (escaped_bytes[letter] == '\0')
         return scan_fail(scan, JSON_ESCAPE);
     scan->at++;
     return letter != 'u' || scan_unit(scan, is_name);
@@ -355,6 +366,146 @@ scan_literal(struct scan *scan, const char *word)
     return !is_word(scan_peek(scan)) || scan_fail(scan, JSON_LITERAL);
 }
 
+/* The unit that an escape stands for, 0 for another escape than \u. */
+static unsigned
+escaped_unit(const char *escape)
+{
+    unsigned unit = 0;
+
+    if (escape[1] != 'u')
+        return 0;
+    for (int i = 2; i < UNIT_LENGTH; i++)
+        unit = unit * 16 + (unsigned)hex_value(escape[i]);
+    return unit;
+}
+
+/*
+ * The character that two escapes at the head of length bytes stand for
+ * together, or 0 if they are no surrogate pair. All escapes are well-formed.
+ */
+static unsigned
+escaped_pair(const char *escapes, size_t length)
+{
+    unsigned high = escaped_unit(escapes);
+    unsigned low;
+
+    if (!is_high_surrogate(high) || length < PAIR_LENGTH ||
+        escapes[UNIT_LENGTH] != '\\')
+        return 0;
+    low = escaped_unit(escapes + UNIT_LENGTH);
+    if (!is_low_surrogate(low))
+        return 0;
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
+/* What the escape at the head of length bytes stands for, and its length. */
+static unsigned
+escaped_character(const char *escape, size_t length, size_t *ret_length)
+{
+    unsigned character = escaped_pair(escape, length);
+
+    if (escape[1] != 'u') {
+        *ret_length = 2;
+        return (unsigned char)escaped_bytes[(unsigned char)escape[1]];
+    }
+    *ret_length = character != 0 ? PAIR_LENGTH : UNIT_LENGTH;
+    if (character != 0)
+        return character;
+    character = escaped_unit(escape);
+    return is_high_surrogate(character) || is_low_surrogate(character)
+               ? REPLACEMENT
+               : character;
+}
+
+/* Writes a character in UTF-8; returns where it ends. */
+static char *
+put_utf8(char *to, unsigned character)
+{
+    if (character < 0x80) {
+        *to++ = (char)character;
+        return to;
+    }
+    if (character < 0x800) {
+        *to++ = (char)(0xc0 | character >> 6);
+    } else if (character < 0x10000) {
+        *to++ = (char)(0xe0 | character >> 12);
+        *to++ = (char)(0x80 | (character >> 6 & 0x3f));
+    } else {
+        *to++ = (char)(0xf0 | character >> 18);
+        *to++ = (char)(0x80 | (character >> 12 & 0x3f));
+        *to++ = (char)(0x80 | (character >> 6 & 0x3f));
+    }
+    *to++ = (char)(0x80 | (character & 0x3f));
+    return to;
+}
+
+/* The bytes before the first backslash. */
+static size_t
+plain_length(const char *text, size_t length)
+{
+    const char *escape = memchr(text, '\\', length);
+
+    return escape != NULL ? (size_t)(escape - text) : length;
+}
+
+/* Moves so many bytes of a text to the front; returns where they end there. */
+static char *
+move_plain(char *to, const char *from, size_t length)
+{
+    memmove(to, from, length);
+    return to + length;
+}
+
+size_t
+json_unescape(char *text, size_t length)
+{
+    size_t from = plain_length(text, length);
+    char *to = text + from;
+
+    while (from < length) {
+        size_t left = length - from, taken;
+
+        if (text[from] == '\\') {
+            to = put_utf8(to, escaped_character(text + from, left, &taken));
+        } else {
+            taken = plain_length(text + from, left);
+            to = move_plain(to, text + from, taken);
+        }
+        from += taken;
+    }
+    return (size_t)(to - text);
+}
+
+/*
+ * Decodes the escaped surrogate pairs of a checked text, which only gets
+ * shorter by that: json-c before 0.19 takes U+1D800..U+1DFFF, and the same
+ * range of each higher plane, for a surrogate and loses it. In a checked text
+ * each backslash begins an escape. Returns the new length.
+ */
+static size_t
+join_surrogates(char *text, size_t length)
+{
+    size_t from = plain_length(text, length);
+    char *to = text + from;
+
+    while (from < length) {
+        size_t left = length - from, taken = PAIR_LENGTH;
+        unsigned character = 0;
+
+        if (text[from] == '\\')
+            character = escaped_pair(text + from, left);
+        if (character != 0) {
+            to = put_utf8(to, character);
+        } else {
+            /* With the backslash comes what may be another one. */
+            taken = text[from] == '\\' ? 2 : plain_length(text + from, left);
+            to = move_plain(to, text + from, taken);
+        }
+        from += taken;
+    }
+    return (size_t)(to - text);
+}
+
 /* A container, from its opening bracket, and what may be in it. */
 static bool
 scan_container(struct scan *scan, scan_fn *item, char closing)
@@ -382,6 +533,8 @@ static scan_fn scan_member;
 static bool
 scan_value(struct scan *scan)
 {
+    if (scan->values_left-- == 0)
+        return scan_fail(scan, JSON_MANY);
     switch (scan_peek(scan)) {
     case '{':
         return scan_container(scan, scan_member, '}');
@@ -403,18 +556,47 @@ scan_value(struct scan *scan)
     }
 }
 
+/*
+ * A member of the outermost object, both from their first byte to scan->at or
+ * before. A name is decoded where it stands: nothing reads it again.
+ */
+static void
+note_member(struct scan *scan, const unsigned char *name, size_t name_length,
+            const unsigned char *value)
+{
+    char *text = scan->edit + (name - scan->start);
+    size_t length = json_unescape(text, name_length);
+
+    for (size_t i = 0; i < scan->wanted_count; i++) {
+        struct json_member *member = &scan->wanted[i];
+
+        if (!bytes_equal(member->name, (struct bytes){text, length}))
+            continue;
+        member->value = scan->edit + (value - scan->start);
+        member->length = (size_t)(scan->at - value);
+    }
+}
+
 static bool
 scan_member(struct scan *scan)
 {
+    const unsigned char *name = scan->at + 1, *name_end, *value;
+
     if (scan_peek(scan) != '"')
         return scan_fail(scan, JSON_NAME);
     scan->at++;
     if (!scan_string(scan, true))
         return false;
+    name_end = scan->at - 1;
     if (!scan_take(scan, ':'))
         return scan_fail(scan, JSON_COLON);
     scan_space(scan);
-    return scan_value(scan);
+    value = scan->at;
+    if (!scan_value(scan))
+        return false;
+    if (scan->depth == 1 && scan->wanted_count > 0)
+        note_member(scan, name, (size_t)(name_end - name), value);
+    return true;
 }
 
 /* A value of the one type that a stored array may hold. */
@@ -469,82 +651,6 @@ json_is_string_array(struct bytes text)
     return scan.at == scan.end;
 }
 
-/* The unit that an escape stands for, 0 for another escape than \u. */
-static unsigned
-escaped_unit(const char *escape)
-{
-    unsigned unit = 0;
-
-    if (escape[1] != 'u')
-        return 0;
-    for (int i = 2; i < 2 + UNIT_DIGITS; i++)
-        unit = unit * 16 + (unsigned)hex_value(escape[i]);
-    return unit;
-}
-
-/*
- * The character that two escapes at the head of length bytes stand for
- * together, or 0 if they are no surrogate pair. All escapes are well-formed.
- */
-static unsigned
-escaped_pair(const char *escapes, size_t length)
-{
-    unsigned high = escaped_unit(escapes);
-    unsigned low;
-
-    if (!is_high_surrogate(high) || length < PAIR_LENGTH ||
-        escapes[PAIR_LENGTH / 2] != '\\')
-        return 0;
-    low = escaped_unit(escapes + PAIR_LENGTH / 2);
-    if (!is_low_surrogate(low))
-        return 0;
-    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-}
-
-/* Writes a character above U+FFFF in UTF-8; returns where it ends. */
-static char *
-put_utf8(char *to, unsigned character)
-{
-    *to++ = (char)(0xf0 | character >> 18);
-    *to++ = (char)(0x80 | (character >> 12 & 0x3f));
-    *to++ = (char)(0x80 | (character >> 6 & 0x3f));
-    *to++ = (char)(0x80 | (character & 0x3f));
-    return to;
-}
-
-/*
- * Decodes the escaped surrogate pairs of a checked text, which only gets
- * shorter by that: json-c before 0.19 takes U+1D800..U+1DFFF, and the same
- * range of each higher plane, for a surrogate and loses it. In a checked text
- * each backslash begins an escape. Returns the new length.
- */
-static size_t
-join_surrogates(char *text, size_t length)
-{
-    const char *from = text, *end = text + length;
-    char *to = text;
-
-    while (from < end) {
-        size_t left = (size_t)(end - from);
-        const char *escape = memchr(from, '\\', left);
-        size_t plain = escape != NULL ? (size_t)(escape - from) : left;
-        unsigned character = 0;
-
-        if (escape != NULL)
-            character = escaped_pair(escape, left - plain);
-        if (escape != NULL && character == 0)
-            plain += 2; /* the backslash, and what may be another one */
-        memmove(to, from, plain);
-        to += plain;
-        from += plain;
-        if (character != 0) {
-            to = put_utf8(to, character);
-            from += PAIR_LENGTH;
-        }
-    }
-    return (size_t)(to - text);
-}
-
 /*
  * Lets json-c read a checked text. Before 0.17 it tells a lack of memory only
  * by stopping early, with success and perhaps a part of the value.
@@ -583,21 +689,24 @@ json_prepare(void)
 }
 
 bool
-json_decode(struct json_tokener *tokener, char *text, size_t length,
-            struct json_object **ret_value, struct json_fault *fault)
+json_find(char *text, size_t length, size_t values_max,
+          struct json_member *members, size_t count, struct json_fault *fault)
 {
     struct scan scan = scan_start((struct bytes){text, length});
 
     scan.edit = text;
-    if (!scan_text(&scan)) {
-        *fault = scan.fault;
-        return false;
-    }
-    if (scan.has_surrogate)
-        length = join_surrogates(text, length);
-    if (!parse(tokener, text, length, ret_value)) {
-        *fault = (struct json_fault){.error = JSON_MEMORY, .offset = 0};
-        return false;
-    }
-    return true;
+    scan.values_left = values_max;
+    scan.wanted = members;
+    scan.wanted_count = count;
+    if (scan_text(&scan))
+        return true;
+    *fault = scan.fault;
+    return false;
+}
+
+bool
+json_decode(struct json_tokener *tokener, char *text, size_t length,
+            struct json_object **ret_value)
+{
+    return parse(tokener, text, join_surrogates(text, length), ret_value);
 }

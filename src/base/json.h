@@ -28,7 +28,7 @@ enum json_error {
     JSON_SEPARATOR, /* neither a comma nor the closing bracket */
     JSON_DEPTH,
     JSON_TRAILING, /* something after the value */
-    JSON_MEMORY,   /* not the text's fault */
+    JSON_MANY,     /* more values than are allowed */
     JSON__MAX
 };
 
@@ -58,23 +58,54 @@ bool json_is_string_array(struct bytes text);
  */
 void json_prepare(void);
 
+/* A member of an object that is looked for, and its value as it is written. */
+struct json_member {
+    struct bytes name; /* decoded */
+    char *value;       /* from its first byte; lent by the text */
+    size_t length;     /* 0: there is no such member */
+};
+
 /*
- * Decodes a strict JSON text with json-c. Of repeated members the last counts.
+ * Checks a whole text as json_check() does, and finds members of its outermost
+ * object, of which the last one of a name counts. Takes no memory.
+ *
+ * text         length bytes, altered in place where json-c would misread them:
+ *              integers outside int64 become numbers with a fraction (it would
+ *              clamp them), NULs in members' names become U+FFFF (it would cut
+ *              the name there). The outermost names are decoded.
+ * values_max   objects, arrays, strings, numbers, true, false and null, at any
+ *              depth; names are none. The next one is JSON_MANY.
+ * members      count of them, their names set; the others stay as they are
+ *              when there is no such member, or no object. May be NULL.
+ *
+ * Returns false with *fault set, which is the first in the text.
+ */
+bool json_find(char *text, size_t length, size_t values_max,
+               struct json_member *members, size_t count,
+               struct json_fault *fault);
+
+/*
+ * Decodes in place what stands between the quotes of a string that has been
+ * checked. Returns the new length, which is no larger. NUL is one byte, and a
+ * lone surrogate becomes U+FFFD.
+ */
+size_t json_unescape(char *text, size_t length);
+
+/*
+ * Lets json-c decode a text that json_find() has checked, or one value of it.
+ * Of repeated members the last counts.
  *
  * tokener     from json_tokener_new_ex(JSON_DEPTH_MAX + 2) or larger; reused.
- * text        length bytes, altered in place where json-c would misread them:
- *             integers outside int64 become numbers with a fraction (it would
- *             clamp them), NULs in members' names become U+FFFF (it would cut
- *             the name there), and escaped surrogate pairs become the UTF-8
- *             they stand for (before 0.19 it takes some for lone surrogates).
+ * text        length bytes, altered in place: escaped surrogate pairs become
+ *             the UTF-8 they stand for (before 0.19 json-c takes some for lone
+ *             surrogates).
  * ret_value   set on success only; NULL is JSON's null. The caller owns it.
  *             A lone surrogate is read as U+FFFD.
  *
- * Returns false with *fault set when the text is not strict JSON, or with
- * JSON_MEMORY when there is no memory for the value (or the text is longer
+ * Returns false when there is no memory for the value (or the text is longer
  * than json-c can count, INT_MAX bytes).
  */
 bool json_decode(struct json_tokener *tokener, char *text, size_t length,
-                 struct json_object **ret_value, struct json_fault *fault);
+                 struct json_object **ret_value);
 
 #endif

@@ -15,6 +15,7 @@
  * from memory: so nothing waits inside libfcgi, and what was received to be
  * looked at need not be received again. fcgi_init() tries that out.
  */
+#include <errno.h>
 #include <fcgiapp.h>
 #include <fcgios.h>
 #include <fcntl.h>
@@ -71,8 +72,8 @@ fcgi_new(void)
     return fcgi;
 }
 
-static void
-forget_body(struct fcgi *fcgi)
+void
+fcgi_forget_body(struct fcgi *fcgi)
 {
     free(fcgi->body);
     fcgi->body = NULL;
@@ -84,7 +85,7 @@ fcgi_free(struct fcgi *fcgi)
     if (fcgi == NULL)
         return;
     FCGX_Free(&fcgi->request, 0);
-    forget_body(fcgi);
+    fcgi_forget_body(fcgi);
     buf_free(&fcgi->headers);
     free(fcgi);
 }
@@ -165,11 +166,10 @@ read_body(struct fcgi *fcgi, size_t length)
 
     if (length >= INT_MAX)
         return false;
-    fcgi->body = malloc(length + 1);
+    fcgi->body = malloc(length > 0 ? length : 1);
     if (fcgi->body == NULL ||
         FCGX_GetStr(fcgi->body, (int)length, in) != (int)length)
         return false;
-    fcgi->body[length] = '\0';
     return FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
 }
 
@@ -179,7 +179,7 @@ forget(struct fcgi *fcgi)
 {
     FCGX_Free(&fcgi->request, 0);
     fcgi->request.ipcFd = -1;
-    forget_body(fcgi);
+    fcgi_forget_body(fcgi);
 }
 
 static enum fcgi_result
@@ -193,7 +193,7 @@ take_apart(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
     if (FCGX_Accept_r(request) != 0)
         return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
     if (FCGX_GetError(request->in) == 0 &&
-        read_body(fcgi, body->bytes == NULL ? body->length : 0))
+        read_body(fcgi, body->is_apart ? 0 : body->length))
         return FCGI_OK;
     forget(fcgi);
     return FCGI_FAULT;
@@ -220,7 +220,7 @@ fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
         .traceparent = param(fcgi, "TRACEPARENT"),
         .id = request_id(fcgi),
         .body_state = state,
-        .body = body->bytes != NULL ? body->bytes : fcgi->body,
+        .body = body->is_apart ? body->bytes : fcgi->body,
         .body_length = state == FCGI_BODY_WHOLE ? body->length : 0,
     };
     return FCGI_OK;
@@ -301,6 +301,7 @@ bool
 fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
 {
     FCGX_Request *request = &fcgi->request;
+    int error;
     bool good;
 
     request->ipcFd = fd;
@@ -311,6 +312,8 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
     /* In this order the end of the request goes out in the same write. */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;
+    error = FCGX_GetError(request->out);
     forget(fcgi);
+    errno = error > 0 ? error : EIO; /* others are libfcgi's own */
     return good;
 }

@@ -35,14 +35,14 @@ enum fcgi_body {
     FCGI_BODY_TOO_LARGE /* the length, announced or real, is over the limit */
 };
 
-/* All texts are lent until fcgi_answer(). */
+/* All texts are lent until fcgi_answer(), the body until it is forgotten. */
 struct fcgi_request {
     struct bytes verb, path;
     struct bytes listener;    /* of nginx: "metrics", or "" for the API */
     struct bytes traceparent; /* as the caller sent it, or "" */
     struct bytes id;          /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
     enum fcgi_body body_state;
-    char *body; /* of FCGI_BODY_WHOLE: NUL behind it; may be altered */
+    char *body; /* of FCGI_BODY_WHOLE; may be altered */
     size_t body_length;
 };
 
@@ -55,8 +55,8 @@ enum fcgi_result {
 /* The body of an exchange, as fcgi_scan() found it. */
 struct fcgi_stdin {
     size_t length;
-    char *bytes; /* lent until fcgi_answer(), with a NUL behind; or NULL: it is
-                    in the exchange, which else has an empty one */
+    bool is_apart; /* not in the exchange, which has an empty one */
+    char *bytes;   /* then; lent for as long as the request's body is used */
 };
 
 /*
@@ -71,6 +71,9 @@ enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
                            const struct fcgi_stdin *body, size_t body_max,
                            struct fcgi_request *ret_request);
 
+/* The request's body is of no more use: others are long, and may wait long. */
+void fcgi_forget_body(struct fcgi *fcgi);
+
 struct fcgi_answer {
     int code;
     const char *reason;
@@ -81,8 +84,8 @@ struct fcgi_answer {
 
 /*
  * Writes the answer and ends the exchange. fd must take all of it without
- * waiting: else the result is false, and fd is of no more use. It is never
- * closed.
+ * waiting: else the result is false, with errno set, and fd is of no more use.
+ * It is never closed.
  */
 bool fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer);
 

@@ -40,8 +40,13 @@ bool
 fcgi_gather_end(struct fcgi_gather *gather)
 {
     add_end(gather);
-    buf_add(&gather->body, "", 1);
     return !gather->head.failed && !gather->body.failed;
+}
+
+size_t
+fcgi_gather_bytes(const struct fcgi_gather *gather)
+{
+    return gather->head.capacity + gather->body.capacity;
 }
 
 void

@@ -27,10 +27,13 @@ enum fcgi_scan_verdict fcgi_gather_take(struct fcgi_gather *gather,
 
 /*
  * To be called once it is complete. Then gather->head is the exchange with an
- * empty body; the body is in gather->body, and NUL-terminated unless it was
- * dropped. Returns false without memory.
+ * empty body; the body is in gather->body, unless it was dropped. Returns
+ * false without memory.
  */
 bool fcgi_gather_end(struct fcgi_gather *gather);
+
+/* The memory that it has for what it keeps. */
+size_t fcgi_gather_bytes(const struct fcgi_gather *gather);
 
 /* Gives up the copies; a zeroed struct is fine. */
 void fcgi_gather_clear(struct fcgi_gather *gather);

@@ -1,11 +1,12 @@
 /*
  * The shape of one FastCGI exchange, checked byte by byte: one BEGIN_REQUEST
  * for a responder, PARAMS up to an empty one, STDIN up to an empty one, all of
- * one request; within PARAMS the lengths of names and values. Whatever else
- * the protocol has (management records, abort, data, several requests on one
- * connection) no web server sends to a responder, and is refused. Implements
- * "Topology" of docs/protocol.md; the format is that of the FastCGI
- * specification 1.0, sections 3.3, 3.4 and 5.
+ * one request; within PARAMS the lengths of names and values. An
+ * ABORT_REQUEST ends it anywhere between records. Whatever else the protocol
+ * has (management records, data, several requests on one connection) no web
+ * server sends to a responder, and is refused. Implements "Topology" of
+ * docs/protocol.md; the format is that of the FastCGI specification 1.0,
+ * sections 3.3, 3.4 and 5.
  */
 #include <assert.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define FCGI_VERSION    1
 #define FCGI_RESPONDER  1
+#define FCGI_ABORT      2    /* type of the record */
 #define FCGI_KEEP_CONN  1    /* in the flags of BEGIN_REQUEST */
 #define FCGI_LONG_FIRST 0x80 /* a length of 4 bytes, not of 1 */
 
@@ -131,6 +133,18 @@ take_content(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
     return false;
 }
 
+/*
+ * An abort of the request at hand; or, before one, of the last one, which had
+ * its answer before it was given up.
+ */
+static bool
+is_abort(const struct fcgi_scan *scan, uint16_t id)
+{
+    return scan->header[0] == FCGI_VERSION && scan->header[1] == FCGI_ABORT &&
+           scan->content_left == 0 &&
+           (scan->phase == FCGI_SCAN_BEGIN || id == scan->id);
+}
+
 /* Whether a record with this header may come now. */
 static bool
 record_open(struct fcgi_scan *scan)
@@ -142,8 +156,10 @@ record_open(struct fcgi_scan *scan)
     scan->padding_left = header[6];
     scan->record_total +=
         FCGI_SCAN_HEADER_LENGTH + scan->content_left + scan->padding_left;
-    if (header[0] != FCGI_VERSION || header[1] != phases[scan->phase].type)
+    if (header[0] != FCGI_VERSION || header[1] != phases[scan->phase].type) {
+        scan->is_aborted = is_abort(scan, id);
         return false;
+    }
     if (scan->phase == FCGI_SCAN_BEGIN) {
         scan->id = id;
         return id != 0 && scan->padding_left == 0 &&
@@ -218,7 +234,7 @@ fcgi_scan(struct fcgi_scan *scan, const void *bytes, size_t length)
         size_t taken = 0;
 
         if (!take_part(scan, at, (size_t)(end - at), &taken))
-            return FCGI_SCAN_BAD;
+            return scan->is_aborted ? FCGI_SCAN_ABORTED : FCGI_SCAN_BAD;
         if (is_head && scan->head != NULL)
             buf_add(scan->head, at, taken);
         at += taken;

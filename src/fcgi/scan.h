@@ -29,7 +29,8 @@
 enum fcgi_scan_verdict {
     FCGI_SCAN_MORE = 0, /* good so far; the end is still to come */
     FCGI_SCAN_COMPLETE,
-    FCGI_SCAN_BAD /* can never become an exchange that we take */
+    FCGI_SCAN_ABORTED, /* the peer has given its request up */
+    FCGI_SCAN_BAD      /* can never become an exchange that we take */
 };
 
 /* What the record that comes next must be. */
@@ -51,6 +52,7 @@ struct fcgi_scan {
     size_t body_length; /* content of stdin so far */
     uint16_t id;        /* of the request */
     bool keep; /* the peer wants the connection to stay open afterwards */
+    bool is_aborted;
     enum fcgi_scan_phase phase;
 
     /* The record at hand. */
@@ -72,7 +74,7 @@ struct fcgi_scan {
 /*
  * Takes the next bytes of the exchange: all of them, or up to its end when the
  * verdict is FCGI_SCAN_COMPLETE (scan->length then tells where that is). Not
- * to be called again after FCGI_SCAN_BAD.
+ * to be called again after FCGI_SCAN_ABORTED or FCGI_SCAN_BAD.
  */
 enum fcgi_scan_verdict fcgi_scan(struct fcgi_scan *scan, const void *bytes,
                                  size_t length);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "scoring/api.h"
+#include "scoring/envelope.h"
 #include "scoring/fields.h"
 #include "scoring/method.h"
 
@@ -20,6 +21,13 @@
 
 /* json-c counts a scalar inside the deepest container as one level more. */
 #define API_TOKENER_DEPTH (JSON_DEPTH_MAX + 2)
+
+/* A tokener keeps room for the longest string that it has met: for longer
+ * arguments than these there is one of their own. */
+#define API_TOKENER_KEEPS (64 * 1024)
+
+/* Of a request, besides what ids may need. */
+#define API_VALUES_MAX 10000
 
 struct status {
     int code;
@@ -39,13 +47,25 @@ static const struct status statuses[] = {
     {503, "Service Unavailable", "Retry-After: 1"},
 };
 
-/* 0: nothing is wrong. */
-static const int result_codes[METHOD__MAX] = {
-    [METHOD_OK] = 0,
-    [METHOD_BROKEN] = 500,
-    [METHOD_DOWN] = 503,
-    [METHOD_MEMORY] = 500,
+/* What each result of a method ends a request with; code 0: nothing. */
+static const struct result_row {
+    int code;
+    enum api_fault fault;
+} results[METHOD__MAX] = {
+    [METHOD_OK] = {0, API_FAULT_NONE},
+    [METHOD_BROKEN] = {500, API_FAULT_VALUE},
+    [METHOD_DOWN] = {503, API_FAULT_NONE},
+    [METHOD_MEMORY] = {500, API_FAULT_MEMORY},
 };
+
+static const char *const fault_texts[] = {
+    [API_FAULT_NONE] = "",
+    [API_FAULT_VALUE] = "a stored value is not usable",
+    [API_FAULT_MEMORY] = "out of memory",
+    [API_FAULT_DIGEST] = "libcrypto cannot make a digest",
+    [API_FAULT_CLOCK] = "the clock shows no date that has a year of 4 digits",
+};
+_Static_assert(COUNT(fault_texts) == API_FAULT__MAX, "one text per fault");
 
 static const struct method *const methods[] = {
     &method_online_score,
@@ -54,18 +74,8 @@ static const struct method *const methods[] = {
 
 static const char *const paths[] = {"/method", "/method/"};
 
-struct envelope {
-    struct bytes account, login, token, method;
-    struct json_object *arguments;
-};
-
-static const struct field envelope_fields[] = {
-    FIELD(struct envelope, account, field_string, FIELD_OPTIONAL),
-    FIELD(struct envelope, login, field_string, FIELD_REQUIRED),
-    FIELD(struct envelope, token, field_string, FIELD_REQUIRED),
-    FIELD(struct envelope, arguments, field_object, FIELD_REQUIRED),
-    FIELD(struct envelope, method, field_string, FIELD_REQUIRED),
-};
+_Static_assert(COUNT(methods) <= API_METHODS_MAX, "methods are counted");
+_Static_assert(COUNT(statuses) <= API_STATUSES_MAX, "statuses are counted");
 
 struct api {
     const struct api_config *config;
@@ -77,15 +87,16 @@ struct api {
 
 struct api_call {
     struct api *api;
-    struct json_object *document; /* lends the texts of the two below */
-    struct envelope envelope;
-    void *request; /* the method's own struct */
+    struct envelope envelope;      /* lent by the body */
+    struct json_object *arguments; /* lends the texts of the request */
+    void *request;                 /* the method's own struct */
     const struct method *method;
     struct method_plan plan;
     struct buf detail; /* an error's words, when there are better ones */
     struct buf context;
     struct buf body;
-    int code; /* 0 until answered */
+    int code;             /* 0 until answered */
+    enum api_fault fault; /* why it is 500 */
 };
 
 struct api *
@@ -173,47 +184,37 @@ step_body(struct api_call *call, const struct api_input *input)
 }
 
 static int
-step_decode(struct api_call *call, const struct api_input *input)
+fail(struct api_call *call, enum api_fault fault)
 {
-    struct json_fault fault;
-
-    if (json_decode(call->api->tokener, input->body, input->body_length,
-                    &call->document, &fault))
-        return 0;
-    if (fault.error == JSON_MEMORY)
-        return 500;
-    buf_add_text(&call->detail, "invalid JSON at byte ");
-    buf_add_int(&call->detail, (long long)fault.offset);
-    buf_add_text(&call->detail, ": ");
-    buf_add_text(&call->detail, json_error_text(fault.error));
-    return 400;
-}
-
-/* Walks a table; the words about what failed go to call->detail. */
-static int
-walk(struct api_call *call, const struct field_table *table,
-     struct json_object *object, void *dest)
-{
-    enum field_error error =
-        fields_walk(table, object, &call->api->limits, dest, &call->detail);
-
-    if (error == FIELD_OK)
-        return 0;
-    return error == FIELD_MEMORY ? 500 : 422;
+    call->fault = fault;
+    return 500;
 }
 
 static int
 step_envelope(struct api_call *call, const struct api_input *input)
 {
-    static const struct field_table table = {envelope_fields,
-                                             COUNT(envelope_fields)};
+    const size_t values_max =
+        API_VALUES_MAX + 2 * call->api->config->client_ids_max;
+    struct json_fault fault;
 
-    (void)input;
-    if (!json_object_is_type(call->document, json_type_object)) {
-        buf_add_text(&call->detail, "the request must be a JSON object");
-        return 422;
+    switch (envelope_read(input->body, input->body_length, values_max,
+                          &call->envelope, &fault, &call->detail)) {
+    case ENVELOPE_OK:
+        return 0;
+    case ENVELOPE_FIELDS:
+        return call->detail.failed ? fail(call, API_FAULT_MEMORY) : 422;
+    case ENVELOPE_JSON:
+        break;
     }
-    return walk(call, &table, call->document, &call->envelope);
+    if (fault.error == JSON_MANY) {
+        buf_add_text(&call->detail, json_error_text(fault.error));
+        return 413;
+    }
+    buf_add_text(&call->detail, "invalid JSON at byte ");
+    buf_add_int(&call->detail, (long long)fault.offset);
+    buf_add_text(&call->detail, ": ");
+    buf_add_text(&call->detail, json_error_text(fault.error));
+    return 400;
 }
 
 static int
@@ -227,11 +228,13 @@ step_token(struct api_call *call, const struct api_input *input)
         return 0;
     case AUTH_REFUSED:
         return 403;
-    case AUTH_FAULT:
+    case AUTH_NO_HOUR:
+        return fail(call, API_FAULT_CLOCK);
+    case AUTH_NO_DIGEST:
     case AUTH__MAX:
         break;
     }
-    return 500;
+    return fail(call, API_FAULT_DIGEST);
 }
 
 static int
@@ -252,25 +255,53 @@ step_method(struct api_call *call, const struct api_input *input)
     return 422;
 }
 
+static bool
+decode_arguments(struct api_call *call)
+{
+    const struct envelope *envelope = &call->envelope;
+    struct json_tokener *kept = call->api->tokener, *tokener = kept;
+    bool good;
+
+    if (envelope->arguments_length > API_TOKENER_KEEPS)
+        tokener = json_tokener_new_ex(API_TOKENER_DEPTH);
+    if (tokener == NULL)
+        return false;
+    good = json_decode(tokener, envelope->arguments, envelope->arguments_length,
+                       &call->arguments);
+    if (tokener != kept)
+        json_tokener_free(tokener);
+    return good;
+}
+
 static int
 step_arguments(struct api_call *call, const struct api_input *input)
 {
     const struct method *method = call->method;
-    int code;
+    enum field_error error;
 
     (void)input;
     call->request = calloc(1, method->request_size);
-    if (call->request == NULL)
-        return 500;
+    if (call->request == NULL || !decode_arguments(call))
+        return fail(call, API_FAULT_MEMORY);
     if (method->init != NULL)
         method->init(call->request);
-    code = walk(call, &method->fields, call->envelope.arguments, call->request);
-    if (code != 0)
-        return code;
+    error = fields_walk(&method->fields, call->arguments, &call->api->limits,
+                        call->request, &call->detail);
+    if (error == FIELD_MEMORY)
+        return fail(call, API_FAULT_MEMORY);
+    if (error != FIELD_OK)
+        return 422;
     method->context(call->request, &call->context);
     if (method->check != NULL && !method->check(call->request, &call->detail))
         return 422;
     return 0;
+}
+
+static int
+end_by_result(struct api_call *call, enum method_result result)
+{
+    call->fault = results[result].fault;
+    return results[result].code;
 }
 
 static int
@@ -279,13 +310,13 @@ step_plan(struct api_call *call, const struct api_input *input)
     (void)input;
     call->plan.auth = call->api->auth;
     call->plan.is_admin = auth_is_admin(call->envelope.login);
-    return result_codes[call->method->plan(call->request, &call->plan)];
+    return end_by_result(call, call->method->plan(call->request, &call->plan));
 }
 
 typedef int api_step(struct api_call *call, const struct api_input *input);
 
 static api_step *const steps[] = {
-    step_path,  step_verb,   step_body,      step_decode, step_envelope,
+    step_path,  step_verb,   step_body,      step_envelope,
     step_token, step_method, step_arguments, step_plan,
 };
 
@@ -350,9 +381,9 @@ forget_request(struct api_call *call)
     if (call->request != NULL && call->method->release != NULL)
         call->method->release(call->request);
     free(call->request);
-    json_object_put(call->document);
+    json_object_put(call->arguments);
     call->request = NULL;
-    call->document = NULL;
+    call->arguments = NULL;
     call->envelope = (struct envelope){.arguments = NULL};
 }
 
@@ -366,7 +397,7 @@ api_plan(struct api *api, const struct api_input *input)
         return NULL;
     call->api = api;
     if (!update_limits(api, input->now))
-        code = 500;
+        code = fail(call, API_FAULT_CLOCK);
     for (size_t i = 0; i < COUNT(steps) && code == 0; i++)
         code = steps[i](call, input);
     forget_request(call);
@@ -394,8 +425,8 @@ api_answer(struct api_call *call, enum store_status status,
 
     assert(call->code == 0);
     buf_add_text(&call->body, "{\"code\": 200, \"response\": ");
-    code = result_codes[call->method->answer(&call->plan, status, values,
-                                             &call->body)];
+    code = end_by_result(
+        call, call->method->answer(&call->plan, status, values, &call->body));
     if (code != 0) {
         answer_error(call, code);
         return;
@@ -411,7 +442,7 @@ api_call_answer(const struct api_call *call)
 
     assert(call->code != 0);
     if (call->body.failed)
-        return api_answer_memory();
+        return api_answer_broken();
     status = status_of(call->code);
     return (struct api_answer){call->code, status->text, status->header,
                                buf_bytes(&call->body)};
@@ -422,8 +453,7 @@ api_call_write(const struct api_call *call)
 {
     const struct method_plan *plan = &call->plan;
 
-    if (plan->key_count == 0 || plan->write_value.length == 0 ||
-        plan->write_value.failed)
+    if (api_call_cache(call) != METHOD_CACHE_MISS || plan->write_value.failed)
         return (struct api_write){.key = {NULL, 0}};
     return (struct api_write){plan->keys[0], buf_bytes(&plan->write_value)};
 }
@@ -463,26 +493,34 @@ api_status_number(int code)
     return (size_t)(status_of(code) - statuses);
 }
 
-bool
-api_call_is_damaged(const struct api_call *call)
-{
-    return call->code == 500 && call->plan.fault.length > 0;
-}
-
 struct bytes
 api_call_context(const struct api_call *call)
 {
     return buf_bytes(&call->context);
 }
 
-struct bytes
+enum api_fault
 api_call_fault(const struct api_call *call)
 {
-    if (call->code != 500 && !call->body.failed)
-        return (struct bytes){NULL, 0};
-    if (call->plan.fault.length > 0)
-        return buf_bytes(&call->plan.fault);
-    return bytes_of("out of memory");
+    return call->body.failed ? API_FAULT_MEMORY : call->fault;
+}
+
+struct bytes
+api_call_fault_text(const struct api_call *call)
+{
+    const struct buf *words = &call->plan.fault;
+    enum api_fault fault = api_call_fault(call);
+
+    if (fault == API_FAULT_VALUE && words->length > 0 && !words->failed)
+        return buf_bytes(words);
+    return bytes_of(fault_texts[fault]);
+}
+
+enum method_cache
+api_call_cache(const struct api_call *call)
+{
+    return api_call_fault(call) == API_FAULT_NONE ? call->plan.cache
+                                                  : METHOD_CACHE_UNUSED;
 }
 
 void
@@ -501,7 +539,7 @@ api_call_free(struct api_call *call)
 }
 
 struct api_answer
-api_answer_memory(void)
+api_answer_broken(void)
 {
     return (struct api_answer){
         500, "Internal Server Error", NULL,

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "scoring/auth.h"
+#include "scoring/method.h"
 #include "store/store.h"
 
 /*
@@ -17,6 +18,10 @@
  */
 struct api;
 struct api_call;
+
+/* Room for methods and statuses wherever they are counted by their numbers. */
+#define API_METHODS_MAX  8
+#define API_STATUSES_MAX 16
 
 struct api_config {
     struct auth_secrets secrets;
@@ -66,7 +71,7 @@ struct api_write {
 /*
  * Plans a request. Never fails: without memory the answer is a prepared 500.
  * Returns a call owned by the caller, or NULL when there is not even memory
- * for that (answer with api_answer_memory()).
+ * for that (answer with api_answer_broken()).
  */
 struct api_call *api_plan(struct api *api, const struct api_input *input);
 
@@ -98,15 +103,26 @@ int api_status_code(size_t number);
 size_t api_call_method_number(const struct api_call *call);
 size_t api_status_number(int code);
 
-/* Whether a 500 is due to what the store holds. */
-bool api_call_is_damaged(const struct api_call *call);
+/* Why a 500 was given. */
+enum api_fault {
+    API_FAULT_NONE = 0, /* another code */
+    API_FAULT_VALUE,    /* what the store holds */
+    API_FAULT_MEMORY,
+    API_FAULT_DIGEST, /* libcrypto fails */
+    API_FAULT_CLOCK,  /* there is no local date, or hour */
+    API_FAULT__MAX
+};
+enum api_fault api_call_fault(const struct api_call *call);
 
-/* Why a 500 was given, in words for the log; empty for other codes. */
-struct bytes api_call_fault(const struct api_call *call);
+/* The same in words for the log; empty for API_FAULT_NONE. */
+struct bytes api_call_fault_text(const struct api_call *call);
+
+/* What the cache was for the answer; unused too when there is a fault. */
+enum method_cache api_call_cache(const struct api_call *call);
 
 void api_call_free(struct api_call *call);
 
-/* The prepared answer for when nothing can be allocated. */
-struct api_answer api_answer_memory(void);
+/* The prepared 500, for when nothing else can be made. */
+struct api_answer api_answer_broken(void);
 
 #endif

@@ -35,6 +35,7 @@ struct auth {
     const struct auth_secrets *secrets;
     EVP_MD *sha512;
     EVP_MD_CTX *digest;
+    EVP_MD_CTX *copy; /* of digest, for all salts but the last */
     EVP_MAC *hmac;
     EVP_MAC_CTX *mac; /* keyed with the cache secret */
 };
@@ -107,8 +108,10 @@ contexts_make(struct auth *auth)
 {
     auth->sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
     auth->digest = EVP_MD_CTX_new();
+    auth->copy = EVP_MD_CTX_new();
     auth->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    if (auth->sha512 == NULL || auth->digest == NULL || auth->hmac == NULL)
+    if (auth->sha512 == NULL || auth->digest == NULL || auth->copy == NULL ||
+        auth->hmac == NULL)
         return false;
     auth->mac = EVP_MAC_CTX_new(auth->hmac);
     return auth->mac != NULL;
@@ -138,6 +141,7 @@ auth_free(struct auth *auth)
     EVP_MAC_CTX_free(auth->mac);
     EVP_MAC_free(auth->hmac);
     EVP_MD_CTX_free(auth->digest);
+    EVP_MD_CTX_free(auth->copy);
     EVP_MD_free(auth->sha512);
     free(auth);
 }
@@ -148,23 +152,40 @@ auth_is_admin(struct bytes login)
     return bytes_equal(login, bytes_of(AUTH_ADMIN_LOGIN));
 }
 
-/* The SHA-512 of three texts, one straight after the other. */
+/* Begins a SHA-512 with two texts, one straight after the other. */
 static bool
-token_make(struct auth *auth, struct bytes first, struct bytes second,
-           struct bytes salt, char ret_token[AUTH_TOKEN_LENGTH + 1])
+token_begin(struct auth *auth, struct bytes first, struct bytes second)
 {
-    EVP_MD_CTX *digest = auth->digest;
+    return EVP_DigestInit_ex2(auth->digest, auth->sha512, NULL) == 1 &&
+           EVP_DigestUpdate(auth->digest, first.at, first.length) == 1 &&
+           EVP_DigestUpdate(auth->digest, second.at, second.length) == 1;
+}
+
+/* Ends one with the salt. */
+static bool
+token_end(EVP_MD_CTX *digest, struct bytes salt,
+          char ret_token[AUTH_TOKEN_LENGTH + 1])
+{
     unsigned char sum[SHA512_SIZE];
 
-    if (EVP_DigestInit_ex2(digest, auth->sha512, NULL) != 1 ||
-        EVP_DigestUpdate(digest, first.at, first.length) != 1 ||
-        EVP_DigestUpdate(digest, second.at, second.length) != 1 ||
-        EVP_DigestUpdate(digest, salt.at, salt.length) != 1 ||
+    if (EVP_DigestUpdate(digest, salt.at, salt.length) != 1 ||
         EVP_DigestFinal_ex(digest, sum, NULL) != 1)
         return false;
     hex_encode(sum, sizeof(sum), ret_token);
     OPENSSL_cleanse(sum, sizeof(sum));
     return true;
+}
+
+/* What the salts of a list come behind is long where a caller wants that, so
+ * that it is digested once for all of them. */
+static bool
+token_of(struct auth *auth, const struct auth_salts *salts, size_t i,
+         char ret_token[AUTH_TOKEN_LENGTH + 1])
+{
+    if (i + 1 == salts->count)
+        return token_end(auth->digest, salts->item[i], ret_token);
+    return EVP_MD_CTX_copy_ex(auth->copy, auth->digest) == 1 &&
+           token_end(auth->copy, salts->item[i], ret_token);
 }
 
 /*
@@ -178,9 +199,11 @@ salts_check(struct auth *auth, const struct auth_salts *salts,
     char expected[AUTH_TOKEN_LENGTH + 1];
     enum auth_result result = AUTH_REFUSED;
 
+    if (!token_begin(auth, first, second))
+        return AUTH_NO_DIGEST;
     for (size_t i = 0; i < salts->count; i++) {
-        if (!token_make(auth, first, second, salts->item[i], expected)) {
-            result = AUTH_FAULT;
+        if (!token_of(auth, salts, i, expected)) {
+            result = AUTH_NO_DIGEST;
             break;
         }
         if (CRYPTO_memcmp(expected, token.at, AUTH_TOKEN_LENGTH) == 0)
@@ -219,13 +242,13 @@ admin_check(struct auth *auth, struct bytes token, time_t now)
     enum auth_result result, result_before;
 
     if (!hour_read(now, &hour))
-        return AUTH_FAULT;
+        return AUTH_NO_HOUR;
     result = salts_check(auth, salts, bytes_of(hour.label), nothing, token);
     if (hour.age_s >= auth->secrets->admin_grace_s)
         return result;
 
     if (!hour_read(now - HOUR_S, &before))
-        return AUTH_FAULT;
+        return AUTH_NO_HOUR;
     result_before =
         salts_check(auth, salts, bytes_of(before.label), nothing, token);
     return result == AUTH_REFUSED ? result_before : result;
@@ -253,9 +276,10 @@ auth_token(struct auth *auth, struct bytes account, struct bytes login,
 
     if (auth_is_admin(login))
         return hour_read(now, &hour) &&
-               token_make(auth, bytes_of(hour.label), nothing,
-                          secrets->admin_salts.item[0], ret_token);
-    return token_make(auth, account, login, secrets->salts.item[0], ret_token);
+               token_begin(auth, bytes_of(hour.label), nothing) &&
+               token_end(auth->digest, secrets->admin_salts.item[0], ret_token);
+    return token_begin(auth, account, login) &&
+           token_end(auth->digest, secrets->salts.item[0], ret_token);
 }
 
 bool

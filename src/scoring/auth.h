@@ -46,7 +46,8 @@ bool auth_is_admin(struct bytes login);
 enum auth_result {
     AUTH_OK = 0,
     AUTH_REFUSED,
-    AUTH_FAULT, /* not the caller's fault: no memory, or no such hour */
+    AUTH_NO_DIGEST, /* libcrypto fails: not the caller's fault */
+    AUTH_NO_HOUR,   /* the time's year has not four digits: neither */
     AUTH__MAX
 };
 

@@ -239,19 +239,6 @@ field_client_ids(struct json_object *value, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-enum field_error
-field_object(struct json_object *value, const struct field_limits *limits,
-             void *dest)
-{
-    (void)limits;
-    if (value == NULL)
-        return FIELD_EMPTY;
-    if (!json_object_is_type(value, json_type_object))
-        return FIELD_NOT_OBJECT;
-    *(field_object_dest *)dest = value;
-    return FIELD_OK;
-}
-
 /* A missing member and one that is null are told apart. */
 static enum field_error
 member_read(const struct field *field, struct json_object *object,
@@ -269,17 +256,14 @@ member_read(const struct field *field, struct json_object *object,
     return error == FIELD_EMPTY ? FIELD_OK : error;
 }
 
-static void
-fault_add(struct buf *faults, const struct field *field, enum field_error error,
-          const struct field_limits *limits)
+void
+field_add_fault(struct buf *faults, const char *name, enum field_error error)
 {
     if (faults->length > 0)
         buf_add_text(faults, "; ");
-    buf_add_text(faults, field->name);
+    buf_add_text(faults, name);
     buf_add_text(faults, ": ");
     buf_add_text(faults, field_error_text(error));
-    if (error == FIELD_IDS_MANY)
-        buf_printf(faults, " (at most %zu)", limits->client_ids_max);
 }
 
 enum field_error
@@ -297,7 +281,9 @@ fields_walk(const struct field_table *table, struct json_object *object,
             continue;
         if (error == FIELD_MEMORY)
             return FIELD_MEMORY;
-        fault_add(faults, field, error, limits);
+        field_add_fault(faults, field->name, error);
+        if (error == FIELD_IDS_MANY)
+            buf_printf(faults, " (at most %zu)", limits->client_ids_max);
         result = FIELD_MISSING;
     }
     return faults->failed ? FIELD_MEMORY : result;

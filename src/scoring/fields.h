@@ -36,6 +36,13 @@ enum field_error {
 /* What is wrong, as it follows the field's name in an error; static text. */
 const char *field_error_text(enum field_error error);
 
+/*
+ * Adds "name: what is wrong" to a text, joined to earlier content by "; ".
+ * Whether there was memory for it the text remembers.
+ */
+void field_add_fault(struct buf *faults, const char *name,
+                     enum field_error error);
+
 /* What the rules need besides the value. */
 struct field_limits {
     struct date today; /* local */
@@ -53,8 +60,8 @@ struct field_ids {
 /*
  * Rules: each checks one value that is present, and stores it.
  *
- * value   borrowed; NULL is JSON's null. Texts and objects that are stored are
- *         lent by it: they live as long as it does.
+ * value   borrowed; NULL is JSON's null. Texts that are stored are lent by it:
+ *         they live as long as it does.
  * dest    points to the type that stands beside the rule below.
  *
  * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, in text, "";
@@ -72,10 +79,9 @@ typedef struct bytes field_date_dest;  /* as given */
 typedef struct bytes field_birthday_dest;
 typedef int field_gender_dest;
 typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
-typedef struct json_object *field_object_dest;  /* lent */
 
 field_rule field_string, field_email, field_phone, field_date, field_birthday,
-    field_gender, field_client_ids, field_object;
+    field_gender, field_client_ids;
 
 enum field_flags {
     FIELD_OPTIONAL = 0, /* may be absent, null or "" */

@@ -23,6 +23,13 @@ enum method_result {
     METHOD__MAX
 };
 
+/* What the cache was for an answer. */
+enum method_cache {
+    METHOD_CACHE_UNUSED = 0,
+    METHOD_CACHE_HIT,
+    METHOD_CACHE_MISS /* write_value is to be written under keys[0] */
+};
+
 /* What a method wants from the store, and what it wants written. */
 struct method_plan {
     bool is_admin;
@@ -31,9 +38,9 @@ struct method_plan {
     struct bytes *keys; /* allocated array; bytes in key_text */
     struct buf key_text;
     enum store_need need;
-    struct buf write_value; /* what to write under keys[0], unless the answer
-                               empties it */
-    struct buf fault;       /* words for the log, of METHOD_BROKEN */
+    struct buf write_value;
+    enum method_cache cache; /* set by the answer */
+    struct buf fault;        /* words for the log, of METHOD_BROKEN */
 };
 
 struct method {

@@ -214,15 +214,17 @@ static enum method_result
 answer(struct method_plan *method_plan, enum store_status status,
        const struct store_value *values, struct buf *response)
 {
-    struct buf *score = &method_plan->write_value;
+    const struct buf *score = &method_plan->write_value;
 
     if (status == STORE_OK && values != NULL && is_score(&values[0])) {
+        method_plan->cache = METHOD_CACHE_HIT;
         add_response(values[0].data, response);
-        buf_clear(score); /* it is there already */
         return METHOD_OK;
     }
     if (score->failed)
         return METHOD_MEMORY;
+    if (method_plan->key_count > 0)
+        method_plan->cache = METHOD_CACHE_MISS;
     add_response(buf_bytes(score), response);
     return METHOD_OK;
 }

@@ -16,6 +16,9 @@
  * write, or else gathered. Likewise it writes small answers to the socket,
  * which has room for them, and large ones to a memory file.
  *
+ * What all of GATHERING keep has a budget. Beyond it only the oldest is read,
+ * which then frees what it kept; the others' bytes stay where they are.
+ *
  * A peer that sends its next exchange before it has the answer to the last one
  * is answered once and let go, if the two arrived together. nginx never does
  * this.
@@ -23,6 +26,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -46,13 +50,27 @@
 /* At once, per turn and connection: large enough for all but large bodies. */
 #define CONN_READ_BYTES (64 * 1024)
 
+/*
+ * Of all requests that are not whole, in one worker. nginx sends each at once
+ * and at full speed, so a few at a time make as much speed as all of them.
+ */
+#define CONN_GATHER_BYTES (8 * 1024 * 1024)
+
+/* At once, when that is used up: enough for all but large requests. */
+#define CONN_TIGHT_BYTES (16 * 1024)
+
+/* More than that is worth giving back to the system. */
+#define CONN_LARGE_BYTES CONN_READ_BYTES
+
 /* For a whole request to arrive, or a whole answer to be taken. nginx sends a
  * request only when it has all of it, so seconds mean that it is in trouble. */
 #define CONN_GATHER_LIMIT_MS 10000
 #define CONN_SEND_LIMIT_MS   10000
 
-/* For the rest of a request when the worker is to end: within its own limit. */
+/* For the rest of a request when the worker is to end: within its own limit;
+ * and when others cannot be read before it: within nginx's, for sending. */
 #define CONN_DRAIN_LIMIT_MS 2000
+#define CONN_HURRY_LIMIT_MS 2000
 
 /* Between two requests. nginx lets go of a connection after 60 s, and is to
  * be the first: a request that crosses our closing costs it another try. */
@@ -61,10 +79,15 @@
 /* Less than any socket buffer: nginx reads the last answer before it asks. */
 #define CONN_SMALL_ANSWER (48 * 1024)
 
+/* What a large one may need besides its body: libfcgi cuts it into records of
+ * 8 KiB, with 8 bytes in front and 7 behind; and has headers. */
+#define CONN_SPOOL_SHARE 256
+#define CONN_SPOOL_EXTRA 4096
+
 enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
 
 struct conn {
-    TAILQ_ENTRY(conn) in_list;
+    TAILQ_ENTRY(conn) in_list, in_gathering;
     struct conn_shared *shared;
     struct fcgi *fcgi;
     ev_io readable;
@@ -77,6 +100,9 @@ struct conn {
     bool leaving; /* but it is not to be served any more */
 
     struct fcgi_gather gather; /* its scan serves for looking, too */
+    size_t gathered;           /* as counted in shared->gathered */
+    bool is_gathering;         /* it is in shared->gathering */
+    int64_t whole_by_ms;       /* then, while nothing else is due sooner */
 
     struct fcgi_request request;
     struct api_call *call;
@@ -97,18 +123,20 @@ release(int *fd)
     *fd = -1;
 }
 
+static void forget_gathered(struct conn *conn);
+
 static void
 conn_close(struct conn *conn)
 {
     struct conn_shared *shared = conn->shared;
 
+    forget_gathered(conn);
     ev_io_stop(shared->loop, &conn->readable);
     ev_io_stop(shared->loop, &conn->writable);
     ev_timer_stop(shared->loop, &conn->limit);
     TAILQ_REMOVE(&shared->conns, conn, in_list);
     api_call_free(conn->call);
     fcgi_free(conn->fcgi);
-    fcgi_gather_clear(&conn->gather);
     release(&conn->spool);
     release(&conn->fd);
     free(conn);
@@ -147,6 +175,19 @@ set_limit(struct conn *conn, int64_t now_ms, int64_t limit_ms)
         start_timer(conn, limit_ms);
 }
 
+/*
+ * A peer that is gone has changed its mind, as its own caller may have; an
+ * error that is none of a peer's is a fault.
+ */
+static void
+conn_fail(struct conn *conn, int error)
+{
+    if (error == EPIPE || error == ECONNRESET)
+        conn_close(conn);
+    else
+        conn_fault(conn);
+}
+
 /* The exchange is over: wait for the next one, if the peer wants that. */
 static void
 conn_rest(struct conn *conn)
@@ -158,11 +199,110 @@ conn_rest(struct conn *conn)
         return;
     }
     conn->state = CONN_IDLE;
+    forget_gathered(conn);
     conn->gather.scan = (struct fcgi_scan){0};
-    fcgi_gather_clear(&conn->gather);
     set_limit(conn, conn->arrived_us / US_PER_MS, CONN_IDLE_LIMIT_MS);
     if (!ev_is_active(&conn->readable))
         ev_io_start(shared->loop, &conn->readable);
+}
+
+/* The budget of what is gathered. */
+
+static bool
+is_tight(const struct conn_shared *shared)
+{
+    return shared->gathered >= CONN_GATHER_BYTES;
+}
+
+/* Others wait for it. */
+static void
+hurry(struct conn *conn)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    if (conn->due_ms > now_ms + CONN_HURRY_LIMIT_MS)
+        set_limit(conn, now_ms, CONN_HURRY_LIMIT_MS);
+}
+
+/* The budget is used up: for all whose bytes do not come, others wait. */
+static void
+hurry_all(struct conn_shared *shared)
+{
+    struct conn *conn;
+
+    TAILQ_FOREACH (conn, &shared->gathering, in_gathering) {
+        if (ev_is_active(&conn->readable))
+            hurry(conn);
+    }
+}
+
+/*
+ * Whether it is to be read now. Otherwise its bytes have come, and it is no
+ * longer its peer that is waited for.
+ */
+static bool
+may_read(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+
+    if (!is_tight(shared) || conn == TAILQ_FIRST(&shared->gathering))
+        return true;
+    ev_io_stop(shared->loop, &conn->readable);
+    conn->due_ms = conn->whole_by_ms;
+    return false;
+}
+
+/*
+ * Lets be read what there is room for, in the order of age, and the oldest in
+ * any case.
+ */
+static void
+read_on(struct conn_shared *shared)
+{
+    size_t taken = shared->gathered;
+    struct conn *conn;
+
+    TAILQ_FOREACH (conn, &shared->gathering, in_gathering) {
+        if (!ev_is_active(&conn->readable))
+            ev_io_start(shared->loop, &conn->readable);
+        taken += CONN_READ_BYTES;
+        if (taken >= CONN_GATHER_BYTES)
+            break;
+    }
+    if (is_tight(shared) && !TAILQ_EMPTY(&shared->gathering))
+        hurry(TAILQ_FIRST(&shared->gathering));
+}
+
+/* What has been kept of a request has grown. */
+static void
+count_gathered(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    size_t bytes = fcgi_gather_bytes(&conn->gather);
+    bool was_tight = is_tight(shared);
+
+    shared->gathered += bytes - conn->gathered;
+    conn->gathered = bytes;
+    if (!was_tight && is_tight(shared))
+        hurry_all(shared);
+}
+
+/* What has been kept is not needed any more. */
+static void
+forget_gathered(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+
+    if (!conn->is_gathering)
+        return;
+    if (conn->gathered > CONN_LARGE_BYTES)
+        shared->was_large = true;
+    fcgi_gather_clear(&conn->gather);
+    shared->gathered -= conn->gathered;
+    conn->gathered = 0;
+    conn->is_gathering = false;
+    TAILQ_REMOVE(&shared->gathering, conn, in_gathering);
+    read_on(shared);
 }
 
 /* Answering. */
@@ -175,7 +315,7 @@ send_some(struct conn *conn)
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (sent <= 0) {
-        conn_fault(conn);
+        conn_fail(conn, sent < 0 ? errno : 0);
         return;
     }
     conn->spool_left -= (size_t)sent;
@@ -194,15 +334,35 @@ on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     send_some(watcher->data);
 }
 
+/*
+ * A small answer needs no more than the socket. For a large one a memory file
+ * is made that has room for all of it: that is known before anybody is told how
+ * the request ended. False with errno set.
+ */
+static bool
+answer_fits(struct conn *conn, size_t length)
+{
+    off_t room = (off_t)(length + length / CONN_SPOOL_SHARE + CONN_SPOOL_EXTRA);
+    int status;
+
+    if (length <= CONN_SMALL_ANSWER)
+        return true;
+    conn->shared->was_large = true;
+    conn->spool = memfd_create("answer", MFD_CLOEXEC);
+    if (conn->spool == -1)
+        return false;
+    do
+        status = fallocate(conn->spool, 0, 0, room);
+    while (status != 0 && errno == EINTR);
+    return status == 0;
+}
+
 /* A large answer: written to memory now, sent as the peer takes it. */
 static bool
 answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
 {
     off_t size;
 
-    conn->spool = memfd_create("answer", MFD_CLOEXEC);
-    if (conn->spool == -1)
-        return false;
     if (!fcgi_answer(conn->fcgi, conn->spool, answer))
         return false;
     size = lseek(conn->spool, 0, SEEK_CUR);
@@ -228,11 +388,13 @@ write_back(struct conn *conn)
                     shared->config->cache_ttl_s, clock_mono_ms());
 }
 
+/* Of a length that answer_fits() has taken. */
 static void
 conn_send(struct conn *conn, const struct fcgi_answer *out)
 {
-    bool is_small = out->body.length <= CONN_SMALL_ANSWER;
+    const bool is_small = conn->spool == -1;
     bool good;
+    int error;
 
     /* With the last answer in hand the peer might ask again, before we close:
      * its writes are to fail instead. */
@@ -240,27 +402,57 @@ conn_send(struct conn *conn, const struct fcgi_answer *out)
         (void)shutdown(conn->fd, SHUT_RD);
     good = is_small ? fcgi_answer(conn->fcgi, conn->fd, out)
                     : answer_spooled(conn, out);
+    error = errno;
     api_call_free(conn->call);
     conn->call = NULL;
     if (!good)
-        conn_fault(conn);
+        conn_fail(conn, error);
     else if (is_small)
         conn_rest(conn);
+}
+
+/* fault: why there is no other answer than 500, or NULL. */
+static void
+conn_end(struct conn *conn, struct api_answer answer,
+         const struct conn_fault *fault)
+{
+    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
+                                    answer.body, NULL};
+
+    conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
+                       conn->call, answer.code, fault,
+                       clock_mono_us() - conn->arrived_us);
+    write_back(conn);
+    conn_send(conn, &out);
+}
+
+/* There is no room for the answer. */
+static void
+conn_end_unfit(struct conn *conn)
+{
+    const struct conn_fault fault = {"no memory file for a large answer",
+                                     errno};
+
+    release(&conn->spool);
+    conn_end(conn, api_answer_broken(), &fault);
 }
 
 static void
 conn_answer(struct conn *conn)
 {
-    struct api_answer answer =
-        conn->call != NULL ? api_call_answer(conn->call) : api_answer_memory();
-    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
-                                    answer.body, NULL};
+    static const struct conn_fault no_memory = {"no memory for the request",
+                                                ENOMEM};
+    struct api_answer answer;
 
-    conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
-                       conn->call, answer.code,
-                       clock_mono_us() - conn->arrived_us);
-    write_back(conn);
-    conn_send(conn, &out);
+    if (conn->call == NULL) {
+        conn_end(conn, api_answer_broken(), &no_memory);
+        return;
+    }
+    answer = api_call_answer(conn->call);
+    if (answer_fits(conn, answer.body.length))
+        conn_end(conn, answer, NULL);
+    else
+        conn_end_unfit(conn);
 }
 
 /*
@@ -287,6 +479,8 @@ answer_endpoint(struct conn *conn)
         return false;
     if (body.failed) {
         conn_answer(conn); /* without a call: 500 */
+    } else if (!answer_fits(conn, body.length)) {
+        conn_end_unfit(conn);
     } else {
         const struct fcgi_answer out = {answer.code, answer.reason,
                                         answer.header, buf_bytes(&body),
@@ -353,6 +547,9 @@ conn_plan(struct conn *conn)
     if (answer_endpoint(conn))
         return;
     conn->call = api_plan(conn->shared->api, &input);
+    conn->request.body = NULL;
+    fcgi_forget_body(conn->fcgi);
+    forget_gathered(conn);
     if (conn->call != NULL)
         wants = api_call_wants(conn->call);
     if (wants.count > 0)
@@ -393,7 +590,8 @@ static void
 conn_take_gathered(struct conn *conn, bool is_last)
 {
     struct fcgi_gather *gather = &conn->gather;
-    struct fcgi_stdin body = {.length = gather->scan.body_length};
+    struct fcgi_stdin body = {.length = gather->scan.body_length,
+                              .is_apart = true};
 
     conn->arrived_us = clock_mono_us();
     conn->keep = gather->scan.keep && !is_last;
@@ -408,23 +606,46 @@ conn_take_gathered(struct conn *conn, bool is_last)
 static void
 gather_more(struct conn *conn)
 {
-    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
     size_t before = conn->gather.scan.length;
     enum fcgi_scan_verdict verdict;
+    ssize_t got;
 
+    if (!may_read(conn))
+        return;
+    got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        conn_fault(conn);
+        conn_fail(conn, got < 0 ? errno : ECONNRESET);
         return;
     }
     verdict =
         fcgi_gather_take(&conn->gather, look, (size_t)got, body_max(conn));
-    if (verdict == FCGI_SCAN_BAD)
-        conn_fault(conn);
-    else if (verdict == FCGI_SCAN_COMPLETE)
+    switch (verdict) {
+    case FCGI_SCAN_MORE:
+        count_gathered(conn);
+        break;
+    case FCGI_SCAN_COMPLETE:
         conn_take_gathered(conn,
                            conn->gather.scan.length - before < (size_t)got);
+        break;
+    case FCGI_SCAN_ABORTED:
+        conn_close(conn);
+        break;
+    case FCGI_SCAN_BAD:
+        conn_fault(conn);
+        break;
+    }
+}
+
+/* How long the rest of a request may take. */
+static void
+set_whole_by(struct conn *conn, int64_t limit_ms)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    set_limit(conn, now_ms, limit_ms);
+    conn->whole_by_ms = now_ms + limit_ms;
 }
 
 /* The first bytes are scanned anew, now that they are to be kept. */
@@ -434,7 +655,10 @@ start_gathering(struct conn *conn, size_t got)
     fcgi_gather_start(&conn->gather);
     (void)fcgi_gather_take(&conn->gather, look, got, body_max(conn));
     conn->state = CONN_GATHERING;
-    set_limit(conn, clock_mono_ms(), CONN_GATHER_LIMIT_MS);
+    set_whole_by(conn, CONN_GATHER_LIMIT_MS);
+    conn->is_gathering = true;
+    TAILQ_INSERT_TAIL(&conn->shared->gathering, conn, in_gathering);
+    count_gathered(conn);
 }
 
 static void
@@ -451,7 +675,8 @@ conn_take_whole(struct conn *conn, size_t got)
 static bool
 look_at(struct conn *conn)
 {
-    ssize_t got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
+    size_t most = is_tight(conn->shared) ? CONN_TIGHT_BYTES : sizeof(look);
+    ssize_t got = recv(conn->fd, look, most, MSG_DONTWAIT);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -466,6 +691,9 @@ look_at(struct conn *conn)
         break;
     case FCGI_SCAN_MORE:
         start_gathering(conn, (size_t)got);
+        break;
+    case FCGI_SCAN_ABORTED:
+        conn_close(conn);
         break;
     case FCGI_SCAN_BAD:
         conn_fault(conn);
@@ -572,7 +800,7 @@ conn_leave(struct conn *conn)
         return false;
     conn->leaving = true;
     if (conn->state == CONN_GATHERING)
-        set_limit(conn, clock_mono_ms(), CONN_DRAIN_LIMIT_MS);
+        set_whole_by(conn, CONN_DRAIN_LIMIT_MS);
     else if (conn->state == CONN_IDLE)
         leave_idle(conn);
     return true;

@@ -24,7 +24,10 @@ struct conn_shared {
     struct store *store;
     struct log *log;
     struct metrics *metrics;
-    struct conn_list conns;
+    struct conn_list conns;     /* TAILQ_INIT() it, and the next one */
+    struct conn_list gathering; /* those within a large request, oldest first */
+    size_t gathered;            /* bytes that these have kept so far */
+    bool was_large; /* much memory was in use: set here, cleared by the owner */
     void (*emptied)(void *arg); /* the last connection is gone */
     void *arg;
 };

@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/units.h"
 #include "config/config.h"
 #include "fcgi/fcgi.h"
@@ -47,6 +48,9 @@
  */
 #define LOG_PAUSE_S 0.01
 
+/* After a large request; the next ones until then need its memory again. */
+#define MEMORY_PAUSE_S 0.2
+
 /* For what runs to end: less than the parent waits before it kills. */
 #define DRAIN_LIMIT_S 7.0
 
@@ -71,7 +75,8 @@ struct worker {
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
-    ev_timer accept_pause, store_due, log_due, drain_turn, drain_limit;
+    ev_timer accept_pause, store_due, log_due, memory_due;
+    ev_timer drain_turn, drain_limit;
     ev_prepare turn;
     ev_signal term, usr1;
 };
@@ -221,6 +226,17 @@ on_log_due(struct ev_loop *loop, ev_timer *timer, int events)
     log_flush(worker->log);
 }
 
+static void
+on_memory_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *worker = timer->data;
+
+    (void)loop;
+    (void)events;
+    worker->shared.was_large = false;
+    memory_give_back();
+}
+
 /* A window ends with the first turn after it: an idle one may be long. */
 static void
 share_load(struct worker *worker, int64_t now_us)
@@ -262,6 +278,8 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         log_flush(worker->log);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))
         arm(loop, &worker->log_due, LOG_PAUSE_S);
+    if (worker->shared.was_large && !ev_is_active(&worker->memory_due))
+        arm(loop, &worker->memory_due, MEMORY_PAUSE_S);
 }
 
 static void
@@ -363,13 +381,15 @@ init_watchers(struct worker *worker, int listen_fd)
     ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
     ev_timer_init(&worker->store_due, on_store_due, 0.0, 0.0);
     ev_timer_init(&worker->log_due, on_log_due, 0.0, 0.0);
+    ev_timer_init(&worker->memory_due, on_memory_due, 0.0, 0.0);
     ev_timer_init(&worker->drain_turn, on_drain_turn, 0.0, DRAIN_TURN_S);
     ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
     ev_prepare_init(&worker->turn, on_turn);
     ev_signal_init(&worker->term, on_term, SIGTERM);
     ev_signal_init(&worker->usr1, on_usr1, SIGUSR1);
     worker->listening.data = worker->accept_pause.data = worker;
-    worker->log_due.data = worker->drain_limit.data = worker;
+    worker->log_due.data = worker->memory_due.data = worker;
+    worker->drain_limit.data = worker;
     worker->drain_turn.data = worker->turn.data = worker;
     worker->term.data = worker->usr1.data = worker;
     ev_io_start(loop, &worker->listening);
@@ -439,6 +459,7 @@ worker_run(int listen_fd, const struct config *config, struct log *log,
 
     wait_for_turn();
     TAILQ_INIT(&worker.shared.conns);
+    TAILQ_INIT(&worker.shared.gathering);
     worker.shared.arg = &worker;
     is_started = start(&worker, config);
     if (is_started) {

@@ -34,6 +34,7 @@ enum metric {
     METRIC_ERROR_FCGI,
     METRIC_ERROR_VALUE,
     METRIC_ERROR_MEMORY,
+    METRIC_ERROR_SYSTEM, /* the system, or a library, refused something else */
     METRIC_ERROR_ACCEPT,
     METRIC_LOG_LINES_LOST,
     METRIC_RESTART_SIGNAL,

@@ -132,6 +132,7 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_ERROR_FCGI] = {FAMILY_ERRORS, "{kind=\"fastcgi\"}"},
     [METRIC_ERROR_VALUE] = {FAMILY_ERRORS, "{kind=\"damaged_value\"}"},
     [METRIC_ERROR_MEMORY] = {FAMILY_ERRORS, "{kind=\"memory\"}"},
+    [METRIC_ERROR_SYSTEM] = {FAMILY_ERRORS, "{kind=\"system\"}"},
     [METRIC_ERROR_ACCEPT] = {FAMILY_ERRORS, "{kind=\"accept\"}"},
     [METRIC_LOG_LINES_LOST] = {FAMILY_LOG_LINES_LOST, ""},
     [METRIC_RESTART_SIGNAL] = {FAMILY_WORKER_RESTARTS, "{reason=\"signal\"}"},

@@ -231,7 +231,7 @@ def main():
     program = sys.argv[1]
     count = int(os.environ.get("DIFF_TEXTS") or 100000)
     seed = int(os.environ.get("DIFF_SEED") or random.randrange(1, 2**31))
-    rows = sorted(set(seeds.rows("json")))
+    rows = sorted(set(seeds.rows("base/json")))
     maker = Maker(random.Random(seed), rows)
     shown = failed = accepted = done = 0
     print(f"DIFF_SEED={seed}", flush=True)

@@ -46,7 +46,8 @@ answer(struct json_tokener *tokener, char *text, size_t length)
     struct json_fault fault;
     const char *written;
 
-    if (!json_decode(tokener, text, length, &value, &fault)) {
+    if (!json_find(text, length, SIZE_MAX, NULL, 0, &fault) ||
+        !json_decode(tokener, text, length, &value)) {
         write_text("", 0);
         return;
     }

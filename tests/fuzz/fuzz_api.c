@@ -107,8 +107,8 @@ check_envelope(const struct api_answer *answer)
     struct json_fault fault;
     char *copy = fuzz_copy(answer->body);
 
-    FUZZ_CHECK(
-        json_decode(tokener, copy, answer->body.length, &envelope, &fault));
+    FUZZ_CHECK(json_find(copy, answer->body.length, SIZE_MAX, NULL, 0, &fault));
+    FUZZ_CHECK(json_decode(tokener, copy, answer->body.length, &envelope));
     FUZZ_CHECK(json_object_object_length(envelope) == 2);
     FUZZ_CHECK(json_object_object_get_ex(envelope, "code", &code));
     FUZZ_CHECK(json_object_get_int(code) == answer->code);
@@ -166,7 +166,9 @@ run(struct api_call *call, struct fuzz_input *input, enum store_status status)
     check_envelope(&answer);
     check_context(api_call_context(call));
     check_write(call, wants.count > 0 && wants.need == STORE_CACHE);
-    FUZZ_CHECK((api_call_fault(call).length > 0) == (answer.code == 500));
+    FUZZ_CHECK((api_call_fault(call) != API_FAULT_NONE) ==
+               (answer.code == 500));
+    FUZZ_CHECK((api_call_fault_text(call).length > 0) == (answer.code == 500));
 }
 
 int

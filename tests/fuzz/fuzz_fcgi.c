@@ -45,7 +45,7 @@ check_request(const struct fcgi_request *request, size_t body_length)
     if (request->body_state != FCGI_BODY_WHOLE)
         return;
     FUZZ_CHECK(request->body_length == body_length && body_length > 0);
-    FUZZ_CHECK(body_length <= BODY_MAX && request->body[body_length] == '\0');
+    FUZZ_CHECK(body_length <= BODY_MAX);
 }
 
 /* Takes the exchange apart, and answers it to fd[1]. */

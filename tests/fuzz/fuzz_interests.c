@@ -62,9 +62,11 @@ compare_with_json_c(struct bytes text, enum interests_line_error error,
     if (tokener == NULL)
         tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     if (error != INTERESTS_LINE_REPEATED &&
-        json_decode(tokener, copy, text.length, &object, &fault)) {
-        bool is_good = is_good_object(object, &client_id);
+        json_find(copy, text.length, SIZE_MAX, NULL, 0, &fault)) {
+        bool is_good;
 
+        FUZZ_CHECK(json_decode(tokener, copy, text.length, &object));
+        is_good = is_good_object(object, &client_id);
         FUZZ_CHECK(is_good == (error == INTERESTS_LINE_OK));
         FUZZ_CHECK(!is_good || client_id == line->client_id);
     }

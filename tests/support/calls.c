@@ -252,6 +252,18 @@ memfd_create(const char *name, unsigned flags)
     return behind(name, flags);
 }
 
+int
+fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    static int (*behind)(int, int, off_t, off_t);
+
+    if (calls_fails(CALL_FALLOCATE))
+        return -1;
+    if (behind == NULL)
+        calls_find("fallocate", &behind);
+    return behind(fd, mode, offset, length);
+}
+
 void
 explicit_bzero(void *bytes, size_t length)
 {

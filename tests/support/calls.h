@@ -19,6 +19,7 @@ enum call {
     CALL_CONNECT,
     CALL_SENDFILE,
     CALL_MEMFD_CREATE,
+    CALL_FALLOCATE,
     CALL_MMAP,
     CALL_SEND,
     CALL_FORK,

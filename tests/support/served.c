@@ -130,6 +130,7 @@ served_start(struct served *served, struct bytes value)
         .link = {.value = value},
     };
     TAILQ_INIT(&shared->conns);
+    TAILQ_INIT(&shared->gathering);
     (void)signal(SIGPIPE, SIG_IGN);
     shared->loop = ev_loop_new(EVFLAG_AUTO);
     shared->log = log_open("/dev/null", LOG_TEXT, LOG_INFO);

@@ -65,7 +65,8 @@ decode_copy(struct bytes text, struct json_object **ret_value,
             struct json_fault *fault)
 {
     char *copy = copy_exactly(text);
-    bool is_good = json_decode(tokener, copy, text.length, ret_value, fault);
+    bool is_good = json_find(copy, text.length, SIZE_MAX, NULL, 0, fault) &&
+                   json_decode(tokener, copy, text.length, ret_value);
 
     free(copy);
     return is_good;
@@ -990,6 +991,151 @@ TEST_SINGLE(long_text, "a string and a number of 1 MiB")
                                        json_type_double));
     json_object_put(value);
     buf_free(&text);
+}
+
+/* A limit of values. */
+
+struct many_case {
+    const char *name;
+    struct bytes text;
+    size_t values; /* that are in it, up to what is wrong if something is */
+    enum json_error error; /* with that limit */
+};
+
+static const struct many_case many_rows[] = {
+    {"a scalar", TEXT("1"), 1, JSON_OK},
+    {"null", TEXT("null"), 1, JSON_OK},
+    {"a string", TEXT("\"[1,2]\""), 1, JSON_OK},
+    {"an empty object", TEXT(" {} "), 1, JSON_OK},
+    {"names are none", TEXT("{\"a\": 1, \"b\": 2}"), 3, JSON_OK},
+    {"repeated members", TEXT("{\"a\": 1, \"a\": 1}"), 3, JSON_OK},
+    {"items", TEXT("[true, false, null, \"\", 0]"), 6, JSON_OK},
+    {"containers in one another", TEXT("[[[]], {\"a\": {}}]"), 5, JSON_OK},
+    {"a fault at the last one", TEXT("[1, 2, x, 4"), 4, JSON_VALUE},
+    {"a fault behind the last one", TEXT("[1, 2} "), 3, JSON_SEPARATOR},
+};
+
+static bool
+find_none(struct bytes text, size_t values_max, struct json_fault *fault)
+{
+    char *copy = copy_exactly(text);
+    bool is_good = json_find(copy, text.length, values_max, NULL, 0, fault);
+
+    free(copy);
+    return is_good;
+}
+
+/* With one less, what is too many is told, whatever comes behind it. */
+TEST_CASES(many, struct many_case, many_rows)
+{
+    struct json_fault fault = {JSON_OK, 0};
+
+    CU_ASSERT_EQUAL(find_none(c->text, c->values, &fault), c->error == JSON_OK);
+    CU_ASSERT_EQUAL(fault.error, c->error);
+    CU_ASSERT_FALSE(find_none(c->text, c->values - 1, &fault));
+    CU_ASSERT_EQUAL(fault.error, JSON_MANY);
+}
+
+TEST_SINGLE(many_offset, "the value that is too many is the byte at fault")
+{
+    struct json_fault fault = untouched;
+
+    CU_ASSERT_FALSE(find_none((struct bytes){"[1, 22, 333]", 12}, 3, &fault));
+    CU_ASSERT_EQUAL(fault.offset, 8);
+}
+
+/* Members that are found. */
+
+struct find_case {
+    const char *name;
+    struct bytes text;
+    const char *a, *b; /* the values of these two as written; NULL: not there */
+};
+
+static const struct find_case find_rows[] = {
+    {"both", TEXT("{\"a\": 1, \"b\": [2, {}]}"), "1", "[2, {}]"},
+    {"none", TEXT("{}"), NULL, NULL},
+    {"one, and others", TEXT("{\"c\": 1, \"b\" : \"x\" , \"d\": 2}"), NULL,
+     "\"x\""},
+    {"the last of them", TEXT("{\"a\": 1, \"b\": 2, \"a\": null}"), "null",
+     "2"},
+    {"space around", TEXT("\n{\t\"a\"\r:\n\"\" \t}"), "\"\"", NULL},
+    {"names as values", TEXT("{\"c\": \"a\", \"d\": [\"b\"]}"), NULL, NULL},
+    {"within an object", TEXT("{\"c\": {\"a\": 1}, \"b\": {\"b\": 2}}"), NULL,
+     "{\"b\": 2}"},
+    {"within an array", TEXT("[{\"a\": 1}]"), NULL, NULL},
+    {"no container", TEXT("\"a\""), NULL, NULL},
+    {"an escaped name", TEXT("{\"\\u0061\": 1, \"\\u0062\": 2}"), "1", "2"},
+    {"an escaped name before one that is not",
+     TEXT("{\"\\u0061\": 1, \"a\": 2}"), "2", NULL},
+    {"longer names", TEXT("{\"aa\": 1, \"ab\": 2, \"\": 3}"), NULL, NULL},
+    {"a name with a NUL", TEXT("{\"a\\u0000\": 1}"), NULL, NULL},
+    {"a name in another case", TEXT("{\"A\": 1}"), NULL, NULL},
+};
+
+static bool
+is_found(const struct json_member *member, const char *want)
+{
+    if (want == NULL)
+        return member->length == 0;
+    return bytes_equal((struct bytes){member->value, member->length},
+                       bytes_of(want));
+}
+
+TEST_CASES(find, struct find_case, find_rows)
+{
+    struct json_member members[] = {{.name = bytes_of("a")},
+                                    {.name = bytes_of("b")}};
+    struct json_fault fault = untouched;
+    char *copy = copy_exactly(c->text);
+
+    CU_ASSERT_TRUE(
+        json_find(copy, c->text.length, SIZE_MAX, members, 2, &fault));
+    CU_ASSERT_EQUAL(fault.error, untouched.error);
+    CU_ASSERT_TRUE(is_found(&members[0], c->a));
+    CU_ASSERT_TRUE(is_found(&members[1], c->b));
+    free(copy);
+}
+
+/* The strings of Unicode's borders, and those that json-c has read above. */
+struct unescape_case {
+    const char *name;
+    struct bytes text, want;
+};
+
+static const struct unescape_case unescape_rows[] = {
+    {"nothing", TEXT(""), TEXT("")},
+    {"no escape", TEXT("abc"), TEXT("abc")},
+    {"all letters", TEXT("\\\"\\\\\\/\\b\\f\\n\\r\\t"),
+     TEXT("\"\\/\b\f\n\r\t")},
+    {"first, amid and last", TEXT("\\na\\nbc\\n"), TEXT("\na\nbc\n")},
+    {"a backslash before a letter", TEXT("\\\\n\\\\u0041"), TEXT("\\n\\u0041")},
+    {"NUL", TEXT("a\\u0000b"), TEXT("a\0b")},
+    {"U+007F", TEXT("\\u007f"), TEXT("\x7f")},
+    {"U+0080", TEXT("\\u0080"), TEXT("\xc2\x80")},
+    {"U+07FF", TEXT("\\u07fF"), TEXT("\xdf\xbf")},
+    {"U+0800", TEXT("\\u0800"), TEXT("\xe0\xa0\x80")},
+    {"U+D7FF", TEXT("\\ud7ff"), TEXT("\xed\x9f\xbf")},
+    {"U+E000", TEXT("\\ue000"), TEXT("\xee\x80\x80")},
+    {"U+FFFF", TEXT("\\uffff"), TEXT("\xef\xbf\xbf")},
+    {"U+10000", TEXT("\\ud800\\udc00"), TEXT("\xf0\x90\x80\x80")},
+    {"U+1D800", TEXT("\\ud836\\udc00"), TEXT("\xf0\x9d\xa0\x80")},
+    {"U+10FFFF", TEXT("\\udbff\\udfff"), TEXT("\xf4\x8f\xbf\xbf")},
+    {"a lone high surrogate", TEXT("\\ud800x"), TEXT("\xef\xbf\xbdx")},
+    {"a lone low surrogate", TEXT("\\udfff"), TEXT("\xef\xbf\xbd")},
+    {"two high ones and a low one", TEXT("\\ud800\\ud800\\udc00"),
+     TEXT("\xef\xbf\xbd\xf0\x90\x80\x80")},
+    {"a high one before a letter", TEXT("\\udbff\\n"), TEXT("\xef\xbf\xbd\n")},
+    {"plain bytes of UTF-8", TEXT("\xc3\xa9\\u00e9"), TEXT("\xc3\xa9\xc3\xa9")},
+};
+
+TEST_CASES(unescape, struct unescape_case, unescape_rows)
+{
+    char *copy = copy_exactly(c->text);
+    size_t length = json_unescape(copy, c->text.length);
+
+    CU_ASSERT_TRUE(bytes_equal((struct bytes){copy, length}, c->want));
+    free(copy);
 }
 
 TEST_SINGLE(texts, "every error has words of its own")

@@ -19,7 +19,7 @@
     "9e63c969a4dc191310ec44c047c0956bd1765e057014f994812fe6cd4c0d06696846096e" \
     "15fa902032d035ec924f77a50a34c7d9a1d8f56157f005c45aafc255"
 #define NOW      "2026-11-22 09:30:00"
-#define BODY_MAX 4096
+#define BODY_MAX (128 * 1024)
 #define IDS_MAX  3
 
 #define FORBIDDEN "{\"code\": 403, \"error\": \"Forbidden\"}"
@@ -87,7 +87,7 @@ run(const struct store_fake *store, struct bytes body,
     if (want->context != NULL)
         assert_text(api_call_context(call), want->context);
     if (want->fault != NULL)
-        assert_text(api_call_fault(call), want->fault);
+        assert_text(api_call_fault_text(call), want->fault);
     if (want->write != NULL)
         assert_text(api_call_write(call).value, want->write);
     if (want->asked >= 0)
@@ -549,6 +549,26 @@ static const struct body_case body_rows[] = {
     {"a name that goes on after a NUL is another name",
      ENVELOPE(A, "\"login\\u0000\": \"h&f\", ", T, M, R), 422,
      E("login: is required")},
+    {"an escaped name", ENVELOPE(A, "\"l\\u006fgin\": \"h&f\", ", T, M, R), 200,
+     SCORE("0.5")},
+    {"an escaped string", ENVELOPE(A, "\"login\": \"h\\u0026f\", ", T, M, R),
+     200, SCORE("0.5")},
+    {"of repeated members the last one counts",
+     ENVELOPE("\"account\": 1, \"login\": null, \"arguments\": [], " A, L, T,
+              "\"method\": \"x\", " M, R),
+     200, SCORE("0.5")},
+    {"of a member within another none counts",
+     ENVELOPE(A, "\"x\": {\"login\": \"h&f\"}, ", T, M, R), 422,
+     E("login: is required")},
+    {"a wrong token, and arguments with faults",
+     ENVELOPE(A, L, "\"token\": \"\", ", M, "\"arguments\": {\"phone\": 1}, "),
+     403, FORBIDDEN},
+    {"a wrong token, and arguments of a wrong type",
+     ENVELOPE(A, L, "\"token\": \"\", ", M, "\"arguments\": \"\", "), 422,
+     E("arguments: must be an object")},
+    {"a wrong token, and arguments that are broken",
+     ENVELOPE(A, L, "\"token\": \"\", ", M, "\"arguments\": {\"a\": 01}, "),
+     400, NULL},
     {"an array", "[1]", 422, E("the request must be a JSON object")},
     {"null", "null", 422, E("the request must be a JSON object")},
     {"a string", "\"x\"", 422, E("the request must be a JSON object")},
@@ -568,6 +588,68 @@ TEST_CASES(body, struct body_case, body_rows)
     const struct expected want = {c->code, c->want, NULL, NULL, NULL, -1};
 
     run(&empty_store, bytes_of(c->body), &want);
+}
+
+/* So many values as a body may have, or one more, wherever they are. */
+
+#define VALUES_MAX (10000 + 2 * IDS_MAX)
+#define MANY       "{\"code\": 413, \"error\": \"too many values\"}"
+
+struct many_case {
+    const char *name;
+    const char *start, *item, *end;
+    int around; /* values besides the items */
+    int code;   /* of as many as there may be */
+    const char *body;
+};
+
+#define G A L T M /* a good token */
+#define W A L "\"token\": \"\", " M
+
+static const struct many_case many_rows[] = {
+    {"in an array", "[", "1", "]", 1, 422,
+     E("the request must be a JSON object")},
+    {"in an unknown member", "{\"x\": [", "{}", "]}", 2, 422,
+     E("login: is required; token: is required; arguments: is required; "
+       "method: is required")},
+    {"as members", "{", "\"\": null", "}", 1, 422, NULL},
+    {"with a wrong token", "{" W R "\"x\": [", "[]", "]}", 9, 403, FORBIDDEN},
+    {"in the arguments with a wrong token", "{" W "\"arguments\": {\"x\": [",
+     "\"\"", "]}}", 7, 403, FORBIDDEN},
+    {"in the arguments with a good token", "{" G "\"arguments\": {\"x\": [",
+     "{}", "]}}", 7, 422, PAIRS},
+    {"before text that is broken", "{\"x\": [", "0", "]", 2, 400, NULL},
+};
+
+static void
+run_many(const struct many_case *c, int values)
+{
+    const struct expected as_many = {c->code, c->body, NULL, NULL, NULL, -1};
+    const struct expected more = {413, MANY, "", "", "", 0};
+    struct buf body = {0};
+
+    buf_add_text(&body, c->start);
+    for (int i = c->around; i < values; i++) {
+        buf_add_text(&body, i == c->around ? "" : ",");
+        buf_add_text(&body, c->item);
+    }
+    buf_add_text(&body, c->end);
+    run(&empty_store, buf_bytes(&body), values > VALUES_MAX ? &more : &as_many);
+    buf_free(&body);
+}
+
+TEST_CASES(many, struct many_case, many_rows)
+{
+    run_many(c, VALUES_MAX);
+    run_many(c, VALUES_MAX + 1);
+}
+
+TEST_SINGLE(many_behind, "broken text before the value that is too many is 400")
+{
+    const struct many_case row = {
+        .start = "{\"x\": [01, ", .item = "0", .end = "]}", .code = 400};
+
+    run_many(&row, VALUES_MAX);
 }
 
 struct transport_case {
@@ -685,8 +767,8 @@ TEST_SINGLE(no_date, "without a date there is no answer but 500")
 
 TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
 {
-    CU_ASSERT_EQUAL(api_answer_memory().code, 500);
-    CU_ASSERT_STRING_EQUAL(api_answer_memory().reason, "Internal Server Error");
-    CU_ASSERT_PTR_NULL(api_answer_memory().header);
-    assert_text(api_answer_memory().body, BROKEN);
+    CU_ASSERT_EQUAL(api_answer_broken().code, 500);
+    CU_ASSERT_STRING_EQUAL(api_answer_broken().reason, "Internal Server Error");
+    CU_ASSERT_PTR_NULL(api_answer_broken().header);
+    assert_text(api_answer_broken().body, BROKEN);
 }

@@ -358,42 +358,11 @@ TEST_CASES(ids, struct ids_case, ids_rows)
     json_object_put(value);
 }
 
-struct object_case {
-    const char *name;
-    const char *json;
-    enum field_error want;
-};
-
-static const struct object_case object_rows[] = {
-    {"empty", "{}", FIELD_OK},
-    {"with a member", "{\"a\": 1}", FIELD_OK},
-    {"null", "null", FIELD_EMPTY},
-    {"empty array", "[]", FIELD_NOT_OBJECT},
-    {"array", "[{}]", FIELD_NOT_OBJECT},
-    {"text", "\"{}\"", FIELD_NOT_OBJECT},
-    {"empty text", "\"\"", FIELD_NOT_OBJECT},
-    {"zero", "0", FIELD_NOT_OBJECT},
-    {"fraction", "1.5", FIELD_NOT_OBJECT},
-    {"true", "true", FIELD_NOT_OBJECT},
-    {"false", "false", FIELD_NOT_OBJECT},
-};
-
-TEST_CASES(object, struct object_case, object_rows)
-{
-    struct json_object *value = value_new(c->json);
-    struct json_object *got = NULL;
-
-    CU_ASSERT_EQUAL(field_object(value, &limits, &got), c->want);
-    CU_ASSERT_PTR_EQUAL(got, c->want == FIELD_OK ? value : NULL);
-    json_object_put(value);
-}
-
 /* One member of every kind. */
 struct kinds {
     struct bytes string, email, phone, date, birthday;
     int gender;
     struct field_ids client_ids;
-    struct json_object *object;
 };
 
 #define KINDS(flags)                                                           \
@@ -405,9 +374,8 @@ struct kinds {
             FIELD(struct kinds, birthday, field_birthday, flags),              \
             FIELD(struct kinds, gender, field_gender, flags),                  \
             FIELD(struct kinds, client_ids, field_client_ids, flags),          \
-            FIELD(struct kinds, object, field_object, flags),                  \
     }
-#define KINDS_COUNT 8
+#define KINDS_COUNT 7
 
 static const struct field optional_rows[KINDS_COUNT] = KINDS(FIELD_OPTIONAL);
 static const struct field required_rows[KINDS_COUNT] = KINDS(FIELD_REQUIRED);
@@ -417,8 +385,7 @@ static const struct field_table required = {required_rows, KINDS_COUNT};
 /* A whole request that every table accepts, or a few members of it. */
 #define GOOD_REST                                                              \
     "\"phone\": 79175002040, \"date\": \"20.07.2017\","                        \
-    "\"birthday\": \"01.01.1990\", \"gender\": 0, \"client_ids\": [2, 1],"     \
-    "\"object\": {}"
+    "\"birthday\": \"01.01.1990\", \"gender\": 0, \"client_ids\": [2, 1]"
 #define GOOD "{\"string\": \"x\", \"email\": \"a@b\", " GOOD_REST "}"
 
 struct walk_case {
@@ -433,38 +400,33 @@ static const struct walk_case walk_rows[] = {
     {"optional, none given", &optional, "{}", ""},
     {"optional, all null", &optional,
      "{\"string\": null, \"email\": null, \"phone\": null, \"date\": null,"
-     " \"birthday\": null, \"gender\": null, \"client_ids\": null,"
-     " \"object\": null}",
+     " \"birthday\": null, \"gender\": null, \"client_ids\": null}",
      ""},
     {"optional, text empty", &optional,
      "{\"string\": \"\", \"email\": \"\", \"phone\": \"\", \"date\": \"\","
      " \"birthday\": \"\"}",
      ""},
     {"optional, others empty text", &optional,
-     "{\"gender\": \"\", \"client_ids\": \"\", \"object\": \"\"}",
+     "{\"gender\": \"\", \"client_ids\": \"\"}",
      "gender: must be 0, 1 or 2; "
-     "client_ids: must be a non-empty array of integers; "
-     "object: must be an object"},
+     "client_ids: must be a non-empty array of integers"},
     {"optional, all false", &optional,
      "{\"string\": false, \"email\": false, \"phone\": false, \"date\": false,"
-     " \"birthday\": false, \"gender\": false, \"client_ids\": false,"
-     " \"object\": false}",
+     " \"birthday\": false, \"gender\": false, \"client_ids\": false}",
      "string: must be a string; email: must be a string; "
      "phone: must be a string or an integer of 11 digits; "
      "date: must be a string; birthday: must be a string; "
      "gender: must be 0, 1 or 2; "
-     "client_ids: must be a non-empty array of integers; "
-     "object: must be an object"},
+     "client_ids: must be a non-empty array of integers"},
     {"every fault in the order of the table", &optional,
-     "{\"object\": [], \"client_ids\": [\"1\"], \"gender\": 3,"
+     "{\"client_ids\": [\"1\"], \"gender\": 3,"
      " \"birthday\": \"XXX\", \"date\": \"31.04.2024\", \"phone\": \"8\","
      " \"email\": \"x\", \"string\": 1}",
      "string: must be a string; email: must contain @; "
      "phone: must be 11 digits and start with 7; "
      "date: must be a date DD.MM.YYYY; birthday: must be a date DD.MM.YYYY; "
      "gender: must be 0, 1 or 2; "
-     "client_ids: must hold only integers of at most 64 bits; "
-     "object: must be an object"},
+     "client_ids: must hold only integers of at most 64 bits"},
     {"good fields among bad ones", &optional,
      "{\"string\": \"x\", \"email\": \"x\", \"phone\": \"8\","
      " \"gender\": 1, \"client_ids\": [1]}",
@@ -487,19 +449,17 @@ static const struct walk_case walk_rows[] = {
     {"required, none given", &required, "{}",
      "string: is required; email: is required; phone: is required; "
      "date: is required; birthday: is required; gender: is required; "
-     "client_ids: is required; object: is required"},
+     "client_ids: is required"},
     {"required, all null", &required,
      "{\"string\": null, \"email\": null, \"phone\": null, \"date\": null,"
-     " \"birthday\": null, \"gender\": null, \"client_ids\": null,"
-     " \"object\": null}",
+     " \"birthday\": null, \"gender\": null, \"client_ids\": null}",
      "string: must not be null; email: must not be null; "
      "phone: must not be null; date: must not be null; "
      "birthday: must not be null; gender: must not be null; "
-     "client_ids: must not be null; object: must not be null"},
+     "client_ids: must not be null"},
     {"required, text empty", &required,
      "{\"string\": \"\", \"email\": \"\", \"phone\": \"\", \"date\": \"\","
-     " \"birthday\": \"\", \"gender\": 0, \"client_ids\": [1],"
-     " \"object\": {}}",
+     " \"birthday\": \"\", \"gender\": 0, \"client_ids\": [1]}",
      ""},
     {"required, one missing, one null, one wrong", &required,
      "{\"email\": null, " GOOD_REST ", \"gender\": \"1\"}",
@@ -537,7 +497,6 @@ TEST_SINGLE(walk_stores, "every value where it belongs")
     CU_ASSERT_TRUE(bytes_equal(got.birthday, bytes_of("01.01.1990")));
     CU_ASSERT_EQUAL(got.gender, 0);
     CU_ASSERT_EQUAL(got.client_ids.count, 2);
-    CU_ASSERT_PTR_NOT_NULL(got.object);
     free(got.client_ids.item);
     buf_free(&faults);
     json_object_put(object);
@@ -556,7 +515,6 @@ TEST_SINGLE(walk_defaults, "stay where nothing is given")
     CU_ASSERT_EQUAL(got.gender, FIELD_GENDER_NONE);
     CU_ASSERT_EQUAL(got.phone.length, 0);
     CU_ASSERT_PTR_NULL(got.client_ids.item);
-    CU_ASSERT_PTR_NULL(got.object);
     buf_free(&faults);
     json_object_put(object);
 }

@@ -559,7 +559,8 @@ static const struct failing_case failing_rows[] = {
     {"reset by the peer", CALL_RECV, ECONNRESET, STAGE_NEW, true, 0},
     {"nothing more of a request", CALL_RECV, EAGAIN, STAGE_HALF, false, 0},
     {"interrupted in a request", CALL_RECV, EINTR, STAGE_HALF, false, 0},
-    {"reset in a request", CALL_RECV, ECONNRESET, STAGE_HALF, true, 1},
+    {"reset in a request", CALL_RECV, ECONNRESET, STAGE_HALF, true, 0},
+    {"no memory for reading a request", CALL_RECV, ENOMEM, STAGE_HALF, true, 1},
 };
 
 /* The rest of the request, or all of it. */
@@ -603,15 +604,60 @@ struct sending_case {
     const char *name;
     enum call call;
     int error;
-    bool is_over;
+    int status; /* 0: closed instead */
+    unsigned faults;
+    const char *log; /* a line's end; NULL: none but of the answer */
 };
 
+#define NO_FILE "peer-1: no memory file for a large answer: "
+
 static const struct sending_case sending_rows[] = {
-    {"nothing can be sent after all", CALL_SENDFILE, EAGAIN, false},
-    {"interrupted while sending", CALL_SENDFILE, EINTR, false},
-    {"gone while sending", CALL_SENDFILE, EPIPE, true},
-    {"no memory file", CALL_MEMFD_CREATE, EMFILE, true},
+    {"nothing can be sent after all", CALL_SENDFILE, EAGAIN, 200, 0, NULL},
+    {"interrupted while sending", CALL_SENDFILE, EINTR, 200, 0, NULL},
+    {"gone while sending", CALL_SENDFILE, EPIPE, 0, 0, NULL},
+    {"reset while sending", CALL_SENDFILE, ECONNRESET, 0, 0, NULL},
+    {"broken while sending", CALL_SENDFILE, EIO, 0, 1, NULL},
+    {"no descriptor for a memory file", CALL_MEMFD_CREATE, EMFILE, 500, 0,
+     NO_FILE "Too many open files\n"},
+    {"no room in a memory file", CALL_FALLOCATE, ENOSPC, 500, 0,
+     NO_FILE "No space left on device\n"},
+    {"no memory for a memory file", CALL_FALLOCATE, ENOMEM, 500, 0,
+     NO_FILE "Cannot allocate memory\n"},
+    {"a memory file over the limit", CALL_FALLOCATE, EFBIG, 500, 0,
+     NO_FILE "File too large\n"},
+    {"interrupted while it is made", CALL_FALLOCATE, EINTR, 200, 0, NULL},
 };
+
+/* How often the log has a text. */
+static size_t
+count_logged(const char *text)
+{
+    size_t found = 0;
+    char *log;
+
+    log_flush(served.shared.log);
+    log = files_read(log_path);
+    for (const char *at = log; at != NULL && (at = strstr(at, text)) != NULL;
+         at++)
+        found++;
+    free(log);
+    return found;
+}
+
+/* What was answered is what is logged and counted, once. */
+static void
+expect_told(const struct sending_case *c)
+{
+    bool is_broken = c->status == 500, is_memory = c->error == ENOMEM;
+
+    CU_ASSERT_EQUAL(count_logged(" code=200 "), is_broken ? 0 : 1);
+    CU_ASSERT_EQUAL(count_logged(" code=500 "), is_broken ? 1 : 0);
+    CU_ASSERT_EQUAL(count_logged(NO_FILE), is_broken ? 1 : 0);
+    CU_ASSERT_TRUE(c->log == NULL || count_logged(c->log) == 1);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_SYSTEM), is_broken && !is_memory);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_MEMORY), is_broken && is_memory);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->faults);
+}
 
 TEST_CASES(sending, struct sending_case, sending_rows)
 {
@@ -623,19 +669,280 @@ TEST_CASES(sending, struct sending_case, sending_rows)
     fd = open_peer();
     calls_fail(c->call, c->error);
     send_interests(fd, MANY_IDS);
-    if (c->is_over) {
+    if (c->status == 0) {
         CU_ASSERT_TRUE(is_closed(fd));
     } else {
         CU_ASSERT_FALSE(take_answer(fd, &text));
-        CU_ASSERT_EQUAL(status_in(&text), 200);
-        CU_ASSERT_TRUE(text.length > (size_t)10 * VALUE_BYTES);
+        CU_ASSERT_EQUAL(status_in(&text), c->status);
+        CU_ASSERT_EQUAL(text.length > (size_t)10 * VALUE_BYTES,
+                        c->status == 200);
         buf_free(&text);
     }
     CU_ASSERT_TRUE(calls_has_failed(c->call));
-    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->is_over ? 1 : 0);
+    expect_told(c);
     (void)close(fd);
     end();
     free(value);
+}
+
+TEST_SINGLE(no_digest, "without a digest the log says so, and not memory")
+{
+    char *body = request_score(SCORE);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    int fd;
+
+    start("");
+    fd = open_peer();
+    calls_fail(CALL_CRYPTO, EIO);
+    send_exchange(fd, &exchange);
+    CU_ASSERT_EQUAL(take_status(fd, false), 500);
+    CU_ASSERT_EQUAL(count_logged("libcrypto cannot make a digest\n"), 1);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_SYSTEM), 1);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_MEMORY), 0);
+    (void)close(fd);
+    free(body);
+    end();
+}
+
+/* Callers that hang up, by the end of a connection or by an abort. */
+
+static void
+send_abort(int fd)
+{
+    send_bytes(fd, "\1\2\0\1\0\0\0\0", 8);
+}
+
+/* BEGIN and params: what comes next is a record of the body. */
+static void
+send_head(int fd)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+
+    fcgi_peer_head(&bytes, &exchange);
+    send_bytes(fd, bytes.data, bytes.length);
+    buffer_free(&bytes);
+}
+
+struct hang_up_case {
+    const char *name;
+    void (*before)(int fd);
+    bool is_parked; /* a request for interests waits for the store */
+    bool is_abort;
+};
+
+static const struct hang_up_case hang_up_rows[] = {
+    {"closed before a request", NULL, false, false},
+    {"closed within one", send_head, false, false},
+    {"closed while it is parked", NULL, true, false},
+    {"aborted before a request", NULL, false, true},
+    {"aborted within one", send_head, false, true},
+    {"aborted while it is parked", NULL, true, true},
+};
+
+TEST_CASES(hang_up, struct hang_up_case, hang_up_rows)
+{
+    int fd;
+
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    if (c->is_parked)
+        send_interests(fd, "{\"client_ids\": [1]}");
+    if (c->before != NULL)
+        c->before(fd);
+    if (c->is_abort)
+        send_abort(fd);
+    else
+        (void)close(fd);
+    served_turn(&served);
+    served.link.holds = false;
+    for (int i = 0; i < IDLE_TURNS; i++)
+        served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 0);
+    CU_ASSERT_EQUAL(count_logged("] E "), 0);
+    CU_ASSERT_EQUAL(emptied, 1);
+    if (c->is_abort)
+        (void)close(fd);
+    end();
+}
+
+/* What is kept of requests that are not whole. */
+
+#define UPLOADS      24
+#define UPLOAD_BYTES (1024 * 1024)
+#define GATHER_BYTES (8 * 1024 * 1024) /* of src/serve/conn.c */
+#define HURRY_MS     2000
+
+struct upload {
+    int fd;
+    struct buffer bytes;
+    size_t sent;
+    bool is_stuck; /* it stops half-way */
+    bool is_over;
+};
+
+static struct upload uploads[UPLOADS];
+
+static void
+start_uploads(size_t count, size_t body_bytes)
+{
+    char *body = malloc(body_bytes);
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = body_bytes};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    memset(body, ' ', body_bytes);
+    memcpy(body, "{}", 2);
+    served.config.max_body_bytes = (int64_t)body_bytes;
+    served.api_config.body_max_bytes = body_bytes;
+    for (size_t i = 0; i < count; i++) {
+        uploads[i] = (struct upload){.fd = open_peer()};
+        fcgi_peer_whole(&uploads[i].bytes, &exchange);
+    }
+    free(body);
+}
+
+static void
+end_uploads(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(uploads[i].fd);
+        buffer_free(&uploads[i].bytes);
+    }
+}
+
+/* Sends what can be sent, short of `last` bytes; returns how much that was. */
+static size_t
+send_upload(struct upload *upload, size_t last)
+{
+    size_t end = upload->bytes.length - last;
+    ssize_t sent = 0;
+
+    if (upload->is_stuck && end > upload->bytes.length / 2)
+        end = upload->bytes.length / 2;
+    if (upload->sent < end)
+        sent = send(upload->fd, upload->bytes.data + upload->sent,
+                    end - upload->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    upload->sent += sent > 0 ? (size_t)sent : 0;
+    served_turn(&served);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
+/* Until nothing moves any more; returns the most that was kept meanwhile. */
+static size_t
+send_uploads(size_t count, size_t last)
+{
+    size_t most = 0;
+
+    for (int idle = 0; idle < IDLE_TURNS; idle++) {
+        for (size_t i = 0; i < count; i++) {
+            if (send_upload(&uploads[i], last) > 0)
+                idle = 0;
+            if (served.shared.gathered > most)
+                most = served.shared.gathered;
+        }
+    }
+    return most;
+}
+
+static size_t
+count_answered(size_t count)
+{
+    size_t answered = 0;
+
+    for (size_t i = 0; i < count; i++)
+        answered += fcgi_peer_status(uploads[i].fd, 1) == 422;
+    return answered;
+}
+
+TEST_SINGLE(budget, "what is not whole is read as there is room for it")
+{
+    size_t most, waiting = 0;
+    int fd;
+
+    start("");
+    start_uploads(UPLOADS, UPLOAD_BYTES);
+    most = send_uploads(UPLOADS, 1);
+    CU_ASSERT_TRUE(most >= GATHER_BYTES);
+    CU_ASSERT_TRUE(most <= GATHER_BYTES + UPLOAD_BYTES + UPLOADS * 32 * 1024);
+    for (size_t i = 0; i < UPLOADS; i++)
+        waiting += uploads[i].sent < uploads[i].bytes.length - 1;
+    CU_ASSERT_TRUE(waiting >= UPLOADS / 2);
+    fd = open_peer(); /* a small one is answered meanwhile */
+    send_score(fd, false);
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    (void)close(fd);
+    most = send_uploads(UPLOADS, 0);
+    CU_ASSERT_TRUE(most <= GATHER_BYTES + 2 * UPLOAD_BYTES);
+    CU_ASSERT_EQUAL(count_answered(UPLOADS), UPLOADS);
+    CU_ASSERT_EQUAL(served.shared.gathered, 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 0);
+    end_uploads(UPLOADS);
+    end();
+}
+
+TEST_SINGLE(stuck, "uploads that stand still hold up the others for a while")
+{
+    start("");
+    start_uploads(UPLOADS, UPLOAD_BYTES);
+    for (size_t i = 0; i < 2; i++) {
+        uploads[i].is_stuck = true;
+        (void)send_uploads(1 + i, 0);
+    }
+    (void)send_uploads(UPLOADS, 1);
+    CU_ASSERT_TRUE(served.shared.gathered >= GATHER_BYTES);
+    calls_pass_ms(HURRY_MS - SLACK_MS);
+    (void)send_uploads(UPLOADS, 1);
+    CU_ASSERT_FALSE(is_closed(uploads[0].fd));
+    calls_pass_ms(2 * SLACK_MS);
+    served_turn(&served);
+    for (size_t i = 0; i < 2; i++)
+        CU_ASSERT_TRUE(is_closed(uploads[i].fd));
+    (void)send_uploads(UPLOADS, 0);
+    CU_ASSERT_EQUAL(count_answered(UPLOADS), UPLOADS - 2);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 2);
+    end_uploads(UPLOADS);
+    end();
+}
+
+TEST_SINGLE(huge, "one that is larger than the budget gets through alone")
+{
+    start("");
+    start_uploads(2, 2 * GATHER_BYTES);
+    (void)send_uploads(2, 0);
+    CU_ASSERT_EQUAL(count_answered(2), 2);
+    CU_ASSERT_EQUAL(served.shared.gathered, 0);
+    end_uploads(2);
+    end();
+}
+
+/* Of a request that waits for the store only its plan is kept. */
+TEST_SINGLE(parked_body, "a body is not kept while its request waits")
+{
+    char *body = request_interests("{\"client_ids\": [1]}");
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+    struct buffer bytes = {0};
+    int fd;
+
+    start("[\"a\"]");
+    served.link.holds = true;
+    fd = open_peer();
+    fcgi_peer_whole(&bytes, &exchange);
+    send_bytes(fd, bytes.data, bytes.length - 1);
+    CU_ASSERT_TRUE(served.shared.gathered > strlen(body));
+    send_bytes(fd, bytes.data + bytes.length - 1, 1);
+    CU_ASSERT_EQUAL(served.shared.gathered, 0);
+    served.link.holds = false;
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    (void)close(fd);
+    buffer_free(&bytes);
+    free(body);
+    end();
 }
 
 /* Who stays, and who is let go. */
@@ -870,20 +1177,6 @@ TEST_SINGLE(drain_half, "one within a request may finish it, but not for long")
     CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
     for (int i = 0; i < 2; i++)
         (void)close(fd[i]);
-    end();
-}
-
-TEST_SINGLE(gone, "a peer that goes within a request is a fault")
-{
-    int fd;
-
-    start("");
-    fd = open_peer();
-    send_score(fd, true);
-    (void)close(fd);
-    served_turn(&served);
-    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
-    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
     end();
 }
 

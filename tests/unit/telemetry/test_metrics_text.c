@@ -158,6 +158,7 @@ static const struct counter_case counter_rows[] = {
     {"scoring_errors_total{kind=\"fastcgi\"}", METRIC_ERROR_FCGI},
     {"scoring_errors_total{kind=\"damaged_value\"}", METRIC_ERROR_VALUE},
     {"scoring_errors_total{kind=\"memory\"}", METRIC_ERROR_MEMORY},
+    {"scoring_errors_total{kind=\"system\"}", METRIC_ERROR_SYSTEM},
     {"scoring_errors_total{kind=\"accept\"}", METRIC_ERROR_ACCEPT},
     {"scoring_log_lines_lost_total", METRIC_LOG_LINES_LOST},
     {"scoring_worker_restarts_total{reason=\"signal\"}", METRIC_RESTART_SIGNAL},

@@ -1,0 +1,106 @@
+/*
+ * The five members of a request: one table of their names and types. Implements
+ * "Request" of docs/protocol.md up to the token, before which nothing of a
+ * request is decoded that it does not need.
+ */
+#include <assert.h>
+
+#include "scoring/envelope.h"
+#include "scoring/fields.h"
+
+enum member { ACCOUNT = 0, LOGIN, TOKEN, ARGUMENTS, METHOD, MEMBER__MAX };
+
+struct row {
+    const char *name;
+    char opening; /* the first byte of a value of its type */
+    enum field_error otherwise;
+    int flags;
+};
+
+static const struct row rows[MEMBER__MAX] = {
+    [ACCOUNT] = {"account", '"', FIELD_NOT_STRING, FIELD_OPTIONAL},
+    [LOGIN] = {"login", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
+    [TOKEN] = {"token", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
+    [ARGUMENTS] = {"arguments", '{', FIELD_NOT_OBJECT, FIELD_REQUIRED},
+    [METHOD] = {"method", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
+};
+
+/* Besides null no value begins with an n. */
+static enum field_error
+member_check(const struct row *row, const struct json_member *member)
+{
+    const bool is_required = row->flags == FIELD_REQUIRED;
+
+    if (member->length == 0)
+        return is_required ? FIELD_MISSING : FIELD_OK;
+    if (*member->value == 'n')
+        return is_required ? FIELD_NULL : FIELD_OK;
+    return *member->value == row->opening ? FIELD_OK : row->otherwise;
+}
+
+/* Tells about every member that fails. */
+static bool
+members_check(const struct json_member members[MEMBER__MAX], struct buf *faults)
+{
+    bool are_good = true;
+
+    for (size_t i = 0; i < MEMBER__MAX; i++) {
+        enum field_error error = member_check(&rows[i], &members[i]);
+
+        if (error == FIELD_OK)
+            continue;
+        field_add_fault(faults, rows[i].name, error);
+        are_good = false;
+    }
+    return are_good;
+}
+
+/* Of a member that is a string, null or absent: empty are the last two. */
+static struct bytes
+member_text(const struct json_member *member)
+{
+    char *text = member->value + 1;
+
+    if (member->length == 0 || *member->value != '"')
+        return (struct bytes){NULL, 0};
+    return (struct bytes){text, json_unescape(text, member->length - 2)};
+}
+
+/* Whether a checked text is an object. */
+static bool
+is_object(const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && strchr(" \t\r\n", text[i]) != NULL)
+        i++;
+    return text[i] == '{';
+}
+
+enum envelope_result
+envelope_read(char *text, size_t length, size_t values_max,
+              struct envelope *ret_envelope, struct json_fault *fault,
+              struct buf *faults)
+{
+    struct json_member members[MEMBER__MAX] = {{.length = 0}};
+
+    for (size_t i = 0; i < MEMBER__MAX; i++)
+        members[i].name = bytes_of(rows[i].name);
+    if (!json_find(text, length, values_max, members, MEMBER__MAX, fault))
+        return ENVELOPE_JSON;
+    if (!is_object(text, length)) {
+        buf_add_text(faults, "the request must be a JSON object");
+        return ENVELOPE_FIELDS;
+    }
+    if (!members_check(members, faults))
+        return ENVELOPE_FIELDS;
+    *ret_envelope = (struct envelope){
+        .account = member_text(&members[ACCOUNT]),
+        .login = member_text(&members[LOGIN]),
+        .token = member_text(&members[TOKEN]),
+        .method = member_text(&members[METHOD]),
+        .arguments = members[ARGUMENTS].value,
+        .arguments_length = members[ARGUMENTS].length,
+    };
+    return ENVELOPE_OK;
+}
