@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # `make run`: a private Redis, the service under spawn-fcgi, and nginx, in the
 # foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
-# ends all of it. Environment, or lines of .env (or of SCORING_CONFIG_FILE, if
-# that is given): HTTP_PORT (8080), METRICS_PORT (HTTP_PORT + 1), RUN_DIR
-# (build/run), REDIS_URL (a private Redis unless given), REDIS_PASSWORD; and the
-# service's own settings.
+# ends all of it. Settings are those of the service, read by it: the environment,
+# or lines of .env (or of SCORING_CONFIG_FILE, if that is given). Of these are
+# used here HTTP_PORT (8080), METRICS_PORT (HTTP_PORT + 1), RUN_DIR (build/run),
+# REDIS_URL (a private Redis unless given), REDIS_PASSWORD, TZ, and nginx's limits.
 set -euo pipefail
 
 # nginx lives where the PATH of a user who is not root may not lead.
@@ -32,35 +32,9 @@ fail() {
     exit 1
 }
 
-# one value as .env has it: in quotes, or up to a comment
-unquote() {
-    sed -e 's/[[:space:]]*$//' -e "s/^'\([^']*\)'.*/\1/;t" \
-        -e 's/^"\([^"]*\)".*/\1/;t' -e 's/[[:space:]]\{1,\}#.*$//'
-}
-
-# setting NAME DEFAULT: from the environment, else from the file, else that
+# setting NAME [OPTION...]: as the service reads it; see check-config --help
 setting() {
-    local value
-    if [ -n "${!1+set}" ]; then
-        value=${!1}
-    elif [ -f "$settings_file" ]; then
-        value=$(sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
-            tail -n 1 | unquote)
-    fi
-    printf '%s' "${value:-$2}"
-}
-
-# The file goes before the variable, and the environment before any file.
-read_redis_password() {
-    local file=''
-    if [ -n "${REDIS_PASSWORD_FILE-}" ] || [ -z "${REDIS_PASSWORD+set}" ]; then
-        file=$(setting REDIS_PASSWORD_FILE '')
-    fi
-    if [ -z "$file" ]; then
-        setting REDIS_PASSWORD ''
-    else
-        head -n 1 "$file" 2>/dev/null || fail "REDIS_PASSWORD_FILE: $file: cannot be read"
-    fi
+    "$binary" check-config --get "$@"
 }
 
 check_port() { # check_port NAME VALUE
@@ -74,8 +48,6 @@ check_settings() {
     [ -z "$metrics_port" ] || check_port METRICS_PORT "$metrics_port"
     [ "$metrics_port" != "$http_port" ] ||
         fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
-    [[ $max_body =~ ^[0-9]+$ ]] ||
-        fail "SCORING_MAX_BODY_BYTES: \"$max_body\": must be a number of bytes"
     local longest=$run_dir/redis/redis.sock
     ((${#longest} <= socket_path_max)) ||
         fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
@@ -89,17 +61,10 @@ check_programs() {
         command -v "$program" >/dev/null ||
             fail "$program is missing: run make run, or see deploy/packages.txt"
     done
-    [ -x "$binary" ] || fail "$binary is missing: run make"
 }
 
-make_run_dir() {
-    if ! mkdir -p "$run_dir" 2>/dev/null || ! [ -w "$run_dir" ]; then
-        fail "RUN_DIR: $run_dir: cannot be written"
-    fi
-    { exec 9>"$run_dir/lock"; } 2>/dev/null ||
-        fail "RUN_DIR: $run_dir: cannot be written"
-    flock -n 9 || fail "RUN_DIR: $run_dir: another stack runs there"
-    chmod 700 "$run_dir"
+# What an earlier run has left, which a kill may have kept it from taking away.
+clear_run_dir() {
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
     rm -f "$run_dir/scoring.sock" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
 }
@@ -121,28 +86,35 @@ start() {
 }
 
 start_redis() {
-    local conf=$run_dir/redis/redis.conf
+    local conf=$run_dir/redis/redis.conf log=$run_dir/redis/redis.log
     (
         umask 077
         printf '%s\n' 'port 0' "unixsocket $run_dir/redis/redis.sock" \
             'unixsocketperm 700' "dir $run_dir/redis" 'appendonly yes' \
-            'save ""' 'daemonize no' "logfile $run_dir/redis/redis.log" >"$conf"
+            'save ""' 'daemonize no' "logfile $log" >"$conf"
         if [ -n "$redis_password" ]; then
             printf 'requirepass "%s"\n' "$(escape "$redis_password")" >>"$conf"
         fi
     )
-    start Redis redis-server "$conf"
-    redis_url=unix://$run_dir/redis/redis.sock
+    # Mistakes in its configuration are told before it has opened its log.
+    start Redis "${with_zone[@]}" redis-server "$conf" >>"$log" 2>&1
+    export REDIS_URL=unix://$run_dir/redis/redis.sock
     # A Redis of our own has no other user, whatever the file says.
     if [ -n "$redis_password" ]; then
         export REDIS_USERNAME=default
     fi
-    wait_for Redis redis_answers || fail 'Redis did not start'
+    wait_for Redis redis_answers || fail "Redis did not start: $(redis_said)"
 }
 
-# for a double-quoted string of redis.conf
+# its last line, without process, date and level
+redis_said() {
+    tail -n 1 "$run_dir/redis/redis.log" 2>/dev/null |
+        sed -E 's/^[0-9]+:[A-Z] [0-9]+ [A-Za-z]+ [0-9]+ [0-9:.]+ [-.*#] //'
+}
+
+# for a double-quoted string of redis.conf: every byte as \xHH
 escape() {
-    printf '%s' "$1" | sed 's/[\\"]/\\&/g'
+    printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g'
 }
 
 redis_answers() {
@@ -151,12 +123,6 @@ redis_answers() {
 }
 
 start_service() {
-    if [ -f "$settings_file" ]; then
-        export SCORING_CONFIG_FILE=$settings_file
-    fi
-    if [ -n "$redis_url" ]; then
-        export REDIS_URL=$redis_url
-    fi
     start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
 }
 
@@ -182,7 +148,7 @@ start_nginx() {
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
     # shellcheck disable=SC2086
-    start nginx $NGINX_SCHEDULER nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
+    start nginx "${with_zone[@]}" $NGINX_SCHEDULER nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
         -c "$run_dir/nginx/nginx.conf" 2>/dev/null
 }
 
@@ -275,24 +241,54 @@ on_signal() {
     exit 0
 }
 
-settings_file=${SCORING_CONFIG_FILE-$top/.env}
-run_dir=$(setting RUN_DIR "$top/build/run")
-case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
-http_port=$(setting HTTP_PORT 8080)
-metrics_port=$(setting METRICS_PORT '')
-redis_url=$(setting REDIS_URL '')
-redis_password=$(read_redis_password)
-max_body=$(setting SCORING_MAX_BODY_BYTES 1048576)
+# Scripts wait for the first line; the other one is for people.
+say_ready() {
+    local service_log redis_log=$run_dir/redis/redis.log
+    service_log=$(setting SCORING_LOG_FILE --default 'this output')
+    [ -z "$redis_url" ] || redis_log='not ours'
+    printf 'ready: http://127.0.0.1:%s\n%s: the service, %s; nginx, %s; Redis, %s\n' \
+        "$http_port" 'Ctrl-C ends all of it. Logs' "$service_log" \
+        "$run_dir/nginx/error.log" "$redis_log"
+}
 
-SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT 0)
+explain_end() {
+    local ended
+    ended=$(first_ended)
+    [ "$ended" != Redis ] ||
+        fail "Redis has ended: stopping. To see an outage of the store, start a Redis of your own, give its REDIS_URL to make run, and stop it"
+    fail "$ended has ended: stopping"
+}
+
+[ -x "$binary" ] || fail "$binary is missing: run make"
+# A link to nothing is there, too: a mistake, not a file that was not given.
+if [ -z "${SCORING_CONFIG_FILE+set}" ] && { [ -e "$top/.env" ] || [ -L "$top/.env" ]; }; then
+    export SCORING_CONFIG_FILE=$top/.env
+fi
+http_port=$(setting HTTP_PORT)
+metrics_port=$(setting METRICS_PORT)
+run_dir=$(setting RUN_DIR --default "$top/build/run")
+redis_url=$(setting REDIS_URL --default '')
+# Line ends that are part of the password stay.
+redis_password=$(setting REDIS_PASSWORD --secret && printf .)
+redis_password=${redis_password%$'\n'.}
+max_body=$(setting SCORING_MAX_BODY_BYTES)
+# The service itself follows the file when it is read again.
+zone=$(setting TZ) with_zone=()
+[ -z "$zone" ] || with_zone=(env "TZ=$zone")
+
+SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT)
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"
+# shellcheck source=deploy/run-dir.sh
+. "$top/deploy/run-dir.sh"
 
+run_dir_resolve
 check_settings
 check_programs
 check_port_free HTTP_PORT "$http_port"
 [ -z "$metrics_port" ] || check_port_free METRICS_PORT "$metrics_port"
-make_run_dir
+run_dir_take
+clear_run_dir
 choose_metrics_listen
 trap stop_all EXIT
 trap on_signal INT TERM HUP
@@ -300,7 +296,7 @@ trap on_signal INT TERM HUP
 start_service
 start_nginx
 wait_for service service_answers || explain_start
-printf 'ready: http://127.0.0.1:%s\n' "$http_port"
+say_ready
 
 wait -n "${pids[@]}" || true
-fail "$(first_ended) has ended: stopping"
+explain_end

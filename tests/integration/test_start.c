@@ -572,7 +572,8 @@ static const struct end_case end_rows[] = {
     {"SIGKILL", NULL, SIGKILL, false, -1, ""},
     {"nginx dies", "nginx", SIGKILL, false, 1, "nginx"},
     {"the service dies", "scoring", SIGKILL, false, 1, "service"},
-    {"the private Redis dies", "redis-server", SIGKILL, false, 1, "Redis"},
+    {"the private Redis dies", "redis-server", SIGKILL, false, 1,
+     "Redis has ended: stopping. To see an outage"},
 };
 
 static bool

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# Sourced by run.sh: which folder may be the stack's, and taking it. It is one
+# that we make, an empty one, or one that an earlier run has marked as its own.
+# Any other is refused, and left as it is. Needs fail(), and run_dir.
+
+run_mark=.scoring-run
+
+run_dir_refuse() {
+    fail "RUN_DIR: $run_dir: $*"
+}
+
+# An absolute path without links, so that a refusal is about the place itself.
+run_dir_resolve() {
+    case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
+    while [[ $run_dir == */ && $run_dir != / ]]; do
+        run_dir=${run_dir%/}
+    done
+    [ -e "$run_dir" ] || [ ! -L "$run_dir" ] || run_dir_refuse 'is a link to nothing'
+    run_dir=$(realpath -m -- "$run_dir")
+}
+
+is_marked() {
+    local mark=$run_dir/$run_mark
+    [ -f "$mark" ] && [ ! -L "$mark" ] && [ -O "$mark" ]
+}
+
+is_empty() {
+    local entries
+    entries=$(ls -A -- "$run_dir" 2>/dev/null) && [ -z "$entries" ]
+}
+
+# Earlier versions made no mark: theirs is known by nginx's configuration and a
+# lock, and has nothing in it but what they made.
+is_older_run() (
+    [ "$(stat -c %a -- "$run_dir")" = 700 ] || return 1
+    [ -f "$run_dir/lock" ] && [ ! -s "$run_dir/lock" ] || return 1
+    grep -qs '^pid .*/nginx/nginx\.pid;$' "$run_dir/nginx/nginx.conf" || return 1
+    shopt -s dotglob nullglob
+    for entry in "$run_dir"/*; do
+        [ ! -L "$entry" ] || return 1
+        case ${entry##*/} in
+        lock | nginx | redis | web | scoring.sock | metrics.sock) ;;
+        *) return 1 ;;
+        esac
+    done
+)
+
+# Empty still, once nobody else can put anything into it.
+take_empty() {
+    local mode
+    mode=$(stat -c %a -- "$run_dir")
+    chmod 700 -- "$run_dir" 2>/dev/null || run_dir_refuse 'cannot be written'
+    is_empty && return
+    ! is_marked || return 0 # by another run that was quicker
+    chmod "$mode" -- "$run_dir"
+    run_dir_refuse 'somebody else puts files there'
+}
+
+take_older_run() {
+    flock -n "$run_dir/lock" true || run_dir_refuse 'another stack runs there'
+    rm -f -- "$run_dir/lock"
+}
+
+run_dir_take() {
+    if [ ! -e "$run_dir" ]; then
+        mkdir -p -- "${run_dir%/*}/" 2>/dev/null && mkdir -m 700 -- "$run_dir" 2>/dev/null ||
+            [ -d "$run_dir" ] || run_dir_refuse 'cannot be made'
+    fi
+    [ -d "$run_dir" ] || run_dir_refuse 'is not a folder'
+    [ -O "$run_dir" ] || run_dir_refuse 'belongs to another user'
+    [ -r "$run_dir" ] && [ -w "$run_dir" ] && [ -x "$run_dir" ] ||
+        run_dir_refuse 'cannot be written'
+    if is_empty; then
+        take_empty
+    elif is_older_run; then
+        take_older_run
+    elif ! is_marked; then
+        run_dir_refuse "holds files that make run has not made: give it a new folder, or an empty one"
+    fi
+    # Another run may be as far: the mark is the lock, too.
+    (set -C && printf 'Made by make run, which may replace what is here.\n' \
+        >"$run_dir/$run_mark") 2>/dev/null || true
+    is_marked && exec 9<"$run_dir/$run_mark" || run_dir_refuse 'cannot be written'
+    flock -n 9 || run_dir_refuse 'another stack runs there'
+    chmod 700 -- "$run_dir"
+}

@@ -1,0 +1,577 @@
+/*
+ * `make run` takes its settings as the service does, whatever its file holds
+ * and whatever is in the place of that file; and it takes no folder but its
+ * own. Source: docs/protocol.md, "Settings", "Starting it".
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/files.h"
+#include "support/redis.h"
+#include "support/request.h"
+#include "support/stack.h"
+#include "support/token.h"
+
+#define REFUSED_LIMIT_MS 8000 /* for run.sh to give up */
+#define READY_LIMIT_MS   15000
+#define COMMAND_LIMIT_MS 5000
+#define LISTING_MAX      4096
+#define MARK             ".scoring-run"
+#define STRANGER         65534 /* another user */
+
+#define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define IDS   "{\"client_ids\": [1, 2]}"
+
+/* A Redis of its own; what it asks for comes from the file of settings. */
+static const char *const from_file[] = {"REDIS_PASSWORD", "TZ", NULL};
+static const struct stack_plan private_plan = {.store = STACK_URL_GIVEN,
+                                               .environment = from_file};
+static const struct stack_plan absent_plan = {.store = STACK_REDIS_ABSENT};
+
+/* Whether run.sh ends by itself, says this, and leaves nothing running. */
+static void
+check_refused(struct stack *stack, const char *words)
+{
+    char *output;
+
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, REFUSED_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
+    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
+    output = files_read(stack->output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, words));
+    CU_ASSERT_PTR_NULL(strstr(output, "ready:"));
+    if (strstr(output, words) == NULL)
+        (void)printf("no \"%s\" in: %s\n", words, output);
+    free(output);
+}
+
+/* The line after "ready:". */
+static bool
+says_where(void *arg)
+{
+    const struct stack *stack = arg;
+    char *output = files_read(stack->output);
+    bool is_there =
+        output != NULL &&
+        strstr(output, "\nCtrl-C ends all of it. Logs: the service, ") != NULL;
+
+    free(output);
+    return is_there;
+}
+
+/* What may be in the place of the stack's folder. */
+
+static void
+write_in(const char *folder, const char *name, const char *text)
+{
+    char path[FILES_PATH_MAX];
+
+    files_path(path, "%.200s/%s", folder, name);
+    CU_ASSERT_TRUE(files_write(path, text));
+}
+
+static void
+folder_in(const char *folder, const char *name)
+{
+    char path[FILES_PATH_MAX];
+
+    files_path(path, "%.200s/%s", folder, name);
+    CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
+}
+
+static void
+make_nothing(const char *path)
+{
+    (void)path;
+}
+
+static void
+make_empty(const char *path)
+{
+    CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
+}
+
+static void
+make_web(const char *path)
+{
+    make_empty(path);
+    folder_in(path, "web");
+    write_in(path, "web/a", "x");
+}
+
+static void
+make_hidden(const char *path)
+{
+    make_empty(path);
+    write_in(path, ".hidden", "");
+}
+
+static void
+make_marked(const char *path)
+{
+    make_hidden(path);
+    write_in(path, MARK, "");
+}
+
+/* What it leads to must not be written to, nor taken for a mark. */
+static void
+make_mark_link(const char *path)
+{
+    char link[FILES_PATH_MAX];
+
+    make_web(path);
+    files_path(link, "%.200s/%s", path, MARK);
+    CU_ASSERT_EQUAL(symlink("web/a", link), 0);
+}
+
+static void
+make_lock_link(const char *path)
+{
+    char link[FILES_PATH_MAX];
+
+    make_web(path);
+    files_path(link, "%.200s/lock", path);
+    CU_ASSERT_EQUAL(symlink("web/a", link), 0);
+}
+
+static void
+make_link(const char *path)
+{
+    char target[FILES_PATH_MAX];
+
+    files_path(target, "%.200s.target", path);
+    make_empty(target);
+    CU_ASSERT_EQUAL(symlink(target, path), 0);
+}
+
+static void
+make_dangling(const char *path)
+{
+    CU_ASSERT_EQUAL(symlink("nothing", path), 0);
+}
+
+static void
+make_file(const char *path)
+{
+    CU_ASSERT_TRUE(files_write(path, ""));
+}
+
+static void
+make_strangers(const char *path)
+{
+    make_empty(path);
+    CU_ASSERT_EQUAL(chown(path, STRANGER, STRANGER), 0);
+}
+
+/* As version 0.1.0 left its folder. */
+static void
+make_older(const char *path)
+{
+    make_empty(path);
+    CU_ASSERT_EQUAL(chmod(path, 0700), 0);
+    folder_in(path, "redis");
+    folder_in(path, "nginx");
+    folder_in(path, "web");
+    write_in(path, "lock", "");
+    write_in(path, "nginx/nginx.conf",
+             "daemon off;\npid /x/nginx/nginx.pid;\n");
+}
+
+static void
+make_older_open(const char *path)
+{
+    make_older(path);
+    CU_ASSERT_EQUAL(chmod(path, 0755), 0);
+}
+
+static void
+make_older_and_more(const char *path)
+{
+    make_older(path);
+    write_in(path, "notes", "x");
+}
+
+static void
+make_older_of_others(const char *path)
+{
+    make_older(path);
+    write_in(path, "nginx/nginx.conf", "daemon off;\n");
+}
+
+struct folder_case {
+    const char *name;
+    void (*make)(const char *path);
+    const char *suffix; /* of RUN_DIR, behind the path */
+    const char *words;  /* NULL: it is taken */
+};
+
+static const struct folder_case folder_rows[] = {
+    {"new, with its parents", make_nothing, "/deep/er", NULL},
+    {"empty", make_empty, "", NULL},
+    {"empty, and a slash", make_empty, "//", NULL},
+    {"empty, and back and forth", make_empty, "/../run/.", NULL},
+    {"marked", make_marked, "", NULL},
+    {"a link to an empty one", make_link, "", NULL},
+    {"of an earlier version", make_older, "", NULL},
+    {"with a web of its own", make_web, "", "RUN_DIR: "},
+    {"with a web of its own, and back and forth", make_web, "/web/..",
+     "RUN_DIR: "},
+    {"with a hidden file", make_hidden, "", "RUN_DIR: "},
+    {"with a link for a mark", make_mark_link, "", "RUN_DIR: "},
+    {"with a link for a lock", make_lock_link, "", "RUN_DIR: "},
+    {"a link to nothing", make_dangling, "", "is a link to nothing"},
+    {"a link to nothing, and a slash", make_dangling, "/",
+     "is a link to nothing"},
+    {"a file", make_file, "", "is not a folder"},
+    {"of another user", make_strangers, "", "belongs to another user"},
+    {"of an earlier version, and open to all", make_older_open, "",
+     "RUN_DIR: "},
+    {"of an earlier version, and more", make_older_and_more, "", "RUN_DIR: "},
+    {"of something like an earlier version", make_older_of_others, "",
+     "RUN_DIR: "},
+};
+
+/* Every file below a path: name, kind, mode, owner, size, target, time. */
+static void
+list(const char *path, char ret_text[LISTING_MAX])
+{
+    char command[2 * FILES_PATH_MAX];
+    size_t length;
+    FILE *found;
+
+    (void)snprintf(command, sizeof(command),
+                   "find '%s' -printf '%%p %%y %%m %%U %%s %%l %%T@\\n' | sort",
+                   path);
+    found = popen(command, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    length = fread(ret_text, 1, LISTING_MAX - 1, found);
+    ret_text[length] = '\0';
+    CU_ASSERT_EQUAL(pclose(found), 0);
+}
+
+static void
+check_taken(struct stack *stack)
+{
+    struct stat st = {0};
+
+    CU_ASSERT_TRUE(stack_is_ready(stack, READY_LIMIT_MS));
+    CU_ASSERT_EQUAL(stat(stack->run_folder, &st), 0);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0700);
+    CU_ASSERT_TRUE(stack_stop(stack));
+}
+
+TEST_CASES(folder, struct folder_case, folder_rows)
+{
+    char before[LISTING_MAX], after[LISTING_MAX], path[FILES_PATH_MAX];
+    struct stack stack;
+
+    if (c->make == make_strangers && geteuid() != 0) {
+        cases_skip("only root can give a folder away");
+        return;
+    }
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(path, "%s", stack.run_folder);
+    c->make(path);
+    files_path(stack.run_folder, "%.200s%s", path, c->suffix);
+    if (c->words == NULL) {
+        CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
+        check_taken(&stack);
+        return;
+    }
+    list(path, before);
+    CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
+    check_refused(&stack, c->words);
+    list(path, after);
+    CU_ASSERT_STRING_EQUAL(before, after);
+    stack_discard(&stack);
+}
+
+/* What may be in the place of the file of settings. */
+
+static void
+make_pipe(const char *path)
+{
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+}
+
+static void
+make_device(const char *path)
+{
+    CU_ASSERT_EQUAL(symlink("/dev/null", path), 0);
+}
+
+static void
+make_large(const char *path)
+{
+    CU_ASSERT_TRUE(files_write(path, ""));
+    CU_ASSERT_EQUAL(truncate(path, 1024 * 1024), 0);
+}
+
+struct place_case {
+    const char *name;
+    void (*make)(const char *path);
+    const char *words;
+};
+
+static const struct place_case place_rows[] = {
+    {"nothing", make_nothing, "No such file or directory"},
+    {"a folder", make_empty, "is not a regular file"},
+    {"a named pipe", make_pipe, "is not a regular file"},
+    {"a device", make_device, "is not a regular file"},
+    {"a link to nothing", make_dangling, "No such file or directory"},
+    {"a large file", make_large, "is larger than 64 KiB"},
+};
+
+/* "NAME ARGUMENT", both may be none. */
+static const char *const commands[][4] = {
+    {"check-config"},
+    {"check-config", "--get", "HTTP_PORT"},
+    {"token", "--admin"},
+    {"interests", "export"},
+};
+
+static void
+check_command(const char *const *arguments, const char *setting,
+              const char *folder, const char *words)
+{
+    const char *argv[] = {getenv("RUN_BINARY"), arguments[0], arguments[1],
+                          arguments[2], NULL};
+    const char *const environment[] = {setting, NULL};
+    char output[FILES_PATH_MAX], *said;
+    struct proc proc = {0};
+    const struct proc_plan plan = {
+        .argv = argv, .environment = environment, .output = output};
+
+    files_path(output, "%.200s/said", folder);
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &plan));
+    CU_ASSERT_TRUE(proc_wait(&proc, COMMAND_LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), EX_CONFIG);
+    proc_kill(&proc);
+    said = files_read(output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "scoring: SCORING_CONFIG_FILE: "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, words));
+    free(said);
+    (void)unlink(output);
+}
+
+TEST_CASES(place, struct place_case, place_rows)
+{
+    char setting[2 * FILES_PATH_MAX];
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_EQUAL(unlink(stack.settings), 0);
+    c->make(stack.settings);
+    CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
+    check_refused(&stack, c->words);
+    CU_ASSERT_EQUAL(access(stack.run_folder, F_OK), -1);
+    (void)snprintf(setting, sizeof(setting), "SCORING_CONFIG_FILE=%s",
+                   stack.settings);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        check_command(commands[i], setting, stack.folder, c->words);
+    stack_discard(&stack);
+}
+
+/* Lines of the file, and the password that they give the private Redis. */
+struct line_case {
+    const char *name, *lines;
+    const char *password; /* NULL: none */
+    const char *file;     /* of REDIS_PASSWORD_FILE; NULL: not given */
+};
+
+static const struct line_case line_rows[] = {
+    {"double quotes", "REDIS_PASSWORD=\"secret\"\n", "secret", NULL},
+    {"all that is odd",
+     "\xef\xbb\xbf# c\r\nexport REDIS_PASSWORD='it\\'s \"$x\" %41 \\n #' # "
+     "c\r\n",
+     "it's \"$x\" %41 \\n #", NULL},
+    {"escapes and a comment", "REDIS_PASSWORD=\"a\\n\\\"b\\\\ \\$x\\t\" # c\n",
+     "a\n\"b\\ $x\t", NULL},
+    {"other settings with comments",
+     "SCORING_RATE_LIMIT=500 # per second\nSCORING_MAX_BODY_BYTES=\"1000\"\n"
+     "METRICS_PORT= # none\nREDIS_PASSWORD= # none\nREDIS_URL=\n"
+     "NGINX_IMAGE=$OTHER\n",
+     NULL, NULL},
+    {"a file with a byte order mark and CRLF", "", "secret",
+     "\xef\xbb\xbfsecret\r\n"},
+    {"a file of two lines, with an end that stays", "", "one\ntwo\n",
+     "one\ntwo\n\n"},
+};
+
+static void
+check_private_store(const struct stack *stack, const char *password)
+{
+    struct redis redis = stack->redis;
+    struct http_answer answer =
+        expect_post(stack->port, request_interests(IDS));
+    redisReply *reply;
+
+    expect_response(&answer, "{\"1\": [], \"2\": []}");
+    http_answer_free(&answer);
+    files_path(redis.socket, "%s/redis/redis.sock", stack->run_folder);
+    (void)snprintf(redis.password, sizeof(redis.password), "%s",
+                   password != NULL ? password : "");
+    reply = redis_run(&redis, "SET i:1 []");
+    CU_ASSERT_TRUE(reply != NULL && reply->type == REDIS_REPLY_STATUS);
+    freeReplyObject(reply);
+    (void)snprintf(redis.password, sizeof(redis.password), "wrong");
+    reply = redis_run(&redis, "SET i:1 []");
+    CU_ASSERT_TRUE(password == NULL || reply == NULL ||
+                   reply->type == REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+}
+
+TEST_CASES(line, struct line_case, line_rows)
+{
+    char secret[FILES_PATH_MAX], lines[2 * FILES_PATH_MAX];
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    stack.metrics_port = 0;
+    files_path(secret, "%.200s/secret", stack.folder);
+    (void)snprintf(lines, sizeof(lines), "%s", c->lines);
+    if (c->file != NULL) {
+        CU_ASSERT_TRUE(files_write(secret, c->file));
+        (void)snprintf(lines, sizeof(lines), "REDIS_PASSWORD_FILE='%s'\n",
+                       secret);
+    }
+    CU_ASSERT_TRUE(files_write(stack.settings, lines));
+    CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(says_where, &stack, READY_LIMIT_MS));
+    check_private_store(&stack, c->password);
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
+/* The local hour, there. */
+static void
+token_of_zone(int hours_east, char ret_token[TOKEN_LENGTH + 1])
+{
+    time_t there = clock_steady_now() + (time_t)hours_east * 3600;
+    char text[16];
+    struct tm utc;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(gmtime_r(&there, &utc));
+    CU_ASSERT_NOT_EQUAL(strftime(text, sizeof(text), "%Y%m%d%H42", &utc), 0);
+    token_digest(text, strlen(text), ret_token);
+}
+
+static bool
+is_admin_of(void *arg)
+{
+    const struct stack *stack = arg;
+    char token[TOKEN_LENGTH + 1];
+    const struct request request = {.login = "admin",
+                                    .token = token,
+                                    .method = "online_score",
+                                    .arguments = NAMES};
+    struct http_answer answer;
+    bool is_good;
+
+    token_of_zone(-7, token);
+    answer = expect_post(stack->port, request_text(&request));
+    is_good = expect_score_of(&answer) == 42.0;
+    http_answer_free(&answer);
+    return is_good;
+}
+
+TEST_SINGLE(zone, "of the file is that of all, also when read again")
+{
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX-9\n"));
+    CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
+    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_FALSE(is_admin_of(&stack));
+    CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX7\n"));
+    CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(clock_wait(is_admin_of, &stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
+/* What is done to the file before SIGHUP, and why it is not taken. */
+struct reload_case {
+    const char *name;
+    void (*make)(const char *path);
+    const char *pattern;
+};
+
+static void
+make_salt_gone(const char *path)
+{
+    CU_ASSERT_TRUE(files_write(path, "SCORING_ADMIN_SALT=mine\n"));
+}
+
+static const struct reload_case reload_rows[] = {
+    {"emptied", make_file, "SCORING_CONFIG_FILE: holds no setting any more"},
+    {"gone", make_nothing, "No such file or directory"},
+    {"a folder", make_empty, "is not a regular file"},
+    {"a named pipe", make_pipe, "is not a regular file"},
+    {"without its salt", make_salt_gone,
+     "SCORING_SALT: would become a published one"},
+};
+
+static int
+status_by_salt(int port, const char *salt)
+{
+    char token[TOKEN_LENGTH + 1];
+    const struct request request = {.login = "reload",
+                                    .token = token,
+                                    .method = "online_score",
+                                    .arguments = NAMES};
+    struct http_answer answer;
+    int status;
+
+    token_user("", "reload", salt, token);
+    answer = expect_post(port, request_text(&request));
+    status = answer.status;
+    http_answer_free(&answer);
+    return status;
+}
+
+TEST_CASES(reload, struct reload_case, reload_rows)
+{
+    char pattern[FILES_PATH_MAX];
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_TRUE(files_write(stack.settings,
+                               "SCORING_SALT=own\nSCORING_ADMIN_SALT=mine\n"));
+    CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
+    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_EQUAL(unlink(stack.settings), 0);
+    c->make(stack.settings);
+    CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);
+    files_path(pattern, "\\] E settings: .*%s", c->pattern);
+    CU_ASSERT_TRUE(stack_log_wait(&stack, pattern, 1));
+    CU_ASSERT_TRUE(stack_log_wait(&stack, "the old stay in force", 1));
+    CU_ASSERT_EQUAL(status_by_salt(stack.port, "own"), 200);
+    CU_ASSERT_EQUAL(status_by_salt(stack.port, TOKEN_SALT), 403);
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
+TEST_SINGLE(store, "that does not start says why")
+{
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    make_marked(stack.run_folder);
+    folder_in(stack.run_folder, "redis");
+    write_in(stack.run_folder, "redis/appendonlydir", "no folder");
+    CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
+    check_refused(&stack, "run: Redis did not start: Can't open");
+    stack_discard(&stack);
+}
