@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "serve/supervisor.h"
+#include "serve/watch.h"
 #include "serve/worker.h"
 #include "telemetry/metrics.h"
 
@@ -51,6 +52,8 @@ struct worker {
     int generation; /* of the settings it was started with */
     int64_t started_ms;
     int64_t kill_ms; /* when its time to end is over; 0: not asked to end */
+    bool is_stalled; /* and has been killed for it */
+    struct watch watch;
 };
 
 /* One of the workers that the settings ask for, whichever process it is. */
@@ -73,7 +76,8 @@ struct supervisor {
     bool is_stopping;
     bool is_settled; /* all seats are served and older workers told to go */
     int generation;
-    int live; /* workers of any generation */
+    int live;        /* workers of any generation */
+    int64_t look_ms; /* when they are to be looked at again */
     int seat_count;
     struct seat seats[METRICS_WORKERS_MAX];
     struct worker workers[METRICS_SLOTS];
@@ -191,6 +195,7 @@ start_worker(struct supervisor *s, int index, int64_t now)
         .seat = index,
         .generation = s->generation,
         .started_ms = now,
+        .watch = {.beats = metrics_get_beats(s->metrics, slot)},
     };
 }
 
@@ -247,6 +252,38 @@ settle(struct supervisor *s, int64_t now)
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].generation != s->generation)
             end_worker(&s->workers[slot], now);
+    }
+}
+
+/* Kills a worker that stands still; what it held is asked for elsewhere. */
+static void
+look_at(struct supervisor *s, int slot)
+{
+    struct worker *worker = &s->workers[slot];
+    enum watch_verdict verdict;
+    struct watch_sample sample;
+
+    if (!watch_is_silent(&worker->watch, metrics_get_beats(s->metrics, slot)) ||
+        !watch_sample(worker->pid, &sample))
+        return;
+    verdict = watch_judge(&worker->watch, &sample);
+    if (verdict == WATCH_MOVES)
+        return;
+    log_error(s->log, "worker %d stands still: %s; killed", (int)worker->pid,
+              watch_text(verdict));
+    worker->is_stalled = true;
+    (void)kill(worker->pid, SIGKILL);
+}
+
+static void
+look_at_all(struct supervisor *s, int64_t now)
+{
+    if (now < s->look_ms)
+        return;
+    s->look_ms = now + WATCH_LOOK_MS;
+    for (int slot = 0; slot < METRICS_SLOTS; slot++) {
+        if (s->workers[slot].pid != 0 && !s->workers[slot].is_stalled)
+            look_at(s, slot);
     }
 }
 
@@ -311,7 +348,9 @@ count_replaced(struct supervisor *s, const struct worker *worker, int status)
 
     if (s->is_stopping)
         return;
-    if (worker->kill_ms != 0 || worker->generation != s->generation)
+    if (worker->is_stalled)
+        reason = METRIC_RESTART_STALLED;
+    else if (worker->kill_ms != 0 || worker->generation != s->generation)
         reason = METRIC_RESTART_RELOAD;
     metrics_add(s->metrics, reason, 1);
 }
@@ -347,7 +386,7 @@ bury(struct supervisor *s, int slot, int status, int64_t now)
         vacate(&s->seats[worker.seat], now - worker.started_ms, now);
     }
     count_replaced(s, &worker, status);
-    if (worker.kill_ms == 0 || !is_clean)
+    if (!worker.is_stalled && (worker.kill_ms == 0 || !is_clean))
         log_death(s, &worker, status, now);
     log_last_words(s, slot, worker.pid);
 }
@@ -514,10 +553,10 @@ earlier(int64_t a, int64_t b)
 static int64_t
 next_due_ms(const struct supervisor *s, int64_t now)
 {
-    int64_t due = SUPERVISOR_NEVER;
+    int64_t due = s->live > 0 ? s->look_ms : SUPERVISOR_NEVER;
 
     if (log_pending(s->log) > 0 || (!s->is_settled && !s->is_stopping))
-        due = now + SUPERVISOR_TICK_MS;
+        due = earlier(due, now + SUPERVISOR_TICK_MS);
     for (int i = 0; i < s->seat_count && !s->is_stopping; i++) {
         if (!s->seats[i].is_taken)
             due = earlier(due, s->seats[i].due_ms);
@@ -559,6 +598,7 @@ supervise(struct supervisor *s)
                 return;
             settle(s, now);
         }
+        look_at_all(s, now);
         kill_overdue(s, now);
         log_flush(s->log);
         await_signal(s);

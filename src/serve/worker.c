@@ -19,6 +19,7 @@
 #include "fcgi/fcgi.h"
 #include "scoring/api.h"
 #include "serve/conn.h"
+#include "serve/watch.h"
 #include "serve/worker.h"
 #include "store/store.h"
 #include "store/store_redis.h"
@@ -51,6 +52,9 @@
 /* After a large request; the next ones until then need its memory again. */
 #define MEMORY_PAUSE_S 0.2
 
+/* So that the parent sees it move when there is nothing to do. */
+#define BEAT_S (WATCH_BEAT_MS * S_PER_MS)
+
 /* For what runs to end: less than the parent waits before it kills. */
 #define DRAIN_LIMIT_S 7.0
 
@@ -75,7 +79,7 @@ struct worker {
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
-    ev_timer accept_pause, store_due, log_due, memory_due;
+    ev_timer accept_pause, store_due, log_due, memory_due, beat;
     ev_timer drain_turn, drain_limit;
     ev_prepare turn;
     ev_signal term, usr1;
@@ -209,7 +213,7 @@ on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Only ends the waiting: on_turn() does the work. */
 static void
-on_store_due(struct ev_loop *loop, ev_timer *timer, int events)
+on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
@@ -266,6 +270,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     int64_t due_ms;
 
     (void)events;
+    metrics_beat(worker->metrics);
     share_load(worker, now_us);
     due_ms = store_turn(worker->shared.store, now_us / US_PER_MS);
     ev_timer_stop(loop, &worker->store_due);
@@ -379,9 +384,10 @@ init_watchers(struct worker *worker, int listen_fd)
 
     ev_io_init(&worker->listening, on_listening, listen_fd, EV_READ);
     ev_timer_init(&worker->accept_pause, on_accept_pause, 0.0, 0.0);
-    ev_timer_init(&worker->store_due, on_store_due, 0.0, 0.0);
+    ev_timer_init(&worker->store_due, on_due, 0.0, 0.0);
     ev_timer_init(&worker->log_due, on_log_due, 0.0, 0.0);
     ev_timer_init(&worker->memory_due, on_memory_due, 0.0, 0.0);
+    ev_timer_init(&worker->beat, on_due, BEAT_S, BEAT_S);
     ev_timer_init(&worker->drain_turn, on_drain_turn, 0.0, DRAIN_TURN_S);
     ev_timer_init(&worker->drain_limit, on_drain_limit, 0.0, 0.0);
     ev_prepare_init(&worker->turn, on_turn);
@@ -393,6 +399,7 @@ init_watchers(struct worker *worker, int listen_fd)
     worker->drain_turn.data = worker->turn.data = worker;
     worker->term.data = worker->usr1.data = worker;
     ev_io_start(loop, &worker->listening);
+    ev_timer_start(loop, &worker->beat);
     ev_prepare_start(loop, &worker->turn);
     ev_signal_start(loop, &worker->term);
     ev_signal_start(loop, &worker->usr1);

@@ -33,6 +33,7 @@ struct block {
     _Atomic uint64_t buckets[METRICS_METHODS][METRICS_BUCKETS];
     _Atomic uint64_t duration_us[METRICS_METHODS];
     _Atomic uint64_t parked;
+    _Atomic uint64_t beats;
     _Atomic uint64_t log_waiting, log_untold; /* lines */
 };
 
@@ -162,6 +163,7 @@ metrics_add_request(struct metrics *metrics, size_t method, size_t status,
     add(&own->requests[method][status], 1);
     add(&own->buckets[method][bucket], 1);
     add(&own->duration_us[method], duration_us > 0 ? (uint64_t)duration_us : 0);
+    metrics_beat(metrics);
 }
 
 uint64_t
@@ -196,6 +198,25 @@ uint64_t
 metrics_get_parked(const struct metrics *metrics)
 {
     return sum(metrics, offsetof(struct block, parked));
+}
+
+/* Only its owner writes it, so that it need not be added to in one go. */
+void
+metrics_beat(struct metrics *metrics)
+{
+    _Atomic uint64_t *beats = &metrics->own->beats;
+
+    atomic_store_explicit(beats,
+                          atomic_load_explicit(beats, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+uint64_t
+metrics_get_beats(const struct metrics *metrics, int slot)
+{
+    assert(slot >= 0 && slot < METRICS_SLOTS);
+    return atomic_load_explicit(&metrics->shared->blocks[slot].beats,
+                                memory_order_relaxed);
 }
 
 void

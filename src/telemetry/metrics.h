@@ -40,6 +40,7 @@ enum metric {
     METRIC_RESTART_SIGNAL,
     METRIC_RESTART_EXIT,
     METRIC_RESTART_RELOAD,
+    METRIC_RESTART_STALLED,
     METRIC_RELOAD_OK,
     METRIC_RELOAD_FAILED,
     METRIC__MAX
@@ -110,6 +111,13 @@ struct metrics_durations metrics_get_durations(const struct metrics *metrics,
 /* How many requests of this worker wait for the store at the moment. */
 void metrics_set_parked(struct metrics *metrics, uint64_t parked);
 uint64_t metrics_get_parked(const struct metrics *metrics);
+
+/*
+ * This worker moves: it has answered a request (which counts as a beat by
+ * itself), or come around. Another number than at the last look says so.
+ */
+void metrics_beat(struct metrics *metrics);
+uint64_t metrics_get_beats(const struct metrics *metrics, int slot);
 
 /*
  * Log lines of this process that would vanish with it: those that wait for

@@ -89,7 +89,8 @@ static const struct family_row families[FAMILY__MAX] = {
                         put_workers},
     [FAMILY_WORKER_RESTARTS] = {"scoring_worker_restarts_total", "counter",
                                 "Workers replaced: killed by a signal, ended "
-                                "by themselves, or of older settings.",
+                                "by themselves, of older settings, or killed "
+                                "because they stood still.",
                                 NULL},
     [FAMILY_RELOADS] = {"scoring_settings_reloads_total", "counter",
                         "Settings read again, by result.", NULL},
@@ -138,6 +139,7 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_RESTART_SIGNAL] = {FAMILY_WORKER_RESTARTS, "{reason=\"signal\"}"},
     [METRIC_RESTART_EXIT] = {FAMILY_WORKER_RESTARTS, "{reason=\"exit\"}"},
     [METRIC_RESTART_RELOAD] = {FAMILY_WORKER_RESTARTS, "{reason=\"reload\"}"},
+    [METRIC_RESTART_STALLED] = {FAMILY_WORKER_RESTARTS, "{reason=\"stalled\"}"},
     [METRIC_RELOAD_OK] = {FAMILY_RELOADS, "{result=\"ok\"}"},
     [METRIC_RELOAD_FAILED] = {FAMILY_RELOADS, "{result=\"failed\"}"},
 };

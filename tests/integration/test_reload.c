@@ -164,6 +164,16 @@ kill_one(const struct stack *stack, int turn)
         (void)kill(workers.pid[(size_t)turn % workers.count], SIGKILL);
 }
 
+/* It is found, and what waited for it is asked for elsewhere. */
+static void
+stop_one(const struct stack *stack, int turn)
+{
+    struct proc_found workers = stack_workers(stack);
+
+    if (workers.count > 0)
+        (void)kill(workers.pid[(size_t)turn % workers.count], SIGSTOP);
+}
+
 static void
 kill_all(const struct stack *stack, int turn)
 {
@@ -203,6 +213,7 @@ struct harm_case {
 
 static const struct harm_case harm_rows[] = {
     {"a worker is killed", kill_one, 12, 250},
+    {"a worker is stopped", stop_one, 4, 2000},
     {"all workers are killed", kill_all, 4, 700},
     {"settings are read again", read_again, 12, 200},
     {"settings are read again quickly", read_again, 30, 20},

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -167,6 +168,22 @@ stop_clock(int number)
         calls_let_clock_go();
 }
 
+static void
+spin(int number)
+{
+    (void)number;
+    for (;;)
+        continue;
+}
+
+static void
+wait_for_ever(int number)
+{
+    (void)number;
+    for (;;)
+        (void)pause();
+}
+
 /* In the child: is the program, with a clock that signals move and stop. */
 static void
 run_program(const struct service *service, const char *const *settings)
@@ -180,6 +197,8 @@ run_program(const struct service *service, const char *const *settings)
     (void)prctl(PR_SET_NAME, PROGRAM);
     (void)signal(SIGUSR2, pass_time);
     (void)signal(SIGWINCH, stop_clock);
+    (void)signal(SIGVTALRM, spin);
+    (void)signal(SIGPROF, wait_for_ever);
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     config = config_load(environment, &errors);
     if (config == NULL)
@@ -571,8 +590,8 @@ TEST_CASES(settle, struct settle_case, settle_rows)
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
     sleeps = count_sleeps(service.proc.pid);
     clock_sleep_ms(IDLE_MS);
-    /* It may just have been on its way there. */
-    CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 1);
+    /* It may just have been on its way there, and looks at its workers. */
+    CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 2);
     sleeps = count_sleeps(service.proc.pid);
     proc_signal(&service.proc, SIGUSR1); /* wakes it up */
     clock_sleep_ms(IDLE_MS);
@@ -804,6 +823,159 @@ TEST_SINGLE(replaced, "a worker that lived is replaced at once")
     CU_ASSERT_TRUE(is_among(&after, before.pid[1]));
     CU_ASSERT_TRUE(
         await_said(&service, "signal 9 (SIGKILL); next in 0 ms\n", 1));
+    service_end(&service);
+}
+
+/* A kept connection on which one exchange has been answered; or -1. */
+static int
+ask_once(const struct service *service)
+{
+    static const struct fcgi_peer_exchange exchange = {.body = "{}",
+                                                       .body_length = 2};
+    struct buffer bytes = {0};
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&bytes, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
+    buffer_free(&bytes);
+    return fd;
+}
+
+/*
+ * A worker that stands still is replaced; in run_program() two signals make it
+ * do so in other ways than SIGSTOP does.
+ */
+#define STALLED_MS 50000 /* for 2 s of the processor of a busy machine */
+
+struct stalled_case {
+    const char *name;
+    int number;
+    const char *says;
+};
+
+static const struct stalled_case stalled_rows[] = {
+    {"is stopped", SIGSTOP, " stands still: it is stopped; killed\n"},
+    {"waits", SIGPROF, " stands still: it waits for something; killed\n"},
+    {"loops", SIGVTALRM, " stands still: it runs without end; killed\n"},
+};
+
+TEST_CASES(stalled, struct stalled_case, stalled_rows)
+{
+    struct change change = {.count = 1};
+    struct service service;
+
+    change.service = &service;
+    change.gone = (struct proc_found){1, {serve_one(&service)}};
+    (void)kill(change.gone.pid[0], c->number);
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, STALLED_MS));
+    (void)close(ask_once(&service));
+    CU_ASSERT_EQUAL(times_said(&service, c->says), 1);
+    CU_ASSERT_FALSE(has_said(&service, " died"));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+/* Nor does it hold up the end, or stay when it is of the old settings. */
+struct stalled_end_case {
+    const char *name;
+    int number; /* to the parent */
+    size_t rest;
+};
+
+static const struct stalled_end_case stalled_end_rows[] = {
+    {"at the end", SIGTERM, 0},
+    {"of the old settings", SIGHUP, 1},
+};
+
+TEST_CASES(stalled_end, struct stalled_end_case, stalled_end_rows)
+{
+    struct change change = {.count = c->rest};
+    struct service service;
+
+    change.service = &service;
+    change.gone = (struct proc_found){1, {serve_one(&service)}};
+    (void)kill(change.gone.pid[0], SIGSTOP);
+    proc_signal(&service.proc, c->number);
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, STALLED_MS));
+    CU_ASSERT_EQUAL(times_said(&service, " stands still: it is stopped"), 1);
+    CU_ASSERT_FALSE(has_said(&service, " ended badly"));
+    CU_ASSERT_FALSE(has_said(&service, " within 8000 ms"));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
+/* And one that does not stand still of its own is left alone. */
+#define PAUSE_MS 2500 /* longer than it takes to find out */
+#define AFTER_MS 1500
+
+struct paused_case {
+    const char *name;
+    void (*send)(const struct service *service, pid_t worker, int number);
+    int pause_ms;
+};
+
+static void
+to_worker(const struct service *service, pid_t worker, int number)
+{
+    (void)service;
+    (void)kill(worker, number);
+}
+
+static void
+to_parent(const struct service *service, pid_t worker, int number)
+{
+    (void)worker;
+    proc_signal(&service->proc, number);
+}
+
+static void
+to_all(const struct service *service, pid_t worker, int number)
+{
+    (void)worker;
+    proc_signal_group(&service->proc, number);
+}
+
+/* A debugger, which does what it does for as long as it likes. */
+static void
+by_tracer(const struct service *service, pid_t worker, int number)
+{
+    (void)service;
+    if (number == SIGCONT) {
+        CU_ASSERT_EQUAL(ptrace(PTRACE_DETACH, worker, NULL, NULL), 0);
+        return;
+    }
+    CU_ASSERT_EQUAL(ptrace(PTRACE_SEIZE, worker, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(ptrace(PTRACE_INTERRUPT, worker, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(waitpid(worker, NULL, __WALL), worker);
+}
+
+static const struct paused_case paused_rows[] = {
+    {"stopped for half a second", to_worker, 500},
+    {"its parent was stopped", to_parent, PAUSE_MS},
+    {"all were stopped, as by a terminal", to_all, PAUSE_MS},
+    {"traced", by_tracer, PAUSE_MS},
+};
+
+TEST_CASES(paused, struct paused_case, paused_rows)
+{
+    struct service service;
+    pid_t worker = serve_one(&service);
+
+    c->send(&service, worker, SIGSTOP);
+    clock_sleep_ms(c->pause_ms);
+    c->send(&service, worker, SIGCONT);
+    clock_sleep_ms(AFTER_MS);
+    CU_ASSERT_FALSE(has_said(&service, " stands still"));
+    CU_ASSERT_EQUAL(workers_of(&service).pid[0], worker);
+    (void)close(ask_once(&service));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     service_end(&service);
 }
 
@@ -1060,25 +1232,6 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
     files_folder_remove(folder);
 }
 
-/* A kept connection on which one exchange has been answered; or -1. */
-static int
-ask_once(const struct service *service)
-{
-    static const struct fcgi_peer_exchange exchange = {.body = "{}",
-                                                       .body_length = 2};
-    struct buffer bytes = {0};
-    char path[FILES_PATH_MAX];
-    int fd;
-
-    files_path(path, "%.100s/socket", service->folder);
-    fd = fcgi_peer_connect(path);
-    fcgi_peer_whole(&bytes, &exchange);
-    CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, LIMIT_MS), 422);
-    buffer_free(&bytes);
-    return fd;
-}
-
 /*
  * The log is a pipe, and its reader is behind: all lines of a worker that ends
  * reach it within half a second, or are counted, and the number is said.
@@ -1306,8 +1459,8 @@ struct reserve_case {
 };
 
 static const struct reserve_case reserve_rows[] = {
-    {"takes none while there is a worker on every core", false, 8, 0},
-    {"takes what the others leave waiting", true, 0, 8},
+    {"takes none while there is a worker on every core", false, 4, 0},
+    {"takes what the others leave waiting", true, 0, 4},
 };
 
 /* The default is two workers a core, and here there is one core. */
@@ -1317,7 +1470,7 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
     struct proc_found workers;
     struct service service;
     cpu_set_t all;
-    int fd[8], before[2];
+    int fd[4], before[2];
 
     use_cores(&all, true);
     service_serve(&service, settings);
@@ -1329,11 +1482,11 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
         before[i] = count_descriptors(workers.pid[i]);
     if (c->is_first_frozen)
         (void)kill(workers.pid[0], SIGSTOP);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 4; i++)
         fd[i] = ask_once(&service);
     CU_ASSERT_EQUAL(count_descriptors(workers.pid[0]) - before[0], c->first);
     CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]) - before[1], c->reserve);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 4; i++)
         (void)close(fd[i]);
     (void)kill(workers.pid[0], SIGCONT);
     service_end(&service);

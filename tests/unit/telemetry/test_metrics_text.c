@@ -164,6 +164,8 @@ static const struct counter_case counter_rows[] = {
     {"scoring_worker_restarts_total{reason=\"signal\"}", METRIC_RESTART_SIGNAL},
     {"scoring_worker_restarts_total{reason=\"exit\"}", METRIC_RESTART_EXIT},
     {"scoring_worker_restarts_total{reason=\"reload\"}", METRIC_RESTART_RELOAD},
+    {"scoring_worker_restarts_total{reason=\"stalled\"}",
+     METRIC_RESTART_STALLED},
     {"scoring_settings_reloads_total{result=\"ok\"}", METRIC_RELOAD_OK},
     {"scoring_settings_reloads_total{result=\"failed\"}", METRIC_RELOAD_FAILED},
 };
