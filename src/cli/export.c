@@ -19,6 +19,7 @@
 struct export
 {
     struct interests_report report;
+    const struct redis_url *redis;
     struct redis_session *session;
     struct interests_output *output;
     struct buf text; /* not yet written */
@@ -89,8 +90,8 @@ say_failure(struct export *export)
         interests_report_say(&export->report, "%s: %s", export->report.name,
                              strerror(export->output_errno));
     else
-        interests_report_say(&export->report, "the store: %s",
-                             redis_session_error(export->session));
+        interests_report_store(&export->report, export->redis,
+                               redis_session_error(export->session), "");
     return interests_report_status(export->is_output_lost ? EX_IOERR
                                                           : EX_UNAVAILABLE);
 }
@@ -130,6 +131,7 @@ interests_export(const struct interests_plan *plan,
     struct export export = {0};
     int status;
 
+    export.redis = redis;
     export.report.name =
         strcmp(plan->path, "-") == 0 ? "standard output" : plan->path;
     export.report.progress.is_shown = plan->shows_progress;

@@ -213,9 +213,9 @@ write_to_store(struct import *import, const struct redis_url *redis)
         interests_report_say(&import->report, "out of memory");
         status = EX_OSERR;
     } else if (!redis_session_open(import->session)) {
-        interests_report_say(&import->report,
-                             "the store: %s; nothing is written",
-                             redis_session_error(import->session));
+        interests_report_store(&import->report, redis,
+                               redis_session_error(import->session),
+                               "; nothing is written");
         status = interests_report_status(status);
     } else {
         status = write_file(import);

@@ -75,6 +75,20 @@ interests_report_say(struct interests_report *report, const char *format, ...)
     (void)fprintf(stderr, "\n");
 }
 
+void
+interests_report_store(struct interests_report *report,
+                       const struct redis_url *redis, const char *why,
+                       const char *outcome)
+{
+    struct buf address = {0};
+
+    redis_url_print_address(redis, &address);
+    interests_report_say(report, "the store: %.*s: %s%s", (int)address.length,
+                         address.data != NULL ? address.data : "", why,
+                         outcome);
+    buf_free(&address);
+}
+
 int
 interests_report_status(int status)
 {

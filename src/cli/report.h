@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "cli/line.h"
 #include "cli/progress.h"
+#include "redis/url.h"
 
 /* What import and export share of their settings. */
 struct interests_plan {
@@ -39,6 +40,11 @@ void interests_report_rest(struct interests_report *report);
 /* A line about the whole. */
 void interests_report_say(struct interests_report *report, const char *format,
                           ...) __attribute__((format(printf, 2, 3)));
+
+/* The store has failed: its address, why, and what came of it. */
+void interests_report_store(struct interests_report *report,
+                            const struct redis_url *redis, const char *why,
+                            const char *outcome);
 
 /*
  * The exit status of a command that could not go on: that of a signal if one

@@ -55,8 +55,9 @@ redis_connect_cancel(struct redis_connect *attempt)
 }
 
 /* Ends the attempt and tells why. */
-static void __attribute__((format(printf, 2, 3)))
-fail(struct redis_connect *attempt, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+fail(struct redis_connect *attempt, enum redis_fault fault, const char *format,
+     ...)
 {
     char words[WORDS_SIZE];
     va_list args;
@@ -65,16 +66,17 @@ fail(struct redis_connect *attempt, const char *format, ...)
     (void)vsnprintf(words, sizeof(words), format, args);
     va_end(args);
     redis_connect_cancel(attempt);
-    attempt->done(attempt->arg, -1, words);
+    attempt->done(attempt->arg, -1, fault, words);
 }
 
 static void
 fail_errno(struct redis_connect *attempt, int error)
 {
     if (error == ECONNREFUSED)
-        fail(attempt, "connection refused");
+        fail(attempt, REDIS_FAULT_REFUSED, "connection refused");
     else
-        fail(attempt, "connection failed: %s", strerror(error));
+        fail(attempt, REDIS_FAULT_UNREACHABLE, "connection failed: %s",
+             strerror(error));
 }
 
 /* Ends the attempt and hands the socket over. */
@@ -85,7 +87,7 @@ succeed(struct redis_connect *attempt)
 
     attempt->fd = -1;
     redis_connect_cancel(attempt);
-    attempt->done(attempt->arg, fd, NULL);
+    attempt->done(attempt->arg, fd, REDIS_FAULT_BROKEN, NULL);
 }
 
 static socklen_t
@@ -193,7 +195,8 @@ on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop;
     (void)events;
-    fail(attempt, "no connection within %lld ms", (long long)attempt->limit_ms);
+    fail(attempt, REDIS_FAULT_TIMEOUT, "no connection within %lld ms",
+         (long long)attempt->limit_ms);
 }
 
 static void
@@ -212,8 +215,8 @@ on_resolved(void *arg, const struct resolver_addresses *found, bool in_time)
     struct redis_connect *attempt = arg;
 
     if (found->count == 0) {
-        fail(attempt, "host name %s does not resolve%s", attempt->config->host,
-             in_time ? "" : " in time");
+        fail(attempt, REDIS_FAULT_NAME, "host name %s does not resolve%s",
+             attempt->config->host, in_time ? "" : " in time");
         return;
     }
     attempt->addresses = *found;
@@ -242,7 +245,8 @@ redis_connect_start(struct redis_connect *attempt)
         if (take_path(attempt, config->unix_path))
             try_first(attempt);
         else
-            fail(attempt, "the socket's path is too long");
+            fail(attempt, REDIS_FAULT_UNREACHABLE,
+                 "the socket's path is too long");
     } else if (resolver_known(config->host, config->port,
                               &attempt->addresses)) {
         try_first(attempt);

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "redis/error.h"
 #include "redis/url.h"
 
 struct ev_loop;
@@ -15,9 +16,11 @@ struct redis_connect;
 
 /*
  * fd        connected, non-blocking, and now the callee's; -1 on failure.
+ * fault     of a failure: its kind.
  * error     of a failure: why, in words lent for this call.
  */
-typedef void redis_connect_done_fn(void *arg, int fd, const char *error);
+typedef void redis_connect_done_fn(void *arg, int fd, enum redis_fault fault,
+                                   const char *error);
 
 /*
  * config    borrowed until redis_connect_free().

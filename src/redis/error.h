@@ -3,6 +3,18 @@
 
 #include <stdbool.h>
 
+/* Why there is no connection to Redis, or none any more. */
+enum redis_fault {
+    REDIS_FAULT_BROKEN = 0,  /* closed, no Redis, or a fault of our own */
+    REDIS_FAULT_REFUSED,     /* nobody listens there */
+    REDIS_FAULT_UNREACHABLE, /* no way there: no route, no socket, no right */
+    REDIS_FAULT_TIMEOUT,
+    REDIS_FAULT_NAME,      /* the host name does not resolve */
+    REDIS_FAULT_TLS,       /* TLS did not come about */
+    REDIS_FAULT_HANDSHAKE, /* the server answered AUTH or so by an error */
+    REDIS_FAULT__MAX
+};
+
 /* Room for the words about any error reply, with their NUL. */
 #define REDIS_ERROR_WORDS 128
 

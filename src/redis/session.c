@@ -71,10 +71,11 @@ fail_stream(struct redis_session *session)
 /* Connecting. */
 
 static void
-on_connected(void *arg, int fd, const char *error)
+on_connected(void *arg, int fd, enum redis_fault fault, const char *error)
 {
     struct redis_session *session = arg;
 
+    (void)fault;
     session->is_connecting = false;
     session->fd = fd;
     if (fd < 0)
@@ -132,9 +133,10 @@ turn(struct redis_session *session, int64_t deadline_ms)
 
     if (interrupt_signal() != 0)
         return fail(session, "interrupted");
-    if (left_ms <= 0)
-        return fail(session, "no answer within %lld ms",
-                    (long long)session->limit_ms);
+    if (left_ms <= 0) {
+        redis_stream_expire(session->stream, session->limit_ms);
+        return fail_stream(session);
+    }
     if (!write_some(session, &waiting))
         return false;
     if (waiting)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct redis_stream {
     redisReplyObjectFunctions *made_by;    /* the context's own */
     redisReplyObjectFunctions reply_bound; /* the same, but bounded */
     struct buf unsent;                     /* without TLS */
+    enum redis_fault fault;
     char error[ERROR_SIZE];
 };
 
@@ -48,6 +50,15 @@ fail(struct redis_stream *stream, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(stream->error, sizeof(stream->error), format, args);
     va_end(args);
+    stream->fault = REDIS_FAULT_BROKEN;
+    return false;
+}
+
+static bool
+fail_tls(struct redis_stream *stream, const char *why)
+{
+    (void)fail(stream, "TLS failed: %s", why);
+    stream->fault = REDIS_FAULT_TLS;
     return false;
 }
 
@@ -102,7 +113,7 @@ redis_stream_open(struct redis_stream *stream, int fd)
     context->reader->fn = &stream->reply_bound;
     context->reader->privdata = stream;
     if (!redis_tls_start(stream->tls, context, stream->config->host))
-        return fail(stream, "TLS failed: %s", context->errstr);
+        return fail_tls(stream, redis_tls_error(stream->tls, context->errstr));
     return true;
 }
 
@@ -182,7 +193,10 @@ write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
     const char *failure =
         redis_tls_write(stream->tls, stream->context, bytes, ret_waiting);
 
-    return failure == NULL || fail(stream, "%s", failure);
+    if (failure == NULL)
+        return true;
+    return redis_tls_is_starting(stream->tls) ? fail_tls(stream, failure)
+                                              : fail(stream, "%s", failure);
 }
 
 bool
@@ -196,11 +210,22 @@ redis_stream_write(struct redis_stream *stream, struct bytes bytes,
 bool
 redis_stream_read(struct redis_stream *stream)
 {
+    const char *why;
+
+    redis_tls_forget_error(stream->tls);
     if (redisBufferRead(stream->context) == REDIS_OK)
         return true;
-    if (redis_tls_is_starting(stream->tls)) /* hiredis sees no certificates */
-        return fail(stream, "TLS failed: %s", redis_tls_error(stream->tls));
-    return fail(stream, "the connection broke: %s", stream->context->errstr);
+    why = redis_tls_error(stream->tls, stream->context->errstr);
+    return redis_tls_is_starting(stream->tls)
+               ? fail_tls(stream, why)
+               : fail(stream, "the connection broke: %s", why);
+}
+
+/* A server that expected TLS answers by a record of its type 21. */
+static bool
+is_tls_alert(const struct redis_stream *stream)
+{
+    return strstr(stream->context->errstr, "\"\\x15\"") != NULL;
 }
 
 bool
@@ -209,11 +234,31 @@ redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
     void *reply = NULL;
 
     if (redisGetReplyFromReader(stream->context, &reply) != REDIS_OK)
-        return fail(stream, "not an answer of Redis");
+        return is_tls_alert(stream)
+                   ? fail_tls(stream, "the server speaks TLS there: rediss://")
+                   : fail(stream, "not an answer of Redis");
     if (reply == NULL && stream->context->reader->len > REPLY_BYTES_MAX)
         return fail(stream, "too large an answer");
     *ret_reply = reply;
     return true;
+}
+
+/* Redis takes the beginning of TLS for a command that is not whole yet. */
+void
+redis_stream_expire(struct redis_stream *stream, int64_t limit_ms)
+{
+    const bool is_tls = redis_tls_is_starting(stream->tls);
+
+    (void)fail(stream, "%sno answer within %lld ms%s",
+               is_tls ? "TLS failed: " : "", (long long)limit_ms,
+               is_tls ? ": does the server speak TLS there?" : "");
+    stream->fault = is_tls ? REDIS_FAULT_TLS : REDIS_FAULT_TIMEOUT;
+}
+
+enum redis_fault
+redis_stream_fault(const struct redis_stream *stream)
+{
+    return stream->fault;
 }
 
 const char *

@@ -2,8 +2,10 @@
 #define REDIS_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
+#include "redis/error.h"
 #include "redis/url.h"
 
 struct redisReply;
@@ -51,7 +53,15 @@ bool redis_stream_read(struct redis_stream *stream);
 bool redis_stream_next(struct redis_stream *stream,
                        struct redisReply **ret_reply);
 
-/* Why the last call failed, in words without data; lent until the next one. */
+/* No answer has come in so many milliseconds: the stream has failed for that.
+ */
+void redis_stream_expire(struct redis_stream *stream, int64_t limit_ms);
+
+/*
+ * Why the last call failed: its kind, and words without data, lent until the
+ * next one.
+ */
+enum redis_fault redis_stream_fault(const struct redis_stream *stream);
 const char *redis_stream_error(const struct redis_stream *stream);
 
 /* Accepts NULL. */

@@ -10,6 +10,7 @@
 
 #include <hiredis/hiredis.h>
 #include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
@@ -57,6 +58,7 @@ redis_tls_start(struct redis_tls *tls, struct redisContext *context,
 
     if (tls == NULL)
         return true;
+    ERR_clear_error();
     session = SSL_new(tls->trust);
     if (session == NULL)
         return false;
@@ -83,6 +85,49 @@ redis_tls_is_starting(const struct redis_tls *tls)
            !SSL_is_init_finished(tls->session);
 }
 
+void
+redis_tls_forget_error(const struct redis_tls *tls)
+{
+    if (tls != NULL)
+        ERR_clear_error();
+}
+
+/* What OpenSSL calls an answer that is no TLS, by version and first bytes. */
+static bool
+is_no_tls(unsigned long error)
+{
+    static const int reasons[] = {
+        SSL_R_WRONG_VERSION_NUMBER,
+        SSL_R_PACKET_LENGTH_TOO_LONG,
+        SSL_R_RECORD_LENGTH_MISMATCH,
+        SSL_R_HTTP_REQUEST,
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
+            ERR_GET_REASON(error) == reasons[i])
+            return true;
+    }
+    return false;
+}
+
+/* The verdict on a certificate goes first; without one there is no fault. */
+const char *
+redis_tls_error(const struct redis_tls *tls, const char *otherwise)
+{
+    const unsigned long error = tls != NULL ? ERR_peek_last_error() : 0;
+    const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
+    long verdict = X509_V_OK;
+
+    if (tls != NULL && tls->session != NULL)
+        verdict = SSL_get_verify_result(tls->session);
+    if (verdict != X509_V_OK)
+        return X509_verify_cert_error_string(verdict);
+    if (is_no_tls(error))
+        return "the server does not speak TLS there";
+    return reason != NULL ? reason : otherwise;
+}
+
 const char *
 redis_tls_write(struct redis_tls *tls, struct redisContext *context,
                 struct bytes bytes, bool *ret_waiting)
@@ -92,17 +137,12 @@ redis_tls_write(struct redis_tls *tls, struct redisContext *context,
     if (bytes.length > 0 && redisAppendFormattedCommand(
                                 context, bytes.at, bytes.length) != REDIS_OK)
         return "out of memory";
+    redis_tls_forget_error(tls);
     if (redisBufferWrite(context, &empty) != REDIS_OK)
-        return "the connection broke";
+        return redis_tls_error(tls, "the connection broke");
     /* While TLS shakes hands, being writable says nothing. */
     *ret_waiting = !empty && !redis_tls_is_starting(tls);
     return NULL;
-}
-
-const char *
-redis_tls_error(const struct redis_tls *tls)
-{
-    return X509_verify_cert_error_string(SSL_get_verify_result(tls->session));
 }
 
 void
@@ -154,11 +194,17 @@ redis_tls_write(struct redis_tls *tls, struct redisContext *context,
     return "this build has no TLS";
 }
 
-const char *
-redis_tls_error(const struct redis_tls *tls)
+void
+redis_tls_forget_error(const struct redis_tls *tls)
 {
     (void)tls;
-    return "";
+}
+
+const char *
+redis_tls_error(const struct redis_tls *tls, const char *otherwise)
+{
+    (void)tls;
+    return otherwise;
 }
 
 void

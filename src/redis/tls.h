@@ -37,8 +37,14 @@ bool redis_tls_is_starting(const struct redis_tls *tls);
 const char *redis_tls_write(struct redis_tls *tls, struct redisContext *context,
                             struct bytes bytes, bool *ret_waiting);
 
-/* Why it failed while it was shaking hands; static words. */
-const char *redis_tls_error(const struct redis_tls *tls);
+/* What failed before is no reason for what fails next. */
+void redis_tls_forget_error(const struct redis_tls *tls);
+
+/*
+ * Why the last call failed, in static words; where TLS has nothing to say, what
+ * is given.
+ */
+const char *redis_tls_error(const struct redis_tls *tls, const char *otherwise);
 
 void redis_tls_free(struct redis_tls *tls);
 

@@ -40,7 +40,9 @@ static const char *const error_texts[REDIS_URL__MAX] = {
     [REDIS_URL_OK] = "good",
     [REDIS_URL_SCHEME] = "must begin with redis://, rediss:// or unix://",
     [REDIS_URL_ESCAPE] = "'%' must be followed by two hexadecimal digits, not "
-                         "00",
+                         "00; a '%' itself is written %25",
+    [REDIS_URL_RESERVED] = "a '/' in the user or password must be written %2F, "
+                           "'?' %3F, '#' %23, '@' %40, '%' %25",
     [REDIS_URL_HOST] = "the host must be a name, an IPv4 address, or an IPv6 "
                        "address in brackets",
     [REDIS_URL_PORT] = "the port must be an integer from 1 to 65535",
@@ -56,6 +58,19 @@ redis_url_error_text(enum redis_url_error error)
 {
     assert(error < REDIS_URL__MAX);
     return error_texts[error];
+}
+
+/*
+ * Whether an '@' comes after what ends the authority: a '/' or '?' in the user
+ * or password has ended it too early. In the path of a socket it may stand.
+ */
+static bool
+is_cut_short(const struct scheme *scheme, const char *authority,
+             const char *rest)
+{
+    return strchr(rest, '@') != NULL &&
+           (!scheme->is_unix ||
+            (*authority != '\0' && strchr(authority, '@') == NULL));
 }
 
 /* -1 for what is no digit. */
@@ -248,6 +263,8 @@ redis_url_parse(char *url, struct redis_url *ret_redis)
     authority = memmove(path - 1, path, length);
     authority[length] = '\0';
     path += length;
+    if (is_cut_short(scheme, authority, path))
+        return REDIS_URL_RESERVED;
     query = strchr(path, '?');
     if (query != NULL)
         *query++ = '\0';
@@ -274,18 +291,25 @@ path_print(const char *path, struct buf *out)
 }
 
 void
+redis_url_print_address(const struct redis_url *redis, struct buf *out)
+{
+    if (redis->unix_path != NULL)
+        buf_add_text(out, redis->unix_path);
+    else
+        buf_printf(out, strchr(redis->host, ':') != NULL ? "[%s]:%d" : "%s:%d",
+                   redis->host, redis->port);
+}
+
+void
 redis_url_print(const struct redis_url *redis, struct buf *out)
 {
-    const bool is_ipv6 =
-        redis->host != NULL && strchr(redis->host, ':') != NULL;
-
     if (redis->unix_path != NULL) {
         buf_add_text(out, "unix://");
         path_print(redis->unix_path, out);
         buf_printf(out, "?db=%d", redis->database);
         return;
     }
-    buf_printf(out, is_ipv6 ? "%s[%s]:%d/%d" : "%s%s:%d/%d",
-               redis->tls ? "rediss://" : "redis://", redis->host, redis->port,
-               redis->database);
+    buf_add_text(out, redis->tls ? "rediss://" : "redis://");
+    redis_url_print_address(redis, out);
+    buf_printf(out, "/%d", redis->database);
 }

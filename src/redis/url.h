@@ -13,7 +13,8 @@
  *     unix://[[user][:password]@]/path[?db=database]
  *
  * An IPv6 address stands in brackets. User, password and path are
- * percent-decoded; what is empty counts as not given. Texts are NUL-terminated,
+ * percent-decoded; a user or password with '/' or '?' in it must be encoded.
+ * What is empty counts as not given. Texts are NUL-terminated,
  * NULL where not given.
  */
 struct redis_url {
@@ -30,6 +31,7 @@ enum redis_url_error {
     REDIS_URL_OK = 0,
     REDIS_URL_SCHEME,
     REDIS_URL_ESCAPE,
+    REDIS_URL_RESERVED, /* in the user or password */
     REDIS_URL_HOST,
     REDIS_URL_PORT,
     REDIS_URL_DATABASE,
@@ -52,6 +54,9 @@ const char *redis_url_error_text(enum redis_url_error error);
  * Sets *ret_redis on success only.
  */
 enum redis_url_error redis_url_parse(char *url, struct redis_url *ret_redis);
+
+/* Adds "host:port", or the path of the socket, fit for the log. */
+void redis_url_print_address(const struct redis_url *redis, struct buf *out);
 
 /* Adds the URL without user and password, fit for the log. */
 void redis_url_print(const struct redis_url *redis, struct buf *out);

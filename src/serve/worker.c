@@ -8,6 +8,7 @@
 #include <ev.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -87,45 +88,116 @@ struct worker {
 
 /* Events of the store: counted, and logged once for the whole service. */
 
+typedef void event_fn(struct worker *worker, int what, const char *detail);
+
+static event_fn on_store_down, on_store_up, on_refused, on_done;
+
 struct event_row {
-    enum outage outage;
-    bool is_begin; /* of the outage; else its end */
-    bool is_outage;
-    enum metric metric;
+    event_fn *tell; /* NULL: it is only counted */
+    int what;       /* of tell(): enum refusal */
     bool is_counted;
+    enum metric metric;
 };
 
+#define COUNTED(metric)                                                        \
+    {                                                                          \
+        NULL, 0, true, metric                                                  \
+    }
+#define FAILED(fault) [STORE_EVENT_CONNECT_FAILED + REDIS_FAULT_##fault]
+
 static const struct event_row event_rows[STORE_EVENT__MAX] = {
-    [STORE_EVENT_DOWN] = {OUTAGE_STORE, true, true, METRIC_BREAKER_OPENED,
-                          true},
-    [STORE_EVENT_UP] = {OUTAGE_STORE, false, true, 0, false},
-    [STORE_EVENT_REFUSED] = {OUTAGE_REFUSED, true, true, 0, false},
-    [STORE_EVENT_READ_OK] = {OUTAGE_REFUSED, false, true, 0, false},
-    [STORE_EVENT_WRITE_FAILED] = {OUTAGE_WRITES, true, true,
-                                  METRIC_CACHE_WRITE_LOST, true},
-    [STORE_EVENT_WRITE_OK] = {OUTAGE_WRITES, false, true, 0, false},
-    [STORE_EVENT_WROTE] = {0, false, false, METRIC_CACHE_WRITE_OK, true},
-    [STORE_EVENT_RETRY] = {0, false, false, METRIC_STORE_RETRIES, true},
+    [STORE_EVENT_DOWN] = {on_store_down, 0, true, METRIC_BREAKER_OPENED},
+    [STORE_EVENT_UP] = {on_store_up},
+    [STORE_EVENT_REFUSED] = {on_refused, REFUSAL_READ},
+    [STORE_EVENT_MANY_REFUSED] = {on_refused, REFUSAL_MANY},
+    [STORE_EVENT_CACHE_REFUSED] = {on_refused, REFUSAL_CACHE},
+    [STORE_EVENT_WRITE_FAILED] = {on_refused, REFUSAL_WRITE, true,
+                                  METRIC_CACHE_WRITE_LOST},
+    [STORE_EVENT_READ_OK] = {on_done, REFUSAL_READ},
+    [STORE_EVENT_MANY_OK] = {on_done, REFUSAL_MANY},
+    [STORE_EVENT_CACHE_OK] = {on_done, REFUSAL_CACHE},
+    [STORE_EVENT_WROTE] = {on_done, REFUSAL_WRITE, true, METRIC_CACHE_WRITE_OK},
+    [STORE_EVENT_RETRY] = COUNTED(METRIC_STORE_RETRIES),
+    [STORE_EVENT_CONNECTED] = COUNTED(METRIC_CONNECTED),
+    FAILED(BROKEN) = COUNTED(METRIC_CONNECT_BROKEN),
+    FAILED(REFUSED) = COUNTED(METRIC_CONNECT_REFUSED),
+    FAILED(UNREACHABLE) = COUNTED(METRIC_CONNECT_UNREACHABLE),
+    FAILED(TIMEOUT) = COUNTED(METRIC_CONNECT_TIMEOUT),
+    FAILED(NAME) = COUNTED(METRIC_CONNECT_NAME),
+    FAILED(TLS) = COUNTED(METRIC_CONNECT_TLS),
+    FAILED(HANDSHAKE) = COUNTED(METRIC_CONNECT_HANDSHAKE),
 };
+
+/* The address of the store is in each line, and nothing else of its URL. */
+static void
+log_outage(struct worker *worker, const char *what, const char *detail,
+           const char *then)
+{
+    struct buf address = {0};
+
+    redis_url_print_address(&worker->shared.config->redis, &address);
+    log_error(worker->log, "%s: %.*s: %s%s", what, (int)address.length,
+              address.data != NULL ? address.data : "",
+              detail != NULL ? detail : "-", then);
+    buf_free(&address);
+}
+
+static void
+on_store_down(struct worker *worker, int what, const char *detail)
+{
+    const int64_t next_ms =
+        store_next_try_ms(worker->shared.store, clock_mono_ms());
+    char then[64] = "; a connection is being tried";
+
+    (void)what;
+    if (!metrics_outage_enter(worker->metrics, worker->slot, OUTAGE_STORE))
+        return;
+    if (next_ms > 0)
+        (void)snprintf(then, sizeof(then), "; next try in %lld ms",
+                       (long long)next_ms);
+    log_outage(worker, metrics_outage_text(OUTAGE_STORE), detail, then);
+}
+
+static void
+on_store_up(struct worker *worker, int what, const char *detail)
+{
+    (void)what;
+    (void)detail;
+    if (metrics_outage_leave(worker->metrics, worker->slot, OUTAGE_STORE))
+        log_info(worker->log, "%s: over", metrics_outage_text(OUTAGE_STORE));
+}
+
+static void
+on_refused(struct worker *worker, int what, const char *detail)
+{
+    if (metrics_refusal_begin(worker->metrics, (enum refusal)what,
+                              clock_mono_ms()))
+        log_outage(worker, metrics_refusal_text((enum refusal)what), detail,
+                   "");
+}
+
+/* For each read and write, so that most often it has to cost nothing. */
+static void
+on_done(struct worker *worker, int what, const char *detail)
+{
+    (void)detail;
+    if (metrics_refusal_is_on(worker->metrics) &&
+        metrics_refusal_end(worker->metrics, (enum refusal)what,
+                            clock_mono_ms()))
+        log_info(worker->log, "%s: over",
+                 metrics_refusal_text((enum refusal)what));
+}
 
 static void
 on_store_event(void *arg, enum store_event event, const char *detail)
 {
     struct worker *worker = arg;
     const struct event_row *row = &event_rows[event];
-    const char *what;
 
     if (row->is_counted)
         metrics_add(worker->metrics, row->metric, 1);
-    if (!row->is_outage)
-        return;
-    what = metrics_outage_text(row->outage);
-    if (row->is_begin &&
-        metrics_outage_enter(worker->metrics, worker->slot, row->outage))
-        log_error(worker->log, "%s: %s", what, detail != NULL ? detail : "-");
-    if (!row->is_begin &&
-        metrics_outage_leave(worker->metrics, worker->slot, row->outage))
-        log_info(worker->log, "%s: over", what);
+    if (row->tell != NULL)
+        row->tell(worker, row->what, detail);
 }
 
 /* Watchers. */

@@ -77,20 +77,16 @@ struct store_link {
 struct store *store_new(const struct store_config *config,
                         struct store_link *link);
 
-enum store_fault {
-    STORE_FAULT_CONNECTION = 0, /* to be tried again */
-    STORE_FAULT_REFUSED         /* the server said no: opens the breaker */
-};
-
 /*
  * The connection is ready for commands, or it is gone: could not be made, was
  * closed, or broke the protocol. After down the link knows no fetch any more.
  * Both may be called at any time; they take effect in the next store_turn().
  *
+ * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once.
  * reason    in words, without keys or values; copied.
  */
 void store_link_up(struct store *store);
-void store_link_down(struct store *store, enum store_fault fault,
+void store_link_down(struct store *store, enum redis_fault fault,
                      const char *reason);
 
 /*

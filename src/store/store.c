@@ -48,6 +48,22 @@ enum link_news { NEWS_NONE = 0, NEWS_UP, NEWS_DOWN };
 enum breaker { BREAKER_CLOSED = 0, BREAKER_OPEN, BREAKER_TRIAL };
 enum read_state { READ_FRESH = 0, READ_PARKED, READ_SENT, READ__STATES };
 
+/* Reads that a server may answer or refuse one by one. */
+enum read_kind {
+    READ_KIND_ONE = 0,
+    READ_KIND_MANY,
+    READ_KIND_CACHE,
+    READ_KINDS
+};
+
+static const struct {
+    enum store_event refused, good;
+} kind_events[READ_KINDS] = {
+    [READ_KIND_ONE] = {STORE_EVENT_REFUSED, STORE_EVENT_READ_OK},
+    [READ_KIND_MANY] = {STORE_EVENT_MANY_REFUSED, STORE_EVENT_MANY_OK},
+    [READ_KIND_CACHE] = {STORE_EVENT_CACHE_REFUSED, STORE_EVENT_CACHE_OK},
+};
+
 /* The fetch comes first: the link hands it back, and it stands for this. */
 struct read {
     struct store_fetch fetch;
@@ -77,7 +93,7 @@ struct store {
 
     enum link_state link_state;
     enum link_news news;
-    enum store_fault fault; /* of NEWS_DOWN */
+    enum redis_fault fault; /* of NEWS_DOWN */
     int64_t open_at_ms;     /* LINK_CLOSED: when to try again */
     int64_t ready_at_ms;    /* LINK_READY: since when */
     int64_t busy_at_ms;     /* the last turn that was not idle */
@@ -88,9 +104,6 @@ struct store {
     int failures;      /* in a row */
     int64_t failing_since_ms;
     char reason[REASON_SIZE]; /* of the last failure */
-
-    bool reads_refused; /* events that are out, until they are taken back */
-    bool writes_failing;
 };
 
 static const char *const status_texts[STORE__MAX] = {
@@ -233,7 +246,6 @@ store_is_up(const struct store *store)
 static void
 write_failed(struct store *store, const char *detail)
 {
-    store->writes_failing = true;
     tell(store, STORE_EVENT_WRITE_FAILED, detail);
 }
 
@@ -261,10 +273,6 @@ store_link_wrote(struct store *store, const char *error)
         return;
     }
     tell(store, STORE_EVENT_WROTE, NULL);
-    if (store->writes_failing) {
-        store->writes_failing = false;
-        tell(store, STORE_EVENT_WRITE_OK, NULL);
-    }
 }
 
 /* The breaker. */
@@ -295,12 +303,18 @@ breaker_close(struct store *store)
 }
 
 static void
-note_failure(struct store *store, int64_t now_ms)
+count_failure(struct store *store, int64_t now_ms)
 {
     if (store->failures++ == 0)
         store->failing_since_ms = now_ms;
+}
+
+static void
+judge_failures(struct store *store)
+{
     if (store->failures >= store->config.attempts ||
-        store->fault == STORE_FAULT_REFUSED || store->breaker != BREAKER_CLOSED)
+        store->fault == REDIS_FAULT_HANDSHAKE ||
+        store->breaker != BREAKER_CLOSED)
         breaker_open(store);
 }
 
@@ -383,11 +397,29 @@ store_link_up(struct store *store)
 }
 
 void
-store_link_down(struct store *store, enum store_fault fault, const char *reason)
+store_link_down(struct store *store, enum redis_fault fault, const char *reason)
 {
     store->news = NEWS_DOWN;
     store->fault = fault;
     (void)snprintf(store->reason, sizeof(store->reason), "%s", reason);
+}
+
+/*
+ * A server may refuse some commands, or keys, and go on to answer others. So
+ * each kind of read speaks for itself.
+ */
+static void
+tell_how(const struct store *store, const struct read *read,
+         enum store_status status, const char *refusal)
+{
+    const size_t kind = read->need == STORE_CACHE ? READ_KIND_CACHE
+                        : read->fetch.count > 1   ? READ_KIND_MANY
+                                                  : READ_KIND_ONE;
+
+    if (status == STORE_REFUSED)
+        tell(store, kind_events[kind].refused, refusal);
+    else if (status == STORE_OK)
+        tell(store, kind_events[kind].good, NULL);
 }
 
 /* An error is an answer too: the connection is good. */
@@ -400,13 +432,8 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     assert(read->state == READ_SENT);
     store->opened = 0;
     breaker_close(store);
-    if (status == STORE_REFUSED && !read->is_own) {
-        store->reads_refused = true;
-        tell(store, STORE_EVENT_REFUSED, refusal);
-    } else if (status == STORE_OK && store->reads_refused) {
-        store->reads_refused = false;
-        tell(store, STORE_EVENT_READ_OK, NULL);
-    }
+    if (!read->is_own)
+        tell_how(store, read, status, refusal);
     if (!fetch->abandoned)
         read_finish(store, read, status);
     read_delete(store, read);
@@ -418,6 +445,7 @@ settle_up(struct store *store, int64_t now_ms)
     store->link_state = LINK_READY;
     store->ready_at_ms = now_ms;
     store->busy_at_ms = now_ms;
+    tell(store, STORE_EVENT_CONNECTED, NULL);
     if (!store->proof_needed)
         breaker_close(store);
     else if (store->breaker == BREAKER_OPEN)
@@ -491,15 +519,22 @@ settle_down(struct store *store, int64_t now_ms)
 {
     bool was_ready = store->link_state == LINK_READY;
     bool lost = is_under_way(store);
+    bool is_failure = !was_ready || lost || store->breaker != BREAKER_CLOSED;
 
     store->link_state = LINK_CLOSED;
+    if (!was_ready)
+        tell(store,
+             (enum store_event)(STORE_EVENT_CONNECT_FAILED + (int)store->fault),
+             store->reason);
     if (was_ready && now_ms - store->ready_at_ms >= STEADY_MS)
         store->opened = 0;
     if (was_ready && lost)
         store->proof_needed = true;
-    if (!was_ready || lost || store->breaker != BREAKER_CLOSED)
-        note_failure(store, now_ms);
+    if (is_failure)
+        count_failure(store, now_ms);
     store->open_at_ms = now_ms + pause_ms(store);
+    if (is_failure)
+        judge_failures(store);
     if (was_ready)
         lose_sent(store);
     else
@@ -550,7 +585,7 @@ drop_overdue(struct store *store, int64_t now_ms)
     if (now_ms < overdue_ms(store))
         return;
     store->link->ops->close(store->link);
-    store->fault = STORE_FAULT_CONNECTION;
+    store->fault = REDIS_FAULT_TIMEOUT;
     (void)snprintf(store->reason, sizeof(store->reason),
                    "no answer within %lld ms",
                    (long long)store->config.command_timeout_ms);
@@ -709,6 +744,14 @@ store_turn(struct store *store, int64_t now_ms)
     if (due == INT64_MAX)
         return -1;
     return due > now_ms ? due - now_ms : 0;
+}
+
+int64_t
+store_next_try_ms(const struct store *store, int64_t now_ms)
+{
+    return store->link_state == LINK_CLOSED && store->open_at_ms > now_ms
+               ? store->open_at_ms - now_ms
+               : 0;
 }
 
 void

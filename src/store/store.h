@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "redis/error.h"
 
 /*
  * The store as the rest of the service sees it: reads under a deadline, each
@@ -90,24 +91,35 @@ size_t store_pending(const struct store *store);
 /* Whether a read sent now would go out at once, on a trusted connection. */
 bool store_is_up(const struct store *store);
 
+/*
+ * Milliseconds until the next connection is tried; 0 while one is tried, or
+ * when there is one.
+ */
+int64_t store_next_try_ms(const struct store *store, int64_t now_ms);
+
 /* Answers what is still pending with STORE_DOWN. Accepts NULL. */
 void store_free(struct store *store);
 
 enum store_event {
-    STORE_EVENT_DOWN,         /* breaker opened, once an outage; with detail */
-    STORE_EVENT_UP,           /* breaker closed again */
-    STORE_EVENT_REFUSED,      /* a read was answered by an error */
-    STORE_EVENT_READ_OK,      /* a read answered well after REFUSED */
-    STORE_EVENT_WRITE_FAILED, /* a cache write was lost */
-    STORE_EVENT_WRITE_OK,     /* one went well after WRITE_FAILED */
-    STORE_EVENT_WROTE,        /* a cache write went well */
-    STORE_EVENT_RETRY,        /* a read moves to a new connection */
-    STORE_EVENT__MAX
+    STORE_EVENT_DOWN,          /* breaker opened, once an outage; detail */
+    STORE_EVENT_UP,            /* breaker closed again */
+    STORE_EVENT_REFUSED,       /* a required read of one key got an error */
+    STORE_EVENT_MANY_REFUSED,  /* one of several keys */
+    STORE_EVENT_CACHE_REFUSED, /* a cache read */
+    STORE_EVENT_READ_OK,       /* one of such a kind was answered well */
+    STORE_EVENT_MANY_OK,
+    STORE_EVENT_CACHE_OK,
+    STORE_EVENT_WRITE_FAILED,   /* a cache write was lost */
+    STORE_EVENT_WROTE,          /* a cache write went well */
+    STORE_EVENT_RETRY,          /* a read moves to a new connection */
+    STORE_EVENT_CONNECTED,      /* one is built and shaken hands on */
+    STORE_EVENT_CONNECT_FAILED, /* one is not; enum redis_fault is added */
+    STORE_EVENT__MAX = STORE_EVENT_CONNECT_FAILED + REDIS_FAULT__MAX
 };
 
 /*
- * What happened, to be counted, and logged if it changes anything. Events
- * other than RETRY, WRITE_FAILED, WROTE and REFUSED come only on a change.
+ * What happened, to be counted, and logged if it changes anything. DOWN and UP
+ * come only on a change.
  *
  * detail   lent; a reason in words, without values or keys; may be NULL.
  */

@@ -69,7 +69,7 @@ link_close(struct store_link *base)
 
 /* Closes the connection and tells why, in words that outlive it. */
 static void
-fail(struct redis_link *link, enum store_fault fault, const char *words)
+fail(struct redis_link *link, enum redis_fault fault, const char *words)
 {
     if (link->phase != PHASE_READY)
         redis_connect_move_on(link->connect);
@@ -80,7 +80,8 @@ fail(struct redis_link *link, enum store_fault fault, const char *words)
 static void
 fail_stream(struct redis_link *link)
 {
-    fail(link, STORE_FAULT_CONNECTION, redis_stream_error(link->stream));
+    fail(link, redis_stream_fault(link->stream),
+         redis_stream_error(link->stream));
 }
 
 /* Commands. */
@@ -193,7 +194,7 @@ fail_refused(struct redis_link *link, const redisReply *reply)
     char words[REDIS_ERROR_WORDS];
 
     redis_error_words(reply->str, words);
-    fail(link, STORE_FAULT_REFUSED, words);
+    fail(link, REDIS_FAULT_HANDSHAKE, words);
 }
 
 /* AUTH and SELECT. */
@@ -240,7 +241,7 @@ take_reply(struct redis_link *link, redisReply *reply)
 
     if (!redis_commands_take(&link->commands, &command)) {
         freeReplyObject(reply);
-        fail(link, STORE_FAULT_CONNECTION, "an answer that nobody asked for");
+        fail(link, REDIS_FAULT_BROKEN, "an answer that nobody asked for");
         return;
     }
     if (command.fetch != NULL) {
@@ -251,7 +252,7 @@ take_reply(struct redis_link *link, redisReply *reply)
         freeReplyObject(reply);
     }
     if (!fits)
-        fail(link, STORE_FAULT_CONNECTION, "an answer of the wrong kind");
+        fail(link, REDIS_FAULT_BROKEN, "an answer of the wrong kind");
 }
 
 static void
@@ -294,13 +295,11 @@ static void
 on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct redis_link *link = watcher->data;
-    char words[64];
 
     (void)loop;
     (void)events;
-    (void)snprintf(words, sizeof(words), "no answer within %lld ms",
-                   (long long)link->command_timeout_ms);
-    fail(link, STORE_FAULT_CONNECTION, words);
+    redis_stream_expire(link->stream, link->command_timeout_ms);
+    fail_stream(link);
 }
 
 static void
@@ -321,7 +320,7 @@ begin_handshake(struct redis_link *link, int fd)
         return;
     }
     if (!redis_handshake_add(&link->commands, link->config)) {
-        fail(link, STORE_FAULT_CONNECTION, "out of memory");
+        fail(link, REDIS_FAULT_BROKEN, "out of memory");
         return;
     }
     ev_io_set(&link->readable, fd, EV_READ);
@@ -332,12 +331,12 @@ begin_handshake(struct redis_link *link, int fd)
 }
 
 static void
-on_connected(void *arg, int fd, const char *error)
+on_connected(void *arg, int fd, enum redis_fault fault, const char *error)
 {
     struct redis_link *link = arg;
 
     if (fd < 0)
-        fail(link, STORE_FAULT_CONNECTION, error);
+        fail(link, fault, error);
     else
         begin_handshake(link, fd);
 }

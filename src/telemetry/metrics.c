@@ -24,6 +24,9 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
 /* Bit of a slot, after those of the outages: a worker has it. */
 #define METRICS_TAKEN (1U << OUTAGE__MAX)
 
+#define REFUSAL_READS                                                          \
+    (1U << REFUSAL_READ | 1U << REFUSAL_MANY | 1U << REFUSAL_CACHE)
+
 #define METRICS_LINE_BYTES 64 /* of a cache */
 
 /* What one worker counts; the last block is the parent's. */
@@ -40,9 +43,11 @@ struct block {
 struct shared {
     int64_t started_s;
     atomic_int phase;
-    atomic_int used;                  /* slots that ever were in use */
-    atomic_uint inside[OUTAGE__MAX];  /* workers in the outage */
-    atomic_uint slots[METRICS_SLOTS]; /* bits 1 << enum outage */
+    atomic_int used;                          /* slots that ever were in use */
+    atomic_uint inside[OUTAGE__MAX];          /* workers in the outage */
+    atomic_uint slots[METRICS_SLOTS];         /* bits 1 << enum outage */
+    atomic_uint refused;                      /* bits 1 << enum refusal */
+    _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the last time */
     struct block blocks[METRICS_SLOTS + 1];
 };
 
@@ -60,8 +65,17 @@ static const int64_t bucket_us[METRICS_BUCKETS - 1] = {
 
 static const char *const outage_texts[OUTAGE__MAX] = {
     [OUTAGE_STORE] = "the store is down",
-    [OUTAGE_REFUSED] = "the store answers with errors",
-    [OUTAGE_WRITES] = "cache writes are lost",
+};
+
+/* Which kinds are told of together, as bits 1 << enum refusal; and as what. */
+static const struct refusal_row {
+    unsigned group;
+    const char *text;
+} refusal_rows[REFUSAL__MAX] = {
+    [REFUSAL_READ] = {REFUSAL_READS, "the store answers with errors"},
+    [REFUSAL_MANY] = {REFUSAL_READS, "the store answers with errors"},
+    [REFUSAL_CACHE] = {REFUSAL_READS, "the store answers with errors"},
+    [REFUSAL_WRITE] = {1U << REFUSAL_WRITE, "cache writes are lost"},
 };
 
 struct metrics *
@@ -329,6 +343,49 @@ metrics_outage_leave(struct metrics *metrics, int slot, enum outage what)
     is_last = outage_decrement(metrics, what);
     (void)atomic_fetch_and(&metrics->shared->slots[slot], ~bit);
     return is_last;
+}
+
+const char *
+metrics_refusal_text(enum refusal what)
+{
+    assert(what < REFUSAL__MAX);
+    return refusal_rows[what].text;
+}
+
+bool
+metrics_refusal_begin(struct metrics *metrics, enum refusal what,
+                      int64_t now_ms)
+{
+    struct shared *shared = metrics->shared;
+    unsigned before;
+
+    assert(what < REFUSAL__MAX);
+    atomic_store(&shared->refused_ms[what], now_ms);
+    before = atomic_fetch_or(&shared->refused, 1U << what);
+    return (before & refusal_rows[what].group) == 0;
+}
+
+bool
+metrics_refusal_is_on(const struct metrics *metrics)
+{
+    return atomic_load_explicit(&metrics->shared->refused,
+                                memory_order_relaxed) != 0;
+}
+
+bool
+metrics_refusal_end(struct metrics *metrics, enum refusal what, int64_t now_ms)
+{
+    struct shared *shared = metrics->shared;
+    const unsigned bit = 1U << what;
+    unsigned before;
+
+    assert(what < REFUSAL__MAX);
+    if ((atomic_load(&shared->refused) & bit) == 0 ||
+        now_ms - atomic_load(&shared->refused_ms[what]) <
+            METRICS_REFUSAL_QUIET_MS)
+        return false;
+    before = atomic_fetch_and(&shared->refused, ~bit);
+    return (before & refusal_rows[what].group) == bit;
 }
 
 int

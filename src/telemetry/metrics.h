@@ -31,6 +31,14 @@ enum metric {
     METRIC_CACHE_WRITE_LOST,
     METRIC_STORE_RETRIES,
     METRIC_BREAKER_OPENED,
+    METRIC_CONNECTED,
+    METRIC_CONNECT_REFUSED,
+    METRIC_CONNECT_UNREACHABLE,
+    METRIC_CONNECT_TIMEOUT,
+    METRIC_CONNECT_NAME,
+    METRIC_CONNECT_TLS,
+    METRIC_CONNECT_HANDSHAKE,
+    METRIC_CONNECT_BROKEN,
     METRIC_ERROR_FCGI,
     METRIC_ERROR_VALUE,
     METRIC_ERROR_MEMORY,
@@ -49,10 +57,26 @@ enum metric {
 /* One outage is noticed by every worker and told once. */
 enum outage {
     OUTAGE_STORE = 0, /* no connection: the breaker of a worker is open */
-    OUTAGE_REFUSED,   /* the server answers with errors */
-    OUTAGE_WRITES,    /* cache writes are lost */
     OUTAGE__MAX
 };
+
+/*
+ * Work that the server may refuse while it does the rest. That depends on no
+ * worker, so that each speaks for all.
+ */
+enum refusal {
+    REFUSAL_READ = 0, /* of one key that an answer depends on */
+    REFUSAL_MANY,     /* of several */
+    REFUSAL_CACHE,
+    REFUSAL_WRITE, /* to the cache; refused, or lost on its way */
+    REFUSAL__MAX
+};
+
+/*
+ * So long must there have been none before it is over: otherwise each other
+ * key that is refused would be told.
+ */
+#define METRICS_REFUSAL_QUIET_MS 3000
 
 /* What the service as a whole is at. */
 enum metrics_phase {
@@ -151,6 +175,22 @@ bool metrics_outage_leave(struct metrics *metrics, int slot, enum outage what);
 
 /* What is out of order, in words for the log; static. */
 const char *metrics_outage_text(enum outage what);
+
+/*
+ * Such work has been refused (or has gone well). Returns true if that is news
+ * for the whole service. All reads are one piece of news: it begins with the
+ * first kind that is refused, and is over when all go well again.
+ */
+bool metrics_refusal_begin(struct metrics *metrics, enum refusal what,
+                           int64_t now_ms);
+bool metrics_refusal_end(struct metrics *metrics, enum refusal what,
+                         int64_t now_ms);
+
+/* Whether any work is refused: else there is nothing to end. */
+bool metrics_refusal_is_on(const struct metrics *metrics);
+
+/* In words for the log; static. */
+const char *metrics_refusal_text(enum refusal what);
 
 /* Takes a slot, -1 if none is free. Only the parent does. */
 int metrics_slot_take(struct metrics *metrics);

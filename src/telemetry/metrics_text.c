@@ -27,6 +27,7 @@ enum family {
     FAMILY_CACHE_MISSES,
     FAMILY_STORE_OPERATIONS,
     FAMILY_STORE_RETRIES,
+    FAMILY_CONNECTIONS,
     FAMILY_BREAKER_OPENED,
     FAMILY_BREAKER_OPEN,
     FAMILY_ERRORS,
@@ -72,6 +73,10 @@ static const struct family_row families[FAMILY__MAX] = {
                                  NULL},
     [FAMILY_STORE_RETRIES] = {"scoring_store_retries_total", "counter",
                               "Reads that moved to a new connection.", NULL},
+    [FAMILY_CONNECTIONS] = {"scoring_store_connections_total", "counter",
+                            "Connections to the store that were begun, by "
+                            "what became of them.",
+                            NULL},
     [FAMILY_BREAKER_OPENED] = {"scoring_store_breaker_opened_total", "counter",
                                "Times that a worker gave the store up.", NULL},
     [FAMILY_BREAKER_OPEN] = {"scoring_store_breaker_open", "gauge",
@@ -113,6 +118,11 @@ struct counter_row {
             "{operation=\"" kind "\",result=\"" result "\"}"                   \
     }
 
+#define CONNECTION(result)                                                     \
+    {                                                                          \
+        FAMILY_CONNECTIONS, "{result=\"" result "\"}"                          \
+    }
+
 static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CACHE_HITS] = {FAMILY_CACHE_HITS, ""},
     [METRIC_CACHE_MISSES] = {FAMILY_CACHE_MISSES, ""},
@@ -129,6 +139,14 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CACHE_WRITE_OK] = OPERATION("cache_write", "ok"),
     [METRIC_CACHE_WRITE_LOST] = OPERATION("cache_write", "lost"),
     [METRIC_STORE_RETRIES] = {FAMILY_STORE_RETRIES, ""},
+    [METRIC_CONNECTED] = CONNECTION("ok"),
+    [METRIC_CONNECT_REFUSED] = CONNECTION("refused"),
+    [METRIC_CONNECT_UNREACHABLE] = CONNECTION("unreachable"),
+    [METRIC_CONNECT_TIMEOUT] = CONNECTION("timeout"),
+    [METRIC_CONNECT_NAME] = CONNECTION("name"),
+    [METRIC_CONNECT_TLS] = CONNECTION("tls"),
+    [METRIC_CONNECT_HANDSHAKE] = CONNECTION("handshake"),
+    [METRIC_CONNECT_BROKEN] = CONNECTION("broken"),
     [METRIC_BREAKER_OPENED] = {FAMILY_BREAKER_OPENED, ""},
     [METRIC_ERROR_FCGI] = {FAMILY_ERRORS, "{kind=\"fastcgi\"}"},
     [METRIC_ERROR_VALUE] = {FAMILY_ERRORS, "{kind=\"damaged_value\"}"},

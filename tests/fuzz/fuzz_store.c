@@ -115,7 +115,7 @@ link_check(struct store_link *link, int64_t now_ms)
 }
 
 static void
-fail(enum store_fault fault)
+fail(enum redis_fault fault)
 {
     if (world.phase == LINK_CLOSED)
         return;
@@ -128,7 +128,7 @@ link_flush(struct store_link *link)
 {
     (void)link;
     if (world.breaks)
-        fail(STORE_FAULT_CONNECTION);
+        fail(REDIS_FAULT_BROKEN);
     world.breaks = false;
 }
 
@@ -265,10 +265,10 @@ happen(enum event event, unsigned how)
         rise();
         break;
     case EVENT_DOWN:
-        fail(STORE_FAULT_CONNECTION);
+        fail(REDIS_FAULT_BROKEN);
         break;
     case EVENT_REFUSE:
-        fail(STORE_FAULT_REFUSED);
+        fail(REDIS_FAULT_HANDSHAKE);
         break;
     case EVENT_REPLY:
         reply(how, STORE_OK);

@@ -679,7 +679,8 @@ static const struct file_case file_rows[] = {
     {"without a store",
      "REDIS_URL=unix:///nonexistent \"$scoring\" interests export copy",
      EX_UNAVAILABLE,
-     "^scoring: the store: connection failed: No such file or directory\n$",
+     "^scoring: the store: /nonexistent: connection failed: No such file or "
+     "directory\n$",
      "old"},
 };
 
@@ -712,12 +713,13 @@ struct refusal_case {
 
 static const struct refusal_case refusal_rows[] = {
     {"wrong password, import", NULL, NULL, "", "wrong", IMPORT,
-     "^scoring: the store: the password was refused \\(WRONGPASS\\); nothing "
+     "^scoring: the store: [^ ]*: the password was refused \\(WRONGPASS\\); "
+     "nothing "
      "is written\n$"},
     {"wrong password, export", NULL, NULL, "", "wrong", EXPORT,
-     "^scoring: the store: the password was refused \\(WRONGPASS\\)\n$"},
+     "^scoring: the store: [^ ]*: the password was refused \\(WRONGPASS\\)\n$"},
     {"no password", NULL, NULL, "", "", IMPORT,
-     "^scoring: the store: a password is needed \\(NOAUTH\\); nothing"},
+     "^scoring: the store: [^ ]*: a password is needed \\(NOAUTH\\); nothing"},
     {"user who may only read",
      "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
      "reader", PASSWORD, IMPORT,
@@ -727,20 +729,23 @@ static const struct refusal_case refusal_rows[] = {
     {"user who may not scan",
      "ACL SETUSER reader on >" PASSWORD " ~i:* +get +mget +exists", NULL,
      "reader", PASSWORD, EXPORT,
-     "^scoring: the store: the user lacks a permission \\(NOPERM\\): SCAN\n$"},
+     "^scoring: the store: [^ ]*: the user lacks a permission \\(NOPERM\\): "
+     "SCAN\n$"},
     {"full store", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "",
      PASSWORD, IMPORT,
      "^scoring: file: the server is out of memory \\(OOM\\); at least the "
      "first 0 clients are written"},
     {"database out of range", NULL, NULL, "", PASSWORD,
      "REDIS_URL=$REDIS_URL?db=99 " IMPORT,
-     "^scoring: the store: the database number was refused; nothing"},
+     "^scoring: the store: [^ ]*: the database number was refused; nothing"},
     {"nothing listens", NULL, NULL, "", PASSWORD,
      "REDIS_URL=redis://127.0.0.1:1 " IMPORT,
-     "^scoring: the store: connection refused; nothing is written\n$"},
+     "^scoring: the store: 127\\.0\\.0\\.1:1: connection refused; nothing is "
+     "written\n$"},
     {"name unknown", NULL, NULL, "", PASSWORD,
      "REDIS_URL=redis://name.invalid " EXPORT,
-     "^scoring: the store: host name name.invalid does not resolve[^\n]*\n$"},
+     "^scoring: the store: name.invalid:6379: host name name.invalid does not "
+     "resolve[^\n]*\n$"},
 };
 
 TEST_CASES(refusal, struct refusal_case, refusal_rows)
@@ -802,8 +807,8 @@ TEST_CASES(fault, struct fault_case, fault_rows)
     bench_start(&bench);
     bench_put_peer(&bench, c->fault);
     bench_write(&bench, "file", LINE("2", "[]"));
-    (void)snprintf(pattern, sizeof(pattern), "^scoring: the store: %s[^\n]*\n$",
-                   c->pattern);
+    (void)snprintf(pattern, sizeof(pattern),
+                   "^scoring: the store: [^ ]*: %s[^\n]*\n$", c->pattern);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         began_ms = clock_ms();
         bench_run(&bench, lines[i], EX_UNAVAILABLE, pattern);
@@ -942,7 +947,7 @@ struct ended_case {
 
 static const struct ended_case ended_rows[] = {
     {"store killed", kill_store, EX_UNAVAILABLE,
-     "^scoring: the store: the connection broke[^\n]*\n$"},
+     "^scoring: the store: [^ ]*: the connection broke[^\n]*\n$"},
     {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: copy: interrupted\n$"},
     {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: copy: interrupted\n$"},
 };

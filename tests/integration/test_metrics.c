@@ -545,6 +545,8 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
               1);
 }
 
+#define QUIET_MS 3050 /* and then it is told that it is over */
+
 struct refusal {
     const char *name;
     const char *begin, *end; /* of the store's refusal */
@@ -597,6 +599,7 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
     http_answer_free(&answer);
     CU_ASSERT_TRUE(becomes(stack, c->sample, before + 1));
     CU_ASSERT_TRUE(redis_do(&stack->redis, c->end));
+    clock_sleep_ms(QUIET_MS);
     for (int i = 0; i < SENT_EACH_TIME; i++)
         use_store(stack);
     CU_ASSERT_EQUAL(value_of(stack, c->sample), before + 1);

@@ -518,6 +518,91 @@ TEST_SINGLE(read_only, "cache writes are refused")
     CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E "), before + 1);
 }
 
+/* A server that refuses some of the work, and does the rest. */
+struct partial_case {
+    const char *name;
+    const char *begin, *end;
+    const char *told; /* how it is told, with the address of the store */
+};
+
+#define TOLD(what, why) "\\] E " what ": 127\\.0\\.0\\.1:[0-9]+: the " why "$"
+
+static const struct partial_case partial_rows[] = {
+    {"SET forbidden", "ACL SETUSER default -set", "ACL SETUSER default +set",
+     TOLD("cache writes are lost",
+          "user lacks a permission \\(NOPERM\\): SET")},
+    {"SET for want of memory", "CONFIG SET maxmemory 1",
+     "CONFIG SET maxmemory 0",
+     TOLD("cache writes are lost", "server is out of memory \\(OOM\\)")},
+    {"SET of a replica", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE",
+     TOLD("cache writes are lost",
+          "server is a replica, which takes no writes \\(READONLY\\)")},
+    {"MGET forbidden", "ACL SETUSER default -mget", "ACL SETUSER default +mget",
+     TOLD("the store answers with errors",
+          "user lacks a permission \\(NOPERM\\): MGET")},
+    {"keys of interests forbidden", "ACL SETUSER default resetkeys ~uid:*",
+     "ACL SETUSER default allkeys",
+     TOLD("the store answers with errors",
+          "user lacks a permission \\(NOPERM\\)")},
+    {"keys of scores forbidden to read",
+     "ACL SETUSER default resetkeys ~i:* %%W~uid:*",
+     "ACL SETUSER default allkeys",
+     TOLD("the store answers with errors",
+          "user lacks a permission \\(NOPERM\\)")},
+};
+
+/* All kinds of work, by both workers most likely; scores are right as ever. */
+static void
+use_all(const struct stack *stack)
+{
+    static int person;
+
+    for (int i = 0; i < 2 * QUICK_IN_A_ROW; i++) {
+        char text[96];
+        struct http_answer answer;
+
+        (void)snprintf(text, sizeof(text),
+                       "{\"phone\": \"7917%07d\", \"email\": \"a@b\"}",
+                       person++);
+        answer = expect_post(stack->port, request_score(text));
+        CU_ASSERT_TRUE(is_scored(&answer));
+        http_answer_free(&answer);
+        answer = expect_post(stack->port, request_interests(IDS));
+        http_answer_free(&answer);
+        answer = expect_post(stack->port,
+                             request_interests("{\"client_ids\": [1]}"));
+        http_answer_free(&answer);
+    }
+}
+
+#define LOG_TROUBLE "\\] E (the store|cache writes)"
+#define QUIET_MS    3000 /* until what went wrong is told to be over */
+
+/* Told once when it begins, and once when it is over, by however much. */
+TEST_CASES(partial, struct partial_case, partial_rows)
+{
+    struct stack *stack = stack_shared(&direct);
+    size_t faults = stack_log_count(stack, LOG_TROUBLE);
+    size_t told = stack_log_count(stack, c->told);
+    size_t over = stack_log_count(stack, "\\] I .*: over");
+
+    fill(&stack->redis);
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
+    CU_ASSERT_TRUE(redis_do(&stack->redis, c->begin));
+    use_all(stack);
+    use_all(stack);
+    CU_ASSERT_TRUE(stack_log_wait(stack, c->told, told + 1));
+    CU_ASSERT_TRUE(redis_do(&stack->redis, c->end));
+    use_all(stack);
+    clock_sleep_ms(QUIET_MS);
+    CU_ASSERT_EQUAL(stack_log_count(stack, "\\] I .*: over"), over);
+    use_all(stack);
+    use_all(stack);
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] I .*: over", over + 1));
+    CU_ASSERT_EQUAL(stack_log_count(stack, "\\] I .*: over"), over + 1);
+    CU_ASSERT_EQUAL(stack_log_count(stack, LOG_TROUBLE), faults + 1);
+}
+
 TEST_SINGLE(absent_at_start, "and started later")
 {
     struct stack *stack = stack_shared(&absent);

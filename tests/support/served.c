@@ -27,7 +27,7 @@ static void
 link_open(struct store_link *base)
 {
     if (of_base(base)->status == STORE_DOWN)
-        store_link_down(base->store, STORE_FAULT_CONNECTION, "as told");
+        store_link_down(base->store, REDIS_FAULT_BROKEN, "as told");
     else
         store_link_up(base->store);
 }

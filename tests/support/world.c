@@ -20,7 +20,8 @@ on_event(void *arg, enum store_event event, const char *detail)
     ev_break(world->loop, EVBREAK_ONE); /* look, do not sleep on it */
     if (event == STORE_EVENT_DOWN)
         (void)snprintf(world->down, sizeof(world->down), "%s", detail);
-    if (event == STORE_EVENT_REFUSED)
+    if (event == STORE_EVENT_REFUSED || event == STORE_EVENT_MANY_REFUSED ||
+        event == STORE_EVENT_CACHE_REFUSED)
         (void)snprintf(world->refused, sizeof(world->refused), "%s", detail);
     if (event == STORE_EVENT_WRITE_FAILED)
         (void)snprintf(world->lost, sizeof(world->lost), "%s", detail);

@@ -25,16 +25,18 @@ struct outcome {
     struct ev_loop *loop;
     int count; /* of calls */
     int fd;
+    enum redis_fault fault;
     char error[WORDS_MAX];
 };
 
 static void
-on_done(void *arg, int fd, const char *error)
+on_done(void *arg, int fd, enum redis_fault fault, const char *error)
 {
     struct outcome *outcome = arg;
 
     outcome->count++;
     outcome->fd = fd;
+    outcome->fault = fault;
     CU_ASSERT_EQUAL(error == NULL, fd >= 0);
     (void)snprintf(outcome->error, sizeof(outcome->error), "%s",
                    error != NULL ? error : "");
@@ -131,6 +133,10 @@ TEST_CASES(address, struct address_case, address_rows)
     CU_ASSERT_EQUAL(outcome.fd >= 0, c->words != NULL && c->words[0] == '\0');
     if (c->words != NULL)
         CU_ASSERT_STRING_EQUAL(outcome.error, c->words);
+    if (strcmp(outcome.error, UNREACHABLE) == 0)
+        CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_UNREACHABLE);
+    if (strcmp(outcome.error, "connection refused") == 0)
+        CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_REFUSED);
     redis_connect_free(attempt);
     if (outcome.fd >= 0)
         (void)close(outcome.fd);
@@ -189,6 +195,7 @@ TEST_SINGLE(limit, "an attempt has its time, and the next one as much")
 
         try_once(attempt, &outcome);
         CU_ASSERT_STRING_EQUAL(outcome.error, "no connection within 150 ms");
+        CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_TIMEOUT);
         CU_ASSERT(clock_ms() - start_ms >= LIMIT_MS - 5);
     }
     redis_connect_free(attempt);

@@ -109,6 +109,18 @@ static const struct good_case good_rows[] = {
      "unix:///a%20b%3fc",
      {.unix_path = "/a b?c"},
      "unix:///a%20b%3Fc?db=0"},
+    {"unix with an at sign in the path",
+     "unix:///a@b",
+     {.unix_path = "/a@b"},
+     "unix:///a%40b?db=0"},
+    {"unix with user, password and an at sign in the path",
+     "unix://me:secret@/a@b",
+     {.unix_path = "/a@b", .username = "me", .password = "secret"},
+     "unix:///a%40b?db=0"},
+    {"number sign in a password",
+     "redis://:a#b@h",
+     {.host = "h", .port = 6379, .password = "a#b"},
+     "redis://h:6379/0"},
     {"longest path", /* 107 bytes */
      "unix:///" X100 "xxxxxx",
      {.unix_path = "/" X100 "xxxxxx"},
@@ -147,6 +159,36 @@ TEST_CASES(good, struct good_case, good_rows)
     free(url);
 }
 
+struct address_case {
+    const char *name;
+    struct redis_url redis;
+    const char *want;
+};
+
+static const struct address_case address_rows[] = {
+    {"a host",
+     {.host = "cache",
+      .port = 1,
+      .database = 3,
+      .username = "u",
+      .password = "p",
+      .tls = true},
+     "cache:1"},
+    {"IPv6", {.host = "::1", .port = 65535}, "[::1]:65535"},
+    {"a socket",
+     {.unix_path = "/run/redis.sock", .database = 3, .password = "p"},
+     "/run/redis.sock"},
+};
+
+TEST_CASES(address, struct address_case, address_rows)
+{
+    struct buf printed = {0};
+
+    redis_url_print_address(&c->redis, &printed);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&printed), bytes_of(c->want)));
+    buf_free(&printed);
+}
+
 struct bad_case {
     const char *name, *url;
     enum redis_url_error want;
@@ -176,7 +218,17 @@ static const struct bad_case bad_rows[] = {
     {"port of letters", "redis://h:redis", REDIS_URL_PORT},
     {"empty port", "redis://h:", REDIS_URL_PORT},
     {"two ports", "redis://h:1:2", REDIS_URL_PORT},
-    {"raw slash in a password", "redis://:a/b@h", REDIS_URL_HOST},
+    {"slash in a password", "redis://:a/b@h", REDIS_URL_RESERVED},
+    {"slash in a password that looks like a port", "redis://u:1/0@h",
+     REDIS_URL_RESERVED},
+    {"slash and at sign in a password", "redis://:a@b/c@h:1/0",
+     REDIS_URL_RESERVED},
+    {"question mark in a password", "redis://:a?b@h", REDIS_URL_RESERVED},
+    {"slash in a user", "redis://a/b:c@h", REDIS_URL_RESERVED},
+    {"slash in a password over TLS", "rediss://:a/b@h", REDIS_URL_RESERVED},
+    {"slash in a password of a socket", "unix://:a/b@/path",
+     REDIS_URL_RESERVED},
+    {"at sign behind the database", "redis://h/0@", REDIS_URL_RESERVED},
     {"database 65536", "redis://h/65536", REDIS_URL_DATABASE},
     {"negative database", "redis://h/-1", REDIS_URL_DATABASE},
     {"database of letters", "redis://h/x", REDIS_URL_DATABASE},
@@ -227,7 +279,11 @@ static const struct text_case text_rows[] = {
     {"scheme", REDIS_URL_SCHEME,
      "must begin with redis://, rediss:// or unix://"},
     {"escape", REDIS_URL_ESCAPE,
-     "'%' must be followed by two hexadecimal digits, not 00"},
+     "'%' must be followed by two hexadecimal digits, not 00; a '%' itself is "
+     "written %25"},
+    {"reserved", REDIS_URL_RESERVED,
+     "a '/' in the user or password must be written %2F, '?' %3F, '#' %23, "
+     "'@' %40, '%' %25"},
     {"host", REDIS_URL_HOST,
      "the host must be a name, an IPv4 address, or an IPv6 address in "
      "brackets"},

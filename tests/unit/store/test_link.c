@@ -132,7 +132,8 @@ on_event(void *arg, enum store_event event, const char *detail)
         rig->ups++;
     if (event == STORE_EVENT_DOWN && rig->downs++ == 0)
         (void)snprintf(rig->down, sizeof(rig->down), "%s", words);
-    if (event == STORE_EVENT_REFUSED && rig->refusals++ == 0)
+    if ((event == STORE_EVENT_REFUSED || event == STORE_EVENT_MANY_REFUSED) &&
+        rig->refusals++ == 0)
         (void)snprintf(rig->refused, sizeof(rig->refused), "%s", words);
     if (event == STORE_EVENT_WRITE_FAILED && rig->lost++ == 0)
         (void)snprintf(rig->wrote, sizeof(rig->wrote), "%s", words);

@@ -37,6 +37,7 @@ static struct {
     int64_t sent_ms[SENT_MAX]; /* of a write, too: fetch is NULL */
     size_t sent_count;
     size_t unflushed;
+    bool refuses; /* a read has been refused */
     bool no_memory, breaks, asks_again, writes;
     size_t asked; /* reads that have not been finished */
     int64_t now_ms;
@@ -93,7 +94,7 @@ fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
     (void)link;
     if (!fake_send(fetch, now_ms))
         return false;
-    CU_ASSERT_EQUAL(fetch->count, 1);
+    CU_ASSERT(fetch->count == 1 || fetch->count == 2);
     CU_ASSERT_EQUAL(fetch->values[0].kind, STORE_ABSENT);
     CU_ASSERT(fetch->keys[0].length == 1 ||
               bytes_equal(fetch->keys[0], bytes_of("i:0")));
@@ -135,7 +136,7 @@ fake_flush(struct store_link *link)
         return;
     fake.breaks = false;
     fake.sent_count = 0;
-    store_link_down(link->store, STORE_FAULT_CONNECTION, "gone");
+    store_link_down(link->store, REDIS_FAULT_BROKEN, "gone");
 }
 
 static int64_t
@@ -169,14 +170,26 @@ on_event(void *arg, enum store_event event, const char *detail)
         [STORE_EVENT_DOWN] = "DOWN",
         [STORE_EVENT_UP] = "UP",
         [STORE_EVENT_REFUSED] = "REFUSED",
+        [STORE_EVENT_MANY_REFUSED] = "MANY_REFUSED",
+        [STORE_EVENT_CACHE_REFUSED] = "CACHE_REFUSED",
         [STORE_EVENT_READ_OK] = "READ_OK",
+        [STORE_EVENT_MANY_OK] = "MANY_OK",
+        [STORE_EVENT_CACHE_OK] = "CACHE_OK",
         [STORE_EVENT_WRITE_FAILED] = "WRITE_FAILED",
-        [STORE_EVENT_WRITE_OK] = "WRITE_OK",
         [STORE_EVENT_RETRY] = "RETRY",
         [STORE_EVENT_WROTE] = "WROTE",
     };
 
     CU_ASSERT_PTR_EQUAL(arg, &fake);
+    if (event >= STORE_EVENT_CONNECTED)
+        return; /* connection_rows are about these */
+    fake.refuses |= event == STORE_EVENT_REFUSED ||
+                    event == STORE_EVENT_MANY_REFUSED ||
+                    event == STORE_EVENT_CACHE_REFUSED;
+    if (!fake.refuses &&
+        (event == STORE_EVENT_READ_OK || event == STORE_EVENT_MANY_OK ||
+         event == STORE_EVENT_CACHE_OK))
+        return; /* the rule; traced only where it means something */
     if (detail != NULL)
         trace("%s[%s]", names[event], detail);
     else
@@ -256,19 +269,21 @@ step_pong(struct store *store)
     store_link_checked(store);
 }
 
+/* m: a read that matters, n: one of two keys, c: one of the cache. */
 static void
 step_read(struct store *store, const char *step)
 {
     struct bytes *key = &keys[step[1] - '0'];
 
     fake.asked++;
-    CU_ASSERT(store_read(
-        store, key, 1, step[0] == 'm' ? STORE_MUST : STORE_CACHE, fake.now_ms,
-        strtoll(step + sizeof("m1:") - 1, NULL, 10), on_done, key));
+    CU_ASSERT(store_read(store, key, step[0] == 'n' ? 2 : 1,
+                         step[0] == 'c' ? STORE_CACHE : STORE_MUST, fake.now_ms,
+                         strtoll(step + sizeof("m1:") - 1, NULL, 10), on_done,
+                         key));
 }
 
 static void
-step_down(struct store *store, enum store_fault fault, const char *reason)
+step_down(struct store *store, enum redis_fault fault, const char *reason)
 {
     /* With half of an answer: what has come is not to be taken for the rest. */
     for (size_t i = 0; i < fake.sent_count; i++)
@@ -295,9 +310,9 @@ step_words(struct store *store, const char *step)
     if (strcmp(step, "up") == 0)
         store_link_up(store);
     else if (strcmp(step, "down") == 0)
-        step_down(store, STORE_FAULT_CONNECTION, "gone");
+        step_down(store, REDIS_FAULT_BROKEN, "gone");
     else if (strcmp(step, "refuse") == 0)
-        step_down(store, STORE_FAULT_REFUSED, "wrong");
+        step_down(store, REDIS_FAULT_HANDSHAKE, "wrong");
     else if (strcmp(step, "oom") == 0)
         fake.no_memory = true;
     else if (strcmp(step, "bad") == 0)
@@ -326,7 +341,7 @@ step_run(struct store *store, const char *step)
 {
     if (step[0] == 't' || step[0] == 'T')
         step_turn(store, step);
-    else if ((step[0] == 'm' || step[0] == 'c') && step[2] == ':')
+    else if (strchr("mnc", step[0]) != NULL && step[2] == ':')
         step_read(store, step);
     else if (strncmp(step, "ok", 2) == 0)
         step_answer(store, step[2], STORE_OK);
@@ -381,7 +396,13 @@ static const struct store_case send_rows[] = {
     {"error is not tried again",
      "t0 up t1 m1:800 t2 err1 m2:800 t3 ok2 m3:800 t4 ok3",
      "open send1 | REFUSED[no] 1=refused send2 | READ_OK 2=ok "
-     "send3 | 3=ok"},
+     "send3 | READ_OK 3=ok"},
+    {"errors of some commands only",
+     "t0 up t1 n1:800 t2 err1 m3:800 t3 ok3 c4:800 t4 err4 m5:800 t5 ok5 "
+     "n6:800 t6 ok6 c8:800 t7 ok8",
+     "open send1 | MANY_REFUSED[no] 1=refused send3 | READ_OK 3=ok "
+     "send4 | CACHE_REFUSED[no] 4=refused send5 | READ_OK 5=ok "
+     "send6 | MANY_OK 6=ok send8 | CACHE_OK 8=ok"},
     {"error after the deadline", "t0 up t1 m1:50 t2 t50 err1",
      "open send1 | 1=timeout REFUSED[no]"},
     {"no memory to send", "t0 up t1 oom m1:800 w t2",
@@ -475,7 +496,7 @@ static const struct store_case loss_rows[] = {
      "open send1 | RETRY[gone] open send1 | 1=ok open open"},
     {"write errors", "t0 up t1 w t2 werr w t3 werr w t4 wok w t5 wok",
      "open set | WRITE_FAILED[no] set | WRITE_FAILED[no] set | "
-     "WROTE WRITE_OK set | WROTE"},
+     "WROTE set | WROTE"},
 };
 
 static const struct store_case trial_rows[] = {
@@ -605,6 +626,64 @@ TEST_CASES(trial, struct store_case, trial_rows)
 TEST_CASES(check, struct store_case, check_rows)
 {
     run_script(c);
+}
+
+/* Connections are counted by what became of them. */
+struct connection_case {
+    const char *name;
+    enum redis_fault fault; /* REDIS_FAULT__MAX: none */
+};
+
+static const struct connection_case connection_rows[] = {
+    {"built", REDIS_FAULT__MAX},
+    {"broken", REDIS_FAULT_BROKEN},
+    {"refused", REDIS_FAULT_REFUSED},
+    {"a server that says no", REDIS_FAULT_HANDSHAKE},
+};
+
+static void
+count_event(void *arg, enum store_event event, const char *detail)
+{
+    (void)detail;
+    ((int *)arg)[event]++;
+}
+
+TEST_CASES(connection, struct connection_case, connection_rows)
+{
+    int events[STORE_EVENT__MAX] = {0};
+    const struct store_config config = {.attempts = 3,
+                                        .command_timeout_ms = 300,
+                                        .deadline_ms = 800,
+                                        .event = count_event,
+                                        .event_arg = events};
+    const bool is_built = c->fault == REDIS_FAULT__MAX;
+    struct store *store;
+
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    store = store_new(&config, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    (void)store_turn(store, 0);
+    if (is_built)
+        store_link_up(store);
+    else
+        store_link_down(store, c->fault, "so");
+    CU_ASSERT_EQUAL(store_next_try_ms(store, 1), 0);
+    (void)store_turn(store, 1);
+    CU_ASSERT_EQUAL(store_next_try_ms(store, 1), is_built ? 0 : 10);
+    CU_ASSERT_EQUAL(store_next_try_ms(store, 11), 0);
+    CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECTED], is_built);
+    for (int fault = 0; fault < REDIS_FAULT__MAX; fault++)
+        CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECT_FAILED + fault],
+                        fault == (int)c->fault);
+    /* Its end later on is none of these. */
+    store_link_down(store, REDIS_FAULT_BROKEN, "later");
+    if (is_built) {
+        (void)store_turn(store, 2);
+        CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECT_FAILED + REDIS_FAULT_BROKEN],
+                        0);
+    }
+    store_free(store);
 }
 
 static struct store *

@@ -43,13 +43,13 @@ take_step(struct metrics *metrics, char step, int slot)
 
     switch (step) {
     case '+':
-        return metrics_outage_enter(metrics, slot, OUTAGE_WRITES);
+        return metrics_outage_enter(metrics, slot, OUTAGE_STORE);
     case '-':
-        return metrics_outage_leave(metrics, slot, OUTAGE_WRITES);
+        return metrics_outage_leave(metrics, slot, OUTAGE_STORE);
     default:
         ended = metrics_slot_release(metrics, slot);
         CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
-        CU_ASSERT(ended == 0 || ended == 1U << OUTAGE_WRITES);
+        CU_ASSERT(ended == 0 || ended == 1U << OUTAGE_STORE);
         return ended != 0;
     }
 }
@@ -70,18 +70,69 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     metrics_free(metrics);
 }
 
-TEST_SINGLE(kinds, "each kind of outage is told of its own")
+/* Work that is refused ('+') or goes well ('-') at a time in milliseconds. */
+struct refusal_step {
+    char what; /* 0: no more */
+    enum refusal kind;
+    int64_t at_ms;
+    bool is_news;
+};
+
+struct refusal_case {
+    const char *name;
+    struct refusal_step steps[8];
+};
+
+#define ONE   REFUSAL_READ
+#define MANY  REFUSAL_MANY
+#define CACHE REFUSAL_CACHE
+#define WRITE REFUSAL_WRITE
+
+static const struct refusal_case refusal_rows[] = {
+    {"nothing was refused",
+     {{'-', ONE, 9000, false}, {'-', WRITE, 9000, false}}},
+    {"told once",
+     {{'+', WRITE, 0, true}, {'+', WRITE, 1, false}, {'+', WRITE, 9, false}}},
+    {"over three seconds after the last",
+     {{'+', ONE, 0, true},
+      {'+', ONE, 1000, false},
+      {'-', ONE, 3999, false},
+      {'-', ONE, 4000, true},
+      {'-', ONE, 4000, false}}},
+    {"told anew after it was over",
+     {{'+', ONE, 0, true}, {'-', ONE, 3000, true}, {'+', ONE, 3001, true}}},
+    {"what goes well besides says nothing",
+     {{'+', MANY, 0, true},
+      {'-', ONE, 9000, false},
+      {'-', CACHE, 9000, false},
+      {'-', WRITE, 9000, false},
+      {'+', MANY, 9001, false},
+      {'-', MANY, 12001, true}}},
+    {"all reads are one piece of news",
+     {{'+', CACHE, 0, true},
+      {'+', ONE, 1, false},
+      {'+', MANY, 2, false},
+      {'-', CACHE, 9000, false},
+      {'-', MANY, 9000, false},
+      {'-', ONE, 9000, true}}},
+    {"writes are another",
+     {{'+', ONE, 0, true},
+      {'+', WRITE, 0, true},
+      {'-', WRITE, 3000, true},
+      {'-', ONE, 3000, true}}},
+};
+
+TEST_CASES(refusal, struct refusal_case, refusal_rows)
 {
     struct metrics *metrics = metrics_new();
-    int slot;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
-    slot = metrics_slot_take(metrics);
-    CU_ASSERT_TRUE(metrics_outage_enter(metrics, slot, OUTAGE_STORE));
-    CU_ASSERT_TRUE(metrics_outage_enter(metrics, slot, OUTAGE_WRITES));
-    CU_ASSERT_FALSE(metrics_outage_leave(metrics, slot, OUTAGE_REFUSED));
-    CU_ASSERT_EQUAL(metrics_slot_release(metrics, slot),
-                    1U << OUTAGE_STORE | 1U << OUTAGE_WRITES);
+    for (const struct refusal_step *step = c->steps; step->what != 0; step++)
+        CU_ASSERT_EQUAL(
+            step->what == '+'
+                ? metrics_refusal_begin(metrics, step->kind, step->at_ms)
+                : metrics_refusal_end(metrics, step->kind, step->at_ms),
+            step->is_news);
     metrics_free(metrics);
 }
 
@@ -157,7 +208,6 @@ TEST_SINGLE(gauges, "add up over the workers that there are")
     CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 2 + 3);
     CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 3);
-    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_WRITES), 0);
     (void)metrics_slot_release(metrics, 1);
     CU_ASSERT_EQUAL(metrics_workers(metrics), 2);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
