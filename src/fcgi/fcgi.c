@@ -247,6 +247,8 @@ reads_from_memory(void)
         result =
             fcgi_read(fcgi, fd, (struct bytes){shortest, sizeof(shortest) - 1},
                       &body, 0, &request);
+    if (fcgi != NULL && fd != -1)
+        errno = 0; /* the fault is libfcgi's */
     if (fd != -1 && result != FCGI_CLOSED)
         (void)close(fd);
     fcgi_free(fcgi);

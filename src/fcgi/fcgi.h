@@ -18,7 +18,7 @@ struct fcgi;
 /*
  * Once per process, before the first exchange. It replaces the handlers of
  * SIGPIPE, SIGUSR1 and SIGTERM: install your own afterwards. Returns false
- * without memory, and with a libfcgi that cannot be made to read from memory.
+ * with errno set, which is 0 if libfcgi cannot be made to read from memory.
  */
 bool fcgi_init(void);
 

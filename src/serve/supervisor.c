@@ -139,7 +139,12 @@ become_worker(struct supervisor *s, int slot, pid_t parent)
     /* A terminal sends these to all of us; only the parent acts on them. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
-    s->is_orphan = prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+        log_error(s->log, "worker %d: cannot start: prctl: %s", slot,
+                  strerror(errno));
+        s->is_orphan = true; /* some day, and would not know */
+    }
+    s->is_orphan = s->is_orphan || getppid() != parent;
     /* Blocked until the worker's loop takes them. */
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);

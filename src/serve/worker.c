@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -85,6 +86,9 @@ struct worker {
     ev_prepare turn;
     ev_signal term, usr1;
 };
+
+/* The one of this process, for libev, which hands nothing over. */
+static const struct worker *started;
 
 /* Events of the store: counted, and logged once for the whole service. */
 
@@ -478,7 +482,23 @@ init_watchers(struct worker *worker, int listen_fd)
     mask_signals(SIG_UNBLOCK);
 }
 
-static bool
+/* What libev cannot go on without; it would abort, and name no cause. */
+static void
+on_loop_failed(const char *what)
+{
+    const int error = errno;
+
+    log_error(started->log, "worker %d: %s: %s", started->slot, what,
+              strerror(error));
+    (void)log_close(started->log);
+    _exit(EX_OSERR);
+}
+
+/*
+ * Returns NULL, or what could not be made; errno says why, and is 0 where only
+ * a library knows.
+ */
+static const char *
 start(struct worker *worker, const struct config *config)
 {
     const struct store_config store_config = {
@@ -495,18 +515,24 @@ start(struct worker *worker, const struct config *config)
         .client_ids_max = (size_t)config->max_client_ids,
         .body_max_bytes = (size_t)config->max_body_bytes,
     };
+    started = worker;
+    ev_set_syserr_cb(on_loop_failed);
     mask_signals(SIG_BLOCK);
     if (!fcgi_init())
-        return false;
+        return "FastCGI";
     (void)signal(SIGPIPE, SIG_IGN); /* after libfcgi has put its own there */
     worker->loop = ev_loop_new(EVFLAG_AUTO);
     if (worker->loop == NULL)
-        return false;
+        return "the event loop";
     worker->shared.loop = worker->loop;
+    errno = 0;
     worker->shared.api = api_new(&worker->api_config);
+    if (worker->shared.api == NULL)
+        return "JSON and digests";
+    errno = 0;
     worker->shared.store =
         store_redis_new(worker->loop, &config->redis, &store_config);
-    return worker->shared.api != NULL && worker->shared.store != NULL;
+    return worker->shared.store != NULL ? NULL : "the store's connection";
 }
 
 /* The store goes first: it answers what is still parked. */
@@ -534,19 +560,20 @@ worker_run(int listen_fd, const struct config *config, struct log *log,
                    .metrics = metrics,
                    .emptied = on_emptied},
     };
-    bool is_started;
+    const char *missing;
 
     wait_for_turn();
     TAILQ_INIT(&worker.shared.conns);
     TAILQ_INIT(&worker.shared.gathering);
     worker.shared.arg = &worker;
-    is_started = start(&worker, config);
-    if (is_started) {
+    missing = start(&worker, config);
+    if (missing == NULL) {
         init_watchers(&worker, listen_fd);
         (void)ev_run(worker.loop, 0);
     } else {
-        log_error(log, "worker %d: cannot start: %s", slot, strerror(errno));
+        log_error(log, "worker %d: cannot start: %s: %s", slot, missing,
+                  errno != 0 ? strerror(errno) : "its library refuses");
     }
     stop(&worker);
-    return is_started ? EX_OK : EX_OSERR;
+    return missing == NULL ? EX_OK : EX_OSERR;
 }

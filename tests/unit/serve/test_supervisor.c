@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -184,6 +185,17 @@ wait_for_ever(int number)
         (void)pause();
 }
 
+static rlim_t descriptors_max; /* 0: as many as it likes */
+
+static void
+limit_descriptors(void)
+{
+    const struct rlimit limit = {descriptors_max, descriptors_max};
+
+    if (descriptors_max > 0)
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* In the child: is the program, with a clock that signals move and stop. */
 static void
 run_program(const struct service *service, const char *const *settings)
@@ -194,6 +206,7 @@ run_program(const struct service *service, const char *const *settings)
     struct log *log;
 
     take_places(service);
+    (void)close_range(STDERR_FILENO + 1, ~0U, 0);
     (void)prctl(PR_SET_NAME, PROGRAM);
     (void)signal(SIGUSR2, pass_time);
     (void)signal(SIGWINCH, stop_clock);
@@ -206,6 +219,7 @@ run_program(const struct service *service, const char *const *settings)
     log = log_open(config->log_file, config->log_format, config->log_level);
     if (log == NULL)
         _exit(EX_OSERR);
+    limit_descriptors();
     exit(supervisor_run(STDIN_FILENO, environment, config, log));
 }
 
@@ -710,13 +724,42 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
     service_end(&service);
 }
 
-TEST_SINGLE(cannot_start, "a worker that cannot start says so, and ends")
+#define WORKER_ENDS " ms: status 71; next in 100 ms\n"
+
+TEST_SINGLE(cannot_start, "a worker that cannot start says why, and ends")
 {
     struct service service;
 
     service_start_badly(&service, CALL_CRYPTO, 0, ENOMEM);
-    CU_ASSERT_TRUE(await_said(&service, " ms: status 71; next in 100 ms\n", 1));
-    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: "));
+    CU_ASSERT_TRUE(await_said(&service, WORKER_ENDS, 1));
+    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: JSON and "
+                                      "digests: Cannot allocate memory\n"));
+    service_end(&service);
+}
+
+struct descriptors_case {
+    const char *name;
+    rlim_t count; /* three standard streams and the log take four */
+    const char *says;
+};
+
+static const struct descriptors_case descriptors_rows[] = {
+    {"none", 4, "] E worker 0: cannot start: FastCGI: Too many open files\n"},
+    {"one, and signals need another", 5,
+     "] E worker 0: (libev) error creating signal/async pipe: "
+     "Too many open files\n"},
+};
+
+/* No more than that are left for a worker; it says so, and ends. */
+TEST_CASES(descriptors, struct descriptors_case, descriptors_rows)
+{
+    struct service service;
+
+    descriptors_max = c->count;
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    descriptors_max = 0;
+    CU_ASSERT_TRUE(await_said(&service, WORKER_ENDS, 1));
+    CU_ASSERT_TRUE(has_said(&service, c->says));
     service_end(&service);
 }
 
