@@ -62,10 +62,15 @@
 /* More than that is worth giving back to the system. */
 #define CONN_LARGE_BYTES CONN_READ_BYTES
 
-/* For a whole request to arrive, or a whole answer to be taken. nginx sends a
- * request only when it has all of it, so seconds mean that it is in trouble. */
+/* For a whole request to arrive. nginx sends a request only when it has all of
+ * it, so seconds mean that it is in trouble. */
 #define CONN_GATHER_LIMIT_MS 10000
-#define CONN_SEND_LIMIT_MS   10000
+
+/* For the next part of a large answer to be taken, and for all of it besides
+ * the time that its size takes: nginx reads it no faster than the caller does.
+ * It lets go of a caller who takes nothing for 10 s, and is to be the first. */
+#define CONN_SEND_LIMIT_MS     11000
+#define CONN_SEND_BYTES_PER_MS 64
 
 /* For the rest of a request when the worker is to end: within its own limit;
  * and when others cannot be read before it: within nginx's, for sending. */
@@ -111,6 +116,7 @@ struct conn {
 
     int spool; /* memory file: a large answer; or -1 */
     size_t spool_left;
+    int64_t spool_due_ms; /* all of it is to be taken by then */
 };
 
 static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
@@ -308,6 +314,16 @@ forget_gathered(struct conn *conn)
 /* Answering. */
 
 static void
+limit_sending(struct conn *conn)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t left_ms = conn->spool_due_ms - now_ms;
+
+    set_limit(conn, now_ms,
+              left_ms < CONN_SEND_LIMIT_MS ? left_ms : CONN_SEND_LIMIT_MS);
+}
+
+static void
 send_some(struct conn *conn)
 {
     ssize_t sent = sendfile(conn->fd, conn->spool, NULL, conn->spool_left);
@@ -319,8 +335,10 @@ send_some(struct conn *conn)
         return;
     }
     conn->spool_left -= (size_t)sent;
-    if (conn->spool_left > 0)
+    if (conn->spool_left > 0) {
+        limit_sending(conn);
         return;
+    }
     release(&conn->spool);
     ev_io_stop(conn->shared->loop, &conn->writable);
     conn_rest(conn);
@@ -370,7 +388,9 @@ answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
         return false;
     conn->spool_left = (size_t)size;
     conn->state = CONN_SENDING;
-    set_limit(conn, clock_mono_ms(), CONN_SEND_LIMIT_MS);
+    conn->spool_due_ms =
+        clock_mono_ms() + CONN_SEND_LIMIT_MS + size / CONN_SEND_BYTES_PER_MS;
+    limit_sending(conn);
     ev_io_start(conn->shared->loop, &conn->writable);
     return true;
 }

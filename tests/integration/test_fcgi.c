@@ -653,6 +653,7 @@ TEST_CASES(last, struct last_case, last_rows)
 #define PROBE_MS      100 /* what others may wait at most */
 #define PROBES_SLOW   2   /* that may be over it, on a busy machine: in 100 */
 #define TICK_MS       20
+#define SLOW_BYTES    1200 /* read in a tick: not done within those limits */
 #define LARGE_IDS     10000
 #define LARGE_MEMBER  110 /* bytes of each client in the answer, at least */
 
@@ -695,8 +696,10 @@ struct slow_peer {
     int stops; /* it sends so many percent at once; the rest, if any, never */
     bool is_dripping; /* or one byte in each tick */
     bool is_large;    /* never reads its answer */
+    bool is_reading;  /* reads it, but slowly */
     int fd;
     size_t sent;
+    size_t got;
     int64_t closed_ms; /* after the start; 0: not yet */
 };
 
@@ -706,6 +709,10 @@ static struct slow_peer slow_peers[] = {
     {.name = "stops in the body", .stops = 90},
     {.name = "drips", .is_dripping = true},
     {.name = "never reads", .stops = 100, .is_large = true},
+    {.name = "reads slowly",
+     .stops = 100,
+     .is_large = true,
+     .is_reading = true},
 };
 
 #define SLOW_COUNT (sizeof(slow_peers) / sizeof(slow_peers[0]))
@@ -732,12 +739,36 @@ slow_peer_is_closed(const struct slow_peer *peer)
     return fcgi_peer_is_closed(peer->fd, 0);
 }
 
+static bool
+slow_peer_read(struct slow_peer *peer, size_t most, int flags)
+{
+    char data[SLOW_BYTES];
+    ssize_t got = recv(peer->fd, data, most, flags);
+
+    peer->got += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+static void
+expect_rest(struct slow_peer *peer)
+{
+    const size_t all = (size_t)LARGE_IDS * LARGE_MEMBER;
+
+    while (peer->got < all && slow_peer_read(peer, SLOW_BYTES, 0))
+        continue;
+    CU_ASSERT_TRUE(peer->got >= all);
+}
+
 static void
 slow_peer_turn(struct slow_peer *peer, const struct buffer *whole,
                int64_t elapsed_ms)
 {
     if (peer->closed_ms != 0)
         return;
+    if (peer->is_reading) {
+        slow_peer_read(peer, SLOW_BYTES, MSG_DONTWAIT);
+        return;
+    }
     if (peer->is_dripping && peer->sent < whole->length - 1)
         (void)send(peer->fd, whole->data + peer->sent++, 1, MSG_NOSIGNAL);
     /* To write is noticed by the other side: only near the end. */
@@ -789,6 +820,10 @@ run_slow_peers(const struct service *service, const struct buffer *whole)
     for (size_t i = 0; i < SLOW_COUNT; i++) {
         int64_t closed_ms = slow_peers[i].closed_ms;
 
+        if (slow_peers[i].is_reading) {
+            expect_rest(&slow_peers[i]);
+            continue;
+        }
         if (closed_ms < LIMIT_LOW_MS)
             (void)printf("%s: closed after %lld ms\n", slow_peers[i].name,
                          (long long)closed_ms);
