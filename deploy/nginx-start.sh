@@ -11,19 +11,13 @@ export WEB_DIR=/usr/share/scoring/web
 export NGINX_ACCESS_LOG=/dev/stdout NGINX_ERROR_LOG=/dev/stderr
 export NGINX_LOG_BUFFER=4k # a pipe takes no more in one piece
 
+# Bodies are spooled to the file system of that folder.
+NGINX_SPOOL_BYTES=$(df -P -k /run/nginx | awk 'NR == 2 { printf "%.0f", $2 * 1024 }')
+
 # shellcheck source=deploy/nginx-settings.sh
 . $top/deploy/nginx-settings.sh
 
-# Nothing else in a template is replaced: nginx has variables of its own.
-# shellcheck disable=SC2016
-names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
-    ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_LOG_BUFFER} ${NGINX_RATE} ${NGINX_RATE_KEY}
-    ${NGINX_METRICS_LISTEN} ${WEB_DIR}'
-
-envsubst "$names" <$top/nginx/nginx.conf.template >/run/nginx/nginx.conf
-envsubst "$names" <$top/nginx/templates/scoring.conf.template >/run/nginx/scoring.conf
-envsubst "$names" <$top/nginx/web.conf.template >/run/nginx/web.conf
+nginx_render $top/nginx
 ln -sf /dev/stderr /run/nginx/error.log
 # shellcheck disable=SC2086
 exec $NGINX_SCHEDULER nginx -e stderr -c /run/nginx/nginx.conf

@@ -18,13 +18,6 @@ socket_path_max=107
 ready_tries=100 # of 0.1 s
 stop_tries=150  # more than nginx (10 s) and the service take at most
 
-# Nothing else in a template is replaced: nginx has variables of its own.
-# shellcheck disable=SC2016
-template_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
-    ${SCORING_MAX_BODY_BYTES} ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG}
-    ${NGINX_LOG_BUFFER} ${NGINX_RATE} ${NGINX_RATE_KEY}
-    ${NGINX_METRICS_LISTEN} ${WEB_DIR}'
-
 names=() pids=() # what runs, in the order of its start
 
 fail() {
@@ -126,24 +119,17 @@ start_service() {
     start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
 }
 
-render() { # render TEMPLATE FILE
-    RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
-        NGINX_METRICS_LISTEN=$metrics_listen \
-        WEB_DIR=$run_dir/web \
-        FCGI_SOCKET=$run_dir/scoring.sock SCORING_MAX_BODY_BYTES=$max_body \
-        NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_LOG_BUFFER=64k \
-        NGINX_ERROR_LOG=$run_dir/nginx/error.log \
-        envsubst "$template_names" \
-        <"$1" >"$2"
-}
-
 start_nginx() {
     nginx_user=
     # Started by root nginx would change to a user who cannot reach the socket.
     [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
-    render "$top/nginx/nginx.conf.template" "$run_dir/nginx/nginx.conf"
-    render "$top/nginx/templates/scoring.conf.template" "$run_dir/nginx/scoring.conf"
-    render "$top/nginx/web.conf.template" "$run_dir/nginx/web.conf"
+    (
+        export RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
+            NGINX_METRICS_LISTEN=$metrics_listen WEB_DIR=$run_dir/web \
+            FCGI_SOCKET=$run_dir/scoring.sock NGINX_LOG_BUFFER=64k \
+            NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_ERROR_LOG=$run_dir/nginx/error.log
+        nginx_render "$top/nginx"
+    )
     "$top/deploy/web.sh" lay-out "$run_dir/web"
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
@@ -271,12 +257,15 @@ redis_url=$(setting REDIS_URL --default '')
 # Line ends that are part of the password stay.
 redis_password=$(setting REDIS_PASSWORD --secret && printf .)
 redis_password=${redis_password%$'\n'.}
-max_body=$(setting SCORING_MAX_BODY_BYTES)
 # The service itself follows the file when it is read again.
 zone=$(setting TZ) with_zone=()
 [ -z "$zone" ] || with_zone=(env "TZ=$zone")
 
+# nginx's share; bodies are spooled to a folder on a disk.
+SCORING_MAX_BODY_BYTES=$(setting SCORING_MAX_BODY_BYTES)
 SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT)
+SCORING_MAX_CONNECTIONS=$(setting SCORING_MAX_CONNECTIONS)
+NGINX_SPOOL_BYTES=
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"
 # shellcheck source=deploy/run-dir.sh

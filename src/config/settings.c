@@ -9,12 +9,13 @@
 
 /* Bounds beyond which a value is a slip of the pen. */
 #define ATTEMPTS_MAX   100
-#define TIMEOUT_MAX_MS 60000
-#define GRACE_MAX_S    3600                 /* then that hour is over, too */
+#define TIMEOUT_MAX_MS 5000 /* so that neither nginx nor a stop cuts it off */
+#define GRACE_MAX_S    3600 /* then that hour is over, too */
 #define TTL_MAX_S      INT32_MAX            /* 68 years */
 #define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is held in memory */
 #define IDS_MAX        10000000
 #define RATE_MAX       1000000
+#define OPEN_MAX       65535 /* nginx takes no more */
 
 /* In this order: what REDIS_URL says is overridden by what follows it. */
 const struct config_setting config_settings[] = {
@@ -108,6 +109,13 @@ const struct config_setting config_settings[] = {
      .max = RATE_MAX,
      .needs_restart = true,
      .meaning = "requests a second and address, in nginx; 0: any"},
+    {.name = "SCORING_MAX_CONNECTIONS",
+     CONFIG_TO(config_number, max_connections),
+     .initial = "0",
+     .min = 0,
+     .max = OPEN_MAX,
+     .needs_restart = true,
+     .meaning = "open requests of an address, in nginx; 0: any"},
     {.name = "SCORING_LOG_FILE",
      CONFIG_TO(config_text, log_file),
      .no_value = "standard output",

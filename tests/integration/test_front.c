@@ -327,7 +327,7 @@ TEST_SINGLE(rate_on, "one burst, then so many a second, for each address")
 
 /* Every kind of answer has the same headers, and tells no version. */
 
-enum filling { NOTHING, LONG_QUERY, LONG_HEADER };
+enum filling { NOTHING, LONG_QUERY, LONG_HEADER, ENCODING };
 
 struct kind_case {
     const char *name, *verb, *path, *body;
@@ -349,6 +349,7 @@ static const struct kind_case kind_rows[] = {
     {"405 of nginx", "PUT", "/method", "{}", NOTHING, 405},
     {"405 of nginx, early", "TRACE", "/method", "{}", NOTHING, 405},
     {"413 of nginx", "POST", "/method", "", NOTHING, 413},
+    {"415 of nginx", "POST", "/method", "{}", ENCODING, 415},
     {"414 of nginx", "POST", "/method", "{}", LONG_QUERY, 414},
     {"431 of nginx", "POST", "/method", "{}", LONG_HEADER, 431},
 };
@@ -399,6 +400,8 @@ TEST_CASES(kind, struct kind_case, kind_rows)
         path[strlen(c->path)] = '\0';
     (void)snprintf(header, sizeof(header), "X-Long: %0*d",
                    c->filling == LONG_HEADER ? LONG_BYTES : 1, 0);
+    if (c->filling == ENCODING)
+        (void)snprintf(header, sizeof(header), "Content-Encoding: gzip");
     if (c->want == 413) {
         request.body = large;
         request.body_length = sizeof(large) - 1;
@@ -445,9 +448,9 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
  * whatever a request does to those who take it, it has only so many of them.
  */
 
-#define ENTRIES    12   /* of both upstreams, in nginx's settings: 8 and 4 */
-#define TIMEOUT_MS 6000 /* nginx waits 3 s for an answer */
-#define QUIET_MS   300  /* without another try */
+#define ENTRIES    12    /* of both upstreams, in nginx's settings: 8 and 4 */
+#define TIMEOUT_MS 12000 /* nginx waits 8 s for an answer */
+#define QUIET_MS   300   /* without another try */
 
 struct stand_in {
     struct stack stack;

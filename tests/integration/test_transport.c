@@ -66,6 +66,11 @@ static const struct path_case path_rows[] = {
     {"newline behind", "/method%0A", 404},
     {"semicolon", "/method;a=1", 404},
     {"page of nginx's errors", "/scoring-error", 404},
+    {"page of nginx's 429", "/scoring-429", 404},
+    {"way of large bodies", "/scoring-large/method", 404},
+    {"newline in front", "/%0A/method", 404},
+    {"newline in the middle", "/method%0A/method", 404},
+    {"verb, length and newline in front", "/x%0APOST%202%20%0A/method", 404},
     {"query alone", "/?/method", 404},
 };
 
@@ -200,6 +205,8 @@ static const struct body_case body_rows[] = {
     {"small in chunks", "POST", "/method", 2, true, 422},
     {"64 KiB", "POST", "/method", 65536, false, 422},
     {"64 KiB in chunks", "POST", "/method", 65536, true, 422},
+    {"one byte more", "POST", "/method", 65537, false, 422},
+    {"one byte more, and a slash", "POST", "/method/", 65537, false, 422},
     {"largest", "POST", "/method", BODY_MAX_BYTES, false, 422},
     {"largest in chunks", "POST", "/method", BODY_MAX_BYTES, true, 422},
     {"too large", "POST", "/method", BODY_MAX_BYTES + 1, false, 413},
@@ -247,11 +254,63 @@ TEST_SINGLE(no_length, "is 400")
     http_answer_free(&answer);
 }
 
+/* A compressed body is refused before its size, and after path and verb. */
+struct encoding_case {
+    const char *name, *header, *verb, *path;
+    size_t length;
+    int want;
+};
+
+#define ENCODED "Content-Encoding: "
+
+static const struct encoding_case encoding_rows[] = {
+    {"gzip", ENCODED "gzip", "POST", "/method", 2, 415},
+    {"another one", ENCODED "br", "POST", "/method/", 2, 415},
+    {"identity", ENCODED "identity", "POST", "/method", 2, 422},
+    {"identity in capitals", ENCODED "IDENTITY", "POST", "/method/", 2, 422},
+    {"identity twice", ENCODED "identity, Identity", "POST", "/method", 2, 422},
+    {"empty", "Content-Encoding;", "POST", "/method", 2, 422},
+    {"identity and gzip", ENCODED "identity, gzip", "POST", "/method", 2, 415},
+    {"gzip and identity", ENCODED "gzip,identity", "POST", "/method", 2, 415},
+    {"longer than identity", ENCODED "identityx", "POST", "/method", 2, 415},
+    {"not ASCII", ENCODED "\xff", "POST", "/method", 2, 415},
+    {"large", ENCODED "gzip", "POST", "/method", 200000, 415},
+    {"large, identity", ENCODED "identity", "POST", "/method", 200000, 422},
+    {"too large", ENCODED "gzip", "POST", "/method", BODY_MAX_BYTES + 1, 415},
+    {"too large, identity", ENCODED "identity", "POST", "/method",
+     BODY_MAX_BYTES + 1, 413},
+    {"another path", ENCODED "gzip", "POST", "/nope", 2, 404},
+    {"another verb", ENCODED "gzip", "PUT", "/method", 2, 405},
+};
+
+TEST_CASES(encoding, struct encoding_case, encoding_rows)
+{
+    const char *const headers[] = {c->header, NULL};
+    char *body = malloc(c->length + 1);
+    const struct http_request request = {.verb = c->verb,
+                                         .path = c->path,
+                                         .body = body,
+                                         .body_length = c->length,
+                                         .headers = headers};
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    (void)snprintf(body, c->length + 1, "%s%*s", NO_OBJECT, (int)c->length - 2,
+                   "");
+    answer = send_one(&request);
+    if (c->want == 415)
+        expect_error_text(&answer, 415, "Unsupported Media Type");
+    else
+        expect_error(&answer, c->want, NULL);
+    http_answer_free(&answer);
+    free(body);
+}
+
 /* Its Content-Type is not looked at, nor any other header. */
 static const char *const odd_headers[] = {
     "Content-Type: text/html; charset=utf-16",
     "Accept: image/png",
-    "Content-Encoding: gzip",
+    "Content-Encoding: identity",
     "Proxy: http://127.0.0.1:1/",
     "If-None-Match: *",
     NULL};
@@ -342,6 +401,59 @@ TEST_CASES(raw, struct raw_case, raw_rows)
 
     expect_error(&answer, c->want, NULL);
     http_answer_free(&answer);
+}
+
+/* A caller that has sent all and closes its half gets its answer. */
+#define HALF_TIMES 50
+
+struct half_case {
+    const char *name, *head;
+    size_t length; /* of the body: a JSON text that is no object */
+    int want;
+};
+
+static const struct half_case half_rows[] = {
+    {"score", "POST /method HTTP/1.1\r\nHost: a\r\n", 2, 422},
+    {"with a slash", "POST /method/ HTTP/1.1\r\nHost: a\r\n", 2, 422},
+    {"spooled", "POST /method HTTP/1.1\r\nHost: a\r\n", 200000, 422},
+    {"largest", "POST /method HTTP/1.1\r\nHost: a\r\n", BODY_MAX_BYTES, 422},
+    {"no body", "POST /method HTTP/1.1\r\nHost: a\r\n", 0, 400},
+    {"HTTP/1.0", "POST /method HTTP/1.0\r\n", 2, 422},
+    {"alive", "GET /healthz HTTP/1.1\r\nHost: a\r\n", 0, 200},
+    {"ready", "GET /readyz HTTP/1.1\r\nHost: a\r\n", 0, 200},
+    {"page", "GET / HTTP/1.1\r\nHost: a\r\n", 0, 200},
+    {"description", "GET /openapi.json HTTP/1.1\r\nHost: a\r\n", 0, 200},
+    {"another path", "POST /nope HTTP/1.1\r\nHost: a\r\n", 2, 404},
+    {"another verb", "GET /method HTTP/1.1\r\nHost: a\r\n", 0, 405},
+    {"other verb of health", "PUT /healthz HTTP/1.1\r\nHost: a\r\n", 2, 405},
+    {"too large", "POST /method HTTP/1.1\r\nHost: a\r\n", BODY_MAX_BYTES + 1,
+     413},
+    {"compressed",
+     "POST /method HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n", 2, 415},
+    {"no host", "POST /method HTTP/1.1\r\n", 2, 400},
+};
+
+TEST_CASES(half, struct half_case, half_rows)
+{
+    struct buffer data = {0};
+    size_t answered = 0;
+
+    buffer_add_text(&data, c->head);
+    if (c->length > 0)
+        buffer_printf(&data, "Content-Length: %zu\r\n\r\n%s%*s", c->length,
+                      NO_OBJECT, (int)c->length - 2, "");
+    else
+        buffer_add_text(&data, "\r\n");
+    for (int i = 0; i < HALF_TIMES; i++) {
+        struct http_answer answer =
+            http_raw_half(stack_shared(&plan)->port, buffer_text(&data),
+                          data.length, RAW_LIMIT_MS);
+
+        answered += answer.status == c->want && answer.body_length > 0;
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_EQUAL(answered, HALF_TIMES);
+    buffer_free(&data);
 }
 
 /* Parts of a request's head of some length. */

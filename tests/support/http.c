@@ -173,7 +173,8 @@ http_post(struct http *http, const char *body)
 }
 
 static void
-exchange(int fd, const char *data, size_t length, struct buffer *all)
+exchange(int fd, const char *data, size_t length, bool is_half,
+         struct buffer *all)
 {
     char step[HTTP_READ_STEP];
     ssize_t got;
@@ -186,22 +187,23 @@ exchange(int fd, const char *data, size_t length, struct buffer *all)
         data += sent;
         length -= (size_t)sent;
     }
+    if (is_half)
+        (void)shutdown(fd, SHUT_WR);
     while ((got = recv(fd, step, sizeof(step), 0)) > 0)
         buffer_add(all, step, (size_t)got);
 }
 
-struct http_answer
-http_raw_from(const char *address, int port, const void *data, size_t length,
-              int limit_ms)
+/* fd: a connection, which it closes; or -1. */
+static struct http_answer
+raw(int fd, const void *data, size_t length, bool is_half)
 {
     struct buffer all = {0}, headers = {0}, body = {0};
     int64_t start = clock_us();
-    int fd = ports_connect_from(address, port, limit_ms);
     int status = 0;
     const char *text, *end;
 
     if (fd >= 0) {
-        exchange(fd, data, length, &all);
+        exchange(fd, data, length, is_half, &all);
         (void)close(fd);
     }
     text = buffer_text(&all);
@@ -214,6 +216,20 @@ http_raw_from(const char *address, int port, const void *data, size_t length,
     }
     buffer_free(&all);
     return finish(&headers, &body, status, start);
+}
+
+struct http_answer
+http_raw_from(const char *address, int port, const void *data, size_t length,
+              int limit_ms)
+{
+    return raw(ports_connect_from(address, port, limit_ms), data, length,
+               false);
+}
+
+struct http_answer
+http_raw_half(int port, const void *data, size_t length, int limit_ms)
+{
+    return raw(ports_connect(port, limit_ms), data, length, true);
 }
 
 struct http_answer

@@ -47,6 +47,10 @@ struct http_answer http_raw(int port, const void *data, size_t length,
 struct http_answer http_raw_from(const char *address, int port,
                                  const void *data, size_t length, int limit_ms);
 
+/* The same, and closes its half as soon as all is sent. */
+struct http_answer http_raw_half(int port, const void *data, size_t length,
+                                 int limit_ms);
+
 /*
  * The value of a header without the space around it, in value; false if there
  * is no such header or it does not fit.

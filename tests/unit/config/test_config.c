@@ -115,6 +115,7 @@ static const struct source_case source_rows[] = {
     {"body by default", {NULL}, NULL, "SCORING_MAX_BODY_BYTES=1048576"},
     {"ids by default", {NULL}, NULL, "SCORING_MAX_CLIENT_IDS=10000"},
     {"rate by default", {NULL}, NULL, "SCORING_RATE_LIMIT=0"},
+    {"connections by default", {NULL}, NULL, "SCORING_MAX_CONNECTIONS=0"},
     {"log file by default", {NULL}, NULL, "SCORING_LOG_FILE="},
     {"log format by default", {NULL}, NULL, "SCORING_LOG_FORMAT=text"},
     {"log level by default", {NULL}, NULL, "SCORING_LOG_LEVEL=info"},
@@ -234,13 +235,14 @@ static const struct bounds_case bounds_rows[] = {
     {"SCORING_ADMIN_GRACE_S", 0, 3600},
     {"SCORING_WORKERS", 1, 1024},
     {"SCORING_STORE_ATTEMPTS", 1, 100},
-    {"SCORING_STORE_CONNECT_TIMEOUT_MS", 1, 60000},
-    {"SCORING_STORE_TIMEOUT_MS", 1, 60000},
-    {"SCORING_STORE_DEADLINE_MS", 1, 60000},
+    {"SCORING_STORE_CONNECT_TIMEOUT_MS", 1, 5000},
+    {"SCORING_STORE_TIMEOUT_MS", 1, 5000},
+    {"SCORING_STORE_DEADLINE_MS", 1, 5000},
     {"SCORING_CACHE_TTL_S", 1, 2147483647},
     {"SCORING_MAX_BODY_BYTES", 1, 1073741824},
     {"SCORING_MAX_CLIENT_IDS", 1, 10000000},
     {"SCORING_RATE_LIMIT", 0, 1000000},
+    {"SCORING_MAX_CONNECTIONS", 0, 65535},
 };
 
 static void
