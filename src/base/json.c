@@ -65,6 +65,7 @@ static const char *const error_texts[] = {
     [JSON_EMPTY] = "no value in the text",
     [JSON_END] = "unexpected end of the text",
     [JSON_BOM] = "byte order mark",
+    [JSON_UTF16] = "this looks like UTF-16, and must be UTF-8",
     [JSON_VALUE] = "a value was expected",
     [JSON_NUMBER] = "malformed number",
     [JSON_LITERAL] = "expected true, false or null",
@@ -627,15 +628,41 @@ scan_text(struct scan *scan)
     return scan->at == scan->end || scan_fail(scan, JSON_TRAILING);
 }
 
+/*
+ * Of a text that is at fault: whether it is so in every second byte. All JSON
+ * begins with ASCII. Source: RFC 4627, section 3.
+ */
+static bool
+scan_is_utf16(const struct scan *scan)
+{
+    const unsigned char *at = scan->start;
+    size_t length = (size_t)(scan->end - scan->start);
+
+    if (length < 2 || length % 2 != 0)
+        return false;
+    if ((at[0] == 0xff && at[1] == 0xfe) || (at[0] == 0xfe && at[1] == 0xff))
+        return true;
+    return length >= 4 && (at[0] == 0) != (at[1] == 0) &&
+           (at[0] == 0) == (at[2] == 0) && (at[1] == 0) == (at[3] == 0);
+}
+
+static bool
+scan_whole(struct scan *scan, struct json_fault *fault)
+{
+    if (scan_text(scan))
+        return true;
+    if (scan_is_utf16(scan))
+        scan->fault.error = JSON_UTF16;
+    *fault = scan->fault;
+    return false;
+}
+
 bool
 json_check(struct bytes text, struct json_fault *fault)
 {
     struct scan scan = scan_start(text);
 
-    if (scan_text(&scan))
-        return true;
-    *fault = scan.fault;
-    return false;
+    return scan_whole(&scan, fault);
 }
 
 bool
@@ -698,10 +725,7 @@ json_find(char *text, size_t length, size_t values_max,
     scan.values_left = values_max;
     scan.wanted = members;
     scan.wanted_count = count;
-    if (scan_text(&scan))
-        return true;
-    *fault = scan.fault;
-    return false;
+    return scan_whole(&scan, fault);
 }
 
 bool

@@ -17,6 +17,7 @@ enum json_error {
     JSON_EMPTY,
     JSON_END,   /* the text ends too early */
     JSON_BOM,   /* a byte order mark in front */
+    JSON_UTF16,
     JSON_VALUE, /* no value where one is due */
     JSON_NUMBER,
     JSON_LITERAL, /* not true, false or null */

@@ -327,6 +327,21 @@ static const struct offset_case offset_rows[] = {
     {"bracket number 33", "[" OPEN_32 CLOSE_32 "]", 32},
 };
 
+TEST_SINGLE(utf16, "is called by its name")
+{
+    const struct http_request request = {.body = "{\0\"\0", .body_length = 4};
+    struct http *http = http_open(stack_shared(&plan)->port);
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    http_close(http);
+    expect_error_text(&answer, 400,
+                      "invalid JSON at byte 1: this looks like UTF-16, and "
+                      "must be UTF-8");
+    http_answer_free(&answer);
+}
+
 TEST_CASES(offset, struct offset_case, offset_rows)
 {
     struct http_answer answer =
