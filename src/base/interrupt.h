@@ -3,18 +3,14 @@
 
 /*
  * Lets a command end in good order when SIGINT or SIGTERM comes: it is told by
- * interrupt_signal(), and calls that wait end with EINTR. A second signal of
- * the same kind ends the process as it always would.
+ * interrupt_signal(), and calls that wait end with EINTR, also those that begin
+ * after the signal: within a second, again and again. So none is lost between
+ * a look and a wait, and every wait may be as long as it likes. A second signal
+ * of the same kind ends the process as it always would.
  */
 void interrupt_catch(void);
 
 /* The signal that has come, or 0. */
 int interrupt_signal(void);
-
-/*
- * At most so long may a wait last before the question above is asked again: a
- * signal may have come just before the wait began.
- */
-#define INTERRUPT_SLICE_MS 200
 
 #endif

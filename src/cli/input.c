@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,19 +54,6 @@ write_all(int fd, const char *data, size_t length)
     return true;
 }
 
-/* Waits until there is something to read; false when a signal has come. */
-static bool
-wait_readable(int fd)
-{
-    struct pollfd poller = {.fd = fd, .events = POLLIN};
-
-    while (interrupt_signal() == 0) {
-        if (poll(&poller, 1, INTERRUPT_SLICE_MS) > 0)
-            return true;
-    }
-    return false;
-}
-
 /* NULL once all has been copied, else what has failed; errno says why. */
 static const char *
 copy(int from, int to, struct interests_report *report)
@@ -79,7 +65,7 @@ copy(int from, int to, struct interests_report *report)
         ssize_t got;
 
         errno = EINTR;
-        if (!wait_readable(from))
+        if (interrupt_signal() != 0)
             return report->name;
         got = read(from, data, sizeof(data));
         if (got == 0)

@@ -141,8 +141,6 @@ turn(struct redis_session *session, int64_t deadline_ms)
         return false;
     if (waiting)
         poller.events |= POLLOUT;
-    if (left_ms > INTERRUPT_SLICE_MS)
-        left_ms = INTERRUPT_SLICE_MS;
     ready = poll(&poller, 1, (int)left_ms);
     if (ready < 0 && errno != EINTR)
         return fail(session, "cannot wait for an answer");
