@@ -106,4 +106,4 @@ TEST_SINGLE(single, "fails without a table")
     CU_FAIL("as it is to");
 }
 
-TEST_SUITE(.limit_s = 3);
+TEST_SUITE(.limit_s = 3, .parts = 3);

@@ -561,3 +561,5 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     check_logs_unmarked(&in.stack);
     CU_ASSERT_TRUE(stack_stop(&in.stack));
 }
+
+TEST_SUITE(.parts = 2);

@@ -1135,4 +1135,4 @@ clean_up(void)
     return 0;
 }
 
-TEST_SUITE(.end = clean_up);
+TEST_SUITE(.parts = 4, .end = clean_up);

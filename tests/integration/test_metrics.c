@@ -623,3 +623,5 @@ TEST_SINGLE(retries, "are counted")
     peer_set(stack->peer, PEER_NONE);
     CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
 }
+
+TEST_SUITE(.parts = 2);

@@ -649,3 +649,5 @@ TEST_CASES(password, struct password_case, password_rows)
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
     (void)sample(stack->port, request_interests(IDS), is_found, 20, 0);
 }
+
+TEST_SUITE(.parts = 4);

@@ -431,3 +431,5 @@ TEST_SINGLE(drained, "one worker after the other, under a web server's feet")
                          servers[i].losses);
     }
 }
+
+TEST_SUITE(.parts = 2);

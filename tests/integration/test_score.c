@@ -592,3 +592,5 @@ TEST_SINGLE(one_key, "for all workers and all accounts")
     free(redis_only_key(redis, "uid:*"));
     CU_ASSERT_EQUAL(redis_number(redis, "DBSIZE"), 1);
 }
+
+TEST_SUITE(.parts = 2);

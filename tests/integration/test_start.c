@@ -631,3 +631,5 @@ TEST_SINGLE(again, "in the same folder after SIGKILL")
     CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
+
+TEST_SUITE(.parts = 3);

@@ -162,3 +162,5 @@ TEST_CASES(starvation, struct starvation_case, starvation_rows)
     probe(stack, request, "afterwards");
     free(request);
 }
+
+TEST_SUITE(.parts = 3);

@@ -1187,4 +1187,4 @@ TEST_CASES(mget, struct mget_case, mget_rows)
     world_end(&world);
 }
 
-TEST_SUITE(.start = redis_suite_start, .end = redis_suite_end);
+TEST_SUITE(.parts = 2, .start = redis_suite_start, .end = redis_suite_end);

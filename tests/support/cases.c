@@ -49,6 +49,16 @@ allocate(size_t count, size_t size)
     return memory;
 }
 
+static char *
+duplicate(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        die("no memory", text);
+    return copy;
+}
+
 /* "base/x" of "tests/unit/base/test_x.c"; to be freed. */
 static char *
 suite_name(const struct cases_program *program, const char *file)
@@ -110,9 +120,7 @@ add_table(struct cases_plan *plan, const struct case_table *table)
         memcpy(&row_name, row->row, sizeof(row_name));
         (void)snprintf(name, sizeof(name), "%s/%s/%s", suite->name, table->body,
                        row_name);
-        row->name = strdup(name);
-        if (row->name == NULL)
-            die("no memory", name);
+        row->name = duplicate(name);
         suite->count++;
     }
 }
@@ -241,6 +249,45 @@ pick(struct cases_plan *plan, const struct wish *wish)
     plan->suite_count = suites;
 }
 
+static size_t
+parts_of(const struct cases_suite *suite)
+{
+    size_t parts = suite->words.parts > 0 ? suite->words.parts : 1;
+
+    return parts < suite->count ? parts : suite->count;
+}
+
+/* A part of a suite is run like a suite. Those that are long come first. */
+static void
+divide(struct cases_plan *plan)
+{
+    struct cases_suite *parts;
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->suite_count; i++)
+        count += parts_of(&plan->suites[i]);
+    parts = allocate(count, sizeof(*parts));
+    count = 0;
+    for (size_t i = 0; i < 2 * plan->suite_count; i++) {
+        const struct cases_suite *whole = &plan->suites[i % plan->suite_count];
+        size_t of = parts_of(whole);
+
+        if ((of > 1) != (i < plan->suite_count))
+            continue;
+        for (size_t j = 0; j < of; j++, count++) {
+            parts[count] = *whole;
+            parts[count].first = whole->first + j * whole->count / of;
+            parts[count].count =
+                whole->first + (j + 1) * whole->count / of - parts[count].first;
+            if (j > 0) /* each has its own */
+                parts[count].name = duplicate(whole->name);
+        }
+    }
+    free(plan->suites);
+    plan->suites = parts;
+    plan->suite_count = count;
+}
+
 static void
 release(struct cases_plan *plan)
 {
@@ -302,6 +349,7 @@ cases_main(int argc, char **argv, const struct cases_program *program)
     plan.limit_s = setting("ROW_LIMIT_S", program->limit_s);
     collect(&plan);
     pick(&plan, &wish);
+    divide(&plan);
     for (size_t i = 0; wish.is_list && i < plan.row_count; i++)
         (void)printf("%s\n", plan.rows[i].name);
     if (!wish.is_list)

@@ -46,6 +46,7 @@ struct case_suite {
     int (*end)(void);   /* after its last row; 0 is success, as for CUnit */
     bool is_alone;      /* no other suite runs beside it */
     int limit_s;        /* of each row; 0: that of the program */
+    size_t parts;       /* processes that its rows are dealt to; 0: one */
 };
 
 /* The linker collects them: the section's name is its array's name. */

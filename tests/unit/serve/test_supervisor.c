@@ -1534,3 +1534,5 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
     (void)kill(workers.pid[0], SIGCONT);
     service_end(&service);
 }
+
+TEST_SUITE(.parts = 4);

@@ -1131,3 +1131,5 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     bench_end(&bench);
     buffer_free(&bytes);
 }
+
+TEST_SUITE(.parts = 3);

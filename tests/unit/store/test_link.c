@@ -811,3 +811,5 @@ TEST_CASES(connect, struct connect_case, connect_rows)
     CU_ASSERT_STRING_EQUAL(rig.down, c->down);
     rig_end(&rig);
 }
+
+TEST_SUITE(.parts = 2);
