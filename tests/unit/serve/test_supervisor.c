@@ -567,39 +567,64 @@ kill_others(const struct service *service, pid_t stays)
     }
 }
 
+#define LOOK_MS 150 /* a worker stands after 200 ms */
+
 /*
  * Looks at the parent again and again for so long, and kills all workers but
- * this one each time. It does not keep a core busy meanwhile.
+ * this one each time. It does not keep a core busy meanwhile. False if the
+ * machine was too busy for us to look in time.
  */
-static void
+static bool
 check_calm(const struct service *service, pid_t stays, int64_t for_ms)
 {
     const int64_t end = clock_ms() + for_ms;
     unsigned looks = 0, busy = 0;
+    bool is_in_time = true;
 
-    for (; clock_ms() < end; looks++) {
+    (void)setpriority(PRIO_PROCESS, 0, -10); /* if we may */
+    for (; is_in_time && clock_ms() < end; looks++) {
+        int64_t last_ms = clock_ms();
+
         kill_others(service, stays);
         busy += is_busy(service->proc.pid);
         clock_sleep_ms(5);
+        is_in_time = clock_ms() - last_ms < LOOK_MS;
     }
-    CU_ASSERT(busy < looks / 2);
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+    CU_ASSERT(busy <= looks / 2);
+    return is_in_time;
+}
+
+/* A service of which one seat was never taken for long, if that could be. */
+static bool
+start_unsettled(struct service *service, size_t stays)
+{
+    enum { UNSETTLED_MS = 600 };
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    struct change start = {.service = service, .count = 2};
+    int64_t start_ms = clock_ms();
+    struct proc_found workers;
+
+    service_start(service, INPUT_SOCKET, none, two_workers);
+    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &start, LIMIT_MS));
+    workers = workers_of(service);
+    if (workers.count == 2 && clock_ms() - start_ms < LOOK_MS &&
+        check_calm(service, workers.pid[stays], UNSETTLED_MS))
+        return true;
+    service_end(service);
+    return false;
 }
 
 /* Not ready before every seat has a worker that stands; and then once. */
 TEST_CASES(settle, struct settle_case, settle_rows)
 {
-    enum { UNSETTLED_MS = 600, IDLE_MS = 150 };
-    static const char *const none[ARGUMENTS_MAX] = {NULL};
-    struct change start = {.count = 2};
-    struct proc_found workers;
+    enum { TRIES = 50, IDLE_MS = 150 };
     struct service service;
+    int tries = 0;
     long sleeps;
 
-    start.service = &service;
-    service_start(&service, INPUT_SOCKET, none, two_workers);
-    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &start, LIMIT_MS));
-    workers = workers_of(&service);
-    check_calm(&service, workers.pid[c->stays], UNSETTLED_MS);
+    while (!start_unsettled(&service, c->stays))
+        CU_ASSERT_FATAL(++tries < TRIES);
     CU_ASSERT_FALSE(has_said(&service, "] I ready: "));
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
     sleeps = count_sleeps(service.proc.pid);
@@ -628,7 +653,7 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     CU_ASSERT_TRUE(await_said(&service, "; next in 100 ms\n", 1));
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
-    check_calm(&service, workers.pid[1], DRAIN_MS);
+    (void)check_calm(&service, workers.pid[1], DRAIN_MS);
     CU_ASSERT_EQUAL(times_said(&service, "; next in "), 1);
     (void)kill(workers.pid[1], SIGCONT);
     CU_ASSERT_TRUE(proc_wait(&service.proc, LIMIT_MS));
@@ -1038,28 +1063,31 @@ TEST_SINGLE(outage, "what only a dead worker has said is over")
     service_end(&service);
 }
 
+/* Kills whatever worker there is; whether the fifth has died. */
+static bool
+has_backed_off(void *arg)
+{
+    const struct service *service = arg;
+
+    kill_others(service, 0);
+    return has_said(service, "; next in 900 ms\n");
+}
+
 TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
 {
-    int64_t end;
+    enum { PAUSES_MS = 100 + 200 + 400 + 800 };
     struct service service;
+    int64_t start_ms;
 
     service_serve(&service, one_worker);
-    end = clock_ms() + 2900;
-    while (clock_ms() < end) {
-        struct proc_found workers = workers_of(&service);
-
-        if (workers.count > 0)
-            (void)kill(workers.pid[0], SIGKILL);
-        clock_sleep_ms(5);
-    }
-    /* At 0, 100, 300, 700, 1500 and 2400 ms; the next one would be at 3300. */
-    CU_ASSERT(times_said(&service, "died after") >= 5);
-    CU_ASSERT(times_said(&service, "died after") <= 6);
+    start_ms = clock_ms();
+    CU_ASSERT(clock_wait(has_backed_off, &service, 5 * PAUSES_MS));
+    CU_ASSERT(clock_ms() - start_ms >= PAUSES_MS);
+    CU_ASSERT_EQUAL(times_said(&service, "died after"), 5);
     CU_ASSERT_EQUAL(times_said(&service, "; next in 100 ms\n"), 1);
     CU_ASSERT_EQUAL(times_said(&service, "; next in 200 ms\n"), 1);
     CU_ASSERT_EQUAL(times_said(&service, "; next in 400 ms\n"), 1);
     CU_ASSERT_EQUAL(times_said(&service, "; next in 800 ms\n"), 1);
-    CU_ASSERT(times_said(&service, "; next in 900 ms\n") >= 1);
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     service_end(&service);
@@ -1495,15 +1523,18 @@ count_descriptors(pid_t pid)
     return count;
 }
 
+/* It may take what the first is too slow for, on a machine that is busy. */
+#define RESERVE_SLACK 1
+
 struct reserve_case {
     const char *name;
     bool is_first_frozen;
-    int first, reserve; /* connections that each takes */
+    int reserve; /* connections that it takes, of 4 */
 };
 
 static const struct reserve_case reserve_rows[] = {
-    {"takes none while there is a worker on every core", false, 4, 0},
-    {"takes what the others leave waiting", true, 0, 4},
+    {"takes none while there is a worker on every core", false, 0},
+    {"takes what the others leave waiting", true, 4},
 };
 
 /* The default is two workers a core, and here there is one core. */
@@ -1513,7 +1544,7 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
     struct proc_found workers;
     struct service service;
     cpu_set_t all;
-    int fd[4], before[2];
+    int fd[4], before[2], taken[2];
 
     use_cores(&all, true);
     service_serve(&service, settings);
@@ -1527,8 +1558,11 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
         (void)kill(workers.pid[0], SIGSTOP);
     for (size_t i = 0; i < 4; i++)
         fd[i] = ask_once(&service);
-    CU_ASSERT_EQUAL(count_descriptors(workers.pid[0]) - before[0], c->first);
-    CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]) - before[1], c->reserve);
+    taken[0] = count_descriptors(workers.pid[0]) - before[0];
+    taken[1] = count_descriptors(workers.pid[1]) - before[1];
+    CU_ASSERT_EQUAL(taken[0] + taken[1], 4);
+    CU_ASSERT(taken[1] <= c->reserve + RESERVE_SLACK);
+    CU_ASSERT(taken[1] >= c->reserve);
     for (size_t i = 0; i < 4; i++)
         (void)close(fd[i]);
     (void)kill(workers.pid[0], SIGCONT);

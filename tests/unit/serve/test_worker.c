@@ -30,7 +30,7 @@
 
 #define ANSWER_MS   3000 /* generous: for answers that are due at once */
 #define WATCHED_MS  200  /* less than a command may take */
-#define SETTLE_MS   30   /* for a request that is under way to be taken */
+#define SETTLE_MS   100  /* for a request that is under way to be taken */
 #define BODY_MAX    (1024 * 1024)
 #define PIECE_MAX   4096
 #define SCORE       "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -39,7 +39,14 @@
 #define GET_ONE     "*2\r\n$3\r\nGET\r\n$3\r\ni:1\r\n"
 #define DEADLINE_MS 800
 
+#define SETTINGS_MAX 8
+
+/* For what is no matter of time, on a machine that is busy. */
+static const char *const patient[] = {"SCORING_STORE_TIMEOUT_MS=4000",
+                                      "SCORING_STORE_DEADLINE_MS=5000", NULL};
+
 struct bench {
+    const char *const *settings; /* NULL at the end; or NULL */
     pid_t pid;
     int status; /* exit status, -1 after a signal */
     enum worker_duty duty;
@@ -79,12 +86,15 @@ static void
 run_worker(const struct bench *bench)
 {
     char store[FILES_PATH_MAX + 32];
-    char *const environment[] = {store, NULL};
+    char *environment[SETTINGS_MAX + 2] = {store};
     struct buf errors = {0};
     struct config *config;
     struct log *log;
     int status;
 
+    for (size_t i = 0; bench->settings != NULL && bench->settings[i] != NULL;
+         i++)
+        environment[i + 1] = (char *)bench->settings[i];
     (void)snprintf(store, sizeof(store), "REDIS_URL=unix://%s", bench->store);
     config = config_load(environment, &errors);
     log = log_open(bench->log, LOG_TEXT, LOG_INFO);
@@ -101,10 +111,14 @@ run_worker(const struct bench *bench)
 }
 
 static void
-bench_launch(struct bench *bench, bool has_store, enum worker_duty duty)
+bench_launch(struct bench *bench, bool has_store, enum worker_duty duty,
+             const char *const *settings)
 {
-    *bench =
-        (struct bench){.redis = -1, .link = -1, .status = -1, .duty = duty};
+    *bench = (struct bench){.redis = -1,
+                            .link = -1,
+                            .status = -1,
+                            .duty = duty,
+                            .settings = settings};
     CU_ASSERT_FATAL(files_folder_make(bench->folder));
     files_path(bench->socket, "%s/socket", bench->folder);
     files_path(bench->store, "%s/redis", bench->folder);
@@ -125,7 +139,7 @@ bench_launch(struct bench *bench, bool has_store, enum worker_duty duty)
 static void
 bench_start(struct bench *bench, bool has_store)
 {
-    bench_launch(bench, has_store, WORKER_ALONE);
+    bench_launch(bench, has_store, WORKER_ALONE, NULL);
 }
 
 static bool
@@ -901,7 +915,7 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
     struct bench bench;
     int fd;
 
-    bench_launch(&bench, false, WORKER_RESERVE);
+    bench_launch(&bench, false, WORKER_RESERVE, NULL);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
@@ -976,7 +990,7 @@ TEST_CASES(load, struct load_case, load_rows)
     struct bench bench;
 
     calls_set_cpu_percent(c->percent);
-    bench_launch(&bench, false, c->duty);
+    bench_launch(&bench, false, c->duty, NULL);
     calls_set_cpu_percent(0);
     CU_ASSERT_EQUAL(load_until(&bench, c), c->gone);
     bench_end(&bench);
@@ -1006,7 +1020,7 @@ TEST_CASES(drain, struct drain_case, drain_rows)
     int fd;
 
     fcgi_peer_whole(&bytes, &exchange);
-    bench_start(&bench, true);
+    bench_launch(&bench, true, WORKER_ALONE, patient);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     if (c->early < bytes.length) {
@@ -1049,31 +1063,49 @@ static const struct closing_case closing_rows[] = {
     {"one that stands by", WORKER_RESERVE},
 };
 
-#define PAUSE_MS 50 /* before one that stands by takes a connection */
+#define PAUSE_MS      50 /* before one that stands by takes a connection */
+#define CLOSING_TRIES 20
 
-/* The socket is the next worker's, also during the pause before a look. */
-TEST_CASES(closing, struct closing_case, closing_rows)
+/* Whether it was told to end before it could have looked. */
+static bool
+closing_once(const struct closing_case *c)
 {
     struct bench bench;
     int parked, late;
+    int64_t asked_ms;
+    bool is_in_time;
 
-    bench_launch(&bench, true, c->duty);
+    bench_launch(&bench, true, c->duty, patient);
     greet(&bench);
     parked = park(&bench);
+    asked_ms = clock_ms();
     late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
     clock_sleep_ms(PAUSE_MS / 3); /* for the pause to have begun */
     (void)kill(bench.pid, SIGTERM);
+    is_in_time = late == -1 || clock_ms() - asked_ms < PAUSE_MS / 2;
     clock_sleep_ms(SETTLE_MS);
     if (late == -1)
         late = fcgi_peer_connect(bench.socket);
     send_body(late, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
+    if (is_in_time)
+        CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
     send_text(bench.link, "$2\r\n[]\r\n");
     CU_ASSERT_EQUAL(fcgi_peer_status(parked, ANSWER_MS), 200);
     CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
     (void)close(parked);
     (void)close(late);
     bench_end(&bench);
+    return is_in_time;
+}
+
+/* The socket is the next worker's, also during the pause before a look. */
+TEST_CASES(closing, struct closing_case, closing_rows)
+{
+    bool is_in_time = false;
+
+    for (int i = 0; i < CLOSING_TRIES && !is_in_time; i++)
+        is_in_time = closing_once(c);
+    CU_ASSERT_TRUE(is_in_time);
 }
 
 TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
@@ -1108,7 +1140,7 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
 
     memset(value, 'x', sizeof(value) - 1);
     buffer_printf(&bytes, "$%zu\r\n[\"%s\"]\r\n", strlen(value) + 4, value);
-    bench_start(&bench, true);
+    bench_launch(&bench, true, WORKER_ALONE, patient);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
