@@ -33,6 +33,7 @@ JSON = "application/json"
 READY_S = 30
 LISTENING = "00010000"  # flags in /proc/net/unix
 BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
+SPOOL_SHARE = 31  # bodies of that size, of one address
 
 # Every rule of src/scoring/fields.h, and the schema that says the same.
 SCHEMA_OF_RULE = {
@@ -250,7 +251,7 @@ class Stack:
         environment |= {"HTTP_PORT": str(self.port), "RUN_BINARY": binary,
                         "METRICS_PORT": str(metrics_port),
                         "RUN_DIR": str(self.run_dir), "SCORING_WORKERS": "1",
-                        "SCORING_CONFIG_FILE": "/dev/null", **settings}
+                        "SCORING_CONFIG_FILE": "", **settings}
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", TOP / "deploy/run.sh"],
             env=environment, stdout=self.log,
@@ -389,6 +390,15 @@ def send_too_many(stack):
     return answer
 
 
+def send_many_bodies(stack):
+    head = f"POST /method HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY_MAX}\r\n\r\n"
+    with contextlib.ExitStack() as held:
+        for _ in range(SPOOL_SHARE + 1):
+            upload = socket.create_connection(("127.0.0.1", stack.port), 20)
+            held.enter_context(upload).sendall(head.encode())
+        return stack.send(" " * BODY_MAX)
+
+
 def send_to_silent(stack):
     for pid in stack.service():
         os.kill(pid, signal.SIGSTOP)
@@ -428,6 +438,8 @@ ERRORS = {
         "[" + "0," * (values_max() - 1) + "0]")),
     "long_address": ("whole", 414,
                      lambda s: s.send("{}", path="/method?" + "a" * 8192)),
+    "compressed": ("whole", 415, lambda s: s.send(
+        "{}", headers={"Content-Encoding": "gzip"})),
     "no_object": ("whole", 422, lambda s: s.send("[]")),
     "large_header": ("whole", 431,
                      lambda s: s.send("{}", headers={"A": "a" * 8192})),
@@ -437,6 +449,7 @@ ERRORS = {
         "Transfer-Encoding: gzip\r\n\r\n")),
     "other_version": ("whole", 505, lambda s: s.send_raw(
         "POST /method HTTP/3.0\r\nHost: a\r\n\r\n")),
+    "many_bodies": ("whole", 503, send_many_bodies),
     "store_away": ("poor", 503, lambda s: s.send(interests_request())),
     "too_many": ("poor", 429, send_too_many),
     "silent": ("mute", 504, send_to_silent),
@@ -548,6 +561,10 @@ def check_header_values(stack):
         check_equal(f"X-Request-ID: {value[:20]}, {len(value)} characters",
                     got["X-Request-ID"] == value,
                     not faults(request_headers()["X-Request-ID"], value))
+    for value in ("identity", "gzip", "identity, br"):
+        got = stack.send("{}", headers={"Content-Encoding": value})[0]
+        check_equal(f"Content-Encoding: {value}", got == 422,
+                    not faults(request_headers()["Content-Encoding"], value))
     for row, value in enumerate(TRACEPARENTS):
         stack.send("{}", headers={"X-Request-ID": f"trace.{row}",
                                   "traceparent": value})

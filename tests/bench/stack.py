@@ -123,7 +123,7 @@ class Stack:
             HTTP_PORT=str(self.port),
             METRICS_PORT=str(self.metrics_port),
             REDIS_URL="unix://" + redis_socket,
-            SCORING_CONFIG_FILE="/dev/null",
+            SCORING_CONFIG_FILE="",
             SCORING_LOG_FILE=os.path.join(folder, "scoring.log"),
         )
         self.environment.update(settings)
