@@ -21,9 +21,10 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define LIMIT_MS 3000 /* for what should happen at once */
-#define FLUSH_MS 1100 /* nginx writes its access log each second */
-#define PERSON   "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define LIMIT_MS   3000  /* for what should happen at once */
+#define TIMEOUT_MS 12000 /* nginx waits 8 s for an answer */
+#define FLUSH_MS   1100  /* nginx writes its access log each second */
+#define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
 /* Sent by the tests below, and to be in no log. */
 #define MARK       "zq7"
@@ -418,6 +419,135 @@ TEST_CASES(kind, struct kind_case, kind_rows)
     free(body);
 }
 
+/* What stands in nginx's log of a request, and of its own start. */
+static char *
+read_log(const struct stack *stack, const char *name)
+{
+    char path[FILES_PATH_MAX], *text;
+
+    files_path(path, "%.200s/nginx/%s", stack->run_folder, name);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    return text;
+}
+
+TEST_SINGLE(log_bytes, "a path that is not ASCII is escaped in the log")
+{
+    static const char data[] =
+        "POST /\xd0\xb6\xff\"\\ HTTP/1.1\r\nHost: a\r\n"
+        "X-Request-ID: of-bytes\r\nConnection: close\r\n\r\n";
+    const struct stack *stack = stack_shared(&plan);
+    struct http_answer answer =
+        http_raw(stack->port, data, strlen(data), LIMIT_MS);
+    char *log;
+
+    expect_error(&answer, 404, NULL);
+    http_answer_free(&answer);
+    clock_sleep_ms(FLUSH_MS);
+    log = read_log(stack, "access.log");
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        log, "verb=POST path=/\\xD0\\xB6\\xFF\\x22\\x5C code=404 bytes="));
+    for (const char *at = log; *at != '\0'; at++)
+        if ((unsigned char)*at > '~' || (*at < ' ' && *at != '\n')) {
+            CU_FAIL("not ASCII");
+            break;
+        }
+    free(log);
+}
+
+TEST_SINGLE(log_start, "nginx starts without a warning")
+{
+    char *log = read_log(stack_shared(&plan), "error.log");
+
+    CU_ASSERT_PTR_NOT_NULL(strstr(log, "[notice]"));
+    CU_ASSERT_PTR_NULL(strstr(log, "[warn]"));
+    free(log);
+}
+
+/* With the limits of the store as large as they may be. */
+static const char *const patient[] = {"SCORING_STORE_CONNECT_TIMEOUT_MS=5000",
+                                      "SCORING_STORE_TIMEOUT_MS=5000",
+                                      "SCORING_STORE_DEADLINE_MS=5000", NULL};
+static const struct stack_plan patient_plan = {.store = STACK_REDIS_UNIX,
+                                               .environment = patient};
+
+#define PATIENT_MS 4500 /* so long it takes at least */
+#define LATE_MS    500
+#define LATE_BYTES 65536
+
+/* A whole request over a connection of its own; it frees the body. */
+static void
+put_request(struct buffer *out, char *body)
+{
+    buffer_printf(out,
+                  "POST /method HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                  "Content-Length: %zu\r\n\r\n%s",
+                  strlen(body), body);
+    free(body);
+}
+
+static size_t
+read_all(int fd)
+{
+    static char data[LATE_BYTES];
+    size_t total = 0;
+    ssize_t got;
+
+    while ((got = recv(fd, data, sizeof(data), 0)) > 0)
+        total += (size_t)got;
+    return total;
+}
+
+/* More than all sockets take; read when nginx has nothing else to wait for. */
+TEST_SINGLE(half_closed, "a large answer, read late by a half-closed caller")
+{
+    struct stack *stack = stack_shared(&patient_plan);
+    struct buffer request = {0};
+    int fd;
+
+    CU_ASSERT_TRUE_FATAL(redis_do(&stack->redis, "EVAL %s 0",
+                                  "redis.call('SET', 'i:1', '[\"' .. "
+                                  "string.rep('a', " CROWD_ANSWER
+                                  ") .. '\"]')"));
+    put_request(&request, request_interests("{\"client_ids\": [1]}"));
+    fd = ports_connect(stack->port, TIMEOUT_MS);
+    CU_ASSERT_EQUAL(send(fd, request.data, request.length, MSG_NOSIGNAL),
+                    (ssize_t)request.length);
+    CU_ASSERT_EQUAL(shutdown(fd, SHUT_WR), 0);
+    clock_sleep_ms(LATE_MS);
+    CU_ASSERT_TRUE(read_all(fd) > strtoul(CROWD_ANSWER, NULL, 10));
+    (void)close(fd);
+    buffer_free(&request);
+}
+
+static struct http_answer
+post_patiently(const struct stack *stack, char *body)
+{
+    struct buffer request = {0};
+    struct http_answer answer;
+
+    put_request(&request, body);
+    answer = http_raw(stack->port, request.data, request.length, TIMEOUT_MS);
+    buffer_free(&request);
+    return answer;
+}
+
+TEST_SINGLE(patience, "nginx never gives up before the service does")
+{
+    struct stack *stack = stack_shared(&patient_plan);
+    struct http_answer answer;
+
+    redis_freeze(&stack->redis);
+    answer = post_patiently(stack, request_score(PERSON));
+    expect_score(&answer, 3.0);
+    CU_ASSERT_TRUE(answer.seconds * 1000 > PATIENT_MS);
+    http_answer_free(&answer);
+    answer = post_patiently(stack, request_interests("{\"client_ids\": [1]}"));
+    redis_thaw(&stack->redis);
+    expect_error(&answer, 503, NULL);
+    http_answer_free(&answer);
+}
+
 /* What the service says of its store, and of a broken value in it. */
 TEST_SINGLE(kind_store, "500 and 503 of the service")
 {
@@ -448,9 +578,8 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
  * whatever a request does to those who take it, it has only so many of them.
  */
 
-#define ENTRIES    12    /* of both upstreams, in nginx's settings: 8 and 4 */
-#define TIMEOUT_MS 12000 /* nginx waits 8 s for an answer */
-#define QUIET_MS   300   /* without another try */
+#define ENTRIES  12  /* of both upstreams, in nginx's settings: 8 and 4 */
+#define QUIET_MS 300 /* without another try */
 
 struct stand_in {
     struct stack stack;
