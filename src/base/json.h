@@ -15,8 +15,8 @@ struct json_tokener;
 enum json_error {
     JSON_OK = 0,
     JSON_EMPTY,
-    JSON_END,   /* the text ends too early */
-    JSON_BOM,   /* a byte order mark in front */
+    JSON_END, /* the text ends too early */
+    JSON_BOM, /* a byte order mark in front */
     JSON_UTF16,
     JSON_VALUE, /* no value where one is due */
     JSON_NUMBER,

@@ -10,7 +10,7 @@
 #include "cli/export.h"
 #include "cli/output.h"
 #include "cli/scan.h"
-#include "redis/session.h"
+#include "cli/session.h"
 #include "scoring/interests.h"
 
 #define WRITE_STEP ((size_t)64 << 10) /* bytes that are written at a time */
@@ -20,7 +20,7 @@ struct export
 {
     struct interests_report report;
     const struct redis_url *redis;
-    struct redis_session *session;
+    struct session *session;
     struct interests_output *output;
     struct buf text; /* not yet written */
     int64_t clients;
@@ -43,7 +43,7 @@ write_out(struct export *export)
 
 /* What is damaged is reported, and left out. */
 static bool
-found(void *arg, const struct redis_scan_item *item)
+found(void *arg, const struct scan_item *item)
 {
     struct export *export = arg;
     enum interests_line_error error;
@@ -91,7 +91,7 @@ say_failure(struct export *export)
                              strerror(export->output_errno));
     else
         interests_report_store(&export->report, export->redis,
-                               redis_session_error(export->session), "");
+                               session_error(export->session), "");
     return interests_report_status(export->is_output_lost ? EX_IOERR
                                                           : EX_UNAVAILABLE);
 }
@@ -99,14 +99,14 @@ say_failure(struct export *export)
 static int
 write_clients(struct export *export)
 {
-    const struct redis_scan scan = {.pattern = INTERESTS_KEY_PREFIX "*",
-                                    .found = found,
-                                    .moved = moved,
-                                    .arg = export};
+    const struct scan scan = {.pattern = INTERESTS_KEY_PREFIX "*",
+                              .found = found,
+                              .moved = moved,
+                              .arg = export};
 
     progress_start(&export->report.progress, "exporting", "clients", 0);
-    if (!redis_session_open(export->session) ||
-        !redis_scan_run(export->session, &scan) || !write_out(export))
+    if (!session_open(export->session) || !scan_run(export->session, &scan) ||
+        !write_out(export))
         return say_failure(export);
     if (!interests_output_finish(export->output)) {
         export->is_output_lost = true;
@@ -141,7 +141,7 @@ interests_export(const struct interests_plan *plan,
                              strerror(errno));
         return EX_CANTCREAT;
     }
-    export.session = redis_session_new(redis, plan->limit_ms);
+    export.session = session_new(redis, plan->limit_ms);
     if (export.session == NULL) {
         interests_report_say(&export.report, "out of memory");
         status = EX_OSERR;
@@ -152,7 +152,7 @@ interests_export(const struct interests_plan *plan,
         interests_report_say(&export.report, "%s: %lld clients are exported",
                              export.report.name, (long long)export.clients);
     progress_erase(&export.report.progress);
-    redis_session_free(export.session);
+    session_free(export.session);
     interests_output_free(export.output);
     buf_free(&export.text);
     return status;

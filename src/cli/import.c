@@ -12,8 +12,8 @@
 #include "base/line_reader.h"
 #include "cli/import.h"
 #include "cli/input.h"
+#include "cli/session.h"
 #include "cli/writer.h"
-#include "redis/session.h"
 #include "scoring/interests.h"
 
 static const char changed[] = "the file has changed since it was checked";
@@ -29,8 +29,8 @@ struct import {
     int64_t clients;
     bool has_changed; /* the file, since it was checked */
     const char *why;  /* it stopped, in words */
-    struct redis_session *session;
-    struct redis_writer *writer;
+    struct session *session;
+    struct writer *writer;
 };
 
 /* What is done with a good line. Both return false to stop. */
@@ -116,8 +116,7 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
     if (import->has_changed)
         return stop(import, changed, EX_DATAERR);
     if (!is_going_on)
-        return stop(import, redis_session_error(import->session),
-                    EX_UNAVAILABLE);
+        return stop(import, session_error(import->session), EX_UNAVAILABLE);
     if (result == LINE_READER_FAILED)
         return stop(import, strerror(errno), EX_IOERR);
     return EX_OK;
@@ -175,7 +174,7 @@ write_client(struct import *import, const struct interests_line *line)
     (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
                    (long long)line->client_id);
     import->clients++;
-    return redis_writer_add(import->writer, bytes_of(key), line->interests);
+    return writer_add(import->writer, bytes_of(key), line->interests);
 }
 
 /* The second reading; the file should be what it was. */
@@ -187,9 +186,8 @@ write_file(struct import *import)
 
     import->clients = 0;
     status = read_file(import, "writing", write_client);
-    if (status == EX_OK && !redis_writer_finish(import->writer))
-        status =
-            stop(import, redis_session_error(import->session), EX_UNAVAILABLE);
+    if (status == EX_OK && !writer_finish(import->writer))
+        status = stop(import, session_error(import->session), EX_UNAVAILABLE);
     if (status == EX_OK && import->clients != clients)
         status = stop(import, changed, EX_DATAERR);
     if (status != EX_OK)
@@ -197,7 +195,7 @@ write_file(struct import *import)
             &import->report,
             "%s: %s; at least the first %lld clients are written: run it again",
             import->report.name, import->why,
-            (long long)redis_writer_confirmed(import->writer));
+            (long long)writer_confirmed(import->writer));
     return status;
 }
 
@@ -206,22 +204,22 @@ write_to_store(struct import *import, const struct redis_url *redis)
 {
     int status = EX_UNAVAILABLE;
 
-    import->session = redis_session_new(redis, import->plan->limit_ms);
+    import->session = session_new(redis, import->plan->limit_ms);
     if (import->session != NULL)
-        import->writer = redis_writer_new(import->session);
+        import->writer = writer_new(import->session);
     if (import->writer == NULL) {
         interests_report_say(&import->report, "out of memory");
         status = EX_OSERR;
-    } else if (!redis_session_open(import->session)) {
+    } else if (!session_open(import->session)) {
         interests_report_store(&import->report, redis,
-                               redis_session_error(import->session),
+                               session_error(import->session),
                                "; nothing is written");
         status = interests_report_status(status);
     } else {
         status = write_file(import);
     }
-    redis_writer_free(import->writer);
-    redis_session_free(import->session);
+    writer_free(import->writer);
+    session_free(import->session);
     return status;
 }
 

@@ -8,62 +8,59 @@
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/scan.h"
+#include "cli/session.h"
 #include "redis/error.h"
-#include "redis/session.h"
 
 /* A page may have somewhat more; 512 elements are what a stream believes. */
 #define PAGE_KEYS 256
 
 #define CURSOR_SIZE 24 /* the digits of a uint64_t */
 
-struct state {
-    struct redis_session *session;
-    const struct redis_scan *scan;
+struct walk {
+    struct session *session;
+    const struct scan *scan;
     int64_t visited, total;
     char cursor[CURSOR_SIZE];
+    size_t under_way; /* commands */
+    bool has_stopped; /* a callback said so */
+};
+
+/* The keys of a page, until all of them have been visited. */
+struct page {
+    struct walk *walk;
+    size_t waiting; /* commands about it */
+    redisReply *reply;
 };
 
 static bool
-fail_kind(struct state *state)
+is_over(const struct walk *walk)
 {
-    return redis_session_fail(state->session, "an answer of the wrong kind");
+    return walk->has_stopped || session_error(walk->session)[0] != '\0';
 }
 
-/* Room for a command whose arguments have so many bytes together. */
-static struct redis_commands *
-reserve(struct state *state, size_t arguments, size_t bytes)
-{
-    struct redis_commands *commands = redis_session_commands(state->session);
-
-    if (redis_commands_reserve(commands, 1,
-                               REDIS_COMMAND_ROOM +
-                                   arguments * REDIS_ARGUMENT_ROOM + bytes))
-        return commands;
-    (void)redis_session_fail(state->session, "out of memory");
-    return NULL;
-}
-
+/* A reply that nobody wants any more fits whatever it is. */
 static bool
-send_scan(struct state *state)
+is_wanted(struct walk *walk, const redisReply *reply)
 {
-    static const struct redis_command command = {.kind = REDIS_COMMAND_SCAN};
-    const struct bytes pattern = bytes_of(state->scan->pattern);
+    walk->under_way--;
+    return reply != NULL && !is_over(walk);
+}
+
+static struct redis_commands *
+begin(struct walk *walk, const struct redis_command *command, const char *name,
+      size_t arguments, size_t bytes)
+{
     struct redis_commands *commands =
-        reserve(state, 5, sizeof(state->cursor) + pattern.length);
-    char count[16]; /* the digits of any int */
+        session_commands(walk->session, arguments, bytes);
 
     if (commands == NULL)
-        return false;
-    (void)snprintf(count, sizeof(count), "%d", PAGE_KEYS);
-    redis_commands_add(commands, &command, "SCAN", 5);
-    redis_commands_add_argument(commands, bytes_of(state->cursor));
-    redis_commands_add_argument(commands, bytes_of("MATCH"));
-    redis_commands_add_argument(commands, pattern);
-    redis_commands_add_argument(commands, bytes_of("COUNT"));
-    redis_commands_add_argument(commands, bytes_of(count));
-    return true;
+        return NULL;
+    redis_commands_add(commands, command, name, arguments);
+    walk->under_way++;
+    return commands;
 }
 
 static struct bytes
@@ -72,238 +69,242 @@ bytes_in(const redisReply *reply)
     return (struct bytes){reply->str, (size_t)reply->len};
 }
 
-static bool
-send_get(struct state *state, struct bytes key)
+static void
+visit(struct walk *walk, const struct scan_item *item)
 {
-    static const struct redis_command command = {.kind = REDIS_COMMAND_GET};
-    struct redis_commands *commands = reserve(state, 1, key.length);
-
-    if (commands == NULL)
-        return false;
-    redis_commands_add(commands, &command, "GET", 1);
-    redis_commands_add_argument(commands, key);
-    return true;
+    if (!is_over(walk) && !walk->scan->found(walk->scan->arg, item))
+        walk->has_stopped = true;
 }
 
-static bool
-send_mget(struct state *state, const redisReply *keys)
+static struct bytes
+page_key(const struct page *page, size_t i)
 {
-    static const struct redis_command command = {.kind = REDIS_COMMAND_MGET};
-    struct redis_commands *commands;
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < keys->elements; i++)
-        bytes += (size_t)keys->element[i]->len;
-    commands = reserve(state, keys->elements, bytes);
-    if (commands == NULL)
-        return false;
-    redis_commands_add(commands, &command, "MGET", keys->elements);
-    for (size_t i = 0; i < keys->elements; i++)
-        redis_commands_add_argument(commands, bytes_in(keys->element[i]));
-    return true;
+    return bytes_in(page->reply->element[1]->element[i]);
 }
 
-/* NULL when the session has failed. An error is left to the caller if asked. */
-static redisReply *
-receive(struct state *state, bool may_be_error)
+/* One command about the page has been answered, or will not be. */
+static void
+page_settle(struct page *page)
 {
-    struct redis_command command = {0};
-    redisReply *reply = NULL;
-
-    if (!redis_session_receive(state->session, &command, &reply))
-        return NULL;
-    if (reply->type != REDIS_REPLY_ERROR || may_be_error)
-        return reply;
-    (void)redis_session_refuse(state->session, reply);
-    freeReplyObject(reply);
-    return NULL;
-}
-
-/* Of a size that fits into one command, too. */
-static bool
-is_array_of_strings(const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ARRAY ||
-        reply->elements > REDIS_COMMAND_KEYS_MAX)
-        return false;
-    for (size_t i = 0; i < reply->elements; i++) {
-        if (reply->element[i]->type != REDIS_REPLY_STRING)
-            return false;
-    }
-    return true;
-}
-
-/* A page: the next cursor, and keys. NULL when the session has failed. */
-static redisReply *
-receive_page(struct state *state)
-{
-    redisReply *page = receive(state, false);
-
-    if (page == NULL)
-        return NULL;
-    if (page->type == REDIS_REPLY_ARRAY && page->elements == 2 &&
-        page->element[0]->type == REDIS_REPLY_STRING &&
-        (size_t)page->element[0]->len < sizeof(state->cursor) &&
-        is_array_of_strings(page->element[1])) {
-        (void)snprintf(state->cursor, sizeof(state->cursor), "%s",
-                       page->element[0]->str);
-        return page;
-    }
-    (void)fail_kind(state);
-    freeReplyObject(page);
-    return NULL;
-}
-
-/* Takes the values of a page; asks again for each that is nil. */
-static bool
-visit_values(struct state *state, const redisReply *keys,
-             const redisReply *values, bool is_nil[])
-{
-    if (values->type != REDIS_REPLY_ARRAY || values->elements != keys->elements)
-        return fail_kind(state);
-    for (size_t i = 0; i < keys->elements; i++) {
-        const redisReply *value = values->element[i];
-        const struct bytes key = bytes_in(keys->element[i]);
-        struct redis_scan_item item = {.key = key, .is_string = true};
-
-        is_nil[i] = value->type == REDIS_REPLY_NIL;
-        if (is_nil[i]) {
-            if (!send_get(state, key))
-                return false;
-            continue;
-        }
-        if (value->type != REDIS_REPLY_STRING)
-            return fail_kind(state);
-        item.value = bytes_in(value);
-        if (!state->scan->found(state->scan->arg, &item))
-            return false;
-    }
-    return true;
+    if (--page->waiting > 0)
+        return;
+    freeReplyObject(page->reply);
+    free(page);
 }
 
 /* What a nil has been: a key of another type, a new value, or nothing. */
 static bool
-visit_nil(struct state *state, struct bytes key)
+on_get(void *arg, const struct redis_command *command, redisReply **reply)
 {
-    struct redis_scan_item item = {.key = key};
-    redisReply *reply = receive(state, true);
-    bool is_good;
+    struct page *page = arg;
+    struct walk *walk = page->walk;
+    struct scan_item item = {.key = page_key(page, command->first)};
+    bool fits = true;
 
-    if (reply == NULL)
-        return false;
-    item.is_string = reply->type == REDIS_REPLY_STRING;
-    if (item.is_string)
-        item.value = bytes_in(reply);
-    if (reply->type == REDIS_REPLY_NIL)
-        is_good = true;
-    else if (item.is_string || (reply->type == REDIS_REPLY_ERROR &&
-                                redis_error_is(reply->str, "WRONGTYPE")))
-        is_good = state->scan->found(state->scan->arg, &item);
-    else if (reply->type == REDIS_REPLY_ERROR)
-        is_good = redis_session_refuse(state->session, reply);
-    else
-        is_good = fail_kind(state);
-    freeReplyObject(reply);
-    return is_good;
-}
-
-/* The MGET of a page, and the SCAN for the next one. */
-static bool
-ask_ahead(struct state *state, const redisReply *keys, bool is_last)
-{
-    return (keys->elements == 0 || send_mget(state, keys)) &&
-           (is_last || send_scan(state));
-}
-
-/* Takes the reply to the MGET, if there was one. */
-static bool
-take_values(struct state *state, const redisReply *keys, bool is_nil[])
-{
-    redisReply *values;
-    bool is_good;
-
-    if (keys->elements == 0)
-        return true;
-    values = receive(state, false);
-    is_good = values != NULL && visit_values(state, keys, values, is_nil);
-    freeReplyObject(values);
-    return is_good;
-}
-
-/*
- * Visits the keys of a page, and takes the next page on the way: its reply
- * comes before those about what was nil. *ret_next stays NULL after the last.
- */
-static bool
-visit_page(struct state *state, const redisReply *keys, bool is_last,
-           redisReply **ret_next)
-{
-    bool is_nil[REDIS_COMMAND_KEYS_MAX] = {false};
-
-    if (!ask_ahead(state, keys, is_last) || !take_values(state, keys, is_nil))
-        return false;
-    if (!is_last) {
-        *ret_next = receive_page(state);
-        if (*ret_next == NULL)
-            return false;
+    if (is_wanted(walk, *reply)) {
+        switch ((*reply)->type) {
+        case REDIS_REPLY_NIL:
+            break;
+        case REDIS_REPLY_STRING:
+            item.is_string = true;
+            item.value = bytes_in(*reply);
+            visit(walk, &item);
+            break;
+        case REDIS_REPLY_ERROR:
+            if (redis_error_is((*reply)->str, "WRONGTYPE"))
+                visit(walk, &item);
+            else
+                (void)session_refuse(walk->session, *reply);
+            break;
+        default:
+            fits = false;
+        }
     }
-    for (size_t i = 0; i < keys->elements; i++) {
-        if (is_nil[i] && !visit_nil(state, bytes_in(keys->element[i])))
+    page_settle(page);
+    return fits;
+}
+
+static void
+send_get(struct page *page, size_t i)
+{
+    const struct redis_command command = {
+        .done = on_get, .arg = page, .first = i};
+    const struct bytes key = page_key(page, i);
+    struct redis_commands *commands =
+        begin(page->walk, &command, "GET", 1, key.length);
+
+    if (commands == NULL)
+        return;
+    redis_commands_add_argument(commands, key);
+    page->waiting++;
+}
+
+/* Takes the values of a page; asks again for each that is nil. */
+static bool
+take_values(struct page *page, const redisReply *values)
+{
+    const size_t count = page->reply->element[1]->elements;
+
+    if (values->type != REDIS_REPLY_ARRAY || values->elements != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const redisReply *value = values->element[i];
+        const struct scan_item item = {.key = page_key(page, i),
+                                       .is_string = true,
+                                       .value = bytes_in(value)};
+
+        if (value->type == REDIS_REPLY_NIL)
+            send_get(page, i);
+        else if (value->type == REDIS_REPLY_STRING)
+            visit(page->walk, &item);
+        else
             return false;
     }
     return true;
+}
+
+static bool
+on_values(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct page *page = arg;
+    struct walk *walk = page->walk;
+    bool fits = true;
+
+    (void)command;
+    if (is_wanted(walk, *reply)) {
+        if ((*reply)->type == REDIS_REPLY_ERROR)
+            (void)session_refuse(walk->session, *reply);
+        else
+            fits = take_values(page, *reply);
+    }
+    page_settle(page);
+    return fits;
+}
+
+/* The page, if the values of its keys are under way. */
+static struct page *
+send_mget(struct walk *walk, redisReply *reply)
+{
+    const redisReply *keys = reply->element[1];
+    struct page *page = malloc(sizeof(*page));
+    const struct redis_command command = {.done = on_values, .arg = page};
+    struct redis_commands *commands = NULL;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < keys->elements; i++)
+        bytes += (size_t)keys->element[i]->len;
+    if (page != NULL)
+        commands = begin(walk, &command, "MGET", keys->elements, bytes);
+    if (commands == NULL) {
+        free(page);
+        return NULL;
+    }
+    for (size_t i = 0; i < keys->elements; i++)
+        redis_commands_add_argument(commands, bytes_in(keys->element[i]));
+    *page = (struct page){.walk = walk, .waiting = 1, .reply = reply};
+    return page;
+}
+
+/* The next cursor, and keys of a number that fits into one command, too. */
+static bool
+is_page(const redisReply *reply)
+{
+    const redisReply *keys;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        (size_t)reply->element[0]->len >= CURSOR_SIZE ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return false;
+    keys = reply->element[1];
+    for (size_t i = 0; i < keys->elements; i++) {
+        if (keys->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    }
+    return keys->elements <= REDIS_COMMAND_KEYS_MAX;
+}
+
+static void send_scan(struct walk *walk);
+
+static void
+tell_moved(struct walk *walk)
+{
+    walk->visited += PAGE_KEYS;
+    if (walk->visited > walk->total)
+        walk->visited = walk->total;
+    if (!walk->scan->moved(walk->scan->arg, walk->visited, walk->total))
+        walk->has_stopped = true;
+}
+
+/* A page: its MGET, and the SCAN for the next one. */
+static bool
+on_page(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct walk *walk = arg;
+
+    (void)command;
+    if (!is_wanted(walk, *reply))
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        return session_refuse(walk->session, *reply) || true;
+    if (!is_page(*reply))
+        return false;
+    (void)snprintf(walk->cursor, sizeof(walk->cursor), "%s",
+                   (*reply)->element[0]->str);
+    tell_moved(walk);
+    if (walk->has_stopped)
+        return true;
+    if ((*reply)->element[1]->elements > 0) {
+        if (send_mget(walk, *reply) == NULL)
+            return session_fail(walk->session, "out of memory") || true;
+        *reply = NULL; /* the page's */
+    }
+    if (!bytes_equal(bytes_of(walk->cursor), bytes_of("0")))
+        send_scan(walk);
+    return true;
+}
+
+static void
+send_scan(struct walk *walk)
+{
+    const struct redis_command command = {.done = on_page, .arg = walk};
+    const struct bytes pattern = bytes_of(walk->scan->pattern);
+    char count[16]; /* the digits of any int */
+    struct redis_commands *commands =
+        begin(walk, &command, "SCAN", 5, sizeof(walk->cursor) + pattern.length);
+
+    if (commands == NULL)
+        return;
+    (void)snprintf(count, sizeof(count), "%d", PAGE_KEYS);
+    redis_commands_add_argument(commands, bytes_of(walk->cursor));
+    redis_commands_add_argument(commands, bytes_of("MATCH"));
+    redis_commands_add_argument(commands, pattern);
+    redis_commands_add_argument(commands, bytes_of("COUNT"));
+    redis_commands_add_argument(commands, bytes_of(count));
 }
 
 /* How many keys there are; that a user may not ask is no error. */
 static bool
-ask_total(struct state *state)
+on_total(void *arg, const struct redis_command *command, redisReply **reply)
 {
-    static const struct redis_command command = {.kind = REDIS_COMMAND_DBSIZE};
-    struct redis_commands *commands = reserve(state, 0, 0);
-    redisReply *reply = NULL;
+    struct walk *walk = arg;
 
-    if (commands == NULL)
-        return false;
-    redis_commands_add(commands, &command, "DBSIZE", 0);
-    reply = receive(state, true);
-    if (reply == NULL)
-        return false;
-    if (reply->type == REDIS_REPLY_INTEGER)
-        state->total = reply->integer;
-    freeReplyObject(reply);
+    (void)command;
+    if (is_wanted(walk, *reply) && (*reply)->type == REDIS_REPLY_INTEGER)
+        walk->total = (*reply)->integer;
     return true;
 }
 
-static bool
-tell_moved(struct state *state)
-{
-    state->visited += PAGE_KEYS;
-    if (state->visited > state->total)
-        state->visited = state->total;
-    return state->scan->moved(state->scan->arg, state->visited, state->total);
-}
-
 bool
-redis_scan_run(struct redis_session *session, const struct redis_scan *scan)
+scan_run(struct session *session, const struct scan *scan)
 {
-    struct state state = {.session = session, .scan = scan, .cursor = "0"};
-    redisReply *page;
-    bool is_good = true;
+    struct walk walk = {.session = session, .scan = scan, .cursor = "0"};
+    const struct redis_command total = {.done = on_total, .arg = &walk};
 
-    if (!ask_total(&state) || !send_scan(&state))
-        return false;
-    page = receive_page(&state);
-    if (page == NULL)
-        return false;
-    while (is_good && page != NULL) {
-        bool is_last = bytes_equal(bytes_of(state.cursor), bytes_of("0"));
-        redisReply *next = NULL;
-
-        is_good = tell_moved(&state) &&
-                  visit_page(&state, page->element[1], is_last, &next);
-        freeReplyObject(page);
-        page = next;
-    }
-    freeReplyObject(page);
-    return is_good;
+    if (begin(&walk, &total, "DBSIZE", 0, 0) != NULL)
+        send_scan(&walk);
+    while (walk.under_way > 0 && !walk.has_stopped && session_turn(session))
+        continue;
+    session_close(session); /* what is under way knows the walk */
+    return !is_over(&walk);
 }

@@ -1,25 +1,25 @@
-#ifndef REDIS_SCAN_H
-#define REDIS_SCAN_H
+#ifndef SCAN_H
+#define SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 
-struct redis_session;
+struct session;
 
 /* One key that was found; all of it is lent for the call. */
-struct redis_scan_item {
+struct scan_item {
     struct bytes key;
     bool is_string; /* else of another type, without a value */
     struct bytes value;
 };
 
-struct redis_scan {
+struct scan {
     const char *pattern; /* as of SCAN's MATCH */
 
     /* Called for each key; false ends the scan. */
-    bool (*found)(void *arg, const struct redis_scan_item *item);
+    bool (*found)(void *arg, const struct scan_item *item);
 
     /*
      * Called now and then; false ends the scan. visited and total are keys of
@@ -32,12 +32,12 @@ struct redis_scan {
 /*
  * Visits all keys of the pattern with their values. Keys that come or go
  * meanwhile may be visited or not, and a key may be visited more than once, as
- * with SCAN. Memory does not grow with the number of keys.
+ * with SCAN. Memory does not grow with the number of keys. The connection ends
+ * with the scan.
  *
- * False if a callback said so, or for a reason that redis_session_error()
+ * False if a callback said so, or for a reason that session_error()
  * tells.
  */
-bool redis_scan_run(struct redis_session *session,
-                    const struct redis_scan *scan);
+bool scan_run(struct session *session, const struct scan *scan);
 
 #endif

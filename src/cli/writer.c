@@ -5,8 +5,8 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+#include "cli/session.h"
 #include "cli/writer.h"
-#include "redis/session.h"
 
 /* Redis answers a batch in one go, so both bound how long others wait. */
 #define BATCH_KEYS_MAX  REDIS_COMMAND_KEYS_MAX
@@ -15,8 +15,8 @@
 /* Enough to keep both sides busy; more would only be memory. */
 #define BATCHES_MAX 4
 
-struct redis_writer {
-    struct redis_session *session;
+struct writer {
+    struct session *session;
     struct buf text; /* keys and values of the batch, end to end */
     size_t lengths[2 * BATCH_KEYS_MAX];
     size_t count; /* keys of the batch */
@@ -24,52 +24,45 @@ struct redis_writer {
     int64_t confirmed;
 };
 
-struct redis_writer *
-redis_writer_new(struct redis_session *session)
+struct writer *
+writer_new(struct session *session)
 {
-    struct redis_writer *writer = calloc(1, sizeof(*writer));
+    struct writer *writer = calloc(1, sizeof(*writer));
 
     if (writer != NULL)
         writer->session = session;
     return writer;
 }
 
-/* Waits for the oldest batch. */
 static bool
-confirm(struct redis_writer *writer)
+on_written(void *arg, const struct redis_command *command, redisReply **reply)
 {
-    struct redis_command command = {0};
-    redisReply *reply = NULL;
-    bool is_good = true;
+    struct writer *writer = arg;
 
-    if (!redis_session_receive(writer->session, &command, &reply))
-        return false;
     writer->under_way--;
-    if (reply->type == REDIS_REPLY_ERROR)
-        is_good = redis_session_refuse(writer->session, reply);
-    else if (reply->type != REDIS_REPLY_STATUS)
-        is_good =
-            redis_session_fail(writer->session, "an answer of the wrong kind");
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        (void)session_refuse(writer->session, *reply);
+    else if ((*reply)->type == REDIS_REPLY_STATUS)
+        writer->confirmed += (int64_t)command->count;
     else
-        writer->confirmed += (int64_t)command.count;
-    freeReplyObject(reply);
-    return is_good;
+        return false;
+    return true;
 }
 
 static bool
-send_batch(struct redis_writer *writer)
+send_batch(struct writer *writer)
 {
-    struct redis_commands *commands = redis_session_commands(writer->session);
-    const struct redis_command command = {.kind = REDIS_COMMAND_MSET,
-                                          .count = writer->count};
+    const struct redis_command command = {
+        .done = on_written, .arg = writer, .count = writer->count};
     const size_t arguments = 2 * writer->count;
     const char *at = writer->text.data;
+    struct redis_commands *commands =
+        session_commands(writer->session, arguments, writer->text.length);
 
-    if (!redis_commands_reserve(commands, 1,
-                                REDIS_COMMAND_ROOM +
-                                    arguments * REDIS_ARGUMENT_ROOM +
-                                    writer->text.length))
-        return redis_session_fail(writer->session, "out of memory");
+    if (commands == NULL)
+        return false;
     redis_commands_add(commands, &command, "MSET", arguments);
     for (size_t i = 0; i < arguments; i++) {
         redis_commands_add_argument(commands,
@@ -79,47 +72,54 @@ send_batch(struct redis_writer *writer)
     buf_clear(&writer->text);
     writer->count = 0;
     writer->under_way++;
-    return redis_session_send(writer->session);
+    return session_send(writer->session);
+}
+
+/* Waits until no more than so many batches are under way. */
+static bool
+wait_for(struct writer *writer, size_t batches)
+{
+    while (writer->under_way > batches) {
+        if (!session_turn(writer->session))
+            return false;
+    }
+    return true;
 }
 
 bool
-redis_writer_add(struct redis_writer *writer, struct bytes key,
-                 struct bytes value)
+writer_add(struct writer *writer, struct bytes key, struct bytes value)
 {
     buf_add_bytes(&writer->text, key);
     buf_add_bytes(&writer->text, value);
     if (writer->text.failed)
-        return redis_session_fail(writer->session, "out of memory");
+        return session_fail(writer->session, "out of memory");
     writer->lengths[2 * writer->count] = key.length;
     writer->lengths[2 * writer->count + 1] = value.length;
     writer->count++;
     if (writer->count < BATCH_KEYS_MAX && writer->text.length < BATCH_BYTES_MAX)
         return true;
-    return send_batch(writer) &&
-           (writer->under_way < BATCHES_MAX || confirm(writer));
+    return send_batch(writer) && wait_for(writer, BATCHES_MAX - 1);
 }
 
 bool
-redis_writer_finish(struct redis_writer *writer)
+writer_finish(struct writer *writer)
 {
-    bool is_good = writer->count == 0 || send_batch(writer);
-
-    while (is_good && writer->under_way > 0)
-        is_good = confirm(writer);
-    return is_good;
+    return (writer->count == 0 || send_batch(writer)) && wait_for(writer, 0);
 }
 
 int64_t
-redis_writer_confirmed(const struct redis_writer *writer)
+writer_confirmed(const struct writer *writer)
 {
     return writer->confirmed;
 }
 
 void
-redis_writer_free(struct redis_writer *writer)
+writer_free(struct writer *writer)
 {
     if (writer == NULL)
         return;
+    if (writer->under_way > 0)
+        session_close(writer->session);
     buf_free(&writer->text);
     free(writer);
 }

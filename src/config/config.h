@@ -30,9 +30,10 @@ struct config {
     int64_t cache_ttl_s;
     int64_t max_body_bytes;
     int64_t max_client_ids;
-    int64_t rate_limit;      /* used by nginx; checked here */
-    int64_t max_connections; /* likewise */
-    const char *log_file;    /* NULL: standard output */
+    int64_t max_answer_bytes; /* of the values of one request */
+    int64_t rate_limit;       /* used by nginx; checked here */
+    int64_t max_connections;  /* likewise */
+    const char *log_file;     /* NULL: standard output */
     enum log_format log_format;
     enum log_level log_level;
     const char *time_zone;                          /* NULL: the system's */

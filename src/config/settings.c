@@ -14,6 +14,7 @@
 #define TTL_MAX_S      INT32_MAX            /* 68 years */
 #define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is held in memory */
 #define IDS_MAX        10000000
+#define ANSWER_MAX     (1 << 30)
 #define RATE_MAX       1000000
 #define OPEN_MAX       65535 /* nginx takes no more */
 
@@ -102,6 +103,12 @@ const struct config_setting config_settings[] = {
      .min = 1,
      .max = IDS_MAX,
      .meaning = "client_ids in one request"},
+    {.name = "SCORING_MAX_ANSWER_BYTES",
+     CONFIG_TO(config_number, max_answer_bytes),
+     .initial = "16777216",
+     .min = 1,
+     .max = ANSWER_MAX,
+     .meaning = "bytes of the interests of one request, as stored"},
     {.name = "SCORING_RATE_LIMIT",
      CONFIG_TO(config_number, rate_limit),
      .initial = "0",

@@ -105,9 +105,3 @@ redis_commands_take(struct redis_commands *commands,
     commands->count--;
     return true;
 }
-
-int64_t
-redis_commands_oldest_ms(const struct redis_commands *commands)
-{
-    return commands->count > 0 ? ring_at(commands, 0)->sent_ms : INT64_MAX;
-}

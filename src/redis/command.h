@@ -7,7 +7,8 @@
 
 #include "base/buf.h"
 
-struct store_fetch;
+struct redisReply;
+struct redis_command;
 
 /*
  * Keys of one MGET or EXISTS. Redis answers a command in one go, so this
@@ -15,28 +16,24 @@ struct store_fetch;
  */
 #define REDIS_COMMAND_KEYS_MAX 512
 
-enum redis_command_kind {
-    REDIS_COMMAND_AUTH = 0,
-    REDIS_COMMAND_SELECT,
-    REDIS_COMMAND_PROBE,
-    REDIS_COMMAND_GET,
-    REDIS_COMMAND_MGET,
-    REDIS_COMMAND_EXISTS,
-    REDIS_COMMAND_TYPE,
-    REDIS_COMMAND_SET,
-    REDIS_COMMAND_PING,
-    REDIS_COMMAND_MSET,
-    REDIS_COMMAND_SCAN,
-    REDIS_COMMAND_DBSIZE,
-    REDIS_COMMAND__MAX
-};
+/*
+ * Takes the reply to a command; called exactly once for each. It may add
+ * commands, but neither close nor free their connection.
+ *
+ * reply     lent; set to NULL, it is the callee's. NULL from the beginning: the
+ *           connection has ended before the reply, and nothing may be added.
+ *
+ * Returns false if the reply is not one to this command: the connection ends.
+ */
+typedef bool redis_reply_fn(void *arg, const struct redis_command *command,
+                            struct redisReply **reply);
 
-/* One command under way; of a read, with its keys [first, first + count). */
+/* One command under way; of several keys, those of [first, first + count). */
 struct redis_command {
-    enum redis_command_kind kind;
-    int64_t sent_ms;
-    struct store_fetch *fetch; /* NULL: no read */
+    redis_reply_fn *done;
+    void *arg;
     size_t first, count;
+    bool is_blamed; /* its answer is why the connection has ended */
 };
 
 /*
@@ -79,8 +76,5 @@ void redis_commands_add_argument(struct redis_commands *commands,
 /* Takes the oldest command off the ring; false if there is none. */
 bool redis_commands_take(struct redis_commands *commands,
                          struct redis_command *ret_command);
-
-/* When the oldest command was sent; INT64_MAX: there is none. */
-int64_t redis_commands_oldest_ms(const struct redis_commands *commands);
 
 #endif

@@ -24,9 +24,9 @@
 #include "redis/stream.h"
 #include "redis/tls.h"
 
-/* Larger replies than a chunk's, or so many bytes, are not meant for us. */
+/* Larger arrays than a chunk's are not meant for us. */
 #define REPLY_ELEMENTS_MAX REDIS_COMMAND_KEYS_MAX
-#define REPLY_BYTES_MAX    ((size_t)64 << 20)
+#define REPLY_ELEMENT_SIZE sizeof(redisReply) /* whatever it holds */
 
 #define ERROR_SIZE 320 /* an error of hiredis has up to 128 */
 
@@ -36,6 +36,9 @@ struct redis_stream {
     redisContext *context;                 /* NULL: not open */
     redisReplyObjectFunctions *made_by;    /* the context's own */
     redisReplyObjectFunctions reply_bound; /* the same, but bounded */
+    size_t bytes_max;                      /* of one reply */
+    size_t bytes;                          /* of the one that is coming */
+    bool is_overfull;                      /* that was too much */
     struct buf unsent;                     /* without TLS */
     enum redis_fault fault;
     char error[ERROR_SIZE];
@@ -63,13 +66,14 @@ fail_tls(struct redis_stream *stream, const char *why)
 }
 
 struct redis_stream *
-redis_stream_new(const struct redis_url *config)
+redis_stream_new(const struct redis_url *config, size_t bytes_max)
 {
     struct redis_stream *stream = calloc(1, sizeof(*stream));
 
     if (stream == NULL)
         return NULL;
     stream->config = config;
+    stream->bytes_max = bytes_max;
     if (!config->tls)
         return stream;
     stream->tls = redis_tls_new();
@@ -85,15 +89,37 @@ typedef size_t reply_elements;
 typedef int reply_elements;
 #endif
 
+/* False if the reply that is coming becomes too large by this. */
+static bool
+count_bytes(struct redis_stream *stream, size_t bytes)
+{
+    stream->is_overfull = bytes > stream->bytes_max - stream->bytes;
+    if (!stream->is_overfull)
+        stream->bytes += bytes;
+    return !stream->is_overfull;
+}
+
 /* hiredis would believe any number and allocate for it. */
 static void *
 create_array(const redisReadTask *task, reply_elements elements)
 {
-    const struct redis_stream *stream = task->privdata;
+    struct redis_stream *stream = task->privdata;
 
-    if ((size_t)elements > REPLY_ELEMENTS_MAX)
+    if ((size_t)elements > REPLY_ELEMENTS_MAX ||
+        !count_bytes(stream, (size_t)elements * REPLY_ELEMENT_SIZE))
         return NULL;
     return stream->made_by->createArray(task, elements);
+}
+
+/* hiredis forgets what it has parsed: the sum of an array is counted here. */
+static void *
+create_string(const redisReadTask *task, char *text, size_t length)
+{
+    struct redis_stream *stream = task->privdata;
+
+    return count_bytes(stream, length)
+               ? stream->made_by->createString(task, text, length)
+               : NULL;
 }
 
 bool
@@ -110,6 +136,9 @@ redis_stream_open(struct redis_stream *stream, int fd)
     stream->made_by = context->reader->fn;
     stream->reply_bound = *context->reader->fn;
     stream->reply_bound.createArray = create_array;
+    stream->reply_bound.createString = create_string;
+    stream->bytes = 0;
+    stream->is_overfull = false;
     context->reader->fn = &stream->reply_bound;
     context->reader->privdata = stream;
     if (!redis_tls_start(stream->tls, context, stream->config->host))
@@ -208,13 +237,17 @@ redis_stream_write(struct redis_stream *stream, struct bytes bytes,
 }
 
 bool
-redis_stream_read(struct redis_stream *stream)
+redis_stream_read(struct redis_stream *stream, size_t *ret_bytes)
 {
+    const redisReader *reader = stream->context->reader;
+    const size_t before = reader->len;
     const char *why;
 
     redis_tls_forget_error(stream->tls);
-    if (redisBufferRead(stream->context) == REDIS_OK)
+    if (redisBufferRead(stream->context) == REDIS_OK) {
+        *ret_bytes = reader->len - before;
         return true;
+    }
     why = redis_tls_error(stream->tls, stream->context->errstr);
     return redis_tls_is_starting(stream->tls)
                ? fail_tls(stream, why)
@@ -228,17 +261,28 @@ is_tls_alert(const struct redis_stream *stream)
     return strstr(stream->context->errstr, "\"\\x15\"") != NULL;
 }
 
+/* What is left unparsed is one text that has not come as a whole. */
 bool
 redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
 {
+    const redisReader *reader = stream->context->reader;
     void *reply = NULL;
+    bool is_good = redisGetReplyFromReader(stream->context, &reply) == REDIS_OK;
 
-    if (redisGetReplyFromReader(stream->context, &reply) != REDIS_OK)
+    if (is_good && reply == NULL)
+        stream->is_overfull =
+            reader->len - reader->pos > stream->bytes_max - stream->bytes;
+    if (stream->is_overfull) {
+        (void)fail(stream, "too large an answer");
+        stream->fault = REDIS_FAULT_ANSWER;
+        return false;
+    }
+    if (!is_good)
         return is_tls_alert(stream)
                    ? fail_tls(stream, "the server speaks TLS there: rediss://")
                    : fail(stream, "not an answer of Redis");
-    if (reply == NULL && stream->context->reader->len > REPLY_BYTES_MAX)
-        return fail(stream, "too large an answer");
+    if (reply != NULL)
+        stream->bytes = 0;
     *ret_reply = reply;
     return true;
 }

@@ -22,9 +22,12 @@ struct redis_stream;
 /*
  * config    borrowed until redis_stream_free().
  *
+ * bytes_max of one reply, all its elements together.
+ *
  * NULL without memory, or with TLS asked for and not to be had.
  */
-struct redis_stream *redis_stream_new(const struct redis_url *config);
+struct redis_stream *redis_stream_new(const struct redis_url *config,
+                                      size_t bytes_max);
 
 /* Takes over a connected, non-blocking socket, on failure too. */
 bool redis_stream_open(struct redis_stream *stream, int fd);
@@ -42,8 +45,8 @@ void redis_stream_close(struct redis_stream *stream);
 bool redis_stream_write(struct redis_stream *stream, struct bytes bytes,
                         bool *ret_waiting);
 
-/* Reads what has come; to be called when the socket is readable. */
-bool redis_stream_read(struct redis_stream *stream);
+/* Reads what has come, if anything; *ret_bytes is how much. */
+bool redis_stream_read(struct redis_stream *stream, size_t *ret_bytes);
 
 /*
  * Takes the next of the replies that have come as a whole.

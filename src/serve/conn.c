@@ -405,7 +405,7 @@ write_back(struct conn *conn)
         write = api_call_write(conn->call);
     if (write.key.length > 0)
         store_write(shared->store, write.key, write.value,
-                    shared->config->cache_ttl_s, clock_mono_ms());
+                    shared->config->cache_ttl_s);
 }
 
 /* Of a length that answer_fits() has taken. */

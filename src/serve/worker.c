@@ -506,6 +506,7 @@ start(struct worker *worker, const struct config *config)
         .connect_timeout_ms = config->store_connect_timeout_ms,
         .command_timeout_ms = config->store_timeout_ms,
         .deadline_ms = config->store_deadline_ms,
+        .answer_bytes_max = (size_t)config->max_answer_bytes,
         .event = on_store_event,
         .event_arg = worker,
     };

@@ -3,311 +3,438 @@
  * implements the rules for interests and scores in docs/protocol.md: all keys
  * in as few round trips as possible, in bounded chunks, and a key of another
  * type told from an absent one.
+ *
+ *     one key     GET                      which tells a wrong type by itself
+ *     more        MGET, chunk by chunk     up to CHUNKS_MAX under way, and
+ *                                          FLIGHT_BYTES by what is known of
+ *                                          the values; first a single chunk
+ *     nil keys    EXISTS, then TYPE        of a chunk, if there are any
+ *     guarded     STRLEN before that       of every key, so that no answer is
+ *                                          larger than a flight or a value
+ *
+ * A value over its bound is never asked for once its size is known, and ends
+ * the read: the caller can do nothing with the others.
  */
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "redis/command.h"
 #include "redis/error.h"
 #include "store/fetch.h"
 
-#define CHUNK_KEYS REDIS_COMMAND_KEYS_MAX
+#define CHUNK_KEYS   REDIS_COMMAND_KEYS_MAX
+#define CHUNKS_MAX   4
+#define FLIGHT_BYTES ((size_t)256 << 10)
+#define KEPT_FIRST   4 /* replies that there is room for at first */
 
 /* Replies that the values of a fetch point into. */
 struct kept {
-    size_t count;
+    size_t count, room;
     redisReply *replies[];
 };
 
-void
-redis_fetch_release(struct store_fetch *fetch)
+static void
+release(struct kept *kept)
 {
-    struct kept *kept = fetch->kept;
-
     if (kept == NULL)
         return;
     for (size_t i = 0; i < kept->count; i++)
         freeReplyObject(kept->replies[i]);
     free(kept);
-    fetch->kept = NULL;
 }
 
-static size_t
-chunk_end(size_t first, size_t count)
+/* Room for the replies to the chunks under way, and one more. */
+static bool
+reserve_kept(struct store_fetch *fetch)
 {
-    return count - first > CHUNK_KEYS ? first + CHUNK_KEYS : count;
-}
+    struct kept *kept = fetch->kept;
+    size_t room = kept != NULL ? kept->room : 0;
 
-static void
-add_get(struct redis_commands *commands, struct store_fetch *fetch,
-        int64_t now_ms)
-{
-    const struct redis_command command = {.kind = REDIS_COMMAND_GET,
-                                          .sent_ms = now_ms,
-                                          .fetch = fetch,
-                                          .count = 1};
-
-    redis_commands_add(commands, &command, "GET", 1);
-    redis_commands_add_argument(commands, fetch->keys[0]);
-    fetch->waiting++;
-}
-
-static void
-add_mget(struct redis_commands *commands, struct store_fetch *fetch,
-         size_t first, size_t end, int64_t now_ms)
-{
-    const struct redis_command command = {.kind = REDIS_COMMAND_MGET,
-                                          .sent_ms = now_ms,
-                                          .fetch = fetch,
-                                          .first = first,
-                                          .count = end - first};
-
-    redis_commands_add(commands, &command, "MGET", command.count);
-    for (size_t i = first; i < end; i++)
-        redis_commands_add_argument(commands, fetch->keys[i]);
-    fetch->waiting++;
-}
-
-bool
-redis_fetch_send(struct redis_commands *commands, struct store_fetch *fetch,
-                 int64_t now_ms)
-{
-    size_t chunks = (fetch->count - 1) / CHUNK_KEYS + 1;
-    size_t bytes =
-        chunks * REDIS_COMMAND_ROOM + fetch->count * REDIS_ARGUMENT_ROOM;
-    struct kept *kept;
-
-    for (size_t i = 0; i < fetch->count; i++)
-        bytes += fetch->keys[i].length;
-    if (!redis_commands_reserve(commands, chunks, bytes))
-        return false;
-    if (fetch->count == 1) {
-        add_get(commands, fetch, now_ms);
+    if (kept != NULL && kept->count + fetch->chunks < room)
         return true;
-    }
-    kept = calloc(1, sizeof(*kept) + chunks * sizeof(kept->replies[0]));
+    room = room == 0 ? KEPT_FIRST : 2 * room;
+    kept = realloc(kept, sizeof(*kept) + room * sizeof(kept->replies[0]));
     if (kept == NULL)
         return false;
+    if (fetch->kept == NULL)
+        kept->count = 0;
+    kept->room = room;
     fetch->kept = kept;
-    for (size_t first = 0; first < fetch->count; first += CHUNK_KEYS)
-        add_mget(commands, fetch, first, chunk_end(first, fetch->count),
-                 now_ms);
     return true;
 }
 
 /*
- * Each of these says whether the reply fits its command at all; one that
- * keeps the reply sets it to NULL.
+ * A command about the keys [first, end), of the given kind alone if there are
+ * any of another one. False, with nothing added, without memory.
  */
-typedef bool reply_fn(struct redis_commands *commands,
-                      const struct redis_command *command, redisReply **reply);
+static bool
+add_command(struct store_fetch *fetch, const char *name, redis_reply_fn *done,
+            size_t first, size_t end, size_t arguments)
+{
+    const struct redis_command command = {
+        .done = done, .arg = fetch, .first = first, .count = end - first};
+    struct redis_commands *commands = redis_link_commands(fetch->link);
+    size_t bytes = REDIS_COMMAND_ROOM + arguments * REDIS_ARGUMENT_ROOM;
+
+    for (size_t i = first; i < end; i++)
+        bytes += fetch->keys[i].length;
+    if (!redis_commands_reserve(commands, 1, bytes))
+        return false;
+    redis_commands_add(commands, &command, name, arguments);
+    for (size_t i = first; i < end; i++)
+        if (arguments == end - first || fetch->values[i].kind == STORE_ABSENT)
+            redis_commands_add_argument(commands, fetch->keys[i]);
+    fetch->waiting++;
+    return true;
+}
+
+/* Whether there is any sense in asking for more. */
+static bool
+goes_on(const struct store_fetch *fetch)
+{
+    return fetch->status == STORE_OK && !fetch->is_abandoned &&
+           !fetch->is_lost && !fetch->has_large_value;
+}
 
 static void
-fetch_refuse(struct store_fetch *fetch, const redisReply *reply)
+refuse(struct store_fetch *fetch, const redisReply *reply)
 {
     fetch->status = STORE_REFUSED;
     redis_error_words(reply->str, fetch->refusal);
 }
 
-static bool
-on_get(struct redis_commands *commands, const struct redis_command *command,
-       redisReply **reply)
+/* Counts a value that has come, or that is known to be there. */
+static void
+count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
 {
-    struct store_fetch *fetch = command->fetch;
+    if (length > STORE_VALUE_BYTES_MAX) {
+        value->kind = STORE_LARGE_VALUE;
+        fetch->has_large_value = true;
+    } else {
+        fetch->bytes += length;
+    }
+}
+
+/* An over-large value is the better reason, having a key. */
+static void
+check_sum(struct store_fetch *fetch)
+{
+    if (fetch->status == STORE_OK && !fetch->has_large_value &&
+        fetch->bytes > fetch->bytes_max)
+        fetch->status = STORE_LARGE;
+}
+
+/*
+ * One command of the fetch has been dealt with; the last one answers it. What
+ * the values point into is lent for that.
+ */
+static void
+settle(struct store_fetch *fetch)
+{
+    struct kept *kept = fetch->kept;
+
+    if (--fetch->waiting > 0)
+        return;
+    if (!fetch->is_lost) { /* else the link will tell */
+        check_sum(fetch);
+        store_link_reply(fetch->link->store, fetch, fetch->status,
+                         fetch->refusal);
+    }
+    release(kept);
+}
+
+/* A reply that did not come, or is none to its command. */
+static bool
+lose(struct store_fetch *fetch, const struct redis_command *command, bool fits)
+{
+    fetch->is_lost = true;
+    if (command->is_blamed)
+        fetch->link->blamed = fetch;
+    settle(fetch);
+    return fits;
+}
+
+/* One key. */
+
+static bool
+on_get(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct store_fetch *fetch = arg;
     struct store_value *value = &fetch->values[0];
 
-    (void)commands;
+    if (*reply == NULL)
+        return lose(fetch, command, true);
     switch ((*reply)->type) {
     case REDIS_REPLY_STRING:
         value->kind = STORE_STRING;
-        value->data = (struct bytes){(*reply)->str, (*reply)->len};
+        value->data = (struct bytes){(*reply)->str, (size_t)(*reply)->len};
+        count_value(fetch, value, value->data.length);
         break;
     case REDIS_REPLY_NIL:
+        value->data.length = 0; /* gone since it was measured */
         break;
     case REDIS_REPLY_ERROR:
         if (redis_error_is((*reply)->str, "WRONGTYPE"))
             value->kind = STORE_WRONG_TYPE;
         else
-            fetch_refuse(fetch, *reply);
+            refuse(fetch, *reply);
         break;
     default:
-        return false;
+        return lose(fetch, command, false);
     }
+    settle(fetch);
     return true;
 }
 
-/*
- * MGET answers nil both for a key that is absent and for one of another type.
- * EXISTS over the nil keys of the chunk tells whether there are any of these.
- */
-static void
-ask_exists(struct redis_commands *commands, const struct redis_command *mget,
-           size_t absent)
-{
-    struct store_fetch *fetch = mget->fetch;
-    size_t end = mget->first + mget->count;
-    size_t bytes = REDIS_COMMAND_ROOM + absent * REDIS_ARGUMENT_ROOM;
-    struct redis_command exists = *mget;
+/* What is nil. */
 
-    for (size_t i = mget->first; i < end; i++)
-        bytes += fetch->keys[i].length;
-    if (!redis_commands_reserve(commands, 1, bytes)) {
-        fetch->status = STORE_MEMORY;
-        return;
-    }
-    exists.kind = REDIS_COMMAND_EXISTS;
-    exists.sent_ms = clock_mono_ms();
-    redis_commands_add(commands, &exists, "EXISTS", absent);
-    for (size_t i = mget->first; i < end; i++)
-        if (fetch->values[i].kind == STORE_ABSENT)
-            redis_commands_add_argument(commands, fetch->keys[i]);
-    fetch->waiting++;
-}
-
-/* Keeps the reply, which the values point into. */
-static void
-take_chunk(struct redis_commands *commands, const struct redis_command *command,
-           redisReply **reply)
-{
-    struct store_fetch *fetch = command->fetch;
-    struct kept *kept = fetch->kept;
-    size_t absent = 0;
-
-    for (size_t i = 0; i < command->count; i++) {
-        const redisReply *element = (*reply)->element[i];
-        struct store_value *value = &fetch->values[command->first + i];
-
-        if (element->type == REDIS_REPLY_NIL) {
-            absent++;
-            continue;
-        }
-        value->kind = STORE_STRING;
-        value->data = (struct bytes){element->str, element->len};
-    }
-    kept->replies[kept->count++] = *reply;
-    *reply = NULL;
-    if (absent > 0)
-        ask_exists(commands, command, absent);
-}
-
+/* A string has appeared since: it was absent when it was read. */
 static bool
-on_mget(struct redis_commands *commands, const struct redis_command *command,
-        redisReply **reply)
+on_type(void *arg, const struct redis_command *command, redisReply **reply)
 {
-    struct store_fetch *fetch = command->fetch;
+    struct store_fetch *fetch = arg;
 
-    if ((*reply)->type == REDIS_REPLY_ERROR) {
-        fetch_refuse(fetch, *reply);
-        return true;
-    }
-    if ((*reply)->type != REDIS_REPLY_ARRAY ||
-        (*reply)->elements != command->count)
-        return false;
-    for (size_t i = 0; i < command->count; i++) {
-        int type = (*reply)->element[i]->type;
-
-        if (type != REDIS_REPLY_STRING && type != REDIS_REPLY_NIL)
-            return false;
-    }
-    if (!fetch->abandoned)
-        take_chunk(commands, command, reply);
+    if (*reply == NULL)
+        return lose(fetch, command, true);
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        refuse(fetch, *reply);
+    else if ((*reply)->type != REDIS_REPLY_STATUS)
+        return lose(fetch, command, false);
+    else if (strcmp((*reply)->str, "none") != 0 &&
+             strcmp((*reply)->str, "string") != 0)
+        fetch->values[command->first].kind = STORE_WRONG_TYPE;
+    settle(fetch);
     return true;
 }
 
 /* Some of the chunk's nil keys do exist; their types tell which. */
 static void
-ask_types(struct redis_commands *commands, const struct redis_command *exists)
+ask_types(struct store_fetch *fetch, size_t first, size_t end)
 {
-    struct store_fetch *fetch = exists->fetch;
-    size_t end = exists->first + exists->count;
-    size_t bytes = exists->count * (REDIS_COMMAND_ROOM + REDIS_ARGUMENT_ROOM);
-
-    for (size_t i = exists->first; i < end; i++)
-        bytes += fetch->keys[i].length;
-    if (!redis_commands_reserve(commands, exists->count, bytes)) {
-        fetch->status = STORE_MEMORY;
-        return;
-    }
-    for (size_t i = exists->first; i < end; i++) {
-        const struct redis_command type = {.kind = REDIS_COMMAND_TYPE,
-                                           .sent_ms = clock_mono_ms(),
-                                           .fetch = fetch,
-                                           .first = i,
-                                           .count = 1};
-
-        if (fetch->values[i].kind != STORE_ABSENT)
-            continue;
-        redis_commands_add(commands, &type, "TYPE", 1);
-        redis_commands_add_argument(commands, fetch->keys[i]);
-        fetch->waiting++;
-    }
+    for (size_t i = first; i < end && fetch->status == STORE_OK; i++)
+        if (fetch->values[i].kind == STORE_ABSENT &&
+            !add_command(fetch, "TYPE", on_type, i, i + 1, 1))
+            fetch->status = STORE_MEMORY;
 }
 
 static bool
-on_exists(struct redis_commands *commands, const struct redis_command *command,
-          redisReply **reply)
+on_exists(void *arg, const struct redis_command *command, redisReply **reply)
 {
-    struct store_fetch *fetch = command->fetch;
+    struct store_fetch *fetch = arg;
 
+    if (*reply == NULL)
+        return lose(fetch, command, true);
     if ((*reply)->type == REDIS_REPLY_ERROR)
-        fetch_refuse(fetch, *reply);
+        refuse(fetch, *reply);
     else if ((*reply)->type != REDIS_REPLY_INTEGER)
-        return false;
-    else if ((*reply)->integer > 0 && !fetch->abandoned)
-        ask_types(commands, command);
+        return lose(fetch, command, false);
+    else if ((*reply)->integer > 0 && goes_on(fetch))
+        ask_types(fetch, command->first, command->first + command->count);
+    settle(fetch);
     return true;
 }
 
-/* A string has appeared since: it was absent when it was read. */
+/* Several keys. */
+
+static void ask_more(struct store_fetch *fetch);
+
 static bool
-on_type(struct redis_commands *commands, const struct redis_command *command,
-        redisReply **reply)
+is_chunk(const redisReply *reply, size_t count)
 {
-    struct store_fetch *fetch = command->fetch;
-
-    (void)commands;
-    if ((*reply)->type == REDIS_REPLY_ERROR)
-        fetch_refuse(fetch, *reply);
-    else if ((*reply)->type != REDIS_REPLY_STATUS)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != count)
         return false;
-    else if (strcmp((*reply)->str, "none") != 0 &&
-             strcmp((*reply)->str, "string") != 0)
-        fetch->values[command->first].kind = STORE_WRONG_TYPE;
+    for (size_t i = 0; i < count; i++) {
+        int type = reply->element[i]->type;
+
+        if (type != REDIS_REPLY_STRING && type != REDIS_REPLY_NIL)
+            return false;
+    }
     return true;
 }
 
-static reply_fn *const reply_fns[REDIS_COMMAND__MAX] = {
-    [REDIS_COMMAND_GET] = on_get,
-    [REDIS_COMMAND_MGET] = on_mget,
-    [REDIS_COMMAND_EXISTS] = on_exists,
-    [REDIS_COMMAND_TYPE] = on_type,
-};
-
-/* One reply of the fetch has been dealt with; the last one answers it. */
+/*
+ * Keeps the reply, which the values point into. MGET answers nil both for a
+ * key that is absent and for one of another type: EXISTS over the nil keys
+ * tells whether there are any of these.
+ */
 static void
-fetch_settle(struct store *store, struct store_fetch *fetch)
+take_chunk(struct store_fetch *fetch, const struct redis_command *command,
+           redisReply **reply)
 {
-    struct store_fetch ending;
+    struct kept *kept = fetch->kept;
+    const size_t end = command->first + command->count;
+    size_t absent = 0;
 
-    if (--fetch->waiting > 0)
+    for (size_t i = command->first; i < end; i++) {
+        const redisReply *element = (*reply)->element[i - command->first];
+        struct store_value *value = &fetch->values[i];
+
+        value->data = (struct bytes){element->str, (size_t)element->len};
+        if (element->type == REDIS_REPLY_NIL) {
+            absent += value->kind == STORE_ABSENT;
+        } else {
+            value->kind = STORE_STRING;
+            count_value(fetch, value, value->data.length);
+        }
+    }
+    kept->replies[kept->count++] = *reply;
+    *reply = NULL;
+    fetch->taken += command->count;
+    if (absent > 0 &&
+        !add_command(fetch, "EXISTS", on_exists, command->first, end, absent))
+        fetch->status = STORE_MEMORY;
+}
+
+static bool
+on_mget(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct store_fetch *fetch = arg;
+
+    fetch->chunks--;
+    if (*reply == NULL)
+        return lose(fetch, command, true);
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        refuse(fetch, *reply);
+    else if (!is_chunk(*reply, command->count))
+        return lose(fetch, command, false);
+    else if (goes_on(fetch))
+        take_chunk(fetch, command, reply);
+    check_sum(fetch);
+    ask_more(fetch);
+    settle(fetch);
+    return true;
+}
+
+/* Of a value that has not been asked for: its size, or what is likely. */
+static size_t
+expected_bytes(const struct store_fetch *fetch, size_t i)
+{
+    if (fetch->is_measured)
+        return fetch->values[i].data.length;
+    return fetch->taken > 0 ? fetch->bytes / fetch->taken : 0;
+}
+
+/* Where the next chunk ends, and what it will come to. */
+static size_t
+chunk_end(const struct store_fetch *fetch, size_t *ret_bytes)
+{
+    size_t end = fetch->next, bytes = 0;
+
+    while (end < fetch->count && end - fetch->next < CHUNK_KEYS) {
+        const size_t more = expected_bytes(fetch, end);
+
+        if (end > fetch->next && bytes + more > FLIGHT_BYTES)
+            break;
+        bytes += more;
+        end++;
+    }
+    *ret_bytes = bytes;
+    return end;
+}
+
+/*
+ * As many chunks as may be under way: one, while nothing is known of the
+ * values, and else no more bytes than a small read of somebody else may wait
+ * for.
+ */
+static void
+ask_more(struct store_fetch *fetch)
+{
+    const bool is_known = fetch->is_measured || fetch->taken > 0;
+    const size_t chunks_max = is_known ? CHUNKS_MAX : 1;
+
+    while (goes_on(fetch) && fetch->next < fetch->count &&
+           fetch->chunks < chunks_max) {
+        size_t bytes = 0, end = chunk_end(fetch, &bytes);
+
+        if (fetch->chunks == 0)
+            fetch->flight = 0;
+        if (fetch->chunks > 0 && fetch->flight + bytes > FLIGHT_BYTES)
+            return;
+        if (!reserve_kept(fetch) ||
+            !add_command(fetch, "MGET", on_mget, fetch->next, end,
+                         end - fetch->next)) {
+            fetch->status = STORE_MEMORY;
+            return;
+        }
+        fetch->flight += bytes;
+        fetch->chunks++;
+        fetch->next = end;
+    }
+}
+
+static void
+ask_values(struct store_fetch *fetch)
+{
+    fetch->next = 0;
+    fetch->bytes = 0;
+    if (fetch->count > 1)
+        ask_more(fetch);
+    else if (!add_command(fetch, "GET", on_get, 0, 1, 1))
+        fetch->status = STORE_MEMORY;
+}
+
+/* Sizes. */
+
+static void ask_sizes(struct store_fetch *fetch);
+
+/* Who may not ask for sizes reads without them. */
+static bool
+on_strlen(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct store_fetch *fetch = arg;
+    struct store_value *value = &fetch->values[command->first];
+
+    if (*reply == NULL)
+        return lose(fetch, command, true);
+    if ((*reply)->type == REDIS_REPLY_INTEGER) {
+        value->data.length = (size_t)(*reply)->integer;
+        count_value(fetch, value, value->data.length);
+    } else if ((*reply)->type != REDIS_REPLY_ERROR) {
+        return lose(fetch, command, false);
+    } else if (redis_error_is((*reply)->str, "WRONGTYPE")) {
+        value->kind = STORE_WRONG_TYPE;
+    } else {
+        fetch->is_measured = false;
+    }
+    if (fetch->waiting == 1) {
+        check_sum(fetch);
+        ask_sizes(fetch);
+    }
+    settle(fetch);
+    return true;
+}
+
+/* Of as many keys as a chunk has; behind the last, of their values. */
+static void
+ask_sizes(struct store_fetch *fetch)
+{
+    const size_t end = fetch->count - fetch->next > CHUNK_KEYS
+                           ? fetch->next + CHUNK_KEYS
+                           : fetch->count;
+
+    if (goes_on(fetch) && fetch->next == fetch->count) {
+        ask_values(fetch);
         return;
-    ending = *fetch;
-    store_link_reply(store, fetch, ending.status, ending.refusal);
-    redis_fetch_release(&ending);
+    }
+    for (; goes_on(fetch) && fetch->next < end; fetch->next++)
+        if (!add_command(fetch, "STRLEN", on_strlen, fetch->next,
+                         fetch->next + 1, 1))
+            fetch->status = STORE_MEMORY;
 }
 
 bool
-redis_fetch_take(struct redis_commands *commands, struct store *store,
-                 const struct redis_command *command, struct redisReply *reply)
+redis_fetch_send(struct store_link *link, struct store_fetch *fetch)
 {
-    struct store_fetch *fetch = command->fetch;
-    bool fits = reply_fns[command->kind](commands, command, &reply);
-
-    if (fits)
-        fetch_settle(store, fetch); /* whose value may be in the reply */
+    fetch->link = link;
+    fetch->is_measured = fetch->is_guarded;
+    if (fetch->is_guarded)
+        ask_sizes(fetch);
     else
-        redis_fetch_release(fetch);
-    freeReplyObject(reply);
-    return fits;
+        ask_values(fetch);
+    if (fetch->waiting > 0)
+        return true;
+    release(fetch->kept);
+    return false;
 }

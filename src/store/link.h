@@ -11,8 +11,7 @@
 /*
  * What lies between the store and a backend. The store decides when to
  * connect, what to send, what to send again and when to give up; a link keeps
- * one connection (or one per node) and knows the protocol. All times are
- * milliseconds of CLOCK_MONOTONIC.
+ * one connection and knows the protocol, and the time limits of both.
  */
 struct store_link;
 
@@ -21,10 +20,19 @@ struct store_fetch {
     const struct bytes *keys;
     size_t count;
     struct store_value *values; /* one per key, for the link to fill */
-    bool abandoned; /* nobody waits any more: keys may be gone by now */
+    size_t bytes_max;           /* of all values; more: STORE_LARGE */
+    bool is_guarded;   /* learn the sizes first: somebody's were too large */
+    bool is_abandoned; /* nobody waits any more: keys may be gone by now */
 
     /* For the link alone; all 0 when the store hands the fetch over. */
-    size_t waiting; /* replies still to come */
+    struct store_link *link;
+    size_t waiting;     /* replies still to come */
+    size_t next, taken; /* keys that have been asked for, and that have come */
+    size_t chunks;      /* under way */
+    size_t flight, bytes; /* of these, by estimate; of what has come */
+    bool is_measured;     /* the sizes are known */
+    bool has_large_value; /* which is the answer */
+    bool is_lost;         /* the connection ended before one of the replies */
     enum store_status status;
     char refusal[REDIS_ERROR_WORDS]; /* of STORE_REFUSED: why */
     void *kept;                      /* what the values point into */
@@ -37,29 +45,22 @@ struct store_link_ops {
      */
     void (*open)(struct store_link *link);
 
-    /* Drops the connection with all that was sent. Calls nothing back. */
-    void (*close)(struct store_link *link);
-
     /*
      * Sends a read over a connection that is up. Its answer comes through
      * store_link_reply(), unless the connection ends before that. Returns
      * false, and has sent nothing, only without memory.
      */
-    bool (*read)(struct store_link *link, struct store_fetch *fetch,
-                 int64_t now_ms);
+    bool (*read)(struct store_link *link, struct store_fetch *fetch);
 
     /* Likewise a write, of which everything is copied. */
     bool (*write)(struct store_link *link, struct bytes key, struct bytes value,
-                  int64_t ttl_s, int64_t now_ms);
+                  int64_t ttl_s);
 
     /* Likewise a command that asks for nothing but an answer. */
-    bool (*check)(struct store_link *link, int64_t now_ms);
+    bool (*check)(struct store_link *link);
 
     /* Puts on the wire, in one go, what was sent since the last flush. */
     void (*flush)(struct store_link *link);
-
-    /* When the oldest unanswered command was sent; INT64_MAX: none. */
-    int64_t (*oldest_ms)(const struct store_link *link);
 
     void (*free)(struct store_link *link);
 };
@@ -67,7 +68,8 @@ struct store_link_ops {
 /* Every backend's struct begins with this. */
 struct store_link {
     const struct store_link_ops *ops;
-    struct store *store; /* set by store_new() */
+    struct store *store;        /* set by store_new() */
+    struct store_fetch *blamed; /* whose answer ends the connection */
 };
 
 /*
@@ -79,8 +81,9 @@ struct store *store_new(const struct store_config *config,
 
 /*
  * The connection is ready for commands, or it is gone: could not be made, was
- * closed, or broke the protocol. After down the link knows no fetch any more.
- * Both may be called at any time; they take effect in the next store_turn().
+ * closed, broke the protocol, or was silent for too long. After down the link
+ * knows no fetch any more. Both may be called at any time; they take effect in
+ * the next store_turn().
  *
  * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once.
  * reason    in words, without keys or values; copied.

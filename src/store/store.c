@@ -111,6 +111,7 @@ static const char *const status_texts[STORE__MAX] = {
     [STORE_DOWN] = "the store is down",
     [STORE_TIMEOUT] = "the store did not answer in time",
     [STORE_REFUSED] = "the store answered with an error",
+    [STORE_LARGE] = "the values are too large for one read",
     [STORE_MEMORY] = "out of memory",
 };
 
@@ -186,7 +187,7 @@ read_finish(struct store *store, struct read *read, enum store_status status)
 {
     TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
     store->pending--;
-    read->fetch.abandoned = true;
+    read->fetch.is_abandoned = true;
     read->done(read->arg, status, status == STORE_OK ? read->values : NULL);
     if (read->state != READ_SENT)
         read_delete(store, read);
@@ -210,6 +211,7 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
     read->fetch.keys = keys;
     read->fetch.count = count;
     read->fetch.values = read->values;
+    read->fetch.bytes_max = store->config.answer_bytes_max;
     read->need = need;
     read->deadline_ms = deadline_ms;
     if (need == STORE_CACHE && limit_ms < deadline_ms)
@@ -251,13 +253,13 @@ write_failed(struct store *store, const char *detail)
 
 void
 store_write(struct store *store, struct bytes key, struct bytes value,
-            int64_t ttl_s, int64_t now_ms)
+            int64_t ttl_s)
 {
     struct store_link *link = store->link;
 
     if (store->breaker != BREAKER_CLOSED || !link_usable(store))
         write_failed(store, "no connection");
-    else if (!link->ops->write(link, key, value, ttl_s, now_ms))
+    else if (!link->ops->write(link, key, value, ttl_s))
         write_failed(store, store_status_text(STORE_MEMORY));
     else
         store->writes_sent++;
@@ -327,7 +329,7 @@ proof_is_idle(const struct store *store)
 
 /* False, with nothing sent, only without memory. */
 static bool
-send_own_trial(struct store *store, int64_t now_ms)
+send_own_trial(struct store *store)
 {
     struct read *read = calloc(1, sizeof(*read) + sizeof(read->values[0]));
 
@@ -335,12 +337,13 @@ send_own_trial(struct store *store, int64_t now_ms)
         return false;
     read->fetch.keys = &trial_key;
     read->fetch.count = 1;
+    read->fetch.bytes_max = store->config.answer_bytes_max;
     read->fetch.values = read->values;
-    read->fetch.abandoned = true;
+    read->fetch.is_abandoned = true;
     read->is_own = true;
     read->need = STORE_CACHE;
     read->state = READ_SENT;
-    if (!store->link->ops->read(store->link, &read->fetch, now_ms)) {
+    if (!store->link->ops->read(store->link, &read->fetch)) {
         free(read);
         return false;
     }
@@ -363,7 +366,7 @@ check_idle(struct store *store, int64_t now_ms)
     bool due = now_ms >= check_due_ms(store);
 
     if (due)
-        store->check_sent = store->link->ops->check(store->link, now_ms);
+        store->check_sent = store->link->ops->check(store->link);
     if (due || is_under_way(store) || !link_usable(store))
         store->busy_at_ms = now_ms;
 }
@@ -384,7 +387,7 @@ check_breaker(struct store *store, int64_t now_ms)
         now_ms - store->failing_since_ms >= store->config.deadline_ms)
         breaker_open(store);
     if (proof_is_idle(store) && now_ms - store->ready_at_ms >= TRIAL_WAIT_MS &&
-        !send_own_trial(store, now_ms))
+        !send_own_trial(store))
         breaker_close(store); /* the handshake's read has to do */
 }
 
@@ -434,7 +437,7 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     breaker_close(store);
     if (!read->is_own)
         tell_how(store, read, status, refusal);
-    if (!fetch->abandoned)
+    if (!fetch->is_abandoned)
         read_finish(store, read, status);
     read_delete(store, read);
 }
@@ -456,7 +459,7 @@ settle_up(struct store *store, int64_t now_ms)
 static void
 read_lose(struct store *store, struct read *read)
 {
-    bool again = !read->fetch.abandoned && read->need == STORE_MUST &&
+    bool again = !read->fetch.is_abandoned && read->need == STORE_MUST &&
                  ++read->losses < store->config.attempts &&
                  store->breaker == BREAKER_CLOSED;
 
@@ -464,7 +467,7 @@ read_lose(struct store *store, struct read *read)
         read_move(store, read, READ_PARKED);
         tell(store, STORE_EVENT_RETRY, store->reason);
     } else if (!again && read->state == READ_SENT) {
-        if (!read->fetch.abandoned)
+        if (!read->fetch.is_abandoned)
             read_finish(store, read, STORE_DOWN);
         read_delete(store, read);
     } else if (!again) {
@@ -561,37 +564,6 @@ settle_news(struct store *store, int64_t now_ms)
 
 /* The turn. */
 
-/*
- * When the oldest command on the connection is overdue; INT64_MAX if none is
- * under way.
- */
-static int64_t
-overdue_ms(const struct store *store)
-{
-    int64_t oldest_ms;
-
-    if (!link_usable(store))
-        return INT64_MAX;
-    oldest_ms = store->link->ops->oldest_ms(store->link);
-    return oldest_ms == INT64_MAX
-               ? INT64_MAX
-               : oldest_ms + store->config.command_timeout_ms;
-}
-
-/* What is late on a connection would be taken for late by all behind it. */
-static void
-drop_overdue(struct store *store, int64_t now_ms)
-{
-    if (now_ms < overdue_ms(store))
-        return;
-    store->link->ops->close(store->link);
-    store->fault = REDIS_FAULT_TIMEOUT;
-    (void)snprintf(store->reason, sizeof(store->reason),
-                   "no answer within %lld ms",
-                   (long long)store->config.command_timeout_ms);
-    settle_down(store, now_ms);
-}
-
 static void
 expire_reads(struct store *store, enum store_need need, int64_t now_ms)
 {
@@ -617,16 +589,19 @@ open_if_due(struct store *store, int64_t now_ms)
 }
 
 static bool
-read_send(struct store *store, struct read *read, int64_t now_ms)
+read_send(struct store *store, struct read *read)
 {
     struct store_fetch *fetch = &read->fetch;
 
-    fetch->waiting = 0;
-    fetch->status = STORE_OK;
-    fetch->kept = NULL;
-    if (read->losses > 0)
+    if (read->losses > 0) {
+        *fetch =
+            (struct store_fetch){.keys = fetch->keys,
+                                 .count = fetch->count,
+                                 .values = fetch->values,
+                                 .bytes_max = store->config.answer_bytes_max};
         memset(read->values, 0, fetch->count * sizeof(read->values[0]));
-    if (!store->link->ops->read(store->link, fetch, now_ms)) {
+    }
+    if (!store->link->ops->read(store->link, fetch)) {
         read_finish(store, read, STORE_MEMORY);
         return false;
     }
@@ -639,11 +614,11 @@ read_send(struct store *store, struct read *read, int64_t now_ms)
  * does not wait for it, nor does anybody while the breaker is not closed.
  */
 static void
-dispatch_trial(struct store *store, struct read *read, int64_t now_ms)
+dispatch_trial(struct store *store, struct read *read)
 {
     bool waits = read->need == STORE_MUST && store->breaker == BREAKER_CLOSED;
 
-    if (proof_is_idle(store) && !read_send(store, read, now_ms))
+    if (proof_is_idle(store) && !read_send(store, read))
         return;
     if (!waits)
         read_finish(store, read, STORE_DOWN);
@@ -652,12 +627,12 @@ dispatch_trial(struct store *store, struct read *read, int64_t now_ms)
 }
 
 static void
-dispatch_closed(struct store *store, struct read *read, int64_t now_ms)
+dispatch_closed(struct store *store, struct read *read)
 {
     if (link_usable(store) && store->proof_needed)
-        dispatch_trial(store, read, now_ms);
+        dispatch_trial(store, read);
     else if (link_usable(store))
-        (void)read_send(store, read, now_ms);
+        (void)read_send(store, read);
     else if (read->need == STORE_CACHE && store->failures > 0)
         read_finish(store, read, STORE_DOWN);
     else if (read->state == READ_FRESH)
@@ -665,14 +640,14 @@ dispatch_closed(struct store *store, struct read *read, int64_t now_ms)
 }
 
 static void
-dispatch_read(struct store *store, struct read *read, int64_t now_ms)
+dispatch_read(struct store *store, struct read *read)
 {
     switch (store->breaker) {
     case BREAKER_CLOSED:
-        dispatch_closed(store, read, now_ms);
+        dispatch_closed(store, read);
         break;
     case BREAKER_TRIAL:
-        dispatch_trial(store, read, now_ms);
+        dispatch_trial(store, read);
         break;
     case BREAKER_OPEN:
         read_finish(store, read, STORE_DOWN);
@@ -681,14 +656,14 @@ dispatch_read(struct store *store, struct read *read, int64_t now_ms)
 }
 
 static void
-dispatch(struct store *store, enum read_state state, int64_t now_ms)
+dispatch(struct store *store, enum read_state state)
 {
     struct read *next;
 
     for (struct read *read = TAILQ_FIRST(&store->by_state[state]); read != NULL;
          read = next) {
         next = TAILQ_NEXT(read, in_state);
-        dispatch_read(store, read, now_ms);
+        dispatch_read(store, read);
     }
 }
 
@@ -702,7 +677,7 @@ sooner(int64_t a, int64_t b)
 static int64_t
 next_due_ms(const struct store *store)
 {
-    int64_t due = overdue_ms(store);
+    int64_t due = INT64_MAX;
 
     for (size_t need = 0; need < 2; need++) {
         const struct read *read = TAILQ_FIRST(&store->deadlines[need]);
@@ -726,14 +701,13 @@ store_turn(struct store *store, int64_t now_ms)
     int64_t due;
 
     settle_news(store, now_ms);
-    drop_overdue(store, now_ms);
     expire_reads(store, STORE_MUST, now_ms);
     expire_reads(store, STORE_CACHE, now_ms);
     check_breaker(store, now_ms);
     open_if_due(store, now_ms);
     if (link_usable(store) || store->breaker != BREAKER_CLOSED)
-        dispatch(store, READ_PARKED, now_ms);
-    dispatch(store, READ_FRESH, now_ms);
+        dispatch(store, READ_PARKED);
+    dispatch(store, READ_FRESH);
     check_idle(store, now_ms);
     if (link_usable(store))
         store->link->ops->flush(store->link);
@@ -765,7 +739,7 @@ store_free(struct store *store)
         struct read *read;
 
         while ((read = TAILQ_FIRST(&store->by_state[state])) != NULL) {
-            if (!read->fetch.abandoned)
+            if (!read->fetch.is_abandoned)
                 read_finish(store, read, STORE_DOWN);
             if (state == READ_SENT)
                 read_delete(store, read);

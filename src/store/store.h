@@ -27,6 +27,7 @@ enum store_status {
     STORE_DOWN,    /* no connection within the attempts, or breaker open */
     STORE_TIMEOUT, /* the deadline passed */
     STORE_REFUSED, /* the server answered with an error */
+    STORE_LARGE,   /* the values come to more than one read may have */
     STORE_MEMORY,
     STORE__MAX
 };
@@ -36,8 +37,12 @@ const char *store_status_text(enum store_status status);
 enum store_value_kind {
     STORE_ABSENT = 0, /* no such key */
     STORE_STRING,
-    STORE_WRONG_TYPE /* there is such a key, and it holds no string */
+    STORE_WRONG_TYPE, /* there is such a key, and it holds no string */
+    STORE_LARGE_VALUE /* a string of more than STORE_VALUE_BYTES_MAX; the values
+                         of other keys may be missing then */
 };
+
+#define STORE_VALUE_BYTES_MAX ((size_t)1 << 20)
 
 struct store_value {
     enum store_value_kind kind;
@@ -74,7 +79,7 @@ bool store_read(struct store *store, const struct bytes *keys, size_t count,
  * Everything is copied.
  */
 void store_write(struct store *store, struct bytes key, struct bytes value,
-                 int64_t ttl_s, int64_t now_ms);
+                 int64_t ttl_s);
 
 /*
  * Called once at the end of every turn of the loop: sends what was asked for
@@ -130,8 +135,9 @@ struct store_config {
     int attempts; /* N */
     int64_t connect_timeout_ms;
     int64_t command_timeout_ms;
-    int64_t deadline_ms; /* of all store work of one request; failing for as
-                            long opens the breaker */
+    int64_t deadline_ms;     /* of all store work of one request; failing for as
+                                long opens the breaker */
+    size_t answer_bytes_max; /* of all values of one read */
     store_event_fn *event;
     void *event_arg;
 };

@@ -5,10 +5,12 @@
  * for them, the rest is what the server sends.
  */
 #include "fuzz.h"
-#include "support/reply_link.h"
+#include "support/clock.h"
+#include "support/reply_store.h"
 
-#define KEYS_MAX 1100 /* more than two chunks */
-#define LIMIT_MS 100
+#define KEYS_MAX  1100 /* more than two chunks */
+#define LIMIT_MS  100
+#define BYTES_MAX 60000
 
 struct asked {
     struct bytes *keys; /* gone as soon as the read is done */
@@ -28,7 +30,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     for (size_t i = 0; values != NULL && i < asked->count; i++) {
         const struct bytes data = values[i].data;
 
-        FUZZ_CHECK(values[i].kind <= STORE_WRONG_TYPE);
+        FUZZ_CHECK(values[i].kind <= STORE_LARGE_VALUE);
         for (size_t k = 0; values[i].kind == STORE_STRING && k < data.length;
              k++)
             sum += (unsigned char)data.at[k];
@@ -39,15 +41,14 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
 }
 
 static void
-ask(struct store *store, struct asked *asked)
+ask(struct store *store, struct asked *asked, int64_t limit_ms)
 {
     asked->keys = calloc(asked->count, sizeof(*asked->keys));
     FUZZ_CHECK(asked->keys != NULL);
     for (size_t i = 0; i < asked->count; i++)
         asked->keys[i] = bytes_of("i:1");
-    FUZZ_CHECK(store_read(store, asked->keys, asked->count, STORE_MUST, 0,
-                          LIMIT_MS, on_done, asked));
-    (void)store_turn(store, 1);
+    FUZZ_CHECK(store_read(store, asked->keys, asked->count, STORE_MUST,
+                          clock_ms(), clock_ms() + limit_ms, on_done, asked));
 }
 
 int
@@ -57,18 +58,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                .connect_timeout_ms = LIMIT_MS,
                                                .command_timeout_ms =
                                                    2 * LIMIT_MS,
-                                               .deadline_ms = LIMIT_MS};
+                                               .deadline_ms = LIMIT_MS,
+                                               .answer_bytes_max = 100};
     struct fuzz_input input = {data, size};
-    struct reply_link link = {0};
+    struct reply_store replies;
     struct asked asked = {0};
+    bool is_patient;
 
     asked.count = (fuzz_byte(&input) << 8 | fuzz_byte(&input)) % KEYS_MAX + 1;
-    FUZZ_CHECK(reply_link_open(&link, &config));
-    ask(link.base.store, &asked);
-    if (fuzz_byte(&input) & 1)
-        (void)store_turn(link.base.store, LIMIT_MS);
-    (void)reply_link_serve(&link, input.at, input.left);
-    reply_link_close(&link);
+    is_patient = (fuzz_byte(&input) & 1) == 0;
+    FUZZ_CHECK(input.left <= BYTES_MAX);
+    FUZZ_CHECK(reply_store_open(&replies, &config, input.at, input.left));
+    ask(replies.store, &asked, is_patient ? LIMIT_MS : 1);
+    while (asked.done == 0)
+        reply_store_turn(&replies);
+    reply_store_close(&replies);
     FUZZ_CHECK(asked.done == 1);
     return 0;
 }

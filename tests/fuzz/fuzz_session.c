@@ -7,9 +7,9 @@
 #include <signal.h>
 
 #include "cli/scan.h"
+#include "cli/session.h"
 #include "cli/writer.h"
 #include "fuzz.h"
-#include "redis/session.h"
 #include "support/reply_server.h"
 
 #define LIMIT_MS     5000 /* never reached: the server ends before */
@@ -38,7 +38,7 @@ goes_on(struct seen *seen)
 
 /* Reads every byte, for ASan to see. */
 static bool
-on_found(void *arg, const struct redis_scan_item *item)
+on_found(void *arg, const struct scan_item *item)
 {
     struct seen *seen = arg;
 
@@ -58,31 +58,31 @@ on_moved(void *arg, int64_t visited, int64_t total)
 }
 
 static bool
-try_scan(struct redis_session *session, bool is_impatient)
+try_scan(struct session *session, bool is_impatient)
 {
     struct seen seen = {.left = is_impatient ? PATIENCE : UINT32_MAX};
-    const struct redis_scan scan = {
+    const struct scan scan = {
         .pattern = "i:*", .found = on_found, .moved = on_moved, .arg = &seen};
-    bool is_good = redis_scan_run(session, &scan);
+    bool is_good = scan_run(session, &scan);
 
     FUZZ_CHECK(!is_good || !seen.has_given_up);
     return is_good || seen.has_given_up;
 }
 
 static bool
-try_write(struct redis_session *session, bool is_impatient)
+try_write(struct session *session, bool is_impatient)
 {
     const int64_t count = is_impatient ? PATIENCE : WRITTEN_KEYS;
-    struct redis_writer *writer = redis_writer_new(session);
+    struct writer *writer = writer_new(session);
     bool is_good = true;
 
     FUZZ_CHECK(writer != NULL);
     for (int64_t i = 0; is_good && i < count; i++)
-        is_good = redis_writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
-    is_good = is_good && redis_writer_finish(writer);
-    FUZZ_CHECK(redis_writer_confirmed(writer) <= count);
-    FUZZ_CHECK(!is_good || redis_writer_confirmed(writer) == count);
-    redis_writer_free(writer);
+        is_good = writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
+    is_good = is_good && writer_finish(writer);
+    FUZZ_CHECK(writer_confirmed(writer) <= count);
+    FUZZ_CHECK(!is_good || writer_confirmed(writer) == count);
+    writer_free(writer);
     return is_good;
 }
 
@@ -93,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input input = {data, size};
     const unsigned choice = fuzz_byte(&input);
     const bool is_impatient = (choice & CHOICE_IMPATIENT) != 0;
-    struct redis_session *session;
+    struct session *session;
     struct redis_url redis;
     bool is_good;
 
@@ -105,12 +105,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         redis.database = 1;
     }
     reply_server_set(server, input.at, input.left);
-    session = redis_session_new(&redis, LIMIT_MS);
+    session = session_new(&redis, LIMIT_MS);
     FUZZ_CHECK(session != NULL);
-    is_good = redis_session_open(session) &&
+    is_good = session_open(session) &&
               (choice & CHOICE_WRITE ? try_write(session, is_impatient)
                                      : try_scan(session, is_impatient));
-    FUZZ_CHECK(is_good || redis_session_error(session)[0] != '\0');
-    redis_session_free(session);
+    FUZZ_CHECK(is_good || session_error(session)[0] != '\0');
+    session_free(session);
     return 0;
 }

@@ -42,7 +42,6 @@ struct asked {
 struct command {
     struct store_fetch *fetch;
     bool is_check;
-    int64_t sent_ms;
 };
 
 static struct {
@@ -67,14 +66,6 @@ link_open(struct store_link *link)
     world.phase = LINK_OPENING;
 }
 
-static void
-link_close(struct store_link *link)
-{
-    (void)link;
-    world.phase = LINK_CLOSED;
-    world.command_count = 0;
-}
-
 static bool
 send_command(struct command command)
 {
@@ -86,32 +77,32 @@ send_command(struct command command)
 }
 
 static bool
-link_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
+link_read(struct store_link *link, struct store_fetch *fetch)
 {
     (void)link;
     /* One that nobody waits for is the store's own trial. */
-    FUZZ_CHECK(bytes_equal(fetch->keys[0], fetch->abandoned ? trial : key));
-    return send_command((struct command){fetch, false, now_ms});
+    FUZZ_CHECK(bytes_equal(fetch->keys[0], fetch->is_abandoned ? trial : key));
+    return send_command((struct command){fetch, false});
 }
 
 static bool
 link_write(struct store_link *link, struct bytes written, struct bytes value,
-           int64_t ttl_s, int64_t now_ms)
+           int64_t ttl_s)
 {
     (void)link;
     (void)written;
     (void)value;
     (void)ttl_s;
-    return send_command((struct command){NULL, false, now_ms});
+    return send_command((struct command){NULL, false});
 }
 
 /* Only an idle connection is checked. */
 static bool
-link_check(struct store_link *link, int64_t now_ms)
+link_check(struct store_link *link)
 {
     (void)link;
     FUZZ_CHECK(world.command_count == 0);
-    return send_command((struct command){NULL, true, now_ms});
+    return send_command((struct command){NULL, true});
 }
 
 static void
@@ -119,7 +110,8 @@ fail(enum redis_fault fault)
 {
     if (world.phase == LINK_CLOSED)
         return;
-    link_close(&world.base);
+    world.phase = LINK_CLOSED;
+    world.command_count = 0;
     store_link_down(world.base.store, fault, "fuzz");
 }
 
@@ -132,13 +124,6 @@ link_flush(struct store_link *link)
     world.breaks = false;
 }
 
-static int64_t
-link_oldest_ms(const struct store_link *link)
-{
-    (void)link;
-    return world.command_count > 0 ? world.commands[0].sent_ms : INT64_MAX;
-}
-
 static void
 link_free(struct store_link *link)
 {
@@ -147,12 +132,10 @@ link_free(struct store_link *link)
 
 static const struct store_link_ops ops = {
     .open = link_open,
-    .close = link_close,
     .read = link_read,
     .write = link_write,
     .check = link_check,
     .flush = link_flush,
-    .oldest_ms = link_oldest_ms,
     .free = link_free,
 };
 
@@ -259,7 +242,7 @@ happen(enum event event, unsigned how)
         (void)ask(STORE_CACHE, (int64_t)how * MAX_WAIT_STEP);
         break;
     case EVENT_WRITE:
-        store_write(world.base.store, key, key, 1, world.now_ms);
+        store_write(world.base.store, key, key, 1);
         break;
     case EVENT_UP:
         rise();

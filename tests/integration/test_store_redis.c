@@ -165,8 +165,7 @@ TEST_SINGLE(write, "value and time to live")
     world_start(&world, &server_config);
     (void)world_get(&world, &answer, STORE_MUST, "k");
     CU_ASSERT_EQUAL(answer.kinds[0], STORE_ABSENT);
-    store_write(world.store, bytes_of("k"), (struct bytes){"1\0\r\n", 4}, 3600,
-                clock_ms());
+    store_write(world.store, bytes_of("k"), (struct bytes){"1\0\r\n", 4}, 3600);
     (void)world_get(&world, &answer, STORE_CACHE, "k");
     CU_ASSERT(answer_is(&answer, (struct bytes){"1\0\r\n", 4}));
     CU_ASSERT(redis_number(&server, "TTL %s", "k") > 3590);
@@ -190,7 +189,7 @@ TEST_SINGLE(pipeline, "each answer finds its own request")
         answers[i] = (struct answer){.keys = {bytes_of(names[i])}, .count = 1};
         world_ask(&world, &answers[i], i % 2 ? STORE_MUST : STORE_CACHE,
                   WORLD_DEADLINE_MS);
-        store_write(world.store, bytes_of("w"), bytes_of("x"), 1, clock_ms());
+        store_write(world.store, bytes_of("w"), bytes_of("x"), 1);
     }
     for (size_t i = 0; i < 500; i++) {
         world_await(&world, &answers[i]);
@@ -438,7 +437,7 @@ write_through(struct world *world)
 {
     static struct answer answer;
 
-    store_write(world->store, bytes_of("k"), bytes_of("v"), 1, clock_ms());
+    store_write(world->store, bytes_of("k"), bytes_of("v"), 1);
     (void)world_get(world, &answer, STORE_MUST, "text");
 }
 
@@ -633,7 +632,7 @@ TEST_SINGLE(killed, "killed and started again empty")
                  (long long)(clock_ms() - back_ms));
     CU_ASSERT_EQUAL(world_get(&world, &answer, STORE_MUST, "text"), STORE_OK);
     CU_ASSERT_EQUAL(answer.kinds[0], STORE_ABSENT);
-    store_write(world.store, bytes_of("text"), bytes_of("new"), 9, clock_ms());
+    store_write(world.store, bytes_of("text"), bytes_of("new"), 9);
     check_recovery(&world, "text", "new");
     CU_ASSERT_EQUAL(world.events[STORE_EVENT_DOWN], 1);
     world_end(&world);

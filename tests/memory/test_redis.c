@@ -118,7 +118,8 @@ try(const void *row)
     static const struct store_config config = {.attempts = 3,
                                                .connect_timeout_ms = CONNECT_MS,
                                                .command_timeout_ms = COMMAND_MS,
-                                               .deadline_ms = DEADLINE_MS};
+                                               .deadline_ms = DEADLINE_MS,
+                                               .answer_bytes_max = 1000};
     const struct server_case *c = row;
     const struct redis_url redis = {
         .password = server.password,

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cli/scan.h"
+#include "cli/session.h"
 #include "cli/writer.h"
-#include "redis/session.h"
 #include "support/cases.h"
 #include "support/memory.h"
 #include "support/reply_server.h"
@@ -74,7 +74,7 @@ static const struct session_case session_rows[] = {
 static struct redis_url redis;
 
 static bool
-on_found(void *arg, const struct redis_scan_item *item)
+on_found(void *arg, const struct scan_item *item)
 {
     int *count = arg;
 
@@ -95,29 +95,29 @@ on_moved(void *arg, int64_t visited, int64_t total)
 }
 
 static bool
-export_keys(struct redis_session *session, int *ret_count)
+export_keys(struct session *session, int *ret_count)
 {
-    const struct redis_scan scan = {.pattern = "i:*",
-                                    .found = on_found,
-                                    .moved = on_moved,
-                                    .arg = ret_count};
+    const struct scan scan = {.pattern = "i:*",
+                              .found = on_found,
+                              .moved = on_moved,
+                              .arg = ret_count};
 
-    return redis_scan_run(session, &scan);
+    return scan_run(session, &scan);
 }
 
 static bool
-import_keys(struct redis_session *session, int count, int *ret_count)
+import_keys(struct session *session, int count, int *ret_count)
 {
-    struct redis_writer *writer = redis_writer_new(session);
+    struct writer *writer = writer_new(session);
     bool is_good = true;
 
     if (writer == NULL)
-        return redis_session_fail(session, "out of memory");
+        return session_fail(session, "out of memory");
     for (int i = 0; is_good && i < count; i++)
-        is_good = redis_writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
-    is_good = is_good && redis_writer_finish(writer);
-    *ret_count = (int)redis_writer_confirmed(writer);
-    redis_writer_free(writer);
+        is_good = writer_add(writer, bytes_of("i:1"), bytes_of("[]"));
+    is_good = is_good && writer_finish(writer);
+    *ret_count = (int)writer_confirmed(writer);
+    writer_free(writer);
     return is_good;
 }
 
@@ -144,19 +144,19 @@ check_end(const struct session_case *c, bool is_good, int count,
 static void
 run(const struct session_case *c)
 {
-    struct redis_session *session = redis_session_new(&redis, LIMIT_MS);
+    struct session *session = session_new(&redis, LIMIT_MS);
     int count = 0;
     bool is_good = false, has_failed;
 
     if (session != NULL)
-        is_good = redis_session_open(session) &&
+        is_good = session_open(session) &&
                   (c->written > 0 ? import_keys(session, c->written, &count)
                                   : export_keys(session, &count));
     has_failed = memory_stop();
     CU_ASSERT(session != NULL || has_failed);
     if (session != NULL)
-        check_end(c, is_good, count, redis_session_error(session), has_failed);
-    redis_session_free(session);
+        check_end(c, is_good, count, session_error(session), has_failed);
+    session_free(session);
 }
 
 static void

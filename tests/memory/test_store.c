@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "support/cases.h"
+#include "support/clock.h"
 #include "support/memory.h"
-#include "support/reply_link.h"
+#include "support/reply_store.h"
 
-#define LIMIT_MS 100
+#define LIMIT_MS 2000 /* never reached */
 #define KEYS_MAX 3
 
 static struct bytes keys[KEYS_MAX] = {{"i:1", 3}, {"i:2", 3}, {"i:3", 3}};
@@ -63,22 +64,23 @@ read_once(const struct read_case *c)
     static const struct store_config config = {.attempts = 1,
                                                .connect_timeout_ms = LIMIT_MS,
                                                .command_timeout_ms = LIMIT_MS,
-                                               .deadline_ms = LIMIT_MS};
-    struct reply_link link = {0};
+                                               .deadline_ms = LIMIT_MS,
+                                               .answer_bytes_max = 1000};
+    struct reply_store replies;
     struct asked asked = {.row = c};
-    bool is_open = reply_link_open(&link, &config);
+    bool is_open =
+        reply_store_open(&replies, &config, c->replies, strlen(c->replies));
     bool is_asked =
-        is_open && store_read(link.base.store, keys, c->count, STORE_MUST, 0,
-                              LIMIT_MS, on_done, &asked);
+        is_open &&
+        store_read(replies.store, keys, c->count, STORE_MUST, clock_ms(),
+                   clock_ms() + LIMIT_MS, on_done, &asked);
     bool has_failed;
 
-    if (is_asked)
-        (void)store_turn(link.base.store, 1);
-    if (is_asked)
-        (void)reply_link_serve(&link, c->replies, strlen(c->replies));
+    while (is_asked && asked.done == 0)
+        reply_store_turn(&replies);
     has_failed = memory_stop();
     if (is_open)
-        reply_link_close(&link);
+        reply_store_close(&replies);
     CU_ASSERT_EQUAL(asked.done, is_asked ? 1 : 0);
     CU_ASSERT(has_failed || (is_asked && asked.status == STORE_OK));
 }

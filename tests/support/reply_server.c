@@ -1,5 +1,5 @@
 /*
- * A Redis by script for those who wait for its replies.
+ * A Redis by script, for those whose loop is not ours.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,29 +14,96 @@
 #include "reply_server.h"
 
 #define BACKLOG   16
+#define ITEMS_MAX 65536 /* of an array; more are never said */
 #define PATH_SIZE 64
 
 struct reply_server {
     int listener;
     int place; /* the socket's file, which has no name any more */
     char path[PATH_SIZE];
-    pthread_mutex_t lock; /* over what follows */
-    char bytes[REPLY_SERVER_BYTES_MAX];
+    pthread_mutex_t lock;                   /* over what follows */
+    char bytes[REPLY_SERVER_BYTES_MAX + 1]; /* ended by a NUL */
     size_t length;
 };
 
-/* Says it all, and waits for the other side to be done. */
+/* Where a line ends; NULL: it has not come as a whole. */
+static const char *
+line_end(const char *at, const char *end)
+{
+    const char *found = memmem(at, (size_t)(end - at), "\r\n", 2);
+
+    return found != NULL ? found + 2 : NULL;
+}
+
+/*
+ * Where a command or a reply ends; NULL: not in here. What is none ends with
+ * all there is.
+ */
+static const char *
+item_end(const char *at, const char *end)
+{
+    long left = 1;
+
+    while (at != NULL && left > 0 && at < end) {
+        const char type = *at;
+        const long number = strtol(at + 1, NULL, 10);
+
+        left--;
+        at = line_end(at, end);
+        if (type == '$' && number >= 0 && at != NULL)
+            at = number + 2 <= end - at ? at + number + 2 : NULL;
+        if (type == '*' && number > 0)
+            left += number < ITEMS_MAX ? number : ITEMS_MAX;
+    }
+    return left == 0 ? at : NULL;
+}
+
+struct talk {
+    const char *at, *end;                 /* what is not yet said */
+    char got[REPLY_SERVER_BYTES_MAX + 1]; /* likewise */
+    size_t length;                        /* of commands */
+};
+
+/* One reply to each command that has come. */
+static void
+answer(struct talk *talk, int fd)
+{
+    const char *command = talk->got, *end = talk->got + talk->length, *next;
+
+    while (talk->at < talk->end && (next = item_end(command, end)) != NULL) {
+        const char *said = item_end(talk->at, talk->end);
+
+        if (said == NULL)
+            said = talk->end;
+        /* to one that has had enough it need not be said */
+        (void)send(fd, talk->at, (size_t)(said - talk->at), MSG_NOSIGNAL);
+        talk->at = said;
+        command = next;
+    }
+    talk->length = (size_t)(end - command);
+    memmove(talk->got, command, talk->length);
+}
+
 static void
 serve(struct reply_server *server, int fd)
 {
-    char byte;
+    static struct talk talk;
+    ssize_t length;
 
     (void)pthread_mutex_lock(&server->lock);
-    /* to one that has had enough it need not all be said */
-    (void)send(fd, server->bytes, server->length, MSG_NOSIGNAL);
+    talk.at = server->bytes;
+    talk.end = server->bytes + server->length;
+    talk.length = 0;
+    while (talk.at < talk.end &&
+           (length = recv(fd, talk.got + talk.length,
+                          REPLY_SERVER_BYTES_MAX - talk.length, 0)) > 0) {
+        talk.length += (size_t)length;
+        talk.got[talk.length] = '\0';
+        answer(&talk, fd);
+    }
     (void)pthread_mutex_unlock(&server->lock);
     (void)shutdown(fd, SHUT_WR);
-    while (recv(fd, &byte, sizeof(byte), 0) > 0)
+    while (recv(fd, talk.got, sizeof(talk.got), 0) > 0)
         continue;
     (void)close(fd);
 }
@@ -111,6 +178,7 @@ reply_server_set(struct reply_server *server, const void *bytes, size_t length)
 {
     (void)pthread_mutex_lock(&server->lock);
     memcpy(server->bytes, bytes, length);
+    server->bytes[length] = '\0';
     server->length = length;
     (void)pthread_mutex_unlock(&server->lock);
 }

@@ -8,9 +8,9 @@
 #define REPLY_SERVER_BYTES_MAX 65536
 
 /*
- * A Redis that says the same to every connection, whatever it is asked, and
- * then has no more to say: for what waits for its replies. It is a thread of
- * its own, which allocates nothing once it runs.
+ * A Redis that says the same to every connection, one reply to each command
+ * whatever it is, and then has no more to say. It is a thread of its own, which
+ * allocates nothing once it runs.
  */
 struct reply_server;
 

@@ -33,17 +33,16 @@ link_open(struct store_link *base)
 }
 
 static void
-link_close(struct store_link *base)
+link_free(struct store_link *base)
 {
     of_base(base)->read_count = 0;
 }
 
 static bool
-link_read(struct store_link *base, struct store_fetch *fetch, int64_t now_ms)
+link_read(struct store_link *base, struct store_fetch *fetch)
 {
     struct served_link *link = of_base(base);
 
-    (void)now_ms;
     if (link->read_count == SERVED_READS_MAX)
         return false;
     link->reads[link->read_count++] = fetch;
@@ -52,21 +51,19 @@ link_read(struct store_link *base, struct store_fetch *fetch, int64_t now_ms)
 
 static bool
 link_write(struct store_link *base, struct bytes key, struct bytes value,
-           int64_t ttl_s, int64_t now_ms)
+           int64_t ttl_s)
 {
     (void)base;
     (void)key;
     (void)value;
     (void)ttl_s;
-    (void)now_ms;
     return false; /* which is no concern of the request */
 }
 
 static bool
-link_check(struct store_link *base, int64_t now_ms)
+link_check(struct store_link *base)
 {
     (void)base;
-    (void)now_ms;
     return false;
 }
 
@@ -76,22 +73,13 @@ do_nothing(struct store_link *base)
     (void)base;
 }
 
-static int64_t
-link_oldest_ms(const struct store_link *base)
-{
-    (void)base;
-    return INT64_MAX;
-}
-
 static const struct store_link_ops ops = {
     .open = link_open,
-    .close = link_close,
     .read = link_read,
     .write = link_write,
     .check = link_check,
     .flush = do_nothing,
-    .oldest_ms = link_oldest_ms,
-    .free = link_close,
+    .free = link_free,
 };
 
 static void

@@ -57,6 +57,7 @@ world_start(struct world *world, const struct redis_url *redis)
                                         .connect_timeout_ms = WORLD_CONNECT_MS,
                                         .command_timeout_ms = WORLD_COMMAND_MS,
                                         .deadline_ms = WORLD_DEADLINE_MS,
+                                        .answer_bytes_max = WORLD_BYTES_MAX,
                                         .event = on_event,
                                         .event_arg = world};
 

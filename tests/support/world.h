@@ -12,6 +12,7 @@
 #define WORLD_CONNECT_MS  200
 #define WORLD_COMMAND_MS  300
 #define WORLD_DEADLINE_MS 800
+#define WORLD_BYTES_MAX   (16 << 20)
 
 /* A store on a loop of its own, served as a worker does it. */
 struct world {

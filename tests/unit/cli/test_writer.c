@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/session.h"
 #include "cli/writer.h"
-#include "redis/session.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -19,7 +19,7 @@
 
 #define BATCH_KEYS  512 /* of one MSET */
 #define BATCH_BYTES (256 * 1024)
-#define FLOOD_BYTES (16 * 1024 * 1024) /* dozens of what a socket takes */
+#define FLOOD_BYTES (6 * 1024 * 1024) /* dozens of what a socket takes */
 #define LIMIT_MS    3000
 #define FLOOD_MS    12000 /* a busy machine takes half; 80 slices, 16000 */
 #define PIECE_MAX   65536
@@ -28,8 +28,8 @@ struct bench {
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
     struct redis_url config;
     struct proc peer;
-    struct redis_session *session;
-    struct redis_writer *writer;
+    struct session *session;
+    struct writer *writer;
 };
 
 /* How long the peer stays once it has greeted. */
@@ -117,19 +117,19 @@ bench_start(struct bench *bench, enum stay stay)
     if (bench->peer.pid == 0)
         _exit(serve(listener, stay));
     (void)close(listener);
-    bench->session = redis_session_new(
-        &bench->config, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
+    bench->session =
+        session_new(&bench->config, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->session);
-    CU_ASSERT_TRUE(redis_session_open(bench->session));
-    bench->writer = redis_writer_new(bench->session);
+    CU_ASSERT_TRUE(session_open(bench->session));
+    bench->writer = writer_new(bench->session);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->writer);
 }
 
 static void
 bench_end(struct bench *bench)
 {
-    redis_writer_free(bench->writer);
-    redis_session_free(bench->session);
+    writer_free(bench->writer);
+    session_free(bench->session);
     proc_kill(&bench->peer);
     files_folder_remove(bench->folder);
 }
@@ -157,14 +157,13 @@ TEST_CASES(batch, struct batch_case, batch_rows)
     memset(value, 'v', sizeof(value));
     bench_start(&bench, WAITS_FOR_BATCH);
     for (size_t i = 0; i < c->keys; i++)
-        CU_ASSERT_TRUE(
-            redis_writer_add(bench.writer, (struct bytes){"k", 1},
-                             (struct bytes){value, c->value_length}));
+        CU_ASSERT_TRUE(writer_add(bench.writer, (struct bytes){"k", 1},
+                                  (struct bytes){value, c->value_length}));
     CU_ASSERT_EQUAL(proc_wait(&bench.peer, c->is_sent ? LIMIT_MS : 50),
                     c->is_sent);
     if (c->is_sent)
         CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
-    CU_ASSERT_EQUAL(redis_writer_confirmed(bench.writer), 0);
+    CU_ASSERT_EQUAL(writer_confirmed(bench.writer), 0);
     bench_end(&bench);
 }
 
@@ -176,12 +175,11 @@ TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
 
     bench_start(&bench, WAITS_FOR_FOUR);
     for (int i = 1; i < 4 * BATCH_KEYS; i++)
-        is_good = is_good &&
-                  redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
+        is_good =
+            is_good && writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
     CU_ASSERT_TRUE(is_good);
     CU_ASSERT_FALSE(proc_wait(&bench.peer, 0));
-    CU_ASSERT_FALSE(
-        redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
+    CU_ASSERT_FALSE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
     CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
     bench_end(&bench);
@@ -196,10 +194,10 @@ TEST_SINGLE(flood, "a batch goes out as fast as the peer reads")
     CU_ASSERT_PTR_NOT_NULL_FATAL(value);
     memset(value, 'v', FLOOD_BYTES);
     bench_start(&bench, READS_FLOOD);
-    CU_ASSERT_TRUE(redis_writer_add(bench.writer, bytes_of("k"),
-                                    (struct bytes){value, FLOOD_BYTES}));
-    CU_ASSERT_TRUE(redis_writer_finish(bench.writer));
-    CU_ASSERT_EQUAL(redis_writer_confirmed(bench.writer), 1);
+    CU_ASSERT_TRUE(writer_add(bench.writer, bytes_of("k"),
+                              (struct bytes){value, FLOOD_BYTES}));
+    CU_ASSERT_TRUE(writer_finish(bench.writer));
+    CU_ASSERT_EQUAL(writer_confirmed(bench.writer), 1);
     bench_end(&bench);
     free(value);
 }
@@ -212,12 +210,23 @@ TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
     bench_start(&bench, GOES_AT_ONCE);
     CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
     for (int i = 1; i < BATCH_KEYS; i++)
-        is_good = is_good &&
-                  redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
+        is_good =
+            is_good && writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
     CU_ASSERT_TRUE(is_good);
-    CU_ASSERT_FALSE(
-        redis_writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
-    CU_ASSERT_STRING_EQUAL(redis_session_error(bench.session),
+    CU_ASSERT_FALSE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
+    CU_ASSERT_STRING_EQUAL(session_error(bench.session),
                            "the connection broke");
     bench_end(&bench);
+}
+
+TEST_SINGLE(away, "nobody is there")
+{
+    struct redis_url config = {.unix_path = "/nonexistent/redis"};
+    struct session *session = session_new(&config, LIMIT_MS);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(session);
+    CU_ASSERT_FALSE(session_open(session));
+    CU_ASSERT_STRING_EQUAL(session_error(session),
+                           "connection failed: No such file or directory");
+    session_free(session);
 }

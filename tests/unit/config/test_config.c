@@ -114,6 +114,7 @@ static const struct source_case source_rows[] = {
     {"ttl by default", {NULL}, NULL, "SCORING_CACHE_TTL_S=3600"},
     {"body by default", {NULL}, NULL, "SCORING_MAX_BODY_BYTES=1048576"},
     {"ids by default", {NULL}, NULL, "SCORING_MAX_CLIENT_IDS=10000"},
+    {"answer by default", {NULL}, NULL, "SCORING_MAX_ANSWER_BYTES=16777216"},
     {"rate by default", {NULL}, NULL, "SCORING_RATE_LIMIT=0"},
     {"connections by default", {NULL}, NULL, "SCORING_MAX_CONNECTIONS=0"},
     {"log file by default", {NULL}, NULL, "SCORING_LOG_FILE="},
@@ -241,6 +242,7 @@ static const struct bounds_case bounds_rows[] = {
     {"SCORING_CACHE_TTL_S", 1, 2147483647},
     {"SCORING_MAX_BODY_BYTES", 1, 1073741824},
     {"SCORING_MAX_CLIENT_IDS", 1, 10000000},
+    {"SCORING_MAX_ANSWER_BYTES", 1, 1073741824},
     {"SCORING_RATE_LIMIT", 0, 1000000},
     {"SCORING_MAX_CONNECTIONS", 0, 65535},
 };

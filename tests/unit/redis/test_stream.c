@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "redis/stream.h"
+#include "support/buffer.h"
 #include "support/calls.h"
 #include "support/cases.h"
 
 #define SOCKET_BYTES (16 * 1024) /* asked for; more than that is taken */
-#define REPLY_MAX    (64 * 1024 * 1024)
+#define REPLY_MAX    (256 * 1024)
 #define TOTAL_MAX    (1024 * 1024) /* more than any socket takes then */
 
 #ifdef HAVE_HIREDIS_SSL
@@ -58,7 +59,7 @@ static struct redis_stream *
 open_stream(int *ret_peer)
 {
     const int size = SOCKET_BYTES;
-    struct redis_stream *stream = redis_stream_new(&plain);
+    struct redis_stream *stream = redis_stream_new(&plain, REPLY_MAX);
     int fd[2];
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
@@ -179,39 +180,100 @@ TEST_SINGLE(anew, "what a connection did not take is none of the next one's")
     (void)close(peer);
 }
 
-/* Feeds it, until nothing more is to come or it has failed. */
+/* What comes of a reply, fed in pieces of this size. */
 static bool
-feed(struct redis_stream *stream, int peer, size_t length)
+feed(struct redis_stream *stream, int peer, const struct buffer *text,
+     size_t piece, bool *ret_replied)
 {
-    static const char zeros[SOCKET_BYTES];
     struct redisReply *reply = NULL;
+    size_t bytes, sum = 0;
     bool is_good = true;
 
-    while (is_good && length > 0) {
-        size_t part = length < sizeof(zeros) ? length : sizeof(zeros);
-        ssize_t sent = send(peer, zeros, part, MSG_NOSIGNAL);
+    *ret_replied = false;
+    for (size_t at = 0; is_good && at < text->length; at += piece) {
+        size_t part = text->length - at < piece ? text->length - at : piece;
 
-        length -= sent > 0 ? (size_t)sent : 0;
-        is_good =
-            redis_stream_read(stream) && redis_stream_next(stream, &reply);
-        CU_ASSERT_PTR_NULL(reply);
+        CU_ASSERT_EQUAL(send(peer, text->data + at, part, MSG_NOSIGNAL),
+                        (ssize_t)part);
+        is_good = redis_stream_read(stream, &bytes) &&
+                  redis_stream_next(stream, &reply);
+        sum += is_good ? bytes : 0;
+        if (is_good && reply != NULL)
+            *ret_replied = true;
+        if (is_good && reply != NULL)
+            freeReplyObject(reply);
     }
+    CU_ASSERT(!is_good || sum == text->length);
     return is_good;
 }
 
-TEST_SINGLE(huge, "an answer of more than 64 MiB is given up")
+struct bound_case {
+    const char *name;
+    size_t count;  /* of values; 0: one alone, no array */
+    size_t length; /* of each */
+    size_t cut;    /* the last bytes, which do not come */
+    bool is_good, replied;
+};
+
+/* 256 KiB, of which each element of an array takes what hiredis makes of it. */
+#define ARRAY_LENGTH ((REPLY_MAX - 100 * sizeof(redisReply)) / 100)
+
+static const struct bound_case bound_rows[] = {
+    {"a text of the bound", 0, REPLY_MAX, 0, true, true},
+    {"a text over it", 0, REPLY_MAX + 1, 0, false, false},
+    {"a text over it, which has not all come", 0, 2 * REPLY_MAX,
+     2 * REPLY_MAX - REPLY_MAX - 100, false, false},
+    {"a text over it that has begun", 0, 2 * REPLY_MAX, REPLY_MAX + 100, true,
+     false},
+    {"an array of the bound in all", 100, ARRAY_LENGTH, 0, true, true},
+    {"an array over it in all", 100, ARRAY_LENGTH + 100, 0, false, false},
+    {"an array over it, which has not all come", 100, ARRAY_LENGTH + 5000, 2000,
+     false, false},
+};
+
+/* hiredis forgets what it has parsed, the stream does not. */
+TEST_CASES(bound, struct bound_case, bound_rows)
 {
-    static const char head[] = "$99999999\r\n";
+    static char value[2 * REPLY_MAX + 1];
+    struct buffer text = {0};
     int peer;
     struct redis_stream *stream = open_stream(&peer);
+    bool replied = false;
 
-    CU_ASSERT_EQUAL(send(peer, head, sizeof(head) - 1, MSG_NOSIGNAL),
-                    (ssize_t)sizeof(head) - 1);
-    CU_ASSERT_TRUE(feed(stream, peer, REPLY_MAX - sizeof(head)));
-    CU_ASSERT_FALSE(feed(stream, peer, 2 * sizeof(head)));
-    CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), "too large an answer");
+    memset(value, 'v', sizeof(value) - 1);
+    if (c->count > 0)
+        buffer_printf(&text, "*%zu\r\n", c->count);
+    for (size_t i = 0; i < c->count + (c->count == 0); i++) {
+        buffer_printf(&text, "$%zu\r\n", c->length);
+        buffer_add(&text, value, c->length);
+        buffer_add_text(&text, "\r\n");
+    }
+    text.length -= c->cut;
+    CU_ASSERT_EQUAL(feed(stream, peer, &text, 8192, &replied), c->is_good);
+    CU_ASSERT_EQUAL(replied, c->replied);
+    if (!c->is_good) {
+        CU_ASSERT_EQUAL(redis_stream_fault(stream), REDIS_FAULT_ANSWER);
+        CU_ASSERT_STRING_EQUAL(redis_stream_error(stream),
+                               "too large an answer");
+    }
     redis_stream_free(stream);
     (void)close(peer);
+    buffer_free(&text);
+}
+
+TEST_SINGLE(bound_each, "the bound is that of each reply")
+{
+    struct buffer text = {0};
+    int peer;
+    struct redis_stream *stream = open_stream(&peer);
+    bool replied = false;
+
+    buffer_printf(&text, "$%d\r\n%0*d\r\n", REPLY_MAX - 10, REPLY_MAX - 10, 7);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_TRUE(feed(stream, peer, &text, 8192, &replied) && replied);
+    redis_stream_free(stream);
+    (void)close(peer);
+    buffer_free(&text);
 }
 
 TEST_SINGLE(broken, "a peer that is gone is told")
@@ -233,19 +295,21 @@ TEST_SINGLE(last_words, "of a peer that is gone are read before its end")
     int peer;
     struct redis_stream *stream = open_stream(&peer);
     bool waits = true;
+    size_t bytes = 0;
 
     CU_ASSERT_EQUAL(send(peer, said, sizeof(said) - 1, MSG_NOSIGNAL),
                     (ssize_t)sizeof(said) - 1);
     (void)close(peer);
     CU_ASSERT_TRUE(redis_stream_write(stream, bytes_of("x"), &waits));
     CU_ASSERT_FALSE(waits);
-    CU_ASSERT_TRUE(redis_stream_read(stream));
+    CU_ASSERT_TRUE(redis_stream_read(stream, &bytes));
+    CU_ASSERT_EQUAL(bytes, sizeof(said) - 1);
     CU_ASSERT_TRUE(redis_stream_next(stream, &reply));
     CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
     CU_ASSERT_EQUAL(reply->type, REDIS_REPLY_ERROR);
     freeReplyObject(reply);
     CU_ASSERT_FALSE(redis_stream_write(stream, bytes_of("x"), &waits));
-    CU_ASSERT_FALSE(redis_stream_read(stream));
+    CU_ASSERT_FALSE(redis_stream_read(stream, &bytes));
     redis_stream_free(stream);
 }
 
@@ -268,7 +332,7 @@ TEST_CASES(tls, struct tls_case, tls_rows)
     static const unsigned char handshake = 22; /* RFC 8446, section 5.1 */
     char host[300] = "", got[4096] = "";
     struct redis_url config = {.host = host, .tls = true};
-    struct redis_stream *stream = redis_stream_new(&config);
+    struct redis_stream *stream = redis_stream_new(&config, REPLY_MAX);
     int fd[2];
     ssize_t length;
     bool waits;

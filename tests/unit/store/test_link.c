@@ -16,22 +16,12 @@
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
-#include "support/files.h"
+#include "support/steps.h"
 
-#define STEPS_MAX   4
 #define KEYS_MAX    1100
-#define PIECE_MAX   65536
 #define TTL_S       60
 #define PATIENCE_MS 3000 /* for what happens at once */
 #define WORDS_MAX   400
-
-/* Ends the connection, as an answer. */
-static const char hang_up[] = "hang up";
-
-struct step {
-    const char *want;
-    const char *answer; /* NULL: none */
-};
 
 /* One loop with a store and the server it talks to. */
 struct rig {
@@ -40,18 +30,11 @@ struct rig {
     struct redis_url config;
     ev_prepare turn;
     ev_timer due;
-    ev_io listener, client; /* of the server */
-    const struct step *steps;
-    size_t done_steps;
-    struct buffer got; /* since the last step */
-    bool is_strange;   /* the server got something else */
-    int accepted;
-    int64_t slow_ms; /* before each answer */
+    struct steps server;
 
     int ups, downs, lost, refusals; /* events */
     char down[WORDS_MAX], refused[WORDS_MAX], wrote[WORDS_MAX];
 
-    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
     struct bytes keys[KEYS_MAX];
     size_t count;
     int answers;
@@ -59,68 +42,6 @@ struct rig {
     char kinds[KEYS_MAX + 1]; /* one letter for each value */
     char first[64];
 };
-
-static void
-serve_step(struct rig *rig)
-{
-    const struct step *step = &rig->steps[rig->done_steps];
-    size_t length;
-
-    if (rig->done_steps == STEPS_MAX || step->want == NULL ||
-        strncmp(step->want, buffer_text(&rig->got), rig->got.length) != 0) {
-        rig->is_strange = true;
-        return;
-    }
-    if (strlen(step->want) > rig->got.length)
-        return;
-    buffer_free(&rig->got);
-    rig->done_steps++;
-    clock_sleep_ms(rig->slow_ms);
-    if (step->answer == hang_up) {
-        ev_io_stop(rig->loop, &rig->client);
-        (void)close(rig->client.fd);
-    } else if (step->answer != NULL) {
-        length = strlen(step->answer);
-        CU_ASSERT(write(rig->client.fd, step->answer, length) ==
-                  (ssize_t)length);
-    }
-}
-
-static void
-on_piece(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    static char piece[PIECE_MAX];
-    struct rig *rig = watcher->data;
-    ssize_t got = recv(watcher->fd, piece, sizeof(piece), 0);
-
-    (void)events;
-    if (got <= 0) {
-        ev_io_stop(loop, watcher);
-        (void)close(watcher->fd);
-        return;
-    }
-    buffer_add(&rig->got, piece, (size_t)got);
-    serve_step(rig);
-}
-
-/* Every connection begins with the first step again. */
-static void
-on_accept(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct rig *rig = watcher->data;
-    int fd = accept(watcher->fd, NULL, NULL);
-
-    (void)events;
-    rig->accepted++;
-    rig->done_steps = 0;
-    buffer_free(&rig->got);
-    if (ev_is_active(&rig->client)) {
-        ev_io_stop(loop, &rig->client);
-        (void)close(rig->client.fd);
-    }
-    ev_io_set(&rig->client, fd, EV_READ);
-    ev_io_start(loop, &rig->client);
-}
 
 static void
 on_event(void *arg, enum store_event event, const char *detail)
@@ -163,31 +84,11 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 }
 
 static void
-listen_at(struct rig *rig)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s",
-                   rig->path);
-    CU_ASSERT_FATAL(fd >= 0 &&
-                    bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
-                        0 &&
-                    listen(fd, 8) == 0);
-    ev_io_init(&rig->listener, on_accept, fd, EV_READ);
-    rig->listener.data = rig;
-    ev_io_start(rig->loop, &rig->listener);
-}
-
-static void
 rig_start(struct rig *rig, const struct step *steps)
 {
-    *rig = (struct rig){.loop = ev_loop_new(EVFLAG_AUTO), .steps = steps};
-    CU_ASSERT_FATAL(files_folder_make(rig->folder));
-    files_path(rig->path, "%s/redis.sock", rig->folder);
-    rig->config.unix_path = rig->path;
-    ev_io_init(&rig->client, on_piece, -1, EV_READ);
-    rig->client.data = rig;
+    *rig = (struct rig){.loop = ev_loop_new(EVFLAG_AUTO)};
+    steps_init(&rig->server, rig->loop, steps);
+    rig->config.unix_path = rig->server.path;
 }
 
 static void
@@ -197,6 +98,7 @@ rig_store(struct rig *rig)
                                         .connect_timeout_ms = 1000,
                                         .command_timeout_ms = 300,
                                         .deadline_ms = 2000,
+                                        .answer_bytes_max = 1 << 20,
                                         .event = on_event,
                                         .event_arg = rig};
 
@@ -212,13 +114,8 @@ static void
 rig_end(struct rig *rig)
 {
     store_free(rig->store);
-    if (ev_is_active(&rig->client))
-        (void)close(rig->client.fd);
-    if (ev_is_active(&rig->listener))
-        (void)close(rig->listener.fd);
+    steps_end(&rig->server);
     ev_loop_destroy(rig->loop);
-    buffer_free(&rig->got);
-    files_folder_remove(rig->folder);
 }
 
 static bool
@@ -337,7 +234,7 @@ static const struct read_case read_rows[] = {
      {GREET, {GET_A, "*1\r\n$1\r\nx\r\n"}},
      .down = WRONG_KIND},
     {"one by garbage", "a", {GREET, {GET_A, "hello\r\n"}}, .down = NO_ANSWER},
-    {"one by nothing", "a", {GREET, {GET_A, hang_up}}, .down = DROPPED},
+    {"one by nothing", "a", {GREET, {GET_A, steps_hang_up}}, .down = DROPPED},
 
     {"two strings",
      "ab",
@@ -416,26 +313,12 @@ static const struct read_case read_rows[] = {
      .down = "no answer within 300 ms"},
 };
 
-/* What a row wants of the server's side: every step taken, and no more. */
-static void
-check_server(const struct rig *rig, const struct step *steps)
-{
-    size_t count = 0;
-
-    while (count < STEPS_MAX && steps[count].want != NULL)
-        count++;
-    CU_ASSERT_FALSE(rig->is_strange);
-    CU_ASSERT(rig->done_steps == count || rig->accepted > 1);
-    if (rig->is_strange)
-        (void)printf("the server got: %s\n", buffer_text(&rig->got));
-}
-
 TEST_CASES(read, struct read_case, read_rows)
 {
     static struct rig rig;
 
     rig_start(&rig, c->steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
     set_keys(&rig, c->keys);
     ask(&rig);
@@ -451,7 +334,7 @@ TEST_CASES(read, struct read_case, read_rows)
         CU_ASSERT(run_until(&rig, &rig.downs, 1));
     CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
     CU_ASSERT_STRING_EQUAL(rig.refused, c->refused != NULL ? c->refused : "");
-    check_server(&rig, c->steps);
+    steps_check(&rig.server);
     rig_end(&rig);
 }
 
@@ -463,7 +346,7 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
     static struct rig rig;
 
     rig_start(&rig, steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
     set_keys(&rig, "a");
     ask(&rig);
@@ -471,7 +354,7 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     CU_ASSERT_STRING_EQUAL(rig.first, "x");
-    CU_ASSERT_EQUAL(rig.accepted, 2);
+    CU_ASSERT_EQUAL(rig.server.accepted, 2);
     rig_end(&rig);
 }
 
@@ -487,7 +370,7 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
     static struct rig rig;
 
     rig_start(&rig, steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
     rig.count = 1;
     rig.keys[0] = bytes_of("i:0"); /* what a store that was down tries */
@@ -500,106 +383,8 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     CU_ASSERT_STRING_EQUAL(rig.first, "x");
-    CU_ASSERT_EQUAL(rig.accepted, 2);
-    check_server(&rig, steps);
-    rig_end(&rig);
-}
-
-struct handshake_case {
-    const char *name, *username, *password;
-    int database;
-    struct step steps[STEPS_MAX];
-    const char *down; /* NULL: the connection is good */
-};
-
-#define AUTH_PW   "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
-#define AUTH_USER "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n"
-#define SELECT_7  "*2\r\n$6\r\nSELECT\r\n$1\r\n7\r\n"
-
-static const struct handshake_case handshake_rows[] = {
-    {"nothing but the probe", NULL, NULL, 0, {GREET, THEN_GET}, NULL},
-    {"the probed key is there",
-     NULL,
-     NULL,
-     0,
-     {{PROBE, ":1\r\n"}, THEN_GET},
-     NULL},
-    {"a password",
-     NULL,
-     "pw",
-     0,
-     {{AUTH_PW PROBE, "+OK\r\n:0\r\n"}, THEN_GET},
-     NULL},
-    {"a user",
-     "me",
-     "pw",
-     0,
-     {{AUTH_USER PROBE, "+OK\r\n:0\r\n"}, THEN_GET},
-     NULL},
-    {"a user without a password", "me", NULL, 0, {GREET, THEN_GET}, NULL},
-    {"a database",
-     NULL,
-     NULL,
-     7,
-     {{SELECT_7 PROBE, "+OK\r\n:0\r\n"}, THEN_GET},
-     NULL},
-    {"all of it",
-     "me",
-     "pw",
-     7,
-     {{AUTH_USER SELECT_7 PROBE, "+OK\r\n+OK\r\n:0\r\n"}, THEN_GET},
-     NULL},
-    {"the probe forbidden, and alive",
-     NULL,
-     NULL,
-     0,
-     {{PROBE, NOPERM}, THEN_GET},
-     NULL},
-    {"the probe refused", NULL, NULL, 0, {{PROBE, LOADING}}, LOADING_TEXT},
-    {"the probe by a status", NULL, NULL, 0, {{PROBE, "+OK\r\n"}}, WRONG_KIND},
-    {"the probe by a string",
-     NULL,
-     NULL,
-     0,
-     {{PROBE, "$1\r\n1\r\n"}},
-     WRONG_KIND},
-    {"the password refused",
-     NULL,
-     "pw",
-     0,
-     {{AUTH_PW PROBE, "-WRONGPASS invalid\r\n-NOAUTH\r\n"}},
-     "the password was refused (WRONGPASS)"},
-    {"the password by a number",
-     NULL,
-     "pw",
-     0,
-     {{AUTH_PW PROBE, ":1\r\n:0\r\n"}},
-     WRONG_KIND},
-    {"the database refused",
-     NULL,
-     NULL,
-     7,
-     {{SELECT_7 PROBE, "-ERR DB index is out of range\r\n:0\r\n"}},
-     "the database number was refused"},
-    {"closed at once", NULL, NULL, 0, {{PROBE, hang_up}}, DROPPED},
-    {"silent", NULL, NULL, 0, {{PROBE, NULL}}, "no answer within 300 ms"},
-};
-
-TEST_CASES(handshake, struct handshake_case, handshake_rows)
-{
-    static struct rig rig;
-
-    rig_start(&rig, c->steps);
-    rig.config.username = c->username != NULL ? (char *)c->username : NULL;
-    rig.config.password = c->password != NULL ? (char *)c->password : NULL;
-    rig.config.database = c->database;
-    listen_at(&rig);
-    rig_store(&rig);
-    set_keys(&rig, "a");
-    ask(&rig);
-    CU_ASSERT_EQUAL(rig.status, c->down == NULL ? STORE_OK : STORE_DOWN);
-    CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
-    check_server(&rig, c->steps);
+    CU_ASSERT_EQUAL(rig.server.accepted, 2);
+    steps_check(&rig.server);
     rig_end(&rig);
 }
 
@@ -629,11 +414,11 @@ TEST_CASES(write, struct write_case, write_rows)
     static struct rig rig;
 
     rig_start(&rig, steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
     set_keys(&rig, "a");
     ask(&rig);
-    store_write(rig.store, rig.keys[0], bytes_of("val"), TTL_S, clock_ms());
+    store_write(rig.store, rig.keys[0], bytes_of("val"), TTL_S);
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, c->down == NULL ? STORE_OK : STORE_DOWN);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
@@ -641,7 +426,7 @@ TEST_CASES(write, struct write_case, write_rows)
     CU_ASSERT_EQUAL(rig.lost, c->lost != NULL || c->down != NULL);
     if (c->lost != NULL)
         CU_ASSERT_STRING_EQUAL(rig.wrote, c->lost);
-    CU_ASSERT_FALSE(rig.is_strange);
+    CU_ASSERT_FALSE(rig.server.is_strange);
     rig_end(&rig);
 }
 
@@ -668,76 +453,95 @@ TEST_CASES(check, struct check_case, check_rows)
     int64_t end_ms = clock_ms() + PATIENCE_MS;
 
     rig_start(&rig, steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
-    while (rig.done_steps < 2 && clock_ms() < end_ms)
+    while (rig.server.done < 2 && clock_ms() < end_ms)
         (void)ev_run(rig.loop, EVRUN_ONCE);
-    CU_ASSERT_EQUAL(rig.done_steps, 2);
+    CU_ASSERT_EQUAL(rig.server.done, 2);
     if (c->down != NULL)
         CU_ASSERT(run_until(&rig, &rig.downs, 1));
     CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
-    CU_ASSERT_EQUAL(rig.accepted, 1);
-    CU_ASSERT_FALSE(rig.is_strange);
+    CU_ASSERT_EQUAL(rig.server.accepted, 1);
+    CU_ASSERT_FALSE(rig.server.is_strange);
     set_keys(&rig, "a");
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
     /* One that is lost has a successor, sooner or later. */
     if (c->down == NULL) {
-        CU_ASSERT_EQUAL(rig.accepted, 1);
-        CU_ASSERT_FALSE(rig.is_strange);
+        CU_ASSERT_EQUAL(rig.server.accepted, 1);
+        CU_ASSERT_FALSE(rig.server.is_strange);
     }
     rig_end(&rig);
 }
 
+#define FLIGHTS_MAX 3
+#define CHUNKS_MAX  4 /* under way */
+#define VALUE_MAX   2048
+
 struct chunk_case {
     const char *name;
-    size_t count;
-    size_t absent;   /* index of the one that is */
-    size_t from, to; /* the chunk that it is in */
+    size_t count, value; /* keys, and bytes of each value */
+    size_t flights[FLIGHTS_MAX + 1][CHUNKS_MAX]; /* keys of their chunks */
+    bool is_last_absent;
 };
 
+/*
+ * Nothing is known of the values before the first 512 have come; then what is
+ * under way are chunks of 512 keys and of what is likely to be 256 KiB.
+ */
 static const struct chunk_case chunk_rows[] = {
-    {"one, full", 512, 511, 0, 512},
-    {"two, the first with an absent key", 513, 0, 0, 512},
-    {"two, the last with an absent key", 513, 512, 512, 513},
-    {"two, full", 1024, 512, 512, 1024},
-    {"three", 1025, 1023, 512, 1024},
+    {"one, full", 512, 1, {{512}}, false},
+    {"one, full, the last key absent", 512, 1, {{512}}, true},
+    {"two", 513, 1, {{512}, {1}}, false},
+    {"two, the last key absent", 513, 1, {{512}, {1}}, true},
+    {"three, two of them together", 1025, 1, {{512}, {512, 1}}, false},
+    {"three, the last key absent", 1025, 1, {{512}, {512, 1}}, true},
+    {"of 128 KiB", 768, 512, {{512}, {256}}, false},
+    {"of 256 KiB, and alone", 1025, 512, {{512}, {512}, {1}}, false},
+    {"of 256 KiB and no more", 1025, 513, {{512}, {511}, {2}}, false},
 };
-
-#define CHUNK 512 /* keys of one MGET, docs/protocol.md, "Store" */
 
 static void
-put_chunks(struct buffer *wants, struct buffer *answers,
-           const struct chunk_case *c)
+put_flight(struct buffer *wants, struct buffer *answers, const size_t *chunks,
+           const struct chunk_case *c, size_t *left)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        size_t left = c->count - i;
+    char value[VALUE_MAX];
 
-        if (i % CHUNK == 0) {
-            size_t size = left < CHUNK ? left : CHUNK;
-
-            buffer_printf(wants, "*%zu\r\n$4\r\nMGET\r\n", size + 1);
-            buffer_printf(answers, "*%zu\r\n", size);
+    memset(value, 'v', sizeof(value));
+    for (size_t i = 0; i < CHUNKS_MAX && chunks[i] > 0; i++) {
+        buffer_printf(wants, "*%zu\r\n$4\r\nMGET\r\n", chunks[i] + 1);
+        buffer_printf(answers, "*%zu\r\n", chunks[i]);
+        for (size_t k = 0; k < chunks[i]; k++) {
+            buffer_add_text(wants, KEY("k"));
+            if (--*left == 0 && c->is_last_absent)
+                buffer_add_text(answers, "$-1\r\n");
+            else
+                buffer_printf(answers, "$%zu\r\n%.*s\r\n", c->value,
+                              (int)c->value, value);
         }
-        buffer_add_text(wants, KEY("k"));
-        buffer_add_text(answers, i == c->absent ? "$-1\r\n" : "$1\r\nv\r\n");
     }
 }
 
 TEST_CASES(chunk, struct chunk_case, chunk_rows)
 {
     static struct rig rig;
-    struct buffer wants = {0}, answers = {0};
-    struct step steps[STEPS_MAX] = {
-        GREET,
-        {NULL, NULL},
-        {"*2\r\n$6\r\nEXISTS\r\n" KEY("k"), ":1\r\n"},
-        {TYPE("k"), "+hash\r\n"}};
+    struct buffer wants[FLIGHTS_MAX] = {{0}}, answers[FLIGHTS_MAX] = {{0}};
+    struct step steps[STEPS_MAX] = {GREET};
+    size_t left = c->count, step = 1;
 
-    put_chunks(&wants, &answers, c);
-    steps[1] = (struct step){buffer_text(&wants), buffer_text(&answers)};
+    for (size_t i = 0; i < FLIGHTS_MAX && c->flights[i][0] > 0; i++) {
+        put_flight(&wants[i], &answers[i], c->flights[i], c, &left);
+        steps[step++] =
+            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
+    }
+    CU_ASSERT_EQUAL(left, 0);
+    if (c->is_last_absent) {
+        steps[step++] =
+            (struct step){"*2\r\n$6\r\nEXISTS\r\n" KEY("k"), ":1\r\n"};
+        steps[step++] = (struct step){TYPE("k"), "+hash\r\n"};
+    }
     rig_start(&rig, steps);
-    listen_at(&rig);
+    steps_listen(&rig.server);
     rig_store(&rig);
     rig.count = c->count;
     for (size_t i = 0; i < c->count; i++)
@@ -745,30 +549,14 @@ TEST_CASES(chunk, struct chunk_case, chunk_rows)
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     for (size_t i = 0; i < c->count; i++)
-        CU_ASSERT_EQUAL(rig.kinds[i], i == c->absent ? 'w' : 's');
-    check_server(&rig, steps);
+        CU_ASSERT_EQUAL(rig.kinds[i],
+                        i + 1 == c->count && c->is_last_absent ? 'w' : 's');
+    steps_check(&rig.server);
     rig_end(&rig);
-    buffer_free(&wants);
-    buffer_free(&answers);
-}
-
-/* 300 ms is the time of a command: two together take longer. */
-TEST_SINGLE(slow, "each command of a read has its own time")
-{
-    static const struct step steps[STEPS_MAX] = {
-        GREET, ONE_NIL, {EXISTS_B, ":1\r\n"}, {TYPE("b"), "+list\r\n"}};
-    static struct rig rig;
-
-    rig_start(&rig, steps);
-    rig.slow_ms = 180;
-    listen_at(&rig);
-    rig_store(&rig);
-    set_keys(&rig, "ab");
-    ask(&rig);
-    CU_ASSERT_EQUAL(rig.status, STORE_OK);
-    CU_ASSERT_STRING_EQUAL(rig.kinds, "sw");
-    check_server(&rig, steps);
-    rig_end(&rig);
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        buffer_free(&wants[i]);
+        buffer_free(&answers[i]);
+    }
 }
 
 struct connect_case {
@@ -800,9 +588,9 @@ TEST_CASES(connect, struct connect_case, connect_rows)
     if (c->path_length > 0)
         rig.config.unix_path = path;
     if (c->is_there) {
-        listen_at(&rig);
-        ev_io_stop(rig.loop, &rig.listener);
-        (void)close(rig.listener.fd);
+        steps_listen(&rig.server);
+        ev_io_stop(rig.loop, &rig.server.listener);
+        (void)close(rig.server.listener.fd);
     }
     rig_store(&rig);
     set_keys(&rig, "a");

@@ -1,7 +1,7 @@
 /*
  * The store's decisions, with a scripted link and a clock that is a number.
  * Each row is a script of steps and the trace that they must leave; the limits
- * are 3 attempts, 300 ms for a command and 800 ms for failing.
+ * are 3 attempts, 300 ms for a cache read and 800 ms for failing.
  *
  *     tN     a turn at N ms           TN   likewise, tracing when the next is
  * due mK:N   a read that matters, of key K, with deadline N; asked for at the
@@ -10,7 +10,7 @@
  *     okK    a read is answered       errK   it is answered by an error; K is
  *            i for the store's own trial
  *     pong   a check is answered
- *     up     the link is ready        down, refuse   it failed
+ *     up     the link is ready        down, late, refuse   it failed
  *     oom    the link has no memory   bad    the next flush finds it broken
  *     again  a finished read asks for another one, of key 9
  *     .      leaves a dot in the trace
@@ -32,9 +32,8 @@
 #define SENT_MAX   16
 
 static struct {
-    struct store_link base; /* first: a link begins with it */
-    struct store_fetch *sent[SENT_MAX];
-    int64_t sent_ms[SENT_MAX]; /* of a write, too: fetch is NULL */
+    struct store_link base;             /* first: a link begins with it */
+    struct store_fetch *sent[SENT_MAX]; /* NULL: no read */
     size_t sent_count;
     size_t unflushed;
     bool refuses; /* a read has been refused */
@@ -68,31 +67,22 @@ fake_open(struct store_link *link)
     trace("open");
 }
 
-static void
-fake_close(struct store_link *link)
-{
-    (void)link;
-    fake.sent_count = 0;
-    trace("close");
-}
-
 static bool
-fake_send(struct store_fetch *fetch, int64_t now_ms)
+fake_send(struct store_fetch *fetch)
 {
     if (fake.no_memory)
         return false;
     CU_ASSERT_FATAL(fake.sent_count < SENT_MAX);
-    fake.sent_ms[fake.sent_count] = now_ms;
     fake.sent[fake.sent_count++] = fetch;
     fake.unflushed++;
     return true;
 }
 
 static bool
-fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
+fake_read(struct store_link *link, struct store_fetch *fetch)
 {
     (void)link;
-    if (!fake_send(fetch, now_ms))
+    if (!fake_send(fetch))
         return false;
     CU_ASSERT(fetch->count == 1 || fetch->count == 2);
     CU_ASSERT_EQUAL(fetch->values[0].kind, STORE_ABSENT);
@@ -104,23 +94,23 @@ fake_read(struct store_link *link, struct store_fetch *fetch, int64_t now_ms)
 
 static bool
 fake_write(struct store_link *link, struct bytes key, struct bytes value,
-           int64_t ttl_s, int64_t now_ms)
+           int64_t ttl_s)
 {
     (void)link;
     CU_ASSERT(bytes_equal(key, bytes_of("key")));
     CU_ASSERT(bytes_equal(value, bytes_of("value")));
     CU_ASSERT_EQUAL(ttl_s, 3600);
-    if (!fake_send(NULL, now_ms))
+    if (!fake_send(NULL))
         return false;
     trace("set");
     return true;
 }
 
 static bool
-fake_check(struct store_link *link, int64_t now_ms)
+fake_check(struct store_link *link)
 {
     (void)link;
-    if (!fake_send(NULL, now_ms))
+    if (!fake_send(NULL))
         return false;
     trace("ping");
     return true;
@@ -139,13 +129,6 @@ fake_flush(struct store_link *link)
     store_link_down(link->store, REDIS_FAULT_BROKEN, "gone");
 }
 
-static int64_t
-fake_oldest_ms(const struct store_link *link)
-{
-    (void)link;
-    return fake.sent_count > 0 ? fake.sent_ms[0] : INT64_MAX;
-}
-
 static void
 fake_free(struct store_link *link)
 {
@@ -154,12 +137,10 @@ fake_free(struct store_link *link)
 
 static const struct store_link_ops fake_ops = {
     .open = fake_open,
-    .close = fake_close,
     .read = fake_read,
     .write = fake_write,
     .check = fake_check,
     .flush = fake_flush,
-    .oldest_ms = fake_oldest_ms,
     .free = fake_free,
 };
 
@@ -215,8 +196,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     fake.asks_again = false;
     fake.asked += again;
     if (fake.writes)
-        store_write(fake.base.store, bytes_of("key"), bytes_of("value"), 3600,
-                    fake.now_ms);
+        store_write(fake.base.store, bytes_of("key"), bytes_of("value"), 3600);
     if (again)
         CU_ASSERT(store_read(fake.base.store, &keys[9], 1, STORE_CACHE,
                              fake.now_ms, INT64_MAX, on_done, &keys[9]));
@@ -235,8 +215,6 @@ take_sent(char key)
         fake.sent_count--;
         memmove(&fake.sent[i], &fake.sent[i + 1],
                 (fake.sent_count - i) * sizeof(fake.sent[0]));
-        memmove(&fake.sent_ms[i], &fake.sent_ms[i + 1],
-                (fake.sent_count - i) * sizeof(fake.sent_ms[0]));
         return fetch;
     }
     CU_FAIL("nothing was sent that this could answer");
@@ -311,6 +289,8 @@ step_words(struct store *store, const char *step)
         store_link_up(store);
     else if (strcmp(step, "down") == 0)
         step_down(store, REDIS_FAULT_BROKEN, "gone");
+    else if (strcmp(step, "late") == 0)
+        step_down(store, REDIS_FAULT_TIMEOUT, "late");
     else if (strcmp(step, "refuse") == 0)
         step_down(store, REDIS_FAULT_HANDSHAKE, "wrong");
     else if (strcmp(step, "oom") == 0)
@@ -320,8 +300,7 @@ step_words(struct store *store, const char *step)
     else if (strcmp(step, "again") == 0)
         fake.asks_again = true;
     else if (strcmp(step, "w") == 0)
-        store_write(store, bytes_of("key"), bytes_of("value"), 3600,
-                    fake.now_ms);
+        store_write(store, bytes_of("key"), bytes_of("value"), 3600);
     else if (strcmp(step, "wok") == 0)
         step_wrote(store, NULL);
     else if (strcmp(step, "werr") == 0)
@@ -353,11 +332,13 @@ step_run(struct store *store, const char *step)
 }
 
 /* Three sends of one read overdue: the breaker is open, on suspicion. */
-#define OVERDUE "t0 up t1 m1:9000 t2 t302 t312 up t313 t613 t713 up t714 t1014 "
+#define OVERDUE                                                                \
+    "t0 up t1 m1:9000 t2 late t302 t312 up t313 late t613 t713 up t714 late "  \
+    "t1014 "
 #define OVERDUE_TRACE                                                          \
-    "open send1 | close RETRY[no answer within 300 ms] "                       \
-    "open send1 | close RETRY[no answer within 300 ms] "                       \
-    "open send1 | close DOWN[no answer within 300 ms] 1=down "
+    "open send1 | RETRY[late] "                                                \
+    "open send1 | RETRY[late] "                                                \
+    "open send1 | DOWN[late] 1=down "
 
 struct store_case {
     const char *name, *script, *want;
@@ -388,8 +369,6 @@ static const struct store_case send_rows[] = {
     {"deadlines in their own order", "t0 up t1 m1:200 m2:100 t2 t100 . t200",
      "open send1 send2 | 2=timeout . 1=timeout"},
     {"next turn at the deadline", "t0 up t1 m1:100 T2", "open send1 | next:98"},
-    {"next turn when the command is overdue", "t0 up t1 m1:800 T2",
-     "open send1 | next:300"},
     {"late answer finds nobody", "t0 up t1 m1:50 t2 t50 ok1 t51",
      "open send1 | 1=timeout"},
     {"deadline that has passed", "t0 up t5 m1:5 t5", "open 1=timeout"},
@@ -438,8 +417,8 @@ static const struct store_case failure_rows[] = {
      "open DOWN[wrong] next:10 open next:100 open next:250 open next:500 "
      "open next:500"},
     {"what opened it is not what ends the next connection",
-     "t0 refuse t1 t11 up t12 m1:9000 t13 t313",
-     "open DOWN[wrong] open UP send1 | close RETRY[no answer within 300 ms]"},
+     "t0 refuse t1 t11 up t12 m1:9000 t13 late t313",
+     "open DOWN[wrong] open UP send1 | RETRY[late]"},
     {"pauses begin anew once a connection was steady",
      "t0 up t1 down t2 t12 up t13 t1012 down T1013", "open open next:10"},
     {"handshake closes it", "t0 refuse t1 t11 up t12 m1:800 t13",
@@ -462,16 +441,14 @@ static const struct store_case loss_rows[] = {
      "open send1 | next:0 RETRY[gone]"},
     {"nothing is sent on what has failed", "t0 up t1 down w c1:800 t2 t12",
      "open WRITE_FAILED[no connection] open"},
-    {"overdue command ends the connection",
-     "t0 up t1 m1:2000 t2 t301 . t302 t312 up t313 ok1",
-     "open send1 | . close RETRY[no answer within 300 ms] "
-     "open send1 | 1=ok"},
-    {"overdue cache read", "t0 up t1 c1:800 t2 t302",
-     "open send1 | close 1=down"},
-    {"overdue though nobody waits", "t0 up t1 m1:50 t2 t50 t301 . t302",
-     "open send1 | 1=timeout . close"},
-    {"overdue write", "t0 up t1 w t2 t300 . t301",
-     "open set | . close WRITE_FAILED[no answer within 300 ms]"},
+    {"overdue command", "t0 up t1 m1:2000 t2 late t302 t312 up t313 ok1",
+     "open send1 | RETRY[late] open send1 | 1=ok"},
+    {"overdue cache read", "t0 up t1 c1:800 t2 late t302",
+     "open send1 | 1=down"},
+    {"overdue though nobody waits", "t0 up t1 m1:50 t2 t50 late t302",
+     "open send1 | 1=timeout"},
+    {"overdue write", "t0 up t1 w t2 late t301",
+     "open set | WRITE_FAILED[late]"},
     {"writes under way are lost", "t0 up t1 w t2 w t3 down t4",
      "open set | set | WRITE_FAILED[gone] WRITE_FAILED[gone]"},
     {"attempts of one read while others succeed",
@@ -506,8 +483,8 @@ static const struct store_case trial_rows[] = {
      OVERDUE "t1264 up t1265 m2:3000 m3:3000 c4:3000 w t1266 ok2 m5:3000 t1267",
      OVERDUE_TRACE "open WRITE_FAILED[no connection] send2 2=down 3=down "
                    "4=down | UP send5 |"},
-    {"trial is lost", OVERDUE "t1264 up t1265 m2:3000 t1266 t1566",
-     OVERDUE_TRACE "open send2 2=down | close"},
+    {"trial is lost", OVERDUE "t1264 up t1265 m2:3000 t1266 late t1566",
+     OVERDUE_TRACE "open send2 2=down |"},
     {"trial is refused", OVERDUE "t1264 up t1265 m2:3000 t1266 err2",
      OVERDUE_TRACE "open send2 2=down | UP REFUSED[no]"},
     {"cache read on trial",
@@ -517,9 +494,8 @@ static const struct store_case trial_rows[] = {
      OVERDUE_TRACE "open 2=memory"},
     {"no request comes: our own", OVERDUE "t1264 up T1265 t1764 . t1765 oki",
      OVERDUE_TRACE "open next:500 . sendi | UP"},
-    {"our own is lost",
-     OVERDUE "t1264 up t1265 t1765 t2064 . t2065 m2:3000 t2066",
-     OVERDUE_TRACE "open sendi | . close 2=down"},
+    {"our own is lost", OVERDUE "t1264 up t1265 t1765 late t2065 m2:3000 t2066",
+     OVERDUE_TRACE "open sendi | 2=down"},
     {"our own is refused, which tells nobody",
      OVERDUE "t1264 up t1265 t1765 erri", OVERDUE_TRACE "open sendi | UP"},
     {"nobody waits for our own",
@@ -531,22 +507,22 @@ static const struct store_case trial_rows[] = {
      OVERDUE "t1264 up t1265 down t1266 m2:3000 t1267",
      OVERDUE_TRACE "open 2=down"},
     {"suspicion ends with time",
-     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
+     "t0 up t1 m1:50 t2 t50 late t302 t312 up t313 "
      "t813 oki down t814 c2:2000 t815",
-     "open send1 | 1=timeout close open sendi |"},
-    {"suspected, and nobody is there",
-     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 t813 T1110",
-     "open send1 | 1=timeout close open sendi | next:3"},
+     "open send1 | 1=timeout open sendi |"},
+    {"suspected, and our own under way",
+     "t0 up t1 m1:50 t2 t50 late t302 t312 up t313 t813 T1110",
+     "open send1 | 1=timeout open sendi | next:-1"},
     {"suspicion is confirmed",
-     "t0 up t1 m1:50 t2 t50 t302 t312 up t313 "
-     "t813 t1113 c2:2000 t1114",
-     "open send1 | 1=timeout close open sendi | close "
-     "DOWN[no answer within 300 ms] 2=down"},
+     "t0 up t1 m1:50 t2 t50 late t302 t312 up t313 "
+     "t813 late t1113 c2:2000 t1114",
+     "open send1 | 1=timeout open sendi | "
+     "DOWN[late] 2=down"},
 };
 
 static const struct store_case check_rows[] = {
     {"idle for a second", "t0 up t1 t1000 . T1001 pong T1002 t2000 . t2001",
-     "open . ping | next:300 next:999 . ping |"},
+     "open . ping | next:-1 next:999 . ping |"},
     {"from the last answer on", "t0 up t1 m1:2000 t900 ok1 t901 t1899 . t1900",
      "open send1 | 1=ok . ping |"},
     {"from the last answered write on",
@@ -555,12 +531,11 @@ static const struct store_case check_rows[] = {
      "open send1 |"},
     {"no check while a write is under way", "t0 up t1 t999 w t1000 t1100",
      "open set |"},
-    {"one check at a time", "t0 up t1 t1001 T1299", "open ping | next:2"},
+    {"one check at a time", "t0 up t1 t1001 T1299", "open ping | next:-1"},
     {"requests do not wait for it", "t0 up t1 t1001 m1:2000 t1002 pong ok1",
      "open ping | send1 | 1=ok"},
     {"unanswered, as by a server that froze",
-     "t0 up t1 t1001 t1300 . t1301 c1:2000 t1302",
-     "open ping | . close 1=down"},
+     "t0 up t1 t1001 late t1301 c1:2000 t1302", "open ping | 1=down"},
     {"connection is lost with it: a failure",
      "t0 up t1 t1001 down t1002 c1:2000 t1003", "open ping | 1=down"},
     {"lost, and the next connection is checked again",

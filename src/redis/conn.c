@@ -1,0 +1,438 @@
+/*
+ * One connection to one Redis, from the look-up of its name to its last reply.
+ * It implements "Store" of docs/protocol.md below the decisions.
+ *
+ * A reply belongs to the oldest command under way; anything that does not fit
+ * ends the connection, and each command that is left is told so.
+ *
+ *     CLOSED --open--> CONNECTING --socket--> SHAKING --probe--> READY
+ *        ^                 |                     |                 |
+ *        +-----------------+---- down(fault) ----+-----------------+
+ *
+ * The clock of a command starts when it becomes the oldest one, so that none
+ * pays for those before it. Many bytes are a sign of life: while they come, the
+ * oldest command has twice its time. If they do not suffice, this one answer is
+ * too slow, and the server is well.
+ */
+#include <ev.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "redis/conn.h"
+#include "redis/connect.h"
+#include "redis/error.h"
+#include "redis/stream.h"
+
+/* A peer that sends less in the time of an answer drips: it is not alive. */
+#define LIFE_BYTES ((size_t)16 << 10)
+
+#define SLOW_FACTOR 2 /* times its limit for an answer that keeps coming */
+
+#define WORDS_SIZE 400 /* more than those of the modules below */
+#define MS_PER_S   1000
+
+enum phase { PHASE_CLOSED = 0, PHASE_CONNECTING, PHASE_SHAKING, PHASE_READY };
+
+struct redis_conn {
+    struct ev_loop *loop;
+    struct redis_conn_config config;
+    enum phase phase;
+    struct redis_connect *connect;
+    struct redis_stream *stream;
+    struct redis_commands commands;
+    ev_io readable, writable;
+
+    ev_timer limit;    /* active whenever the oldest command has a clock */
+    bool is_ticking;   /* there is an oldest command, and it has been sent */
+    int64_t oldest_ms; /* since when it is the oldest */
+    int64_t alive_ms;  /* the last sign of life since then */
+    size_t quiet;      /* bytes that came after it */
+
+    char refusal[REDIS_ERROR_WORDS]; /* of the handshake; empty: none */
+    char words[WORDS_SIZE];
+};
+
+/* Ending a connection. */
+
+/* The commands that are left; the oldest is blamed for its answer. */
+static void
+end(struct redis_conn *conn, bool is_blamed)
+{
+    struct redis_command command;
+    struct redisReply *none = NULL;
+
+    conn->phase = PHASE_CLOSED;
+    conn->refusal[0] = '\0';
+    conn->is_ticking = false;
+    redis_connect_cancel(conn->connect);
+    ev_io_stop(conn->loop, &conn->readable);
+    ev_io_stop(conn->loop, &conn->writable);
+    ev_timer_stop(conn->loop, &conn->limit);
+    redis_stream_close(conn->stream);
+    buf_clear(&conn->commands.out);
+    while (redis_commands_take(&conn->commands, &command)) {
+        command.is_blamed = is_blamed;
+        is_blamed = false;
+        (void)command.done(command.arg, &command, &none);
+    }
+}
+
+static void
+fail(struct redis_conn *conn, enum redis_fault fault, const char *words)
+{
+    if (conn->phase != PHASE_READY)
+        redis_connect_move_on(conn->connect);
+    (void)snprintf(conn->words, sizeof(conn->words), "%s", words);
+    end(conn, fault == REDIS_FAULT_ANSWER);
+    conn->config.down(conn->config.arg, fault, conn->words);
+}
+
+static void
+fail_stream(struct redis_conn *conn)
+{
+    const enum redis_fault fault = redis_stream_fault(conn->stream);
+
+    fail(conn,
+         fault == REDIS_FAULT_ANSWER && conn->phase != PHASE_READY
+             ? REDIS_FAULT_BROKEN
+             : fault,
+         redis_stream_error(conn->stream));
+}
+
+void
+redis_conn_close(struct redis_conn *conn)
+{
+    end(conn, false);
+}
+
+/* The clock of the oldest command. */
+
+static void
+start_limit(struct redis_conn *conn, int64_t wait_ms)
+{
+    ev_timer_stop(conn->loop, &conn->limit);
+    ev_now_update(conn->loop);
+    ev_timer_set(&conn->limit, (ev_tstamp)wait_ms / MS_PER_S, 0.);
+    ev_timer_start(conn->loop, &conn->limit);
+}
+
+/* A timer that runs anyway is left as it is: on_limit() knows what is due. */
+static void
+start_clock(struct redis_conn *conn)
+{
+    conn->is_ticking = true;
+    conn->oldest_ms = conn->alive_ms = clock_mono_ms();
+    conn->quiet = 0;
+    if (!ev_is_active(&conn->limit))
+        start_limit(conn, conn->config.answer_limit_ms);
+}
+
+/* All of the handshake has one limit, whatever comes of it. */
+static void
+note_progress(struct redis_conn *conn, size_t replies, size_t bytes)
+{
+    if (conn->phase != PHASE_READY || !conn->is_ticking)
+        return;
+    if (conn->commands.count == 0) {
+        conn->is_ticking = false;
+    } else if (replies > 0) {
+        start_clock(conn);
+    } else if ((conn->quiet += bytes) >= LIFE_BYTES) {
+        conn->alive_ms = clock_mono_ms();
+        conn->quiet = 0;
+    }
+}
+
+/* Replies. */
+
+static void
+take_reply(struct redis_conn *conn, redisReply *reply)
+{
+    struct redis_command command;
+    bool fits;
+
+    if (!redis_commands_take(&conn->commands, &command)) {
+        freeReplyObject(reply);
+        fail(conn, REDIS_FAULT_BROKEN, "an answer that nobody asked for");
+        return;
+    }
+    fits = command.done(command.arg, &command, &reply);
+    freeReplyObject(reply);
+    if (!fits)
+        fail(conn, REDIS_FAULT_BROKEN, "an answer of the wrong kind");
+    else if (conn->refusal[0] != '\0')
+        fail(conn, REDIS_FAULT_HANDSHAKE, conn->refusal);
+}
+
+/* Takes what has come; false when that was the end of the connection. */
+static bool
+receive(struct redis_conn *conn)
+{
+    size_t bytes = 0, replies = 0;
+    redisReply *reply = NULL;
+
+    if (!redis_stream_read(conn->stream, &bytes)) {
+        fail_stream(conn);
+        return false;
+    }
+    do {
+        if (!redis_stream_next(conn->stream, &reply)) {
+            fail_stream(conn);
+            return false;
+        }
+        if (reply == NULL)
+            break;
+        replies++;
+        take_reply(conn, reply);
+    } while (conn->phase != PHASE_CLOSED);
+    note_progress(conn, replies, bytes);
+    return conn->phase != PHASE_CLOSED;
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct redis_conn *conn = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (receive(conn) && conn->phase == PHASE_SHAKING)
+        redis_conn_flush(conn); /* TLS may have waited for the peer */
+}
+
+/*
+ * When the loop was held up, what it has not yet read is no fault of the
+ * server's; so that is looked at first.
+ */
+static void
+on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct redis_conn *conn = watcher->data;
+    const int64_t limit_ms = conn->config.answer_limit_ms;
+    int64_t quiet_ms, slow_ms, now_ms;
+    char words[WORDS_SIZE];
+
+    (void)loop;
+    (void)events;
+    if (!receive(conn) || !conn->is_ticking)
+        return;
+    now_ms = clock_mono_ms();
+    quiet_ms = conn->alive_ms + limit_ms - now_ms;
+    slow_ms = conn->oldest_ms + SLOW_FACTOR * limit_ms - now_ms;
+    if (quiet_ms > 0 && slow_ms > 0) {
+        start_limit(conn, quiet_ms < slow_ms ? quiet_ms : slow_ms);
+        return;
+    }
+    if (quiet_ms <= 0) {
+        redis_stream_expire(conn->stream, limit_ms);
+        fail_stream(conn);
+        return;
+    }
+    (void)snprintf(words, sizeof(words), "no whole answer within %lld ms",
+                   (long long)(SLOW_FACTOR * limit_ms));
+    fail(conn, REDIS_FAULT_ANSWER, words);
+}
+
+/* Commands. */
+
+struct redis_commands *
+redis_conn_commands(struct redis_conn *conn)
+{
+    return &conn->commands;
+}
+
+/*
+ * Only what the kernel does not take waits for the socket to become writable,
+ * so the loop's set of descriptors stays as it is.
+ */
+void
+redis_conn_flush(struct redis_conn *conn)
+{
+    struct buf *out = &conn->commands.out;
+    bool waiting = false;
+
+    if (!redis_stream_is_open(conn->stream))
+        return;
+    if (!conn->is_ticking && conn->commands.count > 0)
+        start_clock(conn);
+    if (!redis_stream_write(conn->stream, buf_bytes(out), &waiting)) {
+        fail_stream(conn);
+        return;
+    }
+    buf_clear(out);
+    if (waiting)
+        ev_io_start(conn->loop, &conn->writable);
+    else
+        ev_io_stop(conn->loop, &conn->writable);
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    redis_conn_flush(watcher->data);
+}
+
+/* The handshake. */
+
+/* AUTH and SELECT. */
+static bool
+on_agreed(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_conn *conn = arg;
+
+    (void)command;
+    if (*reply == NULL || (*reply)->type == REDIS_REPLY_STATUS)
+        return true;
+    if ((*reply)->type != REDIS_REPLY_ERROR)
+        return false;
+    redis_error_words((*reply)->str, conn->refusal);
+    return true;
+}
+
+/* A user who may not read this one key has a server that is alive. */
+static bool
+on_probe(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_conn *conn = arg;
+
+    (void)command;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ERROR &&
+        !redis_error_is((*reply)->str, "NOPERM")) {
+        redis_error_words((*reply)->str, conn->refusal);
+        return true;
+    }
+    if ((*reply)->type != REDIS_REPLY_ERROR &&
+        (*reply)->type != REDIS_REPLY_INTEGER)
+        return false;
+    conn->phase = PHASE_READY;
+    conn->is_ticking = false;
+    conn->config.up(conn->config.arg);
+    return true;
+}
+
+static void
+add_shake(struct redis_conn *conn, redis_reply_fn *done, const char *name,
+          size_t arguments)
+{
+    const struct redis_command command = {.done = done, .arg = conn};
+
+    redis_commands_add(&conn->commands, &command, name, arguments);
+}
+
+/*
+ * Whatever of AUTH and SELECT the settings ask for, and a read that shows
+ * whether the server is ready. They travel at once; each reply is checked.
+ */
+static bool
+add_handshake(struct redis_conn *conn)
+{
+    const struct redis_url *server = conn->config.server;
+    struct redis_commands *commands = &conn->commands;
+    struct bytes username = bytes_of(server->username ? server->username : "");
+    struct bytes password = bytes_of(server->password ? server->password : "");
+    char database[16]; /* the digits of any int */
+
+    if (!redis_commands_reserve(
+            commands, 3,
+            3 * (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM) +
+                username.length + password.length +
+                conn->config.probe_key.length))
+        return false;
+    if (server->password != NULL) {
+        add_shake(conn, on_agreed, "AUTH", server->username != NULL ? 2 : 1);
+        if (server->username != NULL)
+            redis_commands_add_argument(commands, username);
+        redis_commands_add_argument(commands, password);
+    }
+    if (server->database != 0) {
+        (void)snprintf(database, sizeof(database), "%d", server->database);
+        add_shake(conn, on_agreed, "SELECT", 1);
+        redis_commands_add_argument(commands, bytes_of(database));
+    }
+    add_shake(conn, on_probe, "EXISTS", 1);
+    redis_commands_add_argument(commands, conn->config.probe_key);
+    return true;
+}
+
+static void
+on_connected(void *arg, int fd, enum redis_fault fault, const char *error)
+{
+    struct redis_conn *conn = arg;
+
+    if (fd < 0) {
+        fail(conn, fault, error);
+        return;
+    }
+    conn->phase = PHASE_SHAKING;
+    if (!redis_stream_open(conn->stream, fd)) {
+        fail_stream(conn);
+        return;
+    }
+    if (!add_handshake(conn)) {
+        fail(conn, REDIS_FAULT_BROKEN, "out of memory");
+        return;
+    }
+    ev_io_set(&conn->readable, fd, EV_READ);
+    ev_io_set(&conn->writable, fd, EV_WRITE);
+    ev_io_start(conn->loop, &conn->readable);
+    redis_conn_flush(conn);
+}
+
+void
+redis_conn_open(struct redis_conn *conn)
+{
+    if (conn->phase != PHASE_CLOSED)
+        return;
+    conn->phase = PHASE_CONNECTING;
+    redis_connect_start(conn->connect);
+}
+
+/* Making and freeing. */
+
+static void
+init_watchers(struct redis_conn *conn)
+{
+    ev_io_init(&conn->readable, on_readable, -1, EV_READ);
+    ev_io_init(&conn->writable, on_writable, -1, EV_WRITE);
+    ev_timer_init(&conn->limit, on_limit, 0., 0.);
+    conn->readable.data = conn->writable.data = conn->limit.data = conn;
+}
+
+struct redis_conn *
+redis_conn_new(struct ev_loop *loop, const struct redis_conn_config *config)
+{
+    struct redis_conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn == NULL)
+        return NULL;
+    conn->loop = loop;
+    conn->config = *config;
+    init_watchers(conn);
+    conn->connect = redis_connect_new(
+        loop, config->server, config->connect_limit_ms, on_connected, conn);
+    conn->stream = redis_stream_new(config->server, config->reply_bytes_max);
+    if (conn->connect != NULL && conn->stream != NULL &&
+        redis_commands_init(&conn->commands))
+        return conn;
+    redis_conn_free(conn);
+    return NULL;
+}
+
+void
+redis_conn_free(struct redis_conn *conn)
+{
+    if (conn == NULL)
+        return;
+    if (conn->connect != NULL && conn->stream != NULL)
+        end(conn, false);
+    redis_connect_free(conn->connect);
+    redis_stream_free(conn->stream);
+    redis_commands_free(&conn->commands);
+    free(conn);
+}

@@ -1,0 +1,178 @@
+/*
+ * The link to one Redis: a connection that shows a store what it wants to see.
+ * It implements "Store" of docs/protocol.md below the decisions, which are
+ * store.c's.
+ */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "redis/conn.h"
+#include "redis/error.h"
+#include "store/fetch.h"
+#include "store/link.h"
+#include "store/store_redis.h"
+
+/* A key that may be absent: only whether and how it is answered matters. */
+static const struct bytes probe_key = {"i:0", 3};
+
+/* 512 values of the largest import, docs/protocol.md. */
+#define REPLY_BYTES_MAX ((size_t)64 << 20)
+
+struct redis_link {
+    struct store_link base;
+    struct redis_conn *conn;
+};
+
+static struct redis_link *
+link_of(struct store_link *base)
+{
+    return (struct redis_link *)base;
+}
+
+struct redis_commands *
+redis_link_commands(struct store_link *base)
+{
+    return redis_conn_commands(link_of(base)->conn);
+}
+
+static void
+link_open(struct store_link *base)
+{
+    redis_conn_open(link_of(base)->conn);
+}
+
+static void
+on_up(void *arg)
+{
+    store_link_up(((struct redis_link *)arg)->base.store);
+}
+
+static void
+on_down(void *arg, enum redis_fault fault, const char *words)
+{
+    store_link_down(((struct redis_link *)arg)->base.store, fault, words);
+}
+
+/* Writes. */
+
+static bool
+on_set(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_link *link = arg;
+    char words[REDIS_ERROR_WORDS];
+
+    (void)command;
+    if (*reply == NULL)
+        return true; /* down() tells of all that are lost */
+    if ((*reply)->type == REDIS_REPLY_ERROR) {
+        redis_error_words((*reply)->str, words);
+        store_link_wrote(link->base.store, words);
+        return true;
+    }
+    if ((*reply)->type != REDIS_REPLY_STATUS)
+        return false;
+    store_link_wrote(link->base.store, NULL);
+    return true;
+}
+
+static bool
+link_write(struct store_link *base, struct bytes key, struct bytes value,
+           int64_t ttl_s)
+{
+    const struct redis_command command = {.done = on_set, .arg = base};
+    struct redis_commands *commands = redis_link_commands(base);
+    size_t bytes = REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM + key.length +
+                   value.length;
+    char ttl[24]; /* the digits of any int64_t */
+
+    if (!redis_commands_reserve(commands, 1, bytes))
+        return false;
+    (void)snprintf(ttl, sizeof(ttl), "%lld", (long long)ttl_s);
+    redis_commands_add(commands, &command, "SET", 4);
+    redis_commands_add_argument(commands, key);
+    redis_commands_add_argument(commands, value);
+    redis_commands_add_argument(commands, bytes_of("EX"));
+    redis_commands_add_argument(commands, bytes_of(ttl));
+    return true;
+}
+
+/* Checks. */
+
+static bool
+on_ping(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_link *link = arg;
+
+    (void)command;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type != REDIS_REPLY_STATUS &&
+        (*reply)->type != REDIS_REPLY_ERROR)
+        return false;
+    store_link_checked(link->base.store);
+    return true;
+}
+
+static bool
+link_check(struct store_link *base)
+{
+    const struct redis_command command = {.done = on_ping, .arg = base};
+    struct redis_commands *commands = redis_link_commands(base);
+
+    if (!redis_commands_reserve(commands, 1, REDIS_COMMAND_ROOM))
+        return false;
+    redis_commands_add(commands, &command, "PING", 0);
+    return true;
+}
+
+static void
+link_flush(struct store_link *base)
+{
+    redis_conn_flush(link_of(base)->conn);
+}
+
+/* Making and freeing. */
+
+static void
+link_free(struct store_link *base)
+{
+    redis_conn_free(link_of(base)->conn);
+    free(base);
+}
+
+static const struct store_link_ops link_ops = {
+    .open = link_open,
+    .read = redis_fetch_send,
+    .write = link_write,
+    .check = link_check,
+    .flush = link_flush,
+    .free = link_free,
+};
+
+struct store *
+store_redis_new(struct ev_loop *loop, const struct redis_url *redis,
+                const struct store_config *config)
+{
+    struct redis_link *link = calloc(1, sizeof(*link));
+    const struct redis_conn_config conn_config = {
+        .server = redis,
+        .probe_key = probe_key,
+        .connect_limit_ms = config->connect_timeout_ms,
+        .answer_limit_ms = config->command_timeout_ms,
+        .reply_bytes_max = REPLY_BYTES_MAX,
+        .up = on_up,
+        .down = on_down,
+        .arg = link,
+    };
+
+    if (link == NULL)
+        return NULL;
+    link->base.ops = &link_ops;
+    link->conn = redis_conn_new(loop, &conn_config);
+    if (link->conn == NULL) {
+        link_free(&link->base);
+        return NULL;
+    }
+    return store_new(config, &link->base);
+}

@@ -1,0 +1,418 @@
+/*
+ * One connection to a server by script that shares its loop: the handshake,
+ * whom each reply is given to, and how a connection ends, for which reason and
+ * with which of its commands to blame.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "redis/conn.h"
+#include "support/calls.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/steps.h"
+
+#define LIMIT_MS     100  /* of an answer */
+#define REPLY_MAX    8000 /* bytes of one */
+#define PATIENCE_MS  3000 /* for what must happen at all */
+#define COMMANDS_MAX 4
+#define LIFE_BYTES   16384 /* a sign of life */
+
+#define PROBE     "*2\r\n$6\r\nEXISTS\r\n$1\r\np\r\n"
+#define AUTH_PW   "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
+#define AUTH_USER "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n"
+#define SELECT_7  "*2\r\n$6\r\nSELECT\r\n$1\r\n7\r\n"
+
+#define PING         "*1\r\n$4\r\nPING\r\n"
+#define DROPPED      "the connection broke: Server closed the connection"
+#define WRONG_KIND   "an answer of the wrong kind"
+#define NO_ANSWER    "no answer within 100 ms"
+#define NOPERM       "-NOPERM this user has no permissions\r\n"
+#define NOPERM_TEXT  "the user lacks a permission (NOPERM)"
+#define LOADING      "-LOADING Redis is loading\r\n"
+#define LOADING_TEXT "the server is loading its data (LOADING)"
+
+struct rig {
+    struct ev_loop *loop;
+    struct steps server;
+    struct redis_url url;
+    struct redis_conn *conn;
+    ev_timer patience, feeding;
+    int ups, downs;
+    enum redis_fault fault;
+    char words[400];
+
+    /* A letter for each command, when it is told: its reply's type, '-' for
+     * none, '!' for none and blamed. */
+    char told[COMMANDS_MAX + 1];
+    size_t told_count, sent;
+    char unfit; /* a letter that is told to be one of the wrong kind */
+
+    /* What follows the answer to the second step, every 50 ms: this, or so
+     * many bytes. */
+    const char *food;
+    size_t piece;
+};
+
+static void
+on_up(void *arg)
+{
+    ((struct rig *)arg)->ups++;
+}
+
+static void
+on_down(void *arg, enum redis_fault fault, const char *words)
+{
+    struct rig *rig = arg;
+
+    rig->downs++;
+    rig->fault = fault;
+    (void)snprintf(rig->words, sizeof(rig->words), "%s", words);
+}
+
+static bool
+on_reply(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    static const char letters[] = {
+        [REDIS_REPLY_STRING] = 's',  [REDIS_REPLY_ARRAY] = 'a',
+        [REDIS_REPLY_INTEGER] = 'i', [REDIS_REPLY_NIL] = 'n',
+        [REDIS_REPLY_STATUS] = 'o',  [REDIS_REPLY_ERROR] = 'e'};
+    struct rig *rig = arg;
+    char letter = command->is_blamed ? '!' : '-';
+
+    if (*reply != NULL)
+        letter = letters[(*reply)->type];
+    CU_ASSERT_FATAL(rig->told_count < COMMANDS_MAX);
+    CU_ASSERT_EQUAL(command->first, rig->told_count); /* in their order */
+    rig->told[rig->told_count++] = letter;
+    return letter != rig->unfit;
+}
+
+static void
+on_feeding(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    static const char zeros[LIFE_BYTES];
+    struct rig *rig = timer->data;
+
+    (void)loop;
+    (void)events;
+    if (rig->server.done < 2 || !ev_is_active(&rig->server.client))
+        return;
+    if (rig->food != NULL)
+        (void)send(rig->server.client.fd, rig->food, strlen(rig->food),
+                   MSG_NOSIGNAL);
+    else
+        (void)send(rig->server.client.fd, zeros, rig->piece, MSG_NOSIGNAL);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events;
+}
+
+static void
+rig_start(struct rig *rig, const struct step *steps)
+{
+    *rig = (struct rig){.loop = ev_loop_new(EVFLAG_AUTO)};
+    steps_init(&rig->server, rig->loop, steps);
+    rig->url.unix_path = rig->server.path;
+    ev_timer_init(&rig->patience, on_patience, .01, .01);
+    ev_timer_init(&rig->feeding, on_feeding, 0., .05);
+    rig->feeding.data = rig;
+    ev_timer_start(rig->loop, &rig->patience);
+}
+
+static void
+rig_open(struct rig *rig)
+{
+    const struct redis_conn_config config = {
+        .server = &rig->url,
+        .probe_key = bytes_of("p"),
+        .connect_limit_ms = PATIENCE_MS,
+        .answer_limit_ms = LIMIT_MS,
+        .reply_bytes_max = rig->piece > 0 ? SIZE_MAX : REPLY_MAX,
+        .up = on_up,
+        .down = on_down,
+        .arg = rig,
+    };
+
+    steps_listen(&rig->server);
+    rig->conn = redis_conn_new(rig->loop, &config);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rig->conn);
+    redis_conn_open(rig->conn);
+}
+
+static void
+rig_end(struct rig *rig)
+{
+    redis_conn_free(rig->conn);
+    CU_ASSERT_EQUAL(rig->told_count, rig->sent); /* each once */
+    steps_end(&rig->server);
+    ev_loop_destroy(rig->loop);
+}
+
+static bool
+run_until(struct rig *rig, const int *number, int wanted)
+{
+    int64_t end_ms = clock_ms() + PATIENCE_MS;
+
+    while (*number < wanted && clock_ms() < end_ms)
+        (void)ev_run(rig->loop, EVRUN_ONCE);
+    return *number >= wanted;
+}
+
+static void
+run_for(struct rig *rig, int64_t limit_ms)
+{
+    int64_t end_ms = clock_ms() + limit_ms;
+
+    while (clock_ms() < end_ms)
+        (void)ev_run(rig->loop, EVRUN_ONCE);
+}
+
+/* So many PINGs in one go. */
+static void
+ping(struct rig *rig, size_t count)
+{
+    struct redis_commands *commands = redis_conn_commands(rig->conn);
+
+    CU_ASSERT_FATAL(
+        redis_commands_reserve(commands, count, count * REDIS_COMMAND_ROOM));
+    for (size_t i = 0; i < count; i++) {
+        const struct redis_command command = {
+            .done = on_reply, .arg = rig, .first = rig->sent++};
+
+        redis_commands_add(commands, &command, "PING", 0);
+    }
+    redis_conn_flush(rig->conn);
+}
+
+struct handshake_case {
+    const char *name, *username, *password;
+    int database;
+    const char *want, *answer;
+    const char *down; /* NULL: the connection is good */
+    enum redis_fault fault;
+};
+
+static const struct handshake_case handshake_rows[] = {
+    {"nothing but the probe", NULL, NULL, 0, PROBE, ":0\r\n", NULL, 0},
+    {"the probed key is there", NULL, NULL, 0, PROBE, ":1\r\n", NULL, 0},
+    {"a password", NULL, "pw", 0, AUTH_PW PROBE, "+OK\r\n:0\r\n", NULL, 0},
+    {"a user", "me", "pw", 0, AUTH_USER PROBE, "+OK\r\n:0\r\n", NULL, 0},
+    {"a user without a password", "me", NULL, 0, PROBE, ":0\r\n", NULL, 0},
+    {"a database", NULL, NULL, 7, SELECT_7 PROBE, "+OK\r\n:0\r\n", NULL, 0},
+    {"all of it", "me", "pw", 7, AUTH_USER SELECT_7 PROBE,
+     "+OK\r\n+OK\r\n:0\r\n", NULL, 0},
+    {"the probe forbidden, and alive", NULL, NULL, 0, PROBE, NOPERM, NULL, 0},
+    {"the probe refused", NULL, NULL, 0, PROBE, LOADING, LOADING_TEXT,
+     REDIS_FAULT_HANDSHAKE},
+    {"the probe by a status", NULL, NULL, 0, PROBE, "+OK\r\n", WRONG_KIND, 0},
+    {"the probe by a string", NULL, NULL, 0, PROBE, "$1\r\n1\r\n", WRONG_KIND,
+     0},
+    {"the password refused", NULL, "pw", 0, AUTH_PW PROBE,
+     "-WRONGPASS invalid\r\n-NOAUTH\r\n",
+     "the password was refused (WRONGPASS)", REDIS_FAULT_HANDSHAKE},
+    {"the password forbidden", NULL, "pw", 0, AUTH_PW PROBE, NOPERM ":0\r\n",
+     NOPERM_TEXT, REDIS_FAULT_HANDSHAKE},
+    {"the password by a number", NULL, "pw", 0, AUTH_PW PROBE, ":1\r\n:0\r\n",
+     WRONG_KIND, 0},
+    {"the password alone answered", NULL, "pw", 0, AUTH_PW PROBE, "+OK\r\n",
+     NO_ANSWER, REDIS_FAULT_TIMEOUT},
+    {"the database refused", NULL, NULL, 7, SELECT_7 PROBE,
+     "-ERR DB index is out of range\r\n:0\r\n",
+     "the database number was refused", REDIS_FAULT_HANDSHAKE},
+    {"two answers to the probe", NULL, NULL, 0, PROBE, ":0\r\n:0\r\n",
+     "an answer that nobody asked for", 0},
+    {"an answer over the bound", NULL, NULL, 0, PROBE, "*200\r\n",
+     "too large an answer", 0},
+    {"closed at once", NULL, NULL, 0, PROBE, steps_hang_up, DROPPED, 0},
+    {"garbage", NULL, NULL, 0, PROBE, "HTTP/1.1\r\n", "not an answer of Redis",
+     0},
+    {"half an answer", NULL, NULL, 0, PROBE, ":0", NO_ANSWER,
+     REDIS_FAULT_TIMEOUT},
+    {"silent", NULL, NULL, 0, PROBE, NULL, NO_ANSWER, REDIS_FAULT_TIMEOUT},
+};
+
+TEST_CASES(handshake, struct handshake_case, handshake_rows)
+{
+    const struct step steps[STEPS_MAX] = {{c->want, c->answer}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig.url.username = c->username;
+    rig.url.password = c->password;
+    rig.url.database = c->database;
+    rig_open(&rig);
+    if (c->down != NULL) {
+        CU_ASSERT(run_until(&rig, &rig.downs, 1));
+        CU_ASSERT_EQUAL(rig.fault, c->fault);
+    } else {
+        CU_ASSERT(run_until(&rig, &rig.ups, 1));
+        run_for(&rig, 2 * LIMIT_MS); /* there is nothing to be late */
+    }
+    CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
+    CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
+    CU_ASSERT_EQUAL(rig.server.accepted, 1);
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+struct end_case {
+    const char *name;
+    const char *answer; /* to three commands; NULL: none */
+    char unfit;
+    size_t piece; /* bytes that follow it every 50 ms */
+    const char *told;
+    const char *down; /* NULL: it does not end */
+    enum redis_fault fault;
+    int64_t took_ms; /* at least */
+};
+
+static const struct end_case end_rows[] = {
+    {"three answers", "+PONG\r\n:1\r\n$-1\r\n", 0, 0, "oin", NULL, 0, 0},
+    {"errors are answers", "-ERR\r\n-NOPERM\r\n-LOADING\r\n", 0, 0, "eee", NULL,
+     0, 0},
+    {"one too many", "+A\r\n+B\r\n+C\r\n+D\r\n", 0, 0, "ooo",
+     "an answer that nobody asked for", REDIS_FAULT_BROKEN, 0},
+    {"one and the end", steps_hang_up, 0, 0, "---", DROPPED, REDIS_FAULT_BROKEN,
+     0},
+    {"garbage behind one", "+A\r\nHTTP/1.1\r\n", 0, 0, "o--",
+     "not an answer of Redis", REDIS_FAULT_BROKEN, 0},
+    {"one of the wrong kind", "+A\r\n:1\r\n+C\r\n", 'i', 0, "oi-", WRONG_KIND,
+     REDIS_FAULT_BROKEN, 0},
+    {"an array of too many", "+A\r\n*513\r\n", 0, 0, "o--",
+     "not an answer of Redis", REDIS_FAULT_BROKEN, 0},
+    {"one over the bound", "+A\r\n*300\r\n", 0, 0, "o!-", "too large an answer",
+     REDIS_FAULT_ANSWER, 0},
+    {"silence", NULL, 0, 0, "---", NO_ANSWER, REDIS_FAULT_TIMEOUT, LIMIT_MS},
+    {"silence behind one", "+A\r\n", 0, 0, "o--", NO_ANSWER,
+     REDIS_FAULT_TIMEOUT, LIMIT_MS},
+    {"half of one", "+A\r\n$2\r\nx", 0, 0, "o--", NO_ANSWER,
+     REDIS_FAULT_TIMEOUT, LIMIT_MS},
+    {"one that drips", "+A\r\n$99999999\r\n", 0, 1, "o--", NO_ANSWER,
+     REDIS_FAULT_TIMEOUT, LIMIT_MS},
+    {"one that comes, but slowly", "+A\r\n$99999999\r\n", 0, LIFE_BYTES, "o!-",
+     "no whole answer within 200 ms", REDIS_FAULT_ANSWER, 2 * LIMIT_MS},
+};
+
+TEST_CASES(end, struct end_case, end_rows)
+{
+    const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+                                          {PING PING PING, c->answer}};
+    static struct rig rig;
+    int64_t start_ms;
+
+    rig_start(&rig, steps);
+    rig.unfit = c->unfit;
+    rig.piece = c->piece;
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    if (c->piece > 0)
+        ev_timer_start(rig.loop, &rig.feeding);
+    ping(&rig, 3);
+    start_ms = clock_ms();
+    if (c->down == NULL)
+        run_for(&rig, 2 * LIMIT_MS);
+    else
+        CU_ASSERT(run_until(&rig, &rig.downs, 1));
+    CU_ASSERT(clock_ms() - start_ms >= c->took_ms);
+    CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
+    CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
+    CU_ASSERT_EQUAL(rig.fault, c->fault);
+    CU_ASSERT_STRING_EQUAL(rig.told, c->told);
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+/* 100 ms is the time of an answer: three of them take longer. */
+TEST_SINGLE(clock, "the clock of a command starts when it is the oldest one")
+{
+    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+                                                 {PING PING PING, "+A\r\n"}};
+    static struct rig rig;
+    int64_t start_ms = clock_ms();
+
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    rig.food = "+B\r\n";
+    rig.server.slow_ms = 60;
+    ping(&rig, 3);
+    ev_timer_set(&rig.feeding, .06, .06);
+    ev_timer_start(rig.loop, &rig.feeding);
+    while (rig.told_count < 3 && clock_ms() - start_ms < PATIENCE_MS)
+        (void)ev_run(rig.loop, EVRUN_ONCE);
+    ev_timer_stop(rig.loop, &rig.feeding);
+    CU_ASSERT_STRING_EQUAL(rig.told, "ooo");
+    CU_ASSERT(clock_ms() - start_ms > LIMIT_MS);
+    CU_ASSERT_EQUAL(rig.downs, 0);
+    rig_end(&rig);
+}
+
+/* What is there to be read is no fault of the server's. */
+TEST_SINGLE(held_up, "a loop that was held up finds an answer in time")
+{
+    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+                                                 {PING, "+A\r\n"}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    ping(&rig, 1);
+    rig.server.slow_ms = 3 * LIMIT_MS; /* which holds up all of the loop */
+    run_for(&rig, 4 * LIMIT_MS);
+    CU_ASSERT_STRING_EQUAL(rig.told, "o");
+    CU_ASSERT_EQUAL(rig.downs, 0);
+    rig_end(&rig);
+}
+
+TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
+{
+    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+                                                 {PING, "+A\r\n"}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    calls_fail(CALL_SEND, EPIPE);
+    ping(&rig, 1);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_SEND));
+    CU_ASSERT_EQUAL(rig.downs, 1);
+    CU_ASSERT_STRING_EQUAL(rig.words, "the connection broke");
+    CU_ASSERT_STRING_EQUAL(rig.told, "-");
+    redis_conn_open(rig.conn);
+    CU_ASSERT(run_until(&rig, &rig.ups, 2));
+    ping(&rig, 1);
+    run_for(&rig, LIMIT_MS / 2);
+    CU_ASSERT_STRING_EQUAL(rig.told, "-o");
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+TEST_SINGLE(closed, "what is closed is told to its commands alone")
+{
+    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+                                                 {PING PING, "+A\r\n"}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    ping(&rig, 2);
+    run_for(&rig, LIMIT_MS / 2);
+    redis_conn_close(rig.conn);
+    CU_ASSERT_STRING_EQUAL(rig.told, "o-");
+    run_for(&rig, 2 * LIMIT_MS);
+    CU_ASSERT_EQUAL(rig.downs, 0);
+    rig_end(&rig);
+}
