@@ -168,15 +168,15 @@ begins_variable(const char *dollar)
                             (next == '\\' && dollar[2] == '$'));
 }
 
-/* -1 for what is no escape, and stays as it is. */
-static int
-escape_byte(char letter)
+/* What an escape stands for; a NUL if there is none here. */
+static char
+escape_byte(const char *at)
 {
-    for (size_t i = 0; i < COUNT(escapes); i++) {
-        if (escapes[i].letter == letter)
-            return (unsigned char)escapes[i].byte;
+    for (size_t i = 0; i < COUNT(escapes) && at[0] == '\\'; i++) {
+        if (escapes[i].letter == at[1])
+            return escapes[i].byte;
     }
-    return -1;
+    return '\0';
 }
 
 /*
@@ -190,16 +190,18 @@ double_quoted_move(char *from, const char **fault, char **ret_close)
     char *to = from;
 
     while (*from != '"' && *from != '\0') {
-        const int byte = *from == '\\' ? escape_byte(from[1]) : -1;
+        const char byte = escape_byte(from);
 
         if (*from == '\\' && from[1] == '0')
             *fault = fault_octal;
         if (*from == '$' && begins_variable(from))
             *fault = fault_variable;
-        if (byte >= 0)
-            from++;
-        *to++ = byte >= 0 ? (char)byte : *from;
-        from++;
+        if (byte != '\0') {
+            *to++ = byte;
+            from += 2;
+        } else {
+            *to++ = *from++;
+        }
     }
     *ret_close = from;
     return to;

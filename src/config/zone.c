@@ -3,7 +3,6 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,26 +12,97 @@
 
 #define MAGIC "TZif" /* the first bytes of a file of tzfile(5) */
 
-/* Source: POSIX.1, "Environment Variables", TZ; hours up to 167 by tzfile. */
-#define NAME   "([A-Za-z]{3,}|<[-+A-Za-z0-9]{3,}>)"
-#define TIME   "[-+]?[0-9]{1,3}(:[0-5]?[0-9]){0,2}"
-#define OFFSET "[-+]?(1?[0-9]|2[0-4])(:[0-5]?[0-9]){0,2}"
-#define DAY    "(J?[0-9]{1,3}|M(1[0-2]|[1-9])\\.[1-5]\\.[0-6])(/" TIME ")?"
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS  "0123456789"
 
-static const char rule_pattern[] =
-    "^" NAME OFFSET "(" NAME "(" OFFSET ")?(," DAY "," DAY ")?)?$";
+#define NAME_MIN   3
+#define OFFSET_MAX 24  /* hours */
+#define TIME_MAX   167 /* hours; a week, by tzfile(5) */
+#define DAY_MAX    365
+
+/*
+ * Rules of POSIX.1, "Environment Variables", TZ: std offset [dst [offset]
+ * [,day[/time],day[/time]]]. Each of these takes a part off the front of *at.
+ */
+
+static bool
+take(const char **at, char byte)
+{
+    if (**at != byte)
+        return false;
+    (*at)++;
+    return true;
+}
+
+static bool
+take_number(const char **at, int min, int max)
+{
+    int number = 0;
+    size_t length = strspn(*at, DIGITS);
+
+    if (length == 0 || length > 3)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        number = number * 10 + (*at)[i] - '0';
+    *at += length;
+    return number >= min && number <= max;
+}
+
+static bool
+take_name(const char **at)
+{
+    const bool is_quoted = take(at, '<');
+    const size_t length =
+        strspn(*at, is_quoted ? LETTERS DIGITS "+-" : LETTERS);
+
+    *at += length;
+    return length >= NAME_MIN && (!is_quoted || take(at, '>'));
+}
+
+static bool
+take_time(const char **at, int hours_max)
+{
+    if (!take(at, '-'))
+        (void)take(at, '+');
+    if (!take_number(at, 0, hours_max))
+        return false;
+    for (int part = 0; part < 2 && take(at, ':'); part++) {
+        if (!take_number(at, 0, 59))
+            return false;
+    }
+    return true;
+}
+
+/* ",Mm.w.d", ",Jn" or ",n", and a time of day. */
+static bool
+take_day(const char **at)
+{
+    bool is_good;
+
+    if (!take(at, ','))
+        return false;
+    if (take(at, 'M'))
+        is_good = take_number(at, 1, 12) && take(at, '.') &&
+                  take_number(at, 1, 5) && take(at, '.') &&
+                  take_number(at, 0, 6);
+    else
+        is_good = take_number(at, take(at, 'J') ? 1 : 0, DAY_MAX);
+    return is_good && (!take(at, '/') || take_time(at, TIME_MAX));
+}
 
 static bool
 is_rule(const char *zone)
 {
-    regex_t rule;
-    bool is_match;
-
-    if (regcomp(&rule, rule_pattern, REG_EXTENDED | REG_NOSUB) != 0)
+    if (!take_name(&zone) || !take_time(&zone, OFFSET_MAX))
         return false;
-    is_match = regexec(&rule, zone, 0, NULL, 0) == 0;
-    regfree(&rule);
-    return is_match;
+    if (*zone == '\0')
+        return true;
+    if (!take_name(&zone))
+        return false;
+    if (*zone != '\0' && *zone != ',' && !take_time(&zone, OFFSET_MAX))
+        return false;
+    return *zone == '\0' ||
+           (take_day(&zone) && take_day(&zone) && *zone == '\0');
 }
 
 static bool

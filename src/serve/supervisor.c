@@ -477,20 +477,9 @@ read_settings(struct supervisor *s)
 }
 
 static void
-log_restart(struct supervisor *s, const struct config *config)
-{
-    struct buf names = {0};
-
-    config_list_restart(s->config, config, &names);
-    if (names.length > 0)
-        log_error(s->log, "settings changed that need a restart: %.*s",
-                  (int)names.length, names.data);
-    buf_free(&names);
-}
-
-static void
 on_reload(struct supervisor *s, int64_t now)
 {
+    struct buf restart = {0}; /* names */
     struct config *config;
     struct log *log = NULL;
 
@@ -504,8 +493,11 @@ on_reload(struct supervisor *s, int64_t now)
         log_error(s->log, "settings: SCORING_LOG_FILE: %s", strerror(errno));
         goto out;
     }
-    log_restart(s, config);
+    config_list_restart(s->config, config, &restart);
     replace_settings(s, config, log, now);
+    if (restart.length > 0)
+        log_error(s->log, "settings changed that need a restart: %.*s",
+                  (int)restart.length, restart.data);
     config = NULL;
 out:
     metrics_add(s->metrics,
@@ -513,6 +505,7 @@ out:
     if (log == NULL)
         log_error(s->log, "settings not read again: the old stay in force");
     config_free(config);
+    buf_free(&restart);
 }
 
 static void

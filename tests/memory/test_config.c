@@ -26,7 +26,8 @@ static const struct config_case config_rows[] = {
     {"defaults", {NULL}, NULL, true},
     {"a file",
      {"SCORING_SALT=a,b"},
-     "SCORING_WORKERS=3\nREDIS_URL=redis://me:pw@h:1/2\nX=y\n",
+     "SCORING_WORKERS=3\nREDIS_URL=redis://me:pw@h:1/2\nX=y\n"
+     "TZ=CET-1\nMETRICS_PORT= # c\n",
      true},
     {"mistakes",
      {"SCORING_WORKERS=x", "SCORING_NO=1"},
