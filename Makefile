@@ -215,6 +215,9 @@ check-deps:
 	@tests/check-deps.sh
 check-docs: all
 	@tests/check-docs.sh $B/scoring
+# What is rendered for nginx, by settings of every kind.
+check-nginx:
+	@tests/nginx.sh
 check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
@@ -307,6 +310,7 @@ help:
 	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
+	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
 	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'
 	@echo 'make web         fetches the viewer of the documentation page'
@@ -319,5 +323,5 @@ help:
     soak coverage mutants fuzz fuzz-targets differential tidy \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    check-openapi web check-web check-docs check-completion check-hardening up down compose-check readme-check contributing-check install clean help
+    check-openapi web check-web check-docs check-nginx check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

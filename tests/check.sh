@@ -43,6 +43,7 @@ others=(
     "tidy"
     "all bench-tools VARIANT=clang CC=clang"
     "check-docs"
+    "check-nginx"
     "check-completion"
     "check-hardening"
     "check-openapi"

@@ -455,7 +455,59 @@ make_certificates() {
             chmod 644 store.key'
 }
 
-# --- the rate limit, which nginx keeps
+# --- what nginx holds for requests that are not whole
+
+held=()
+
+hold() { # hold COUNT BYTES: so many requests with a body that never comes
+    local i fd
+    for ((i = 0; i < $1; i++)); do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$port" || return
+        held+=("$fd")
+        printf 'POST /method HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n[' "$2" >&"$fd"
+    done
+}
+
+let_go() {
+    local fd
+    for fd in "${held[@]}"; do
+        exec {fd}>&-
+    done
+    held=()
+}
+
+probe_uploads() {
+    local object='{"code": 422, "error": "the request must be a JSON object"}'
+    check 'no warning of nginx' fails logs_say nginx 1h '\[warn\]'
+    check 'what the spool holds' inside nginx grep -qx \
+        ' *limit_conn scoring_spool 127;' /run/nginx/scoring.conf
+    check 'a compressed body' equal "$(curl -q -s -m 5 --noproxy '*' \
+        -H 'Content-Encoding: gzip' -d '[]' "$base/method")" \
+        '{"code": 415, "error": "Unsupported Media Type"}'
+    hold 150 1000000
+    check 'large bodies of one address' within 5 equal_large large_from_here \
+        '{"code": 503, "error": "Service Unavailable"}'
+    check 'a large body of another' equal_large large_from_inside "$object"
+    check 'small ones of that address' is_score
+    let_go
+    check 'large bodies once they are gone' within 10 equal_large large_from_here "$object"
+}
+
+equal_large() { # equal_large COMMAND WANTED
+    equal "$("$1")" "$2"
+}
+
+large_from_here() {
+    printf '[]%200000s' '' | curl -q -s -m 5 --noproxy '*' --data-binary @- "$base/method"
+}
+
+# shellcheck disable=SC2016
+large_from_inside() {
+    inside nginx sh -c 'printf "[]%200000s" "" |
+        curl -q -s -m 5 --data-binary @- http://127.0.0.1:8080/method'
+}
+
+# --- the limits that nginx keeps
 
 probe_limit() {
     check 'a limit' env SCORING_RATE_LIMIT=1 docker compose up -d --no-deps nginx
@@ -464,6 +516,16 @@ probe_limit() {
     check 'no limit again' docker compose up -d --no-deps nginx
     check 'none are refused' within 10 is_score
     check 'nor at once' fails is_limited
+    check 'a limit of open requests' env SCORING_MAX_CONNECTIONS=2 \
+        docker compose up -d --no-deps nginx
+    check 'one passes' within 10 is_score
+    hold 3 10
+    check 'more do not' within 5 is_limited
+    let_go
+    check 'no limit of them again' docker compose up -d --no-deps nginx
+    check 'all pass' within 10 is_score
+    check 'a limit that is none' exits 78 'SCORING_MAX_CONNECTIONS: "x": must be an integer' \
+        docker compose run --rm -T --no-deps -e SCORING_MAX_CONNECTIONS=x nginx
 }
 
 is_limited() {
@@ -499,7 +561,7 @@ token=$(inside scoring scoring token --account a --login probe) || exit 1
 # For whichever parts are run.
 written=$(redis MSET i:424242 '["books", "hi-tech"]' i:424243 '["кино"]')
 
-for part in "${@:-answers commands accounts rights deaths outage password limit tls data logs}"; do
+for part in "${@:-answers commands accounts rights deaths outage password uploads limit tls data logs}"; do
     for name in $part; do
         printf '== %s\n' "$name"
         "probe_$name"

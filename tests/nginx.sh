@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Renders nginx's configuration from settings of every kind, as deploy/run.sh and
+# deploy/nginx-start.sh do, and has nginx test it: it must take it, and say
+# nothing. Wrong settings must end in one line that names them.
+#
+# The last line is "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+passed=0 failed=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-nginx.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/nginx"
+chmod -R 777 "$work"
+
+# What starts nginx gives besides.
+export RUN_DIR=$work NGINX_USER='' NGINX_LISTEN=127.0.0.1:8080 \
+    NGINX_METRICS_LISTEN=127.0.0.1:8081 WEB_DIR=$work FCGI_SOCKET=$work/socket \
+    NGINX_ACCESS_LOG=$work/access.log NGINX_ERROR_LOG=$work/error.log NGINX_LOG_BUFFER=4k
+
+count() { # count WHAT GOT WANTED
+    if [ "$2" = "$3" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %s\n    got    %s\n    wanted %s\n' "$1" "$2" "$3"
+    fi
+}
+
+# render SETTING...: "bodies, share", or what is wrong
+render() {
+    env NGINX_SPOOL_BYTES= "$@" sh -euc '. deploy/nginx-settings.sh
+        nginx_render nginx
+        echo "$NGINX_SPOOL_BODIES, $NGINX_SPOOL_SHARE"' 2>&1
+}
+
+# takes WANTED SETTING...: how many bodies, and of one address; and nginx agrees
+takes() {
+    local wanted=$1 as
+    shift
+    count "$*" "$(render "$@")" "$wanted"
+    for as in "${users[@]}"; do
+        # shellcheck disable=SC2086
+        count "nginx -t as ${as:-oneself}: $*" \
+            "$($as nginx -t -q -e "$work/error.log" -p "$work" -c "$work/nginx/nginx.conf" 2>&1)" ''
+    done
+}
+
+refuses() { # refuses LINE SETTING...
+    count "${*:2}" "$(render "${@:2}" && echo 'it was taken')" "$1"
+}
+
+# The user without rights comes first: what the other one makes is not his.
+users=('')
+[ "$(id -u)" -ne 0 ] || users=('setpriv --reuid 65534 --regid 65534 --clear-groups' '')
+
+body=SCORING_MAX_BODY_BYTES rate=SCORING_RATE_LIMIT open=SCORING_MAX_CONNECTIONS
+m=1048576
+# The spool is 128 MiB, half a MiB of it for other things.
+takes '127, 31' $rate=0
+takes '127, 31' $rate=1 $open=1
+takes '127, 31' $rate=1000000 $open=65535 $body=$m NGINX_SPOOL_BYTES=$((128 * m))
+takes '63, 15' $rate=007 $open=010 NGINX_SPOOL_BYTES=$((64 * m))
+takes '127, 31' $body=$((m + 1))
+takes '126, 31' $body=$((m + 8192))
+takes '32640, 8160' $body=1
+takes '32640, 8160' $body=4096
+takes '16320, 4080' $body=4097
+takes '65535, 16383' $body=1 NGINX_SPOOL_BYTES=$((1024 * m))
+takes '4, 1' NGINX_SPOOL_BYTES=$((4 * m + 524288))
+takes '7, 1' $body=$((16 * m))
+takes '4, 1' $body=$((32 * m)) # a folder on a disk has room for four
+takes '4, 1' $body=$((1024 * m))
+
+must='must be an integer from'
+refuses "$rate: \"x\": $must 0 to 1000000" $rate=x
+refuses "$rate: \"5 # a second\": $must 0 to 1000000" "$rate=5 # a second"
+refuses "$rate: \"-1\": $must 0 to 1000000" $rate=-1
+refuses "$rate: \"1000001\": $must 0 to 1000000" $rate=1000001
+refuses "$open: \"65536\": $must 0 to 65535" $open=65536
+refuses "$open: \"99999999999999999999\": $must 0 to 65535" $open=99999999999999999999
+refuses "$body: \"0\": $must 1 to 1073741824" $body=0
+refuses "$body: \"1073741825\": $must 1 to 1073741824" $body=1073741825
+refuses "$body: \"1m\": $must 1 to 1073741824" $body=1m
+refuses "$body: $((32 * m)): four such bodies must fit into nginx's spool, which has $((128 * m)) bytes" \
+    $body=$((32 * m)) NGINX_SPOOL_BYTES=$((128 * m))
+refuses "$body: $m: four such bodies must fit into nginx's spool, which has $((4 * m + 524287)) bytes" \
+    NGINX_SPOOL_BYTES=$((4 * m + 524287))
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
