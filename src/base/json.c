@@ -110,6 +110,14 @@ static const struct utf8_rule utf8_rules[BYTE__MAX] = {
     [BYTE_NEVER_LEADS] = {0, 0, 0},
 };
 
+/* The value of a hexadecimal digit, and one more; 0 for another byte. */
+static const unsigned char hex_values[UCHAR_MAX + 1] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 /* What the letter behind a backslash stands for; 'u' is for itself. */
 static const char escaped_bytes[UCHAR_MAX + 1] = {
     ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b', ['f'] = '\f',
@@ -186,19 +194,6 @@ is_word(int c)
            c == '.' || c == '+' || c == '-';
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int
-hex_value(int c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool
 is_high_surrogate(unsigned unit)
 {
@@ -215,15 +210,17 @@ is_low_surrogate(unsigned unit)
 static bool
 scan_unit(struct scan *scan, bool is_name)
 {
+    const unsigned char *at = scan->at, *end = scan->end;
     unsigned unit = 0;
 
-    for (int i = 0; i < UNIT_DIGITS; i++, scan->at++) {
-        int digit = hex_value(scan_peek(scan));
-
-        if (digit < 0)
+    for (int i = 0; i < UNIT_DIGITS; i++, at++) {
+        if (at == end || hex_values[*at] == 0) {
+            scan->at = at;
             return scan_fail(scan, JSON_ESCAPE);
-        unit = unit * 16 + (unsigned)digit;
+        }
+        unit = unit * 16 + hex_values[*at] - 1;
     }
+    scan->at = at;
     if (unit == 0 && is_name && scan->edit != NULL)
         memcpy(scan->edit + (scan->at - scan->start) - UNIT_DIGITS, "ffff",
                UNIT_DIGITS);
@@ -244,46 +241,68 @@ scan_escape(struct scan *scan, bool is_name)
     return letter != 'u' || scan_unit(scan, is_name);
 }
 
-/* One character of several bytes. The byte at fault is always its first. */
 static bool
-scan_utf8(struct scan *scan, enum byte_class lead)
+is_continuation(unsigned char byte)
 {
-    const struct utf8_rule *rule = &utf8_rules[lead];
-    const unsigned char *at = scan->at;
-
-    if (rule->length == 0 || scan->end - at < rule->length)
-        return scan_fail(scan, JSON_UTF8);
-    if (at[1] < rule->second_min || at[1] > rule->second_max)
-        return scan_fail(scan, JSON_UTF8);
-    for (int i = 2; i < rule->length; i++) {
-        if (at[i] < 0x80 || at[i] > 0xbf)
-            return scan_fail(scan, JSON_UTF8);
-    }
-    scan->at += rule->length;
-    return true;
+    return byte >= 0x80 && byte <= 0xbf;
 }
 
-/* From behind the opening quote to behind the closing one. */
+/*
+ * The length of a character of several bytes; 0 if it is none. Each is returned
+ * as a constant: a CPU that has guessed it need not wait for the table.
+ */
+static ptrdiff_t
+utf8_length(const unsigned char *at, const unsigned char *end,
+            enum byte_class lead)
+{
+    const struct utf8_rule *rule = &utf8_rules[lead];
+
+    if (rule->length == 0 || end - at < rule->length)
+        return 0;
+    if (at[1] < rule->second_min || at[1] > rule->second_max)
+        return 0;
+    if (rule->length == 2)
+        return 2;
+    if (!is_continuation(at[2]))
+        return 0;
+    if (rule->length == 3)
+        return 3;
+    return is_continuation(at[3]) ? 4 : 0;
+}
+
+/* Steps over what is neither a quote, a backslash nor a fault. */
+static enum byte_class
+scan_plain(struct scan *scan)
+{
+    const unsigned char *at = scan->at, *end = scan->end;
+    enum byte_class class = BYTE_PLAIN;
+    ptrdiff_t length = 1;
+
+    while (length > 0) {
+        while (at < end && byte_classes[*at] == BYTE_PLAIN)
+            at++;
+        class = at < end ? byte_classes[*at] : BYTE_PLAIN;
+        length = class >= BYTE_LEAD_2 ? utf8_length(at, end, class) : 0;
+        at += length;
+    }
+    scan->at = at;
+    return class;
+}
+
+/* From behind the opening quote to behind the closing one. The byte at fault
+ * is always the first of its character. */
 static bool
 scan_string(struct scan *scan, bool is_name)
 {
     for (;;) {
-        const unsigned char *at = scan->at;
-        enum byte_class class;
+        enum byte_class class = scan_plain(scan);
 
-        while (at < scan->end && byte_classes[*at] == BYTE_PLAIN)
-            at++;
-        scan->at = at;
-        if (at == scan->end)
+        if (scan->at == scan->end)
             return scan_fail(scan, JSON_END);
-        class = byte_classes[*at];
         if (class == BYTE_CONTROL)
             return scan_fail(scan, JSON_CONTROL);
-        if (class != BYTE_QUOTE && class != BYTE_BACKSLASH) {
-            if (!scan_utf8(scan, class))
-                return false;
-            continue;
-        }
+        if (class != BYTE_QUOTE && class != BYTE_BACKSLASH)
+            return scan_fail(scan, JSON_UTF8);
         scan->at++;
         if (class == BYTE_QUOTE)
             return true;
@@ -376,7 +395,7 @@ escaped_unit(const char *escape)
     if (escape[1] != 'u')
         return 0;
     for (int i = 2; i < UNIT_LENGTH; i++)
-        unit = unit * 16 + (unsigned)hex_value(escape[i]);
+        unit = unit * 16 + hex_values[(unsigned char)escape[i]] - 1;
     return unit;
 }
 
@@ -403,19 +422,22 @@ escaped_pair(const char *escapes, size_t length)
 static unsigned
 escaped_character(const char *escape, size_t length, size_t *ret_length)
 {
-    unsigned character = escaped_pair(escape, length);
+    unsigned unit, character;
 
-    if (escape[1] != 'u') {
-        *ret_length = 2;
+    *ret_length = 2;
+    if (escape[1] != 'u')
         return (unsigned char)escaped_bytes[(unsigned char)escape[1]];
-    }
-    *ret_length = character != 0 ? PAIR_LENGTH : UNIT_LENGTH;
-    if (character != 0)
-        return character;
-    character = escaped_unit(escape);
-    return is_high_surrogate(character) || is_low_surrogate(character)
-               ? REPLACEMENT
-               : character;
+    *ret_length = UNIT_LENGTH;
+    unit = escaped_unit(escape);
+    if (is_low_surrogate(unit))
+        return REPLACEMENT;
+    if (!is_high_surrogate(unit))
+        return unit;
+    character = escaped_pair(escape, length);
+    if (character == 0)
+        return REPLACEMENT;
+    *ret_length = PAIR_LENGTH;
+    return character;
 }
 
 /* Writes a character in UTF-8; returns where it ends. */
@@ -449,29 +471,19 @@ plain_length(const char *text, size_t length)
     return escape != NULL ? (size_t)(escape - text) : length;
 }
 
-/* Moves so many bytes of a text to the front; returns where they end there. */
-static char *
-move_plain(char *to, const char *from, size_t length)
-{
-    memmove(to, from, length);
-    return to + length;
-}
-
 size_t
 json_unescape(char *text, size_t length)
 {
-    size_t from = plain_length(text, length);
+    size_t from = plain_length(text, length), taken;
     char *to = text + from;
 
     while (from < length) {
-        size_t left = length - from, taken;
-
-        if (text[from] == '\\') {
-            to = put_utf8(to, escaped_character(text + from, left, &taken));
-        } else {
-            taken = plain_length(text + from, left);
-            to = move_plain(to, text + from, taken);
+        if (text[from] != '\\') {
+            *to++ = text[from++];
+            continue;
         }
+        to =
+            put_utf8(to, escaped_character(text + from, length - from, &taken));
         from += taken;
     }
     return (size_t)(to - text);
@@ -490,19 +502,18 @@ join_surrogates(char *text, size_t length)
     char *to = text + from;
 
     while (from < length) {
-        size_t left = length - from, taken = PAIR_LENGTH;
-        unsigned character = 0;
+        bool is_escape = text[from] == '\\';
+        unsigned character =
+            is_escape ? escaped_pair(text + from, length - from) : 0;
 
-        if (text[from] == '\\')
-            character = escaped_pair(text + from, left);
         if (character != 0) {
             to = put_utf8(to, character);
-        } else {
-            /* With the backslash comes what may be another one. */
-            taken = text[from] == '\\' ? 2 : plain_length(text + from, left);
-            to = move_plain(to, text + from, taken);
+            from += PAIR_LENGTH;
+            continue;
         }
-        from += taken;
+        *to++ = text[from++];
+        if (is_escape) /* what may be another backslash */
+            *to++ = text[from++];
     }
     return (size_t)(to - text);
 }

@@ -51,8 +51,10 @@
  */
 #define LOG_PAUSE_S 0.01
 
-/* After a large request; the next ones until then need its memory again. */
+/* After a large request; the next ones until then need its memory again. So
+ * often because of what memory_give_back() leaves for later calls. */
 #define MEMORY_PAUSE_S 0.2
+#define MEMORY_TURNS   6
 
 /* So that the parent sees it move when there is nothing to do. */
 #define BEAT_S (WATCH_BEAT_MS * S_PER_MS)
@@ -78,6 +80,7 @@ struct worker {
     bool accept_failing;               /* logged once until one goes well */
     bool is_draining;
     size_t drain_share; /* connections to let go in each turn */
+    int memory_turns;   /* how often memory is still to be given back */
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
@@ -311,10 +314,13 @@ on_memory_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *worker = timer->data;
 
-    (void)loop;
     (void)events;
+    if (worker->shared.was_large)
+        worker->memory_turns = MEMORY_TURNS;
     worker->shared.was_large = false;
     memory_give_back();
+    if (--worker->memory_turns > 0)
+        arm(loop, timer, MEMORY_PAUSE_S);
 }
 
 /* A window ends with the first turn after it: an idle one may be long. */
