@@ -199,16 +199,26 @@ fuzz-targets: $(FUZZ:tests/fuzz/%.c=$B/%)
 differential: $B/decode
 	@tests/differential/compare.py $B/decode
 
+# clang-format and clang-tidy judge differently in each version: one counts,
+# and where it is not to be had these targets are skipped.
+LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt)
+CLANG_FORMAT ?= clang-format-$(LLVM)
+CLANG_TIDY ?= clang-tidy-$(LLVM)
+SKIP_WITHOUT = command -v $(1) >/dev/null || { echo 'skipped: there is no $(1) here'; \
+    echo '0 passed, 0 failed, 1 skipped'; exit 0; }
+
 # A target per file, so that -j spreads them.
-tidy: $(SOURCES:%=tidy/%) tidy/src/main.c
+tidy:
+	@$(call SKIP_WITHOUT,$(CLANG_TIDY)); $(MAKE) --no-print-directory tidy-files
+tidy-files: $(SOURCES:%=tidy/%) tidy/src/main.c
 tidy/%:
-	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(TIDY)' $* -- \
+	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' --checks='$(TIDY)' $* -- \
 	    $(CPPFLAGS_ALL) -std=c11
 
 format:
-	clang-format -i $(C_FILES)
+	$(CLANG_FORMAT) -i $(C_FILES)
 format-check:
-	@clang-format --dry-run --Werror $(C_FILES)
+	@$(call SKIP_WITHOUT,$(CLANG_FORMAT)); $(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
 shellcheck:
 	@shellcheck -S warning $(SCRIPTS)
 check-deps:
@@ -259,6 +269,11 @@ up:
 	docker compose up -d --build
 down:
 	docker compose down
+
+# Build and tests in a bare tree of the other one of Debian 12 and 13, which
+# is made where it is missing.
+other-debian:
+	@tests/other-debian.sh
 
 # On a copy of the checkout; skipped where no container engine can be reached.
 compose-check:
@@ -315,12 +330,13 @@ help:
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'
 	@echo 'make web         fetches the viewer of the documentation page'
 	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
+	@echo 'make other-debian  build and tests on the other one of Debian 12 and 13'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run check tests unit memory cases valgrind integration asan \
-    soak coverage mutants fuzz fuzz-targets differential tidy \
+    soak coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
     check-openapi web check-web check-docs check-nginx check-completion check-hardening up down compose-check readme-check contributing-check install clean help

@@ -18,12 +18,21 @@ fail() {
 
 # missing GROUP...: the packages of these groups that are not installed
 missing() {
-    local group package status
-    while read -r group package; do
+    local group package only status
+    while read -r group package only; do
         case " $* " in *" $group "*) ;; *) continue ;; esac
+        [ -z "$only" ] || [ "$only" = "${VERSION_CODENAME:-}" ] || continue
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$status" = installed ] || printf '%s\n' "$package"
     done < <(grep -v '^\(#\|$\)' "$list")
+}
+
+# not_offered PACKAGE...: those that apt cannot install
+not_offered() {
+    local package
+    for package; do
+        apt-cache show "$package" >/dev/null 2>&1 || printf ' %s' "$package"
+    done
 }
 
 # Also after a failure, which may have left some of the packages installed.
@@ -64,9 +73,13 @@ disable_services() {
 for group; do
     grep -q "^$group " "$list" || fail "$group: there is no such group in $list"
 done
-command -v apt-get >/dev/null || fail 'this needs Debian: there is no apt-get'
+# shellcheck source=/dev/null
+[ ! -r /etc/os-release ] || . /etc/os-release
 mapfile -t packages < <(missing "$@")
 [ ${#packages[@]} -gt 0 ] || exit 0
+system=${PRETTY_NAME:-this system}
+command -v apt-get >/dev/null ||
+    fail "$system has no apt-get; missing, as Debian calls them: ${packages[*]}"
 
 as_root=() policy_is_ours=
 if [ "$(id -u)" -ne 0 ]; then
@@ -78,6 +91,10 @@ units_before=" $(cd /lib/systemd/system 2>/dev/null && echo *) "
 printf 'installing: %s\n' "${packages[*]}"
 hold_services_back
 install_packages "${packages[@]}" 2>/dev/null || {
-    "${as_root[@]}" apt-get update -qq
+    reason="$system has them not, Debian 12 and 13 do"
+    "${as_root[@]}" apt-get update -qq -o APT::Update::Error-Mode=any ||
+        reason='apt-get update fails'
+    absent=$(not_offered "${packages[@]}")
+    [ -z "$absent" ] || fail "cannot install$absent: $reason"
     install_packages "${packages[@]}"
 }

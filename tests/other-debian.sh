@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Builds and tests in a bare tree of another Debian than this one, with what
+# deploy/packages.txt lists and nothing else. It needs root, and a Debian whose
+# apt has a network; where something is missing it says so, and is skipped.
+#
+#   tests/other-debian.sh                      the other one of Debian 12 and 13
+#   tests/other-debian.sh CODENAME             that one
+#   tests/other-debian.sh CODENAME COMMAND...  runs a command in that one, in a
+#                                              copy of this checkout
+#
+# The tree is kept under DEBIAN_TREES, and made anew when it is broken or the
+# list of packages is another one. The last line is "N passed, N failed", or
+# with ", N skipped".
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+making_s=900 testing_s=1500
+groups=(build run unit test bench)
+steps=(
+    "all tests bench-tools"
+    "unit"
+    "integration"
+    "tests VARIANT=asan"
+    "memory VARIANT=asan"
+)
+
+skip() {
+    printf 'skipped: %s\n' "$*"
+    printf '0 passed, 0 failed, 1 skipped\n'
+    exit 0
+}
+
+fail() {
+    tail -n 40 "$work/log" 2>/dev/null
+    printf 'FAILED: %s\n' "$*"
+    printf '0 passed, 1 failed\n'
+    exit 1
+}
+
+# fingerprint: of all that makes the tree what it is
+fingerprint() {
+    cat deploy/packages.txt deploy/install-packages.sh tests/other-debian.sh | sha256sum
+}
+
+# mirror: where apt has this Debian from
+mirror() {
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v own="$this" '$3 == "main" && ($2 == own || $2 ~ /^(old)?stable$/) {
+            print $1
+            exit
+        }'
+}
+
+is_sound() {
+    [ "$(cat "$home/fingerprint" 2>/dev/null)" = "$(fingerprint)" ] &&
+        [ -z "$(chroot "$tree" dpkg --audit 2>&1)" ]
+}
+
+remove_tree() {
+    rm -rf --one-file-system "$tree"
+    : >"$home/fingerprint"
+}
+
+# How this machine's apt reaches it: proxies, limits, what is to be believed.
+bootstrap() {
+    local from
+    from=$(mirror)
+    [ -n "$from" ] || skip "$codename: apt says of no mirror of Debian"
+    apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' >"$work/apt.conf"
+    timeout "$making_s" mmdebstrap --variant=apt --aptopt="$work/apt.conf" \
+        --include=make,git,ca-certificates "$codename" "$tree" "$from" >"$work/log" 2>&1 &&
+        return
+    remove_tree
+    skip "$codename: no tree: $(grep '^E:' "$work/log" | tail -n 1)"
+}
+
+install_packages() {
+    cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
+    inside -- timeout "$making_s" deploy/install-packages.sh "${groups[@]}" >"$work/log" 2>&1 && {
+        inside -- apt-get clean
+        fingerprint >"$home/fingerprint"
+        return
+    }
+    inside -- timeout "$making_s" apt-get update --error-on=any >/dev/null 2>&1 || {
+        remove_tree
+        skip "$codename: its packages are out of reach"
+    }
+    remove_tree
+    fail "$codename: deploy/install-packages.sh"
+}
+
+# inside OPTION... -- COMMAND...: there, in the copy of the checkout; options
+# are those of unshare. All that the command has left running ends with it.
+inside() {
+    local options=()
+    for (( ; ; )); do
+        [ "$1" = -- ] && break
+        options+=("$1")
+        shift
+    done
+    shift
+    # shellcheck disable=SC2016 # it is for the shell there
+    unshare --mount --pid --ipc --uts --fork --kill-child "${options[@]}" bash -c '
+        tree=$1 folder=$2
+        shift 2
+        mount -t proc proc "$tree/proc" &&
+            mount -t devpts -o newinstance,ptmxmode=666 devpts "$tree/dev/pts" &&
+            mount -t tmpfs -o mode=1777 tmpfs "$tree/dev/shm" &&
+            ip link set lo up || exit
+        chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+            bash -c "cd \"\$0\" && exec \"\$@\"" "$folder" "$@"
+        exit' - "$tree" "$folder" "$@"
+}
+
+copy_checkout() {
+    mkdir -p "$tree$folder"
+    git ls-files -co --exclude-standard | while IFS= read -r file; do
+        [ ! -f "$file" ] || printf '%s\n' "$file"
+    done | tar cf - -T - | tar xf - -C "$tree$folder" --no-same-owner
+}
+
+clean_up() {
+    rm -rf "$work" "$tree$folder"
+}
+
+[ "$(id -u)" -eq 0 ] || skip 'another Debian: only root can make one'
+this=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null)
+case ${1:-$this} in
+bookworm | trixie) ;;
+*) skip "another Debian: there are trees of bookworm and trixie only" ;;
+esac
+codename=${1:-$([ "$this" = trixie ] && echo bookworm || echo trixie)}
+deploy/install-packages.sh ci || skip "$codename: mmdebstrap cannot be installed"
+unshare --mount --pid --ipc --uts --net --fork true || skip "$codename: no namespaces here"
+
+home=${DEBIAN_TREES:-${XDG_CACHE_HOME:-/var/cache}/scoring-debian}/$codename
+tree=$home/tree folder=/root/scoring.$$ work=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+mkdir -p "$home"
+[ ! -e "$tree" ] || [ -e "$home/fingerprint" ] || fail "$tree: was not made here"
+exec 9>"$home/lock"
+flock 9
+if is_sound; then
+    copy_checkout
+else
+    remove_tree
+    bootstrap
+    copy_checkout
+    install_packages
+fi
+flock -s 9
+if [ $# -gt 1 ]; then
+    shift
+    inside --net -- "$@"
+else
+    inside --net -- timeout "$testing_s" tests/check.sh "${steps[@]}"
+fi
