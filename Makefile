@@ -228,6 +228,9 @@ check-docs: all
 # What is rendered for nginx, by settings of every kind.
 check-nginx:
 	@tests/nginx.sh
+# Odd lines of .env, to us and to docker compose, where there is one.
+check-dotenv: all
+	@tests/dotenv.py $B/scoring
 check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
@@ -326,6 +329,7 @@ help:
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
+	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'
 	@echo 'make web         fetches the viewer of the documentation page'
@@ -339,5 +343,5 @@ help:
     soak coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    check-openapi web check-web check-docs check-nginx check-completion check-hardening up down compose-check readme-check contributing-check install clean help
+    check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -45,6 +45,7 @@ others=(
     "all bench-tools VARIANT=clang CC=clang"
     "check-docs"
     "check-nginx"
+    "check-dotenv"
     "check-completion"
     "check-hardening"
     "check-openapi"
