@@ -201,7 +201,7 @@ differential: $B/decode
 
 # clang-format and clang-tidy judge differently in each version: one counts,
 # and where it is not to be had these targets are skipped.
-LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt)
+LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt 2>/dev/null)
 CLANG_FORMAT ?= clang-format-$(LLVM)
 CLANG_TIDY ?= clang-tidy-$(LLVM)
 SKIP_WITHOUT = command -v $(1) >/dev/null || { echo 'skipped: there is no $(1) here'; \

@@ -63,7 +63,7 @@ remove_tree() {
 
 # How this machine's apt reaches it: proxies, limits, what is to be believed.
 bootstrap() {
-    local from
+    local from error
     from=$(mirror)
     [ -n "$from" ] || skip "$codename: apt says of no mirror of Debian"
     apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' >"$work/apt.conf"
@@ -71,7 +71,8 @@ bootstrap() {
         --include=make,git,ca-certificates "$codename" "$tree" "$from" >"$work/log" 2>&1 &&
         return
     remove_tree
-    skip "$codename: no tree: $(grep '^E:' "$work/log" | tail -n 1)"
+    error=$(sed -n '/^E: /{s///p;q}' "$work/log")
+    skip "$codename: no tree: ${error:-not made within $making_s s}"
 }
 
 install_packages() {
@@ -93,8 +94,7 @@ install_packages() {
 # are those of unshare. All that the command has left running ends with it.
 inside() {
     local options=()
-    for (( ; ; )); do
-        [ "$1" = -- ] && break
+    while [ "$1" != -- ]; do
         options+=("$1")
         shift
     done
@@ -131,7 +131,8 @@ bookworm | trixie) ;;
 esac
 codename=${1:-$([ "$this" = trixie ] && echo bookworm || echo trixie)}
 deploy/install-packages.sh ci || skip "$codename: mmdebstrap cannot be installed"
-unshare --mount --pid --ipc --uts --net --fork true || skip "$codename: no namespaces here"
+unshare --mount --pid --ipc --uts --net --fork true 2>/dev/null ||
+    skip "$codename: this machine allows no namespaces"
 
 home=${DEBIAN_TREES:-${XDG_CACHE_HOME:-/var/cache}/scoring-debian}/$codename
 tree=$home/tree folder=/root/scoring.$$ work=$(mktemp -d)
@@ -142,6 +143,7 @@ mkdir -p "$home"
 exec 9>"$home/lock"
 flock 9
 if is_sound; then
+    rm -rf "$tree"/root/scoring.* # of runs that were killed
     copy_checkout
 else
     remove_tree
