@@ -218,12 +218,17 @@ run_serve(const struct command *command, int argc, char **argv)
     return supervisor_run(MAIN_LISTEN_FD, environment, config, log);
 }
 
-/* A closed standard stream would become the next file that is opened. */
+/*
+ * A closed standard stream would become the next file that is opened. It is
+ * opened the wrong way round, so that who wants to use it learns that.
+ */
 static bool
 open_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+        const int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags) != fd)
             return false;
     }
     return true;

@@ -1,6 +1,6 @@
 /*
- * SIGINT and SIGTERM for commands that take a while. It serves "Import and
- * export" of docs/protocol.md.
+ * SIGHUP, SIGINT and SIGTERM for commands that take a while. It serves "Import
+ * and export" of docs/protocol.md.
  *
  * A signal may come just before a wait begins, which it then does not end.
  * ppoll() would close that gap for waits that are polls, but a command also
@@ -14,6 +14,8 @@
 #include "base/interrupt.h"
 
 #define TICK_S 1 /* alarm() is safe in a handler, and knows nothing shorter */
+
+static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
 
 static volatile sig_atomic_t caught;
 
@@ -33,9 +35,9 @@ on_tick(int number)
 
 /* Without SA_RESTART, so that reading and waiting end. */
 static void
-handle(int number, void (*handler)(int), int flags)
+handle(int number, void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    struct sigaction action = {.sa_handler = handler};
 
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
@@ -44,9 +46,14 @@ handle(int number, void (*handler)(int), int flags)
 void
 interrupt_catch(void)
 {
-    handle(SIGALRM, on_tick, 0);
-    handle(SIGINT, on_signal, (int)SA_RESETHAND);
-    handle(SIGTERM, on_signal, (int)SA_RESETHAND);
+    struct sigaction before;
+
+    handle(SIGALRM, on_tick);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (sigaction(signals[i], NULL, &before) == 0 &&
+            before.sa_handler != SIG_IGN) /* as of nohup(1) */
+            handle(signals[i], on_signal);
+    }
 }
 
 int

@@ -2,11 +2,11 @@
 #define INTERRUPT_H
 
 /*
- * Lets a command end in good order when SIGINT or SIGTERM comes: it is told by
- * interrupt_signal(), and calls that wait end with EINTR, also those that begin
- * after the signal: within a second, again and again. So none is lost between
- * a look and a wait, and every wait may be as long as it likes. A second signal
- * of the same kind ends the process as it always would.
+ * Lets a command end in good order when SIGHUP, SIGINT or SIGTERM comes, unless
+ * it is ignored: it is told by interrupt_signal(), and calls that wait end with
+ * EINTR, also those that begin after the signal: within a second, again and
+ * again. So none is lost between a look and a wait, and every wait may be as
+ * long as it likes. So is a second signal: a shell that hangs up sends its own.
  */
 void interrupt_catch(void);
 

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "cli/export.h"
 #include "cli/output.h"
 #include "cli/scan.h"
 #include "cli/session.h"
+#include "cli/stream.h"
 #include "scoring/interests.h"
 
 #define WRITE_STEP ((size_t)64 << 10) /* bytes that are written at a time */
@@ -27,6 +29,11 @@ struct export
     int64_t visited, total; /* keys of the database, by estimate */
     bool is_output_lost;    /* errno of the loss is kept */
     int output_errno;
+};
+
+static const char *const kind_faults[] = {
+    [SCAN_OTHER_TYPE] = "is not a string, but of another type",
+    [SCAN_TOO_LARGE] = "is longer than 1 MiB",
 };
 
 static bool
@@ -54,9 +61,9 @@ found(void *arg, const struct scan_item *item)
                              "there is no such client id");
         return true;
     }
-    if (!item->is_string) {
+    if (item->kind != SCAN_STRING) {
         interests_report_key(&export->report, item->key,
-                             "is not a string, but of another type");
+                             kind_faults[item->kind]);
         return true;
     }
     error = interests_line_print(client_id, item->value, &export->text);
@@ -77,6 +84,18 @@ moved(void *arg, int64_t visited, int64_t total)
     export->report.progress.state.total = total;
     progress_set(&export->report.progress, visited, export->clients);
     return true;
+}
+
+/* A stream that is not open is lost, and not to be made. */
+static int
+say_unopened(struct export *export)
+{
+    const int status = errno == EBADF ? EX_IOERR : EX_CANTCREAT;
+
+    interests_report_say(&export->report, "%s: %s", export->report.name,
+                         interrupt_signal() != 0 ? "interrupted"
+                                                 : strerror(errno));
+    return interests_report_status(status);
 }
 
 /* After a scan or an output that has failed. */
@@ -133,13 +152,13 @@ interests_export(const struct interests_plan *plan,
 
     export.redis = redis;
     export.report.name =
-        strcmp(plan->path, "-") == 0 ? "standard output" : plan->path;
+        stream_of_path(plan->path, STDOUT_FILENO) == STDOUT_FILENO
+            ? "standard output"
+            : plan->path;
     export.report.progress.is_shown = plan->shows_progress;
     export.output = interests_output_open(plan->path);
     if (export.output == NULL) {
-        interests_report_say(&export.report, "%s: %s", export.report.name,
-                             strerror(errno));
-        return EX_CANTCREAT;
+        return say_unopened(&export);
     }
     export.session = session_new(redis, plan->limit_ms);
     if (export.session == NULL) {

@@ -13,6 +13,7 @@
 #include "cli/import.h"
 #include "cli/input.h"
 #include "cli/session.h"
+#include "cli/stream.h"
 #include "cli/writer.h"
 #include "scoring/interests.h"
 
@@ -36,16 +37,22 @@ struct import {
 /* What is done with a good line. Both return false to stop. */
 typedef bool line_fn(struct import *import, const struct interests_line *line);
 
-/* A mark that some editors put in front of a file. */
-static struct bytes
-without_mark(struct bytes text)
-{
-    static const char mark[] = "\xef\xbb\xbf";
-    const size_t length = sizeof(mark) - 1;
+/* What some editors put in front of a file, and behind each line. */
+static const char mark[] = "\xef\xbb\xbf";
 
-    if (text.length < length || memcmp(text.at, mark, length) != 0)
-        return text;
-    return (struct bytes){text.at + length, text.length - length};
+#define MARK_LENGTH (sizeof(mark) - 1)
+#define AROUND_MAX  (MARK_LENGTH + 1) /* with the carriage return */
+
+/* The line itself, of which alone the length counts. */
+static struct bytes
+strip(struct bytes text, bool is_first)
+{
+    if (is_first && text.length >= MARK_LENGTH &&
+        memcmp(text.at, mark, MARK_LENGTH) == 0)
+        text = (struct bytes){text.at + MARK_LENGTH, text.length - MARK_LENGTH};
+    if (text.length > 0 && text.at[text.length - 1] == '\r')
+        text.length--;
+    return text;
 }
 
 /* What was good at first cannot be bad at the second reading. */
@@ -68,8 +75,7 @@ take_line(struct import *import, struct bytes text, int64_t number,
     struct json_fault fault;
     enum interests_line_error error;
 
-    if (number == 1)
-        text = without_mark(text);
+    text = strip(text, number == 1);
     if (interests_line_is_empty(text))
         return true;
     error = interests_line_parse(text, &line, &fault);
@@ -130,7 +136,7 @@ read_file(struct import *import, const char *label, line_fn *use)
 
     if (lseek(import->fd, import->start, SEEK_SET) < 0)
         return stop(import, strerror(errno), EX_IOERR);
-    reader = line_reader_new(import->fd, INTERESTS_LINE_MAX);
+    reader = line_reader_new(import->fd, INTERESTS_LINE_MAX + AROUND_MAX);
     if (reader == NULL)
         return stop(import, strerror(errno), EX_OSERR);
     progress_start(&import->report.progress, label, "lines", import->size);
@@ -231,7 +237,9 @@ interests_import(const struct interests_plan *plan,
     int status;
 
     import.report.name =
-        strcmp(plan->path, "-") == 0 ? "standard input" : plan->path;
+        stream_of_path(plan->path, STDIN_FILENO) == STDIN_FILENO
+            ? "standard input"
+            : plan->path;
     import.report.progress.is_shown = plan->shows_progress;
     status =
         interests_input_open(plan, &import.report, &import.fd, &import.size);

@@ -16,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/units.h"
 #include "cli/input.h"
+#include "cli/stream.h"
 
 #define COPY_STEP (64 * 1024)
 
@@ -110,9 +111,9 @@ interests_input_open(const struct interests_plan *plan,
                      struct interests_report *report, int *ret_fd,
                      int64_t *ret_size)
 {
-    const bool is_standard = strcmp(plan->path, "-") == 0;
-    int fd = is_standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                         : open(plan->path, O_RDONLY | O_CLOEXEC);
+    const int stream = stream_of_path(plan->path, STDIN_FILENO);
+    int fd = stream >= 0 ? stream_dup(stream, O_WRONLY)
+                         : open(plan->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat st;
     int status = EX_OK;
 
@@ -121,7 +122,7 @@ interests_input_open(const struct interests_plan *plan,
                              strerror(fd < 0 ? errno : EISDIR));
         if (fd >= 0)
             (void)close(fd);
-        return interests_report_status(EX_NOINPUT);
+        return interests_report_status(stream >= 0 ? EX_IOERR : EX_NOINPUT);
     }
     if (!S_ISREG(st.st_mode)) {
         int from = fd;

@@ -151,6 +151,7 @@ run_job(const struct job *job, int argc, char **argv)
     if (config == NULL)
         return EX_CONFIG;
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
+    (void)signal(SIGXFSZ, SIG_IGN); /* so is a file at its largest size */
     interrupt_catch();
     status = job->work(&plan, &config->redis);
     config_free(config);

@@ -267,6 +267,20 @@ add_one_line(struct buf *out, struct bytes value)
     }
 }
 
+/*
+ * Without the spaces it is as short as any line that import may have taken, so
+ * that what came in as a longest line goes out as one, too.
+ */
+static void
+add_client(struct buf *out, int64_t client_id, struct bytes interests,
+           const char *space)
+{
+    buf_printf(out, "{\"client_id\":%s%lld,%s\"interests\":%s", space,
+               (long long)client_id, space, space);
+    add_one_line(out, interests);
+    buf_add_text(out, "}");
+}
+
 enum interests_line_error
 interests_line_print(int64_t client_id, struct bytes value, struct buf *out)
 {
@@ -277,11 +291,11 @@ interests_line_print(int64_t client_id, struct bytes value, struct buf *out)
         text = bytes_of(INTERESTS_NONE);
     if (!json_is_string_array(text))
         return INTERESTS_LINE_BAD_INTERESTS;
-    buf_add_text(out, "{\"client_id\": ");
-    buf_add_int(out, client_id);
-    buf_add_text(out, ", \"interests\": ");
-    add_one_line(out, text);
-    buf_add_text(out, "}");
+    add_client(out, client_id, text, " ");
+    if (out->length - before > INTERESTS_LINE_MAX) {
+        out->length = before;
+        add_client(out, client_id, text, "");
+    }
     if (out->length - before > INTERESTS_LINE_MAX) {
         out->length = before;
         return INTERESTS_LINE_LONG;

@@ -46,7 +46,8 @@ enum interests_line_error interests_line_parse(struct bytes text,
                                                struct json_fault *ret_fault);
 
 /*
- * Writes a client as such a line, with its line feed.
+ * Writes a client as such a line, with its line feed; if it would be too long
+ * with the usual spaces, without them.
  *
  * value      as it is stored: space around it is dropped, and so are line
  *            breaks in it; empty stands for no interests.

@@ -1,6 +1,7 @@
 /*
  * The file of an export. It serves "Import and export" of docs/protocol.md: a
- * file by that name is either the old one or the whole new one.
+ * file by that name is either the old one or the whole new one, and what others
+ * have put in the way, in a folder that all may write to, is not touched.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,10 @@
 
 #include "base/interrupt.h"
 #include "cli/output.h"
+#include "cli/stream.h"
 
-#define SUFFIX ".XXXXXX" /* as mkostemp() wants it */
+#define SUFFIX    ".XXXXXX" /* as mkostemp() wants it */
+#define LINKS_MAX 40        /* as for the kernel */
 
 struct interests_output {
     int fd;
@@ -24,31 +27,94 @@ struct interests_output {
     char temporary[PATH_MAX + sizeof(SUFFIX)];
 };
 
-/* Behind a symbolic link the file is replaced, not the link. */
+/*
+ * Whether what is there may be followed, written to or replaced. In a folder
+ * like /tmp anybody can have made it, to be told what is exported or to have
+ * another file overwritten: only what is ours, or the folder's owner's, counts.
+ * The kernel has the same rule (protected_symlinks, protected_regular and
+ * protected_fifos of proc_sys_fs(5)), where it is switched on.
+ */
 static bool
-resolve(struct interests_output *output, const char *path)
+is_trusted(const char *path, const struct stat *st)
 {
-    if (realpath(path, output->path) != NULL)
+    char copy[PATH_MAX];
+    struct stat folder;
+
+    (void)snprintf(copy, sizeof(copy), "%s", path);
+    if (stat(dirname(copy), &folder) != 0)
+        return false;
+    if ((folder.st_mode & S_ISVTX) == 0 ||
+        (folder.st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
+        st->st_uid == geteuid() || st->st_uid == folder.st_uid)
         return true;
-    if (errno != ENOENT)
+    errno = EACCES;
+    return false;
+}
+
+/* Puts where a link leads in its place. */
+static bool
+follow(struct interests_output *output)
+{
+    char target[PATH_MAX], copy[PATH_MAX];
+    ssize_t length = readlink(output->path, target, sizeof(target) - 1);
+    int written;
+
+    if (length < 0)
         return false;
-    if (strlen(path) >= sizeof(output->path)) {
-        errno = ENAMETOOLONG;
-        return false;
+    target[length] = '\0';
+    (void)snprintf(copy, sizeof(copy), "%s", output->path);
+    written = target[0] == '/'
+                  ? snprintf(output->path, sizeof(output->path), "%s", target)
+                  : snprintf(output->path, sizeof(output->path), "%s/%s",
+                             dirname(copy), target);
+    if (written >= 0 && (size_t)written < sizeof(output->path))
+        return true;
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+/*
+ * Behind a symbolic link the file is replaced, not the link. Sets *ret_mode to
+ * that of what is there, 0 if there is nothing.
+ */
+static bool
+resolve(struct interests_output *output, mode_t *ret_mode)
+{
+    struct stat st;
+
+    for (int links = 0; links <= LINKS_MAX; links++) {
+        if (lstat(output->path, &st) != 0) {
+            *ret_mode = 0;
+            return errno == ENOENT && output->path[0] != '\0';
+        }
+        if (!is_trusted(output->path, &st))
+            return false;
+        *ret_mode = st.st_mode;
+        if (!S_ISLNK(st.st_mode))
+            return true;
+        if (!follow(output))
+            return false;
     }
-    memcpy(output->path, path, strlen(path) + 1);
-    return true;
+    errno = ELOOP;
+    return false;
 }
 
 /* A device or pipe is written to as it is; only files are replaced. */
 static int
-open_file(struct interests_output *output)
+open_file(struct interests_output *output, const char *path)
 {
-    struct stat st;
+    mode_t mode;
     int fd;
 
-    if (stat(output->path, &st) == 0 && !S_ISREG(st.st_mode))
-        return open(output->path, O_WRONLY | O_CLOEXEC);
+    if (strlen(path) >= sizeof(output->path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(output->path, path, strlen(path) + 1);
+    if (!resolve(output, &mode))
+        return -1;
+    if (mode != 0 && !S_ISREG(mode))
+        return open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
     (void)snprintf(output->temporary, sizeof(output->temporary), "%s" SUFFIX,
                    output->path);
     fd = mkostemp(output->temporary, O_CLOEXEC); /* with mode 0600 */
@@ -60,13 +126,12 @@ struct interests_output *
 interests_output_open(const char *path)
 {
     struct interests_output *output = calloc(1, sizeof(*output));
+    const int stream = stream_of_path(path, STDOUT_FILENO);
 
     if (output == NULL)
         return NULL;
-    if (strcmp(path, "-") == 0)
-        output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-    else
-        output->fd = resolve(output, path) ? open_file(output) : -1;
+    output->fd =
+        stream >= 0 ? stream_dup(stream, O_RDONLY) : open_file(output, path);
     if (output->fd >= 0)
         return output;
     free(output);

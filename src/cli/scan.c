@@ -1,14 +1,15 @@
 /*
- * All keys of a pattern with their values: SCAN and MGET, each page's MGET
- * together with the next page's SCAN. It serves "Import and export" of
+ * All keys of a pattern with their values. It serves "Import and export" of
  * docs/protocol.md.
  *
- * MGET says nil for a key that is gone and for one of another type; a GET of
- * its own tells them apart, and there is no moment in between to be wrong.
+ * A value is asked for when its length is known, so that one that is too large
+ * is never sent. Several pages are under way: the values of one travel with the
+ * lengths of the next and the keys of the one behind that.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "cli/scan.h"
 #include "cli/session.h"
@@ -16,23 +17,38 @@
 
 /* A page may have somewhat more; 512 elements are what a stream believes. */
 #define PAGE_KEYS 256
+#define PAGES_MAX 3
+
+/* Of values that are asked for and have not come: the server keeps them. */
+#define PENDING_BYTES_MAX ((int64_t)4 << 20)
 
 #define CURSOR_SIZE 24 /* the digits of a uint64_t */
+
+#define LENGTH_UNWANTED (-1) /* the value is not asked for */
+
+/* The keys of a page, until all of them have been visited. */
+struct page {
+    TAILQ_ENTRY(page) in_walk;
+    struct walk *walk;
+    redisReply *reply;
+    size_t lengths_left; /* that have not come */
+    size_t asked;        /* keys from the first on: of their values */
+    size_t values_left;  /* that have been asked for, and have not come */
+    int64_t lengths[];
+};
 
 struct walk {
     struct session *session;
     const struct scan *scan;
     int64_t visited, total;
     char cursor[CURSOR_SIZE];
-    size_t under_way; /* commands */
+    bool goes_on;          /* the cursor leads to another page */
+    bool is_scanning;      /* which has been asked for */
+    size_t under_way;      /* commands */
+    int64_t pending_bytes; /* of values */
+    size_t page_count;
+    TAILQ_HEAD(page_queue, page) pages;
     bool has_stopped; /* a callback said so */
-};
-
-/* The keys of a page, until all of them have been visited. */
-struct page {
-    struct walk *walk;
-    size_t waiting; /* commands about it */
-    redisReply *reply;
 };
 
 static bool
@@ -70,10 +86,21 @@ bytes_in(const redisReply *reply)
 }
 
 static void
-visit(struct walk *walk, const struct scan_item *item)
+visit(struct walk *walk, struct bytes key, enum scan_kind kind,
+      struct bytes value)
 {
-    if (!is_over(walk) && !walk->scan->found(walk->scan->arg, item))
+    const struct scan_item item = {.key = key, .kind = kind, .value = value};
+
+    if (!is_over(walk) && !walk->scan->found(walk->scan->arg, &item))
         walk->has_stopped = true;
+}
+
+/* Pages. */
+
+static size_t
+page_count(const struct page *page)
+{
+    return page->reply->element[1]->elements;
 }
 
 static struct bytes
@@ -82,127 +109,162 @@ page_key(const struct page *page, size_t i)
     return bytes_in(page->reply->element[1]->element[i]);
 }
 
-/* One command about the page has been answered, or will not be. */
 static void
-page_settle(struct page *page)
+page_free(struct page *page)
 {
-    if (--page->waiting > 0)
-        return;
+    TAILQ_REMOVE(&page->walk->pages, page, in_walk);
+    page->walk->page_count--;
     freeReplyObject(page->reply);
     free(page);
 }
 
-/* What a nil has been: a key of another type, a new value, or nothing. */
+/* False if the session has failed. */
 static bool
-on_get(void *arg, const struct redis_command *command, redisReply **reply)
-{
-    struct page *page = arg;
-    struct walk *walk = page->walk;
-    struct scan_item item = {.key = page_key(page, command->first)};
-    bool fits = true;
-
-    if (is_wanted(walk, *reply)) {
-        switch ((*reply)->type) {
-        case REDIS_REPLY_NIL:
-            break;
-        case REDIS_REPLY_STRING:
-            item.is_string = true;
-            item.value = bytes_in(*reply);
-            visit(walk, &item);
-            break;
-        case REDIS_REPLY_ERROR:
-            if (redis_error_is((*reply)->str, "WRONGTYPE"))
-                visit(walk, &item);
-            else
-                (void)session_refuse(walk->session, *reply);
-            break;
-        default:
-            fits = false;
-        }
-    }
-    page_settle(page);
-    return fits;
-}
-
-static void
-send_get(struct page *page, size_t i)
+page_send(struct page *page, redis_reply_fn *done, const char *name, size_t i)
 {
     const struct redis_command command = {
-        .done = on_get, .arg = page, .first = i};
+        .done = done, .arg = page, .first = i};
     const struct bytes key = page_key(page, i);
     struct redis_commands *commands =
-        begin(page->walk, &command, "GET", 1, key.length);
+        begin(page->walk, &command, name, 1, key.length);
 
     if (commands == NULL)
-        return;
+        return false;
     redis_commands_add_argument(commands, key);
-    page->waiting++;
+    return true;
 }
 
-/* Takes the values of a page; asks again for each that is nil. */
+static redis_reply_fn on_value;
+
+/* False if there must be an answer first. */
 static bool
-take_values(struct page *page, const redisReply *values)
+page_ask_values(struct page *page)
 {
-    const size_t count = page->reply->element[1]->elements;
+    struct walk *walk = page->walk;
 
-    if (values->type != REDIS_REPLY_ARRAY || values->elements != count)
+    if (page->lengths_left > 0)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const redisReply *value = values->element[i];
-        const struct scan_item item = {.key = page_key(page, i),
-                                       .is_string = true,
-                                       .value = bytes_in(value)};
+    for (; page->asked < page_count(page); page->asked++) {
+        const int64_t length = page->lengths[page->asked];
 
-        if (value->type == REDIS_REPLY_NIL)
-            send_get(page, i);
-        else if (value->type == REDIS_REPLY_STRING)
-            visit(page->walk, &item);
-        else
+        if (length == LENGTH_UNWANTED)
+            continue;
+        if (walk->pending_bytes > PENDING_BYTES_MAX ||
+            !page_send(page, on_value, "GET", page->asked))
             return false;
+        walk->pending_bytes += length;
+        page->values_left++;
     }
     return true;
 }
 
 static bool
-on_values(void *arg, const struct redis_command *command, redisReply **reply)
+page_is_done(const struct page *page)
 {
-    struct page *page = arg;
-    struct walk *walk = page->walk;
-    bool fits = true;
-
-    (void)command;
-    if (is_wanted(walk, *reply)) {
-        if ((*reply)->type == REDIS_REPLY_ERROR)
-            (void)session_refuse(walk->session, *reply);
-        else
-            fits = take_values(page, *reply);
-    }
-    page_settle(page);
-    return fits;
+    return page->lengths_left == 0 && page->values_left == 0 &&
+           page->asked == page_count(page);
 }
 
-/* The page, if the values of its keys are under way. */
-static struct page *
-send_mget(struct walk *walk, redisReply *reply)
-{
-    const redisReply *keys = reply->element[1];
-    struct page *page = malloc(sizeof(*page));
-    const struct redis_command command = {.done = on_values, .arg = page};
-    struct redis_commands *commands = NULL;
-    size_t bytes = 0;
+static void send_scan(struct walk *walk);
 
-    for (size_t i = 0; i < keys->elements; i++)
-        bytes += (size_t)keys->element[i]->len;
-    if (page != NULL)
-        commands = begin(walk, &command, "MGET", keys->elements, bytes);
-    if (commands == NULL) {
-        free(page);
-        return NULL;
+/* After each answer: asks for what may be asked for now. */
+static void
+advance(struct walk *walk)
+{
+    struct page *page = TAILQ_FIRST(&walk->pages);
+
+    while (!is_over(walk) && page != NULL && page_ask_values(page))
+        page = TAILQ_NEXT(page, in_walk);
+    while ((page = TAILQ_FIRST(&walk->pages)) != NULL && page_is_done(page))
+        page_free(page);
+    if (!is_over(walk) && walk->goes_on && !walk->is_scanning &&
+        walk->page_count < PAGES_MAX)
+        send_scan(walk);
+}
+
+/* Answers. */
+
+static bool
+is_error(const redisReply *reply, const char *code)
+{
+    return reply->type == REDIS_REPLY_ERROR && redis_error_is(reply->str, code);
+}
+
+/* A key that is gone by now is left out. */
+static bool
+on_value(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    static const struct bytes none = {"", 0};
+    struct page *page = arg;
+    struct walk *walk = page->walk;
+    const struct bytes key = page_key(page, command->first);
+
+    page->values_left--;
+    walk->pending_bytes -= page->lengths[command->first];
+    if (!is_wanted(walk, *reply))
+        return true;
+    if ((*reply)->type == REDIS_REPLY_STRING)
+        visit(walk, key, SCAN_STRING, bytes_in(*reply));
+    else if (is_error(*reply, "WRONGTYPE"))
+        visit(walk, key, SCAN_OTHER_TYPE, none);
+    else if ((*reply)->type == REDIS_REPLY_ERROR)
+        (void)session_refuse(walk->session, *reply);
+    else if ((*reply)->type != REDIS_REPLY_NIL)
+        return false;
+    advance(walk);
+    return true;
+}
+
+/* Who may not ask for a length may read all the same: then it is unknown. */
+static bool
+on_length(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    static const struct bytes none = {"", 0};
+    struct page *page = arg;
+    struct walk *walk = page->walk;
+    const struct bytes key = page_key(page, command->first);
+    int64_t *length = &page->lengths[command->first];
+
+    page->lengths_left--;
+    *length = LENGTH_UNWANTED;
+    if (!is_wanted(walk, *reply))
+        return true;
+    if (is_error(*reply, "NOPERM"))
+        *length = 0;
+    else if (is_error(*reply, "WRONGTYPE"))
+        visit(walk, key, SCAN_OTHER_TYPE, none);
+    else if ((*reply)->type == REDIS_REPLY_ERROR)
+        (void)session_refuse(walk->session, *reply);
+    else if ((*reply)->type != REDIS_REPLY_INTEGER)
+        return false;
+    else if ((*reply)->integer > SCAN_VALUE_MAX)
+        visit(walk, key, SCAN_TOO_LARGE, none);
+    else
+        *length = (*reply)->integer > 0 ? (*reply)->integer : 0;
+    advance(walk);
+    return true;
+}
+
+/* Takes the reply over; false if the session has failed. */
+static bool
+add_page(struct walk *walk, redisReply **reply)
+{
+    const size_t count = (*reply)->element[1]->elements;
+    struct page *page =
+        malloc(sizeof(*page) + count * sizeof(page->lengths[0]));
+
+    if (page == NULL)
+        return session_fail(walk->session, "out of memory");
+    *page = (struct page){.walk = walk, .reply = *reply};
+    *reply = NULL;
+    TAILQ_INSERT_TAIL(&walk->pages, page, in_walk);
+    walk->page_count++;
+    for (size_t i = 0; i < count; i++) {
+        if (!page_send(page, on_length, "STRLEN", i))
+            return false;
+        page->lengths_left++;
     }
-    for (size_t i = 0; i < keys->elements; i++)
-        redis_commands_add_argument(commands, bytes_in(keys->element[i]));
-    *page = (struct page){.walk = walk, .waiting = 1, .reply = reply};
-    return page;
+    return true;
 }
 
 /* The next cursor, and keys of a number that fits into one command, too. */
@@ -224,8 +286,6 @@ is_page(const redisReply *reply)
     return keys->elements <= REDIS_COMMAND_KEYS_MAX;
 }
 
-static void send_scan(struct walk *walk);
-
 static void
 tell_moved(struct walk *walk)
 {
@@ -236,13 +296,13 @@ tell_moved(struct walk *walk)
         walk->has_stopped = true;
 }
 
-/* A page: its MGET, and the SCAN for the next one. */
 static bool
 on_page(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct walk *walk = arg;
 
     (void)command;
+    walk->is_scanning = false;
     if (!is_wanted(walk, *reply))
         return true;
     if ((*reply)->type == REDIS_REPLY_ERROR)
@@ -251,16 +311,10 @@ on_page(void *arg, const struct redis_command *command, redisReply **reply)
         return false;
     (void)snprintf(walk->cursor, sizeof(walk->cursor), "%s",
                    (*reply)->element[0]->str);
+    walk->goes_on = !bytes_equal(bytes_of(walk->cursor), bytes_of("0"));
     tell_moved(walk);
-    if (walk->has_stopped)
-        return true;
-    if ((*reply)->element[1]->elements > 0) {
-        if (send_mget(walk, *reply) == NULL)
-            return session_fail(walk->session, "out of memory") || true;
-        *reply = NULL; /* the page's */
-    }
-    if (!bytes_equal(bytes_of(walk->cursor), bytes_of("0")))
-        send_scan(walk);
+    if (!is_over(walk) && add_page(walk, reply))
+        advance(walk);
     return true;
 }
 
@@ -275,6 +329,7 @@ send_scan(struct walk *walk)
 
     if (commands == NULL)
         return;
+    walk->is_scanning = true;
     (void)snprintf(count, sizeof(count), "%d", PAGE_KEYS);
     redis_commands_add_argument(commands, bytes_of(walk->cursor));
     redis_commands_add_argument(commands, bytes_of("MATCH"));
@@ -300,11 +355,15 @@ scan_run(struct session *session, const struct scan *scan)
 {
     struct walk walk = {.session = session, .scan = scan, .cursor = "0"};
     const struct redis_command total = {.done = on_total, .arg = &walk};
+    struct page *page;
 
+    TAILQ_INIT(&walk.pages);
     if (begin(&walk, &total, "DBSIZE", 0, 0) != NULL)
         send_scan(&walk);
     while (walk.under_way > 0 && !walk.has_stopped && session_turn(session))
         continue;
     session_close(session); /* what is under way knows the walk */
+    while ((page = TAILQ_FIRST(&walk.pages)) != NULL)
+        page_free(page);
     return !is_over(&walk);
 }

@@ -8,11 +8,20 @@
 
 struct session;
 
+/* A longer value is damaged, for the service too, and is not asked for. */
+#define SCAN_VALUE_MAX ((int64_t)1 << 20)
+
+enum scan_kind {
+    SCAN_STRING = 0,
+    SCAN_OTHER_TYPE, /* which has no value here */
+    SCAN_TOO_LARGE   /* of more than SCAN_VALUE_MAX bytes: likewise */
+};
+
 /* One key that was found; all of it is lent for the call. */
 struct scan_item {
     struct bytes key;
-    bool is_string; /* else of another type, without a value */
-    struct bytes value;
+    enum scan_kind kind;
+    struct bytes value; /* of SCAN_STRING */
 };
 
 struct scan {

@@ -10,9 +10,10 @@
 #define INTERESTS_NONE       "[]" /* of a client without any */
 
 /*
- * Bytes of a line of import and export, and so of a value that is imported:
- * 512 of these, which the service asks for at once, are still an answer of the
- * size that it believes (redis_stream.c).
+ * Bytes of a line of import and export without its end (a line feed, and a
+ * carriage return before it), and so of a value that is imported: 512 of these,
+ * which the service asks for at once, are still an answer of the size that it
+ * believes (redis_stream.c).
  */
 #define INTERESTS_LINE_MAX (128 * 1024)
 

@@ -79,6 +79,10 @@ sink_open_stream(struct sink *ret_sink, int stream, size_t file_max)
     struct stat st = {0};
     char path[SINK_PATH_MAX];
 
+    if ((fcntl(stream, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF;
+        return false;
+    }
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", stream);
     if (fstat(stream, &st) == 0 && !S_ISREG(st.st_mode))
         sink.fd = open(path, SINK_FLAGS);

@@ -44,7 +44,7 @@ on_found(void *arg, const struct scan_item *item)
 
     for (size_t i = 0; i < item->key.length; i++)
         seen->sum += (unsigned char)item->key.at[i];
-    FUZZ_CHECK(item->is_string || item->value.length == 0);
+    FUZZ_CHECK(item->kind == SCAN_STRING || item->value.length == 0);
     for (size_t i = 0; i < item->value.length; i++)
         seen->sum += (unsigned char)item->value.at[i];
     return goes_on(seen);

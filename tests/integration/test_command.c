@@ -380,17 +380,28 @@ TEST_SINGLE(admin_token, "is that of the local hour")
     check_outcome(&run, EX_OK, pattern);
 }
 
-TEST_SINGLE(full_disk, "is an error of every command that prints")
+TEST_SINGLE(full_disk, "or a closed output is an error of all that print")
 {
-    static const char *const lines[] = {"--help", "--version", "check-config",
-                                        "token --admin", "token --help"};
+    static const char *const lines[] = {
+        "--help >/dev/full",
+        "--version >/dev/full",
+        "check-config >/dev/full",
+        "token --admin >/dev/full",
+        "token --help >/dev/full",
+        "--help >&-",
+        "--version >&-",
+        "check-config >&-",
+        "token --admin >&-",
+        "check-config --get REDIS_URL >&-",
+        "interests export --help >&-",
+    };
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         char line[FILES_PATH_MAX];
         const char *const argv[] = {"sh", "-c", line, NULL};
         struct proc proc = {0};
 
-        files_path(line, "\"$RUN_BINARY\" %s >/dev/full", lines[i]);
+        files_path(line, "\"$RUN_BINARY\" %s", lines[i]);
         CU_ASSERT_TRUE_FATAL(
             proc_start(&proc, &(struct proc_plan){.argv = argv}));
         CU_ASSERT_TRUE(proc_wait(&proc, END_LIMIT_MS));

@@ -370,8 +370,20 @@ static const struct way_case way_rows[] = {
      "^scoring: nonexistent: No such file or directory\n$", ""},
     {"a folder", "\"$scoring\" interests import .", EX_NOINPUT,
      "^scoring: \\.: Is a directory\n$", ""},
-    {"standard input closed", "\"$scoring\" interests import - <&-", EX_OK,
-     "^$", ""},
+    {"standard input closed", "\"$scoring\" interests import - <&-", EX_IOERR,
+     "^scoring: standard input: Bad file descriptor\n$", ""},
+    {"standard input closed, by its path",
+     "\"$scoring\" interests import /dev/stdin <&-", EX_IOERR,
+     "^scoring: standard input: Bad file descriptor\n$", ""},
+    {"standard input that is not for reading",
+     "\"$scoring\" interests import - 0>file2", EX_IOERR,
+     "^scoring: standard input: Bad file descriptor\n$", ""},
+    {"a descriptor", "\"$scoring\" interests import /dev/fd/4 4<file", EX_OK,
+     "^$", BOTH},
+    {"a descriptor that is closed", "\"$scoring\" interests import /dev/fd/9",
+     EX_IOERR, "^scoring: /dev/fd/9: Bad file descriptor\n$", ""},
+    {"standard error closed", "\"$scoring\" interests import file 2>&-", EX_OK,
+     "^$", BOTH},
 
     {"no command", "\"$scoring\" interests", EX_USAGE, "import or export", ""},
     {"unknown command", "\"$scoring\" interests delete", EX_USAGE,
@@ -412,36 +424,60 @@ TEST_CASES(way, struct way_case, way_rows)
     expect_dump(bench, c->want);
 }
 
-/* A line of so many bytes. */
+/*
+ * A line of so many bytes, by different hands: what stands around it is no part
+ * of its length. What import takes export gives back, and import takes again.
+ */
 struct long_case {
     const char *name;
     int length;
+    const char *before, *head, *end; /* of the line */
     int status;
-    const char *pattern;
 };
 
+#define USUAL   "{\"client_id\": 2, \"interests\": [\""
+#define COMPACT "{\"client_id\":2,\"interests\":[\""
+#define MARK    "\xef\xbb\xbf"
+
 static const struct long_case long_rows[] = {
-    {"longest", 131072, EX_OK, "^$"},
-    {"one byte longer", 131073, EX_DATAERR,
-     "^scoring: file:2: is longer than 131072 bytes\n"},
-    {"a megabyte", 1 << 20, EX_DATAERR,
-     "^scoring: file:2: is longer than 131072 bytes\n"
-     "scoring: file: 1 of 3 lines are bad"},
+    {"longest", 131072, "", USUAL, "\n", EX_OK},
+    {"one byte longer", 131073, "", USUAL, "\n", EX_DATAERR},
+    {"longest, of Windows", 131072, "", USUAL, "\r\n", EX_OK},
+    {"one byte longer, of Windows", 131073, "", USUAL, "\r\n", EX_DATAERR},
+    {"longest, two carriage returns", 131072, "", USUAL, "\r\r\n", EX_DATAERR},
+    {"longest, after a mark", 131072, MARK, USUAL, "\r\n", EX_OK},
+    {"one byte longer, after a mark", 131073, MARK, USUAL, "\n", EX_DATAERR},
+    {"longest, without spaces", 131072, "", COMPACT, "\n", EX_OK},
+    {"longest, without spaces, of Windows", 131072, "", COMPACT, "\r\n", EX_OK},
+    {"one byte longer, without spaces", 131073, "", COMPACT, "\n", EX_DATAERR},
+    {"longest, without an end", 131072, "", COMPACT, "", EX_OK},
+    {"longest, with half an end", 131072, "", COMPACT, "\r", EX_OK},
+    {"one byte longer, without an end", 131073, "", COMPACT, "", EX_DATAERR},
+    {"a megabyte", 1 << 20, "", USUAL, "\n", EX_DATAERR},
 };
 
 TEST_CASES(long_line, struct long_case, long_rows)
 {
-    static const char head[] = "{\"client_id\": 2, \"interests\": [\"";
     struct bench *bench = shared_bench();
     struct buffer file = {0};
 
-    buffer_printf(&file, LINE("1", "[]") "%s%0*d\"]}\n" LINE("3", "[]"), head,
-                  c->length - (int)strlen(head) - 3, 0);
+    buffer_printf(&file, "%s%s%0*d\"]}%s", c->before, c->head,
+                  c->length - (int)strlen(c->head) - 3, 0, c->end);
     bench_write(bench, "file", buffer_text(&file));
     bench_run(bench, "\"$scoring\" interests import file", c->status,
-              c->pattern);
-    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"),
-                    c->status == EX_OK ? 3 : 0);
+              c->status == EX_OK
+                  ? "^$"
+                  : "^scoring: file:1: is longer than 131072 bytes\n"
+                    "scoring: file: 1 of 1 lines are bad");
+    CU_ASSERT_EQUAL(redis_number(&bench->redis, "DBSIZE"), c->status == EX_OK);
+    if (c->status == EX_OK)
+        bench_run(bench,
+                  "\"$scoring\" interests export copy && "
+                  "\"$scoring\" interests import copy && "
+                  "\"$scoring\" interests export | cmp - copy && "
+                  "tr -d ' \\r\\n\\357\\273\\277' <file >a && "
+                  "tr -d ' \\n' <copy | cmp - a",
+                  EX_OK, "^$");
     buffer_free(&file);
 }
 
@@ -512,7 +548,7 @@ struct export_case {
     const char *command[4]; /* to fill the store */
     int status;
     const char *pattern;
-    const char *want; /* the file */
+    const char *want; /* the file; NULL: its lines come in any order */
 };
 
 #define KEY_OF_31 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -568,6 +604,22 @@ static const struct export_case export_rows[] = {
      EX_DATAERR,
      "^scoring: i:" KEY_OF_62 ": there is no such client id\n",
      ""},
+    {"of 1 MiB: read, and too long for a line",
+     {"SETRANGE i:1 1048575 x", "SET i:2 []"},
+     EX_DATAERR,
+     "^scoring: i:1: interests: must be an array of strings\n",
+     LINE("2", "[]")},
+    {"of one byte more",
+     {"SETRANGE i:1 1048576 x", "SET i:2 []"},
+     EX_DATAERR,
+     "^scoring: i:1: is longer than 1 MiB\nscoring: 1 keys are damaged",
+     LINE("2", "[]")},
+    {"of 70 MB, and the rest is there",
+     {"SETRANGE i:1 70000000 x", "SET i:2 []", "SET i:3 []"},
+     EX_DATAERR,
+     "^scoring: i:1: is longer than 1 MiB\n"
+     "scoring: 1 keys are damaged and left out, 2 clients are exported\n$",
+     NULL},
     {"several at once",
      {"RPUSH i:1 a", "HSET i:2 a b", "SADD i:3 a", "SET i:4 []"},
      EX_DATAERR,
@@ -583,7 +635,25 @@ TEST_CASES(export, struct export_case, export_rows)
         CU_ASSERT_TRUE(redis_do(&bench->redis, c->command[i]));
     bench_run(bench, "\"$scoring\" interests export copy", c->status,
               c->pattern);
-    expect_file(bench, "copy", c->want);
+    if (c->want != NULL)
+        expect_file(bench, "copy", c->want);
+}
+
+/* A page of values that are good one by one, of 70 MB together. */
+TEST_SINGLE(large_page, "comes in parts, in constant memory")
+{
+    struct bench *bench = shared_bench();
+
+    CU_ASSERT_TRUE(redis_do(
+        &bench->redis, "EVAL %s 0",
+        "local text = '[' .. string.rep(string.rep(' ', 1000), 700) .. "
+        "']' for i = 1, 100 do redis.call('SET', 'i:' .. i, text) "
+        "end"));
+    bench_run(bench,
+              LIMITED "\"$scoring\" interests export copy 2>&1 | "
+                      "grep -c 'is longer than 131072'; wc -l <copy",
+              EX_OK, "^20\n0\n$");
+    bench_write(bench, "copy", "");
 }
 
 /* redis_do() would cut there. */
@@ -656,6 +726,46 @@ static const struct file_case file_rows[] = {
      EX_OK, "^$", ONE},
     {"a device", "\"$scoring\" interests export /dev/stdout | cat >copy", EX_OK,
      "^$", ONE},
+    {"standard output, appended to",
+     "\"$scoring\" interests export /dev/stdout >>copy", EX_OK, "^$",
+     "old" ONE},
+    {"a descriptor", "\"$scoring\" interests export /dev/fd/4 4>>copy", EX_OK,
+     "^$", "old" ONE},
+    {"standard output closed", "\"$scoring\" interests export >&-", EX_IOERR,
+     "^scoring: standard output: Bad file descriptor\n$", "old"},
+    {"standard output closed, by its path",
+     "\"$scoring\" interests export /dev/stdout >&-", EX_IOERR,
+     "^scoring: standard output: Bad file descriptor\n$", "old"},
+    {"standard output that is not for writing",
+     "\"$scoring\" interests export 1<copy", EX_IOERR,
+     "^scoring: standard output: Bad file descriptor\n$", "old"},
+    {"a pipe without a reader",
+     "{ \"$scoring\" interests export 2>said; echo $? >>said; } | sleep 0; "
+     "sleep 0.2; cat said",
+     EX_OK, "^$|Broken pipe\n74\n$|^0\n$", "old"},
+    {"a named pipe",
+     "mkfifo link; cat link >copy & \"$scoring\" interests export link; wait",
+     EX_OK, "^$", ONE},
+    {"a hard link, which is no more",
+     "ln copy link; \"$scoring\" interests export copy; cat link", EX_OK,
+     "^old$", ONE},
+    {"behind a link to nothing",
+     "rm copy; ln -s copy link; \"$scoring\" interests export link; "
+     "readlink link",
+     EX_OK, "^copy\n$", ONE},
+    {"behind two links, of which one is relative",
+     "mkdir d; ln -s ../copy d/a; ln -s \"$PWD/d/a\" link; "
+     "\"$scoring\" interests export link; rm -r d",
+     EX_OK, "^$", ONE},
+    {"no name", "\"$scoring\" interests export ''", EX_CANTCREAT,
+     "^scoring: : No such file or directory\n$", "old"},
+    {"a file that is ours, in a folder for all",
+     "mkdir -m 1777 d; mv copy d; \"$scoring\" interests export d/copy; "
+     "mv d/copy .; rmdir d",
+     EX_OK, "^$", ONE},
+    {"a file as large as may be",
+     "ulimit -f 0; \"$scoring\" interests export copy", EX_IOERR, "^$",
+     "old"}, /* so is what it says */
     {"no such folder", "\"$scoring\" interests export none/copy", EX_CANTCREAT,
      "^scoring: none/copy: No such file or directory\n$", "old"},
     {"a folder", "\"$scoring\" interests export .", EX_CANTCREAT,
@@ -696,6 +806,69 @@ TEST_CASES(file, struct file_case, file_rows)
     expect_file(bench, "copy", c->want);
     (void)snprintf(line, sizeof(line), "rm -f link; ls -A | grep 'copy\\.'");
     bench_run(bench, line, 1, "^$");
+}
+
+/*
+ * What another user has put where all may write, for root to run into, or for
+ * another. Nothing of it is touched.
+ */
+struct planted_case {
+    const char *name;
+    const char *plant; /* in the folder d, by a user who is nobody of ours */
+    const char *user;  /* who exports; "": root */
+    const char *pattern;
+};
+
+#define NOBODY "setpriv --reuid 65534 --regid 65534 --clear-groups "
+#define DENIED "^scoring: d/copy: Permission denied\n$"
+
+static const struct planted_case planted_rows[] = {
+    {"a file", "echo his >d/copy; chmod 666 d/copy", "", DENIED},
+    {"a link to a file of ours", "ln -s ../copy d/copy", "", DENIED},
+    {"a link to nothing", "ln -s ../new d/copy", "", DENIED},
+    {"a pipe", "mkfifo -m 666 d/copy", "", DENIED},
+    {"a link, for a third user", "ln -s ../copy d/copy",
+     "setpriv --reuid 65533 --regid 65533 --clear-groups ", DENIED},
+};
+
+TEST_CASES(planted, struct planted_case, planted_rows)
+{
+    struct bench *bench = shared_bench();
+    char line[LINES_MAX];
+
+    if (geteuid() != 0) {
+        cases_skip("only root can be somebody else");
+        return;
+    }
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 []"));
+    bench_write(bench, "copy", "old");
+    (void)snprintf(
+        line, sizeof(line),
+        "umask 0; chmod 711 .; mkdir -m 1777 d; " NOBODY
+        "sh -c '%s'; ls -l d >before; %s\"$scoring\" interests export "
+        "d/copy; status=$?; ls -l d | cmp before - || exit 1; "
+        "exit $status",
+        c->plant, c->user);
+    bench_run(bench, line, EX_CANTCREAT, c->pattern);
+    expect_file(bench, "copy", "old");
+    bench_run(bench, "ls new; rm -r d before", EX_OK, "No such file");
+}
+
+TEST_SINGLE(unwritable, "a folder keeps its file, though that could be written")
+{
+    struct bench *bench = shared_bench();
+
+    if (geteuid() != 0) {
+        cases_skip("only root can be somebody else");
+        return;
+    }
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 []"));
+    bench_run(bench,
+              "chmod 711 .; chmod 777 redis.sock; mkdir d; echo old >d/copy; "
+              "chmod 666 d/copy; " NOBODY
+              "\"$scoring\" interests export d/copy; "
+              "echo $?; cat d/copy; ls d; rm -r d",
+              EX_OK, "^scoring: d/copy: Permission denied\n73\nold\ncopy\n$");
 }
 
 /* A store that does not do what it should. */
@@ -771,7 +944,7 @@ TEST_SINGLE(permission, "needed, and no other")
     struct bench *bench = shared_bench();
 
     CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER importer on >" PASSWORD
-                                           " ~i:* +mset +get +mget +scan"));
+                                           " ~i:* +mset +get +scan"));
     bench->username = "importer";
     bench_write(bench, "file", LINE("2", "[]"));
     bench_run(bench, IMPORT, EX_OK, "^$");
@@ -856,6 +1029,13 @@ terminate(struct bench *bench)
 }
 
 static void
+hang_up(struct bench *bench)
+{
+    proc_signal(&bench->proc, SIGHUP);
+    proc_signal(&bench->proc, SIGHUP); /* a shell adds its own */
+}
+
+static void
 fill_store(struct bench *bench)
 {
     CU_ASSERT_TRUE(redis_do(&bench->redis, "CONFIG SET maxmemory 1"));
@@ -893,6 +1073,7 @@ static const struct midway_case midway_rows[] = {
      "^scoring: file: the server is out of memory \\(OOM\\)" FAR},
     {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: file: interrupted" FAR},
     {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: file: interrupted" FAR},
+    {"SIGHUP", hang_up, 128 + SIGHUP, "^scoring: file: interrupted" FAR},
     {"file cut behind a line", cut_file, EX_DATAERR,
      "^scoring: file: the file has changed since it was checked" FAR},
     {"file emptied", empty_file, EX_DATAERR,
@@ -950,6 +1131,7 @@ static const struct ended_case ended_rows[] = {
      "^scoring: the store: [^ ]*: the connection broke[^\n]*\n$"},
     {"SIGINT", press_ctrl_c, 128 + SIGINT, "^scoring: copy: interrupted\n$"},
     {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: copy: interrupted\n$"},
+    {"SIGHUP", hang_up, 128 + SIGHUP, "^scoring: copy: interrupted\n$"},
 };
 
 /* An export that ends early leaves the file that there was. */
@@ -968,6 +1150,22 @@ TEST_CASES(ended, struct ended_case, ended_rows)
     bench_expect(&bench, c->status, c->pattern);
     expect_file(&bench, "copy", "old");
     CU_ASSERT_FALSE(has_temporary(&bench));
+    bench_end(&bench);
+}
+
+TEST_SINGLE(nohup, "what is told to ignore SIGHUP goes on")
+{
+    struct bench bench;
+
+    bench_start(&bench);
+    write_many(&bench, SLOW_CLIENTS, 8);
+    bench_run(&bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(&bench, PEER_SLOW);
+    bench_begin(&bench, "trap '' HUP; exec \"$scoring\" interests export copy");
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    hang_up(&bench);
+    peer_set(bench.peer, PEER_NONE);
+    bench_expect(&bench, EX_OK, "^$");
     bench_end(&bench);
 }
 
