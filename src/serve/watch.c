@@ -71,8 +71,9 @@ watch_is_silent(struct watch *watch, uint64_t beats)
 enum watch_verdict
 watch_judge(struct watch *watch, const struct watch_sample *sample)
 {
-    if (watch->silent == WATCH_SILENT_LOOKS)
+    if (!watch->is_asked)
         watch->cpu_ms = sample->cpu_ms;
+    watch->is_asked = true;
     if (sample->cpu_ms - watch->cpu_ms >= WATCH_LOOP_MS)
         return WATCH_LOOPS;
     if (sample->state != 'S' && sample->state != 'T')

@@ -43,7 +43,8 @@ struct watch {
     uint64_t beats; /* at the last look */
     int silent;     /* looks since then that saw no other */
     int still;      /* of these, looks at which it could have moved */
-    int64_t cpu_ms; /* used until the first of these */
+    bool is_asked;  /* the system has been asked since then */
+    int64_t cpu_ms; /* what it said first */
 };
 
 /* What the system says of a process. */

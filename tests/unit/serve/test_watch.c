@@ -1,6 +1,7 @@
 /*
  * When a worker is taken to stand still. A look is a letter: a dot is a beat,
- * others are the state that the system tells of a worker without one.
+ * others are the state that the system tells of a worker without one, ? that
+ * it does not tell.
  */
 #include <signal.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static const struct judge_case judge_rows[] = {
      0},
     {"is at work for as long as may be", ".RRRRRRRRRR.RRRRRRRRRR.", 250,
      WATCH_MOVES, 0},
+    {"cannot be looked at, at first", ".RR???RRRRRRRR", 200, WATCH_MOVES, 0},
     {"just below what is too much", ".RRRR", 1999, WATCH_MOVES, 0},
     {"just what is too much", ".RRRR", 2000, WATCH_LOOPS, 5},
 };
@@ -58,7 +60,7 @@ TEST_CASES(judge, struct judge_case, judge_rows)
         beats += c->looks[at] == '.';
         sample.state = c->looks[at];
         sample.cpu_ms += c->cpu_ms;
-        if (watch_is_silent(&watch, beats))
+        if (watch_is_silent(&watch, beats) && sample.state != '?')
             verdict = watch_judge(&watch, &sample);
     }
     CU_ASSERT_EQUAL(verdict, c->verdict);
