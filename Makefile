@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/nul
 LIBS := json-c hiredis libcrypto libcares
 
 # rediss:// wherever hiredis comes with TLS, which it does from 1.0.
-ifneq ($(shell pkg-config --exists hiredis_ssl && echo yes),)
+ifneq ($(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo yes),)
 LIBS += hiredis_ssl libssl
 CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
 endif
