@@ -15,7 +15,14 @@
 
 #define TICK_S 1 /* alarm() is safe in a handler, and knows nothing shorter */
 
-static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+/* A terminal that closes hangs up, and so does the shell: twice is no haste. */
+static const struct {
+    int number, flags;
+} signals[] = {
+    {SIGHUP, 0},
+    {SIGINT, (int)SA_RESETHAND},
+    {SIGTERM, (int)SA_RESETHAND},
+};
 
 static volatile sig_atomic_t caught;
 
@@ -35,9 +42,9 @@ on_tick(int number)
 
 /* Without SA_RESTART, so that reading and waiting end. */
 static void
-handle(int number, void (*handler)(int))
+handle(int number, void (*handler)(int), int flags)
 {
-    struct sigaction action = {.sa_handler = handler};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
 
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
@@ -48,11 +55,11 @@ interrupt_catch(void)
 {
     struct sigaction before;
 
-    handle(SIGALRM, on_tick);
+    handle(SIGALRM, on_tick, 0);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        if (sigaction(signals[i], NULL, &before) == 0 &&
+        if (sigaction(signals[i].number, NULL, &before) == 0 &&
             before.sa_handler != SIG_IGN) /* as of nohup(1) */
-            handle(signals[i], on_signal);
+            handle(signals[i].number, on_signal, signals[i].flags);
     }
 }
 

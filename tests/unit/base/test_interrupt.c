@@ -137,3 +137,35 @@ TEST_SINGLE(second, "a second signal ends the process as ever")
     CU_ASSERT_TRUE(WIFSIGNALED(waiting.status));
     CU_ASSERT_EQUAL(WTERMSIG(waiting.status), SIGINT);
 }
+
+TEST_SINGLE(hang_up, "twice ends nothing at once")
+{
+    struct waiting waiting = {.status = -1};
+
+    waiting.pid = fork();
+    if (waiting.pid == 0) {
+        interrupt_catch();
+        (void)raise(SIGHUP);
+        (void)raise(SIGHUP);
+        _exit(interrupt_signal() == SIGHUP ? ENDED : WRONG_SIGNAL);
+    }
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(WIFEXITED(waiting.status));
+    CU_ASSERT_EQUAL(WEXITSTATUS(waiting.status), ENDED);
+}
+
+TEST_SINGLE(ignored, "before it stays so")
+{
+    struct waiting waiting = {.status = -1};
+
+    waiting.pid = fork();
+    if (waiting.pid == 0) {
+        (void)signal(SIGHUP, SIG_IGN);
+        interrupt_catch();
+        (void)raise(SIGHUP);
+        _exit(interrupt_signal() == 0 ? ENDED : WRONG_SIGNAL);
+    }
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(WIFEXITED(waiting.status));
+    CU_ASSERT_EQUAL(WEXITSTATUS(waiting.status), ENDED);
+}
