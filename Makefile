@@ -129,6 +129,8 @@ run: packages
 
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
+quick: packages-check
+	@MAKE="$(MAKE)" tests/check.sh --quick
 
 # The programs that the tests of one variant are.
 tests: $B/unit $B/memory $B/integration $B/decode $B/cases
@@ -300,6 +302,7 @@ clean:
 help:
 	@echo 'make             build the service:   build/release/scoring'
 	@echo 'make run         start the whole stack, in the foreground'
+	@echo 'make quick       what a change needs first: build, unit, memory, lint, a smoke'
 	@echo 'make check       install what is needed and run every test'
 	@echo 'make unit        unit tests'
 	@echo 'make integration tests on real nginx, spawn-fcgi, Redis'
@@ -339,7 +342,7 @@ help:
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
-.PHONY: all packages packages-check run check tests unit memory cases valgrind integration asan \
+.PHONY: all packages packages-check run quick check tests unit memory cases valgrind integration asan \
     soak coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \

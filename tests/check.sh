@@ -1,67 +1,68 @@
 #!/usr/bin/env bash
 # Runs every test and adds the results up. Each step is a make target; its
 # last line "N passed, N failed" counts, or else the step counts as one test.
-# The last line printed is the sum. With arguments only those steps are run,
-# one after the other.
+# The last line printed is the sum.
 #
-# What is waited for in the tests of time limits leaves the cores idle, so the
-# steps go in two lanes side by side: one has the tests that start servers and
-# look at the clock, the other one works through the rest with what is left.
+#   tests/check.sh            all of it
+#   tests/check.sh --quick    what a change needs first, in a minute
+#   tests/check.sh STEP...    only these, one after the other
+#
+# The steps are run by a pool. Most of the tests wait, for servers and for the
+# ends of time limits; but what looks at a clock needs its share of the cores.
+# So a step has a weight, and those that run together have at most $capacity;
+# steps that only compute run with what the others leave (nice).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-# What both lanes need, so that no file is built by two of them at once.
-builds=(
-    "check-deps"
-    "all tests bench-tools"
-    "all tests VARIANT=asan"
+capacity=$(($(nproc) + 1))
+
+# weight, nice, and the step; each time the first that there is room for is
+# started, so the heavy ones come first
+quick=(
+    "2 0 unit"
+    "1 0 integration FILTER=auth/,interests/" # a smoke over the real stack
+    "1 19 check-docs"
+    "1 0 cases"
+    "1 19 format-check"
+    "1 19 shellcheck"
+    "1 19 check-deps"
+    "1 0 memory"
 )
-
-# The suites under ASan that the other lane has; all the rest are timed.
-asan_others=start/,privilege/,log/,command/,interests_command/,front/,proxy/
-asan_timed=$(basename -s .c tests/integration/test_*.c | sed 's/^test_//; s/$/\//' |
-    grep -vxFf <(tr , '\n' <<<"$asan_others") | paste -sd ,)
-
-timed=(
-    "integration VARIANT=release"
-    "integration VARIANT=asan FILTER=$asan_timed"
-    "soak SOAK_SECONDS=15"
-    "bench-smoke"
-    "readme-check"
-    "compose-check"
+full=(
+    "1 0 all tests VARIANT=asan"
+    "2 0 integration"
+    "2 0 integration VARIANT=asan"
+    "2 0 valgrind" # the unit tests of the release
+    "2 0 unit VARIANT=asan"
+    "1 19 contributing-check"
+    "1 19 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
+    "1 0 soak SOAK_SECONDS=15"
+    "1 0 readme-check"
+    "1 0 compose-check"
+    "1 0 memory VARIANT=asan"
+    "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
+    "1 0 cases"
+    "1 0 check-openapi"
+    "1 0 check-completion"
+    "1 0 check-nginx"
+    "1 0 check-dotenv"
+    "1 19 check-docs"
+    "1 19 format-check"
+    "1 19 shellcheck"
+    "1 19 check-deps"
+    "1 19 check-hardening"
 )
-
-others=(
-    "format-check"
-    "shellcheck"
-    "cases"
-    "unit VARIANT=asan"
-    "memory VARIANT=asan"
-    "valgrind" # the unit tests of the release
-    "integration VARIANT=asan FILTER=$asan_others"
-    "differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
-    "fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
-    "tidy"
-    "all bench-tools VARIANT=clang CC=clang"
-    "check-docs"
-    "check-nginx"
-    "check-dotenv"
-    "check-completion"
-    "check-hardening"
-    "check-openapi"
-    "contributing-check"
-)
-
-if [ $# -gt 0 ]; then
-    builds=("$@") timed=() others=()
-fi
+case ${1:-} in
+"") steps=("${full[@]}") build="all tests bench-tools" ;;
+--quick) steps=("${quick[@]}") build="all $(printf 'build/release/%s ' unit memory integration cases)" ;;
+*) steps=("${@/#/$capacity 0 }") build=all ;;
+esac
 
 folder=$(mktemp -d)
-lanes=()
 end() {
-    local lane
-    for lane in "${lanes[@]}"; do
-        kill -- "-$lane" 2>/dev/null
+    local step
+    for step in $(jobs -p); do
+        kill -- "-$step" 2>/dev/null
     done
     rm -rf "$folder"
 }
@@ -69,59 +70,71 @@ trap end EXIT
 trap 'exit 130' INT TERM HUP
 
 count() { # count WORD FILE: the number before it in the step's closing line
-    grep -E '^[0-9]+ passed, [0-9]+ failed' "$2" | tail -n 1 |
+    grep -aE '^[0-9]+ passed, [0-9]+ failed' "$2" | tail -n 1 |
         grep -oE "[0-9]+ $1" | grep -oE '[0-9]+'
 }
 
 # Adds a line "passed failed skipped" to the counts.
-run_step() { # run_step COUNTS LOG STEP
-    local status=0 passed failed start=$SECONDS
+run_step() { # run_step NICE STEP
+    local status=0 passed failed log start=$SECONDS
     local -a words
-    read -ra words <<<"$3"
-    printf '\n== make %s\n' "$3" >"$2"
-    "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" >>"$2" 2>&1 ||
-        status=$?
-    printf -- '-- %d s\n' $((SECONDS - start)) >>"$2"
-    passed=$(count passed "$2")
-    failed=$(count failed "$2")
+    read -ra words <<<"$2"
+    log=$(mktemp "$folder/log.XXXXXX")
+    printf '\n== make %s\n' "$2" >"$log"
+    nice -n "$1" "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" \
+        >>"$log" 2>&1 || status=$?
+    printf -- '-- %d s\n' $((SECONDS - start)) >>"$log"
+    passed=$(count passed "$log")
+    failed=$(count failed "$log")
     if [ -z "$passed" ]; then
         passed=$((status == 0)) failed=$((status != 0))
     elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
         # a runner that counts no failure and still fails has broken down
         failed=1
     fi
-    echo "$passed $failed $(count skipped "$2" || echo 0)" >>"$1"
-    flock "$folder" cat "$2" # whole, not mixed with that of the other lane
-}
-
-run_lane() { # run_lane NAME STEP...
-    local step name=$1
-    shift
-    for step in "$@"; do
-        run_step "$folder/$name.counts" "$folder/$name.log" "$step"
-    done
+    echo "$passed $failed $(count skipped "$log" || echo 0)" >>"$folder/counts"
+    flock "$folder" cat "$log" # whole, not mixed with that of another step
 }
 
 sum() { # sum COLUMN: of all counts
-    cat "$folder"/*.counts | awk -v column="$1" '{ n += $column } END { print n + 0 }'
+    awk -v column="$1" '{ n += $column } END { print n + 0 }' "$folder/counts"
 }
 
-missing=0
-run_lane builds "${builds[@]}"
+# is_due WEIGHT STEP: there is room for it, and what it needs has been built
+is_due() {
+    [ "$1" -le "$free" ] || return 1
+    [[ $2 != *VARIANT=asan* || $2 == "all tests "* ]] || [ -e "$folder/built" ]
+}
+
+start_due() { # start_due: the steps that can be started now
+    local i weight nice step
+    for i in "${!steps[@]}"; do
+        read -r weight nice step <<<"${steps[i]}"
+        is_due "$weight" "$step" || continue
+        unset "steps[i]"
+        {
+            run_step "$nice" "$step"
+            [[ $step != "all tests "* ]] || touch "$folder/built"
+        } &
+        weights[$!]=$weight
+        free=$((free - weight))
+    done
+}
+
+missing=0 free=$capacity
+declare -A weights=()
+[ $# -eq 0 ] || touch "$folder/built" # its steps build what they need
+run_step 0 "$build"
 if [ "$(sum 2)" -eq 0 ]; then
+    wanted=$((${#steps[@]} + 1))
     set -m # a process group for each, to be ended as a whole
-    run_lane timed "${timed[@]}" &
-    lanes+=($!)
-    (
-        renice -n 19 -p "$BASHPID" >/dev/null
-        run_lane others "${others[@]}"
-    ) &
-    lanes+=($!)
+    while start_due && [ "$free" -lt "$capacity" ]; do
+        wait -n -p ended
+        free=$((free + weights[$ended]))
+    done
     set +m
-    wait
-    lanes=()
-    # a lane that was killed has not come to all of its steps
-    missing=$((${#builds[@]} + ${#timed[@]} + ${#others[@]} - $(cat "$folder"/*.counts | wc -l)))
+    # a step that was killed has no count
+    missing=$((wanted - $(wc -l <"$folder/counts")))
 fi
 
 passed=$(sum 1) failed=$(($(sum 2) + missing)) skipped=$(sum 3)

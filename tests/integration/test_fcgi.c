@@ -22,7 +22,7 @@
 #include "support/request.h"
 
 #define WORKERS        2
-#define START_LIMIT_MS 5000
+#define START_LIMIT_MS 20000
 #define ANSWER_MS      2000 /* generous: for answers that are due at once */
 #define CLOSE_MS       2000 /* likewise for a connection to be closed */
 #define LEAK_LIMIT_MS  3000 /* for the service to notice what we have closed */

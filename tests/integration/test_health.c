@@ -16,7 +16,7 @@
 
 #define CHANGE_LIMIT_MS 4000 /* for a state to be told */
 #define ANSWER_MS       2000
-#define START_LIMIT_MS  3000
+#define START_LIMIT_MS  20000
 #define START_TRIES     10
 #define FLUSH_MS        1100 /* nginx writes its access log each second */
 #define LIMITED_COUNT   50   /* in far less than a second */

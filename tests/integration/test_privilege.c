@@ -17,9 +17,10 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define NAMES    "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-#define LIMIT_MS 3000
-#define PROC_MAX (256 * 1024) /* bytes of an environment */
+#define NAMES          "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define LIMIT_MS       3000
+#define READY_LIMIT_MS 60000
+#define PROC_MAX       (256 * 1024) /* bytes of an environment */
 
 #define FILES_FEW  512
 #define FILES_MAX  65536
@@ -81,7 +82,7 @@ use_stack(void)
     }
     limit_files(FILES_FEW);
     is_good = stack_launch(&own.stack, &plan) &&
-              stack_is_ready(&own.stack, 5 * LIMIT_MS);
+              stack_is_ready(&own.stack, READY_LIMIT_MS);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files_before), 0);
     if (!is_good) {
         stack_print_output(&own.stack);

@@ -22,8 +22,8 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define REFUSED_LIMIT_MS 8000 /* for run.sh to give up */
-#define READY_LIMIT_MS   15000
+#define REFUSED_LIMIT_MS 30000 /* for run.sh to give up */
+#define READY_LIMIT_MS   60000
 #define COMMAND_LIMIT_MS 5000
 #define LISTING_MAX      4096
 #define MARK             ".scoring-run"

@@ -20,8 +20,8 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define REFUSED_LIMIT_MS 8000 /* for run.sh to give up */
-#define READY_LIMIT_MS   15000
+#define REFUSED_LIMIT_MS 30000 /* for run.sh to give up */
+#define READY_LIMIT_MS   60000
 #define REPLACE_LIMIT_MS 2000 /* for a dead worker's successor */
 #define RELOAD_LIMIT_MS  4000
 #define GONE_LIMIT_MS    5000

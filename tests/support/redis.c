@@ -13,7 +13,7 @@
 #include "ports.h"
 #include "redis.h"
 
-#define REDIS_START_LIMIT_MS 5000
+#define REDIS_START_LIMIT_MS 20000
 #define REDIS_KEY_LIMIT_MS   1000 /* a write that nobody waits for */
 #define REDIS_CONNECT_MS     500
 #define REDIS_COMMAND_MS     2000

@@ -73,7 +73,7 @@ listen_at(const char *path)
 }
 
 #define PASSED_MS     6500 /* by SIGUSR2; a worker has 7 s to end */
-#define DRAIN_REST_MS 1500 /* the rest, and what a busy machine adds */
+#define DRAIN_REST_MS 2500 /* the rest, and what a busy machine adds */
 
 static void
 pass_time(int number)
@@ -710,7 +710,7 @@ TEST_SINGLE(store, "a request waits for the store, and others do not")
     struct fcgi_peer_answer answer = {0};
     int fd, other;
 
-    bench_start(&bench, true);
+    bench_launch(&bench, true, WORKER_ALONE, patient);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     other = fcgi_peer_connect(bench.socket);
@@ -896,7 +896,7 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     struct bench bench;
     int gone, hasty;
 
-    bench_start(&bench, true);
+    bench_launch(&bench, true, WORKER_ALONE, patient);
     greet(&bench);
     gone = park(&bench);
     (void)close(gone);
