@@ -110,8 +110,7 @@ class Stack:
         self.binary = binary
         self.port = free_port()
         self.metrics_port = free_port()
-        os.makedirs(folder, exist_ok=True)
-        self.log = os.path.join(folder, "run.log")
+        self.log = folder + ".log"  # the folder is to be make run's alone
         self.environment = {
             key: value
             for key, value in os.environ.items()
@@ -124,7 +123,7 @@ class Stack:
             METRICS_PORT=str(self.metrics_port),
             REDIS_URL="unix://" + redis_socket,
             SCORING_CONFIG_FILE="",
-            SCORING_LOG_FILE=os.path.join(folder, "scoring.log"),
+            SCORING_LOG_FILE=folder + ".scoring.log",
         )
         self.environment.update(settings)
         self.process = None
@@ -149,8 +148,7 @@ class Stack:
 
     def trim_logs(self):
         """Both are opened for appending: so a run cannot fill the disk."""
-        for name in ("scoring.log", "nginx/access.log"):
-            path = os.path.join(self.folder, name)
+        for path in (self.folder + ".scoring.log", self.folder + "/nginx/access.log"):
             if os.path.exists(path):
                 os.truncate(path, 0)
 
