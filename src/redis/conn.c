@@ -85,7 +85,7 @@ fail(struct redis_conn *conn, enum redis_fault fault, const char *words)
     if (conn->phase != PHASE_READY)
         redis_connect_move_on(conn->connect);
     (void)snprintf(conn->words, sizeof(conn->words), "%s", words);
-    end(conn, fault == REDIS_FAULT_ANSWER);
+    end(conn, fault == REDIS_FAULT_LARGE || fault == REDIS_FAULT_SLOW);
     conn->config.down(conn->config.arg, fault, conn->words);
 }
 
@@ -95,7 +95,7 @@ fail_stream(struct redis_conn *conn)
     const enum redis_fault fault = redis_stream_fault(conn->stream);
 
     fail(conn,
-         fault == REDIS_FAULT_ANSWER && conn->phase != PHASE_READY
+         fault == REDIS_FAULT_LARGE && conn->phase != PHASE_READY
              ? REDIS_FAULT_BROKEN
              : fault,
          redis_stream_error(conn->stream));
@@ -232,7 +232,7 @@ on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
     }
     (void)snprintf(words, sizeof(words), "no whole answer within %lld ms",
                    (long long)(SLOW_FACTOR * limit_ms));
-    fail(conn, REDIS_FAULT_ANSWER, words);
+    fail(conn, REDIS_FAULT_SLOW, words);
 }
 
 /* Commands. */

@@ -274,7 +274,7 @@ redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
             reader->len - reader->pos > stream->bytes_max - stream->bytes;
     if (stream->is_overfull) {
         (void)fail(stream, "too large an answer");
-        stream->fault = REDIS_FAULT_ANSWER;
+        stream->fault = REDIS_FAULT_LARGE;
         return false;
     }
     if (!is_good)

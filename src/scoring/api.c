@@ -55,6 +55,7 @@ static const struct result_row {
     [METHOD_OK] = {0, API_FAULT_NONE},
     [METHOD_BROKEN] = {500, API_FAULT_VALUE},
     [METHOD_DOWN] = {503, API_FAULT_NONE},
+    [METHOD_LARGE] = {422, API_FAULT_NONE},
     [METHOD_MEMORY] = {500, API_FAULT_MEMORY},
 };
 
@@ -427,6 +428,8 @@ api_answer(struct api_call *call, enum store_status status,
     buf_add_text(&call->body, "{\"code\": 200, \"response\": ");
     code = end_by_result(
         call, call->method->answer(&call->plan, status, values, &call->body));
+    if (code == 422)
+        buf_add_bytes(&call->detail, buf_bytes(&call->plan.fault));
     if (code != 0) {
         answer_error(call, code);
         return;

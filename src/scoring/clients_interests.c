@@ -115,7 +115,7 @@ plan(const void *request, struct method_plan *method_plan)
 static bool
 interests_text(const struct store_value *value, struct bytes *ret_text)
 {
-    if (value->kind == STORE_WRONG_TYPE)
+    if (value->kind == STORE_WRONG_TYPE || value->kind == STORE_LARGE_VALUE)
         return false;
     if (value->kind == STORE_ABSENT || value->data.length == 0) {
         *ret_text = bytes_of(INTERESTS_NONE);
@@ -128,11 +128,14 @@ interests_text(const struct store_value *value, struct bytes *ret_text)
 }
 
 static enum method_result
-fault(struct method_plan *method_plan, size_t i)
+fault(struct method_plan *method_plan, size_t i,
+      const struct store_value *value)
 {
     buf_add_text(&method_plan->fault, "the value of the key ");
     buf_add_bytes(&method_plan->fault, method_plan->keys[i]);
-    buf_add_text(&method_plan->fault, " is not a JSON array of strings");
+    buf_add_text(&method_plan->fault, value->kind == STORE_LARGE_VALUE
+                                          ? " is larger than 1 MiB"
+                                          : " is not a JSON array of strings");
     return METHOD_BROKEN;
 }
 
@@ -144,6 +147,12 @@ answer(struct method_plan *method_plan, enum store_status status,
 
     if (status == STORE_MEMORY)
         return METHOD_MEMORY;
+    if (status == STORE_LARGE) {
+        buf_add_text(&method_plan->fault,
+                     "client_ids: their interests are too large together: ask "
+                     "for fewer at once");
+        return METHOD_LARGE;
+    }
     if (status != STORE_OK)
         return METHOD_DOWN;
     buf_add_text(response, "{");
@@ -152,7 +161,7 @@ answer(struct method_plan *method_plan, enum store_status status,
         struct bytes text;
 
         if (!interests_text(&values[i], &text))
-            return fault(method_plan, i);
+            return fault(method_plan, i, &values[i]);
         buf_add_text(response, i == 0 ? "\"" : ", \"");
         buf_add(response, key.at + prefix, key.length - prefix);
         buf_add_text(response, "\": ");

@@ -11,9 +11,7 @@
 
 /*
  * Bytes of a line of import and export without its end (a line feed, and a
- * carriage return before it), and so of a value that is imported: 512 of these,
- * which the service asks for at once, are still an answer of the size that it
- * believes (redis_stream.c).
+ * carriage return before it), and so of a value that is imported.
  */
 #define INTERESTS_LINE_MAX (128 * 1024)
 

@@ -19,6 +19,7 @@ enum method_result {
     METHOD_OK = 0,
     METHOD_BROKEN, /* 500: what the store holds is not usable */
     METHOD_DOWN,   /* 503: the store could not be read */
+    METHOD_LARGE,  /* 422: what is asked for is too much at once */
     METHOD_MEMORY, /* 500 */
     METHOD__MAX
 };
@@ -40,7 +41,8 @@ struct method_plan {
     enum store_need need;
     struct buf write_value;
     enum method_cache cache; /* set by the answer */
-    struct buf fault;        /* words for the log, of METHOD_BROKEN */
+    struct buf fault;        /* words for the log, of METHOD_BROKEN; for the
+                                caller, of METHOD_LARGE */
 };
 
 struct method {

@@ -21,6 +21,7 @@ static const enum metric read_metrics[][STORE__MAX] = {
             [STORE_DOWN] = METRIC_READ_DOWN,
             [STORE_TIMEOUT] = METRIC_READ_TIMEOUT,
             [STORE_REFUSED] = METRIC_READ_REFUSED,
+            [STORE_LARGE] = METRIC_READ_LARGE,
             [STORE_MEMORY] = METRIC_READ_MEMORY,
         },
     [STORE_CACHE] =
@@ -29,6 +30,7 @@ static const enum metric read_metrics[][STORE__MAX] = {
             [STORE_DOWN] = METRIC_CACHE_READ_DOWN,
             [STORE_TIMEOUT] = METRIC_CACHE_READ_TIMEOUT,
             [STORE_REFUSED] = METRIC_CACHE_READ_REFUSED,
+            [STORE_LARGE] = METRIC_CACHE_READ_LARGE,
             [STORE_MEMORY] = METRIC_CACHE_READ_MEMORY,
         },
 };

@@ -7,7 +7,7 @@
  *     one key     GET                      which tells a wrong type by itself
  *     more        MGET, chunk by chunk     up to CHUNKS_MAX under way, and
  *                                          FLIGHT_BYTES by what is known of
- *                                          the values; first a single chunk
+ *                                          the values; of many, first a few
  *     nil keys    EXISTS, then TYPE        of a chunk, if there are any
  *     guarded     STRLEN before that       of every key, so that no answer is
  *                                          larger than a flight or a value
@@ -24,6 +24,8 @@
 #include "store/fetch.h"
 
 #define CHUNK_KEYS   REDIS_COMMAND_KEYS_MAX
+#define WHOLE_KEYS   128 /* are asked for at once, whatever they hold */
+#define SAMPLE_KEYS  32  /* of more, the first chunk, to learn what they hold */
 #define CHUNKS_MAX   4
 #define FLIGHT_BYTES ((size_t)256 << 10)
 #define KEPT_FIRST   4 /* replies that there is room for at first */
@@ -315,13 +317,21 @@ expected_bytes(const struct store_fetch *fetch, size_t i)
     return fetch->taken > 0 ? fetch->bytes / fetch->taken : 0;
 }
 
+static bool
+is_known(const struct store_fetch *fetch)
+{
+    return fetch->is_measured || fetch->taken > 0;
+}
+
 /* Where the next chunk ends, and what it will come to. */
 static size_t
 chunk_end(const struct store_fetch *fetch, size_t *ret_bytes)
 {
-    size_t end = fetch->next, bytes = 0;
+    size_t end = fetch->next, bytes = 0, keys_max = CHUNK_KEYS;
 
-    while (end < fetch->count && end - fetch->next < CHUNK_KEYS) {
+    if (!is_known(fetch) && fetch->count > WHOLE_KEYS)
+        keys_max = SAMPLE_KEYS;
+    while (end < fetch->count && end - fetch->next < keys_max) {
         const size_t more = expected_bytes(fetch, end);
 
         if (end > fetch->next && bytes + more > FLIGHT_BYTES)
@@ -341,8 +351,7 @@ chunk_end(const struct store_fetch *fetch, size_t *ret_bytes)
 static void
 ask_more(struct store_fetch *fetch)
 {
-    const bool is_known = fetch->is_measured || fetch->taken > 0;
-    const size_t chunks_max = is_known ? CHUNKS_MAX : 1;
+    const size_t chunks_max = is_known(fetch) ? CHUNKS_MAX : 1;
 
     while (goes_on(fetch) && fetch->next < fetch->count &&
            fetch->chunks < chunks_max) {

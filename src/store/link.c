@@ -16,8 +16,11 @@
 /* A key that may be absent: only whether and how it is answered matters. */
 static const struct bytes probe_key = {"i:0", 3};
 
-/* 512 values of the largest import, docs/protocol.md. */
-#define REPLY_BYTES_MAX ((size_t)64 << 20)
+/*
+ * Of one answer: more than a chunk has mostly, and little enough to be thrown
+ * away. What comes to more is measured, and read in smaller chunks.
+ */
+#define REPLY_BYTES_MAX ((size_t)4 << 20)
 
 struct redis_link {
     struct store_link base;

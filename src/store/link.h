@@ -85,7 +85,8 @@ struct store *store_new(const struct store_config *config,
  * knows no fetch any more. Both may be called at any time; they take effect in
  * the next store_turn().
  *
- * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once.
+ * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once; LARGE and SLOW
+ *           are no failure, but that of the read that link->blamed is, if any.
  * reason    in words, without keys or values; copied.
  */
 void store_link_up(struct store *store);

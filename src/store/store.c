@@ -39,6 +39,15 @@ static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
 /* A connection that has been idle for as long is checked. */
 #define CHECK_WAIT_MS 1000
 
+/*
+ * After an answer was too large, required reads learn the sizes first for so
+ * long: so that it happens once, however often somebody asks.
+ */
+#define GUARD_MS 5000
+
+/* A measured read of so many bytes would have been too large an answer. */
+#define GUARD_BYTES ((size_t)1 << 20)
+
 /* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
 static const int64_t pauses_ms[] = {10, 100, 250, 500};
 #define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
@@ -71,8 +80,9 @@ struct read {
     TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
     enum read_state state;
     enum store_need need;
-    bool is_own; /* our own trial, abandoned from the start */
-    int losses;  /* connections and sends that failed it */
+    bool is_own;    /* our own trial, abandoned from the start */
+    bool is_resent; /* its fetch has been used before */
+    int losses;     /* connections and sends that failed it */
     int64_t deadline_ms;
     store_done_fn *done;
     void *arg;
@@ -84,6 +94,9 @@ TAILQ_HEAD(read_queue, read);
 struct store {
     struct store_config config;
     struct store_link *link;
+
+    int64_t now_ms; /* of the last turn */
+    int64_t guard_until_ms;
 
     struct read_queue by_state[READ__STATES];
     struct read_queue deadlines[2]; /* by need: each almost sorted as it is */
@@ -437,6 +450,9 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     breaker_close(store);
     if (!read->is_own)
         tell_how(store, read, status, refusal);
+    if (fetch->is_guarded && (status == STORE_LARGE || fetch->has_large_value ||
+                              fetch->bytes > GUARD_BYTES))
+        store->guard_until_ms = store->now_ms + GUARD_MS;
     if (!fetch->is_abandoned)
         read_finish(store, read, status);
     read_delete(store, read);
@@ -499,6 +515,65 @@ lose_sent(struct store *store)
     store->check_sent = false;
 }
 
+/*
+ * The read whose answer was too large or too slow: it is sent again, and
+ * measured, or else it fails alone.
+ */
+static void
+read_blame(struct store *store, struct read *read)
+{
+    const bool is_large = store->fault == REDIS_FAULT_LARGE;
+    enum store_status status = is_large ? STORE_LARGE : STORE_TIMEOUT;
+
+    if (read->fetch.is_abandoned)
+        return;
+    if (read->need == STORE_MUST && !read->fetch.is_guarded) {
+        read_move(store, read, READ_PARKED);
+        return;
+    }
+    if (is_large && read->fetch.count == 1) {
+        read->values[0].kind = STORE_LARGE_VALUE;
+        status = STORE_OK;
+    }
+    read_finish(store, read, status);
+}
+
+/*
+ * An answer has ended the connection, and the server is well. All others that
+ * shared the connection are sent again, before the one that is blamed.
+ */
+static void
+settle_blame(struct store *store, int64_t now_ms)
+{
+    struct read *blamed = (struct read *)store->link->blamed, *read;
+
+    store->link->blamed = NULL;
+    store->link_state = LINK_CLOSED;
+    store->opened = 0;
+    store->open_at_ms = now_ms;
+    store->guard_until_ms = now_ms + GUARD_MS;
+    for (; store->writes_sent > 0; store->writes_sent--)
+        write_failed(store, store->reason);
+    store->check_sent = false;
+    breaker_close(store);
+    while ((read = TAILQ_FIRST(&store->by_state[READ_SENT])) != NULL &&
+           (read != blamed || TAILQ_NEXT(read, in_state) != NULL)) {
+        if (read == blamed) {
+            TAILQ_REMOVE(&store->by_state[READ_SENT], read, in_state);
+            TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
+        } else if (read->fetch.is_abandoned) {
+            read_delete(store, read);
+        } else {
+            read_move(store, read, READ_PARKED);
+        }
+    }
+    if (read == NULL)
+        return;
+    read_blame(store, read);
+    if (read->state == READ_SENT)
+        read_delete(store, read);
+}
+
 /* Grows with failures, and with connections that none ever proved good. */
 static int64_t
 pause_ms(const struct store *store)
@@ -557,7 +632,11 @@ settle_news(struct store *store, int64_t now_ms)
         settle_up(store, now_ms);
         break;
     case NEWS_DOWN:
-        settle_down(store, now_ms);
+        if (store->fault == REDIS_FAULT_LARGE ||
+            store->fault == REDIS_FAULT_SLOW)
+            settle_blame(store, now_ms);
+        else
+            settle_down(store, now_ms);
         break;
     }
 }
@@ -593,7 +672,7 @@ read_send(struct store *store, struct read *read)
 {
     struct store_fetch *fetch = &read->fetch;
 
-    if (read->losses > 0) {
+    if (read->is_resent) {
         *fetch =
             (struct store_fetch){.keys = fetch->keys,
                                  .count = fetch->count,
@@ -601,6 +680,9 @@ read_send(struct store *store, struct read *read)
                                  .bytes_max = store->config.answer_bytes_max};
         memset(read->values, 0, fetch->count * sizeof(read->values[0]));
     }
+    read->is_resent = true;
+    fetch->is_guarded =
+        read->need == STORE_MUST && store->now_ms < store->guard_until_ms;
     if (!store->link->ops->read(store->link, fetch)) {
         read_finish(store, read, STORE_MEMORY);
         return false;
@@ -700,6 +782,7 @@ store_turn(struct store *store, int64_t now_ms)
 {
     int64_t due;
 
+    store->now_ms = now_ms;
     settle_news(store, now_ms);
     expire_reads(store, STORE_MUST, now_ms);
     expire_reads(store, STORE_CACHE, now_ms);

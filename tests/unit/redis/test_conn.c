@@ -291,7 +291,7 @@ static const struct end_case end_rows[] = {
     {"an array of too many", "+A\r\n*513\r\n", 0, 0, "o--",
      "not an answer of Redis", REDIS_FAULT_BROKEN, 0},
     {"one over the bound", "+A\r\n*300\r\n", 0, 0, "o!-", "too large an answer",
-     REDIS_FAULT_ANSWER, 0},
+     REDIS_FAULT_LARGE, 0},
     {"silence", NULL, 0, 0, "---", NO_ANSWER, REDIS_FAULT_TIMEOUT, LIMIT_MS},
     {"silence behind one", "+A\r\n", 0, 0, "o--", NO_ANSWER,
      REDIS_FAULT_TIMEOUT, LIMIT_MS},
@@ -300,7 +300,7 @@ static const struct end_case end_rows[] = {
     {"one that drips", "+A\r\n$99999999\r\n", 0, 1, "o--", NO_ANSWER,
      REDIS_FAULT_TIMEOUT, LIMIT_MS},
     {"one that comes, but slowly", "+A\r\n$99999999\r\n", 0, LIFE_BYTES, "o!-",
-     "no whole answer within 200 ms", REDIS_FAULT_ANSWER, 2 * LIMIT_MS},
+     "no whole answer within 200 ms", REDIS_FAULT_SLOW, 2 * LIMIT_MS},
 };
 
 TEST_CASES(end, struct end_case, end_rows)

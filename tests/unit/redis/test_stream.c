@@ -252,7 +252,7 @@ TEST_CASES(bound, struct bound_case, bound_rows)
     CU_ASSERT_EQUAL(feed(stream, peer, &text, 8192, &replied), c->is_good);
     CU_ASSERT_EQUAL(replied, c->replied);
     if (!c->is_good) {
-        CU_ASSERT_EQUAL(redis_stream_fault(stream), REDIS_FAULT_ANSWER);
+        CU_ASSERT_EQUAL(redis_stream_fault(stream), REDIS_FAULT_LARGE);
         CU_ASSERT_STRING_EQUAL(redis_stream_error(stream),
                                "too large an answer");
     }

@@ -486,19 +486,19 @@ struct chunk_case {
 };
 
 /*
- * Nothing is known of the values before the first 512 have come; then what is
+ * Nothing is known of the values before the first 32 have come; then what is
  * under way are chunks of 512 keys and of what is likely to be 256 KiB.
  */
 static const struct chunk_case chunk_rows[] = {
-    {"one, full", 512, 1, {{512}}, false},
-    {"one, full, the last key absent", 512, 1, {{512}}, true},
-    {"two", 513, 1, {{512}, {1}}, false},
-    {"two, the last key absent", 513, 1, {{512}, {1}}, true},
-    {"three, two of them together", 1025, 1, {{512}, {512, 1}}, false},
-    {"three, the last key absent", 1025, 1, {{512}, {512, 1}}, true},
-    {"of 128 KiB", 768, 512, {{512}, {256}}, false},
-    {"of 256 KiB, and alone", 1025, 512, {{512}, {512}, {1}}, false},
-    {"of 256 KiB and no more", 1025, 513, {{512}, {511}, {2}}, false},
+    {"as many as are asked for at once", 128, 1, {{128}}, false},
+    {"the last of them absent", 128, 1, {{128}}, true},
+    {"one more: a sample first", 129, 1, {{32}, {97}}, false},
+    {"the last one absent", 129, 1, {{32}, {97}}, true},
+    {"the largest chunk", 544, 1, {{32}, {512}}, false},
+    {"two chunks together", 545, 1, {{32}, {512, 1}}, false},
+    {"two together, the last key absent", 545, 1, {{32}, {512, 1}}, true},
+    {"256 KiB, and alone", 600, 512, {{32}, {512}, {56}}, false},
+    {"256 KiB and no more", 600, 513, {{32}, {511}, {57}}, false},
 };
 
 static void

@@ -9,6 +9,8 @@
  *     w      a write                  wok, werr   its answer
  *     okK    a read is answered       errK   it is answered by an error; K is
  *            i for the store's own trial
+ *     bigK, slowK   the answer to K ends the connection
+ *     hugeK  the values of K are too many bytes
  *     pong   a check is answered
  *     up     the link is ready        down, late, refuse   it failed
  *     oom    the link has no memory   bad    the next flush finds it broken
@@ -88,7 +90,7 @@ fake_read(struct store_link *link, struct store_fetch *fetch)
     CU_ASSERT_EQUAL(fetch->values[0].kind, STORE_ABSENT);
     CU_ASSERT(fetch->keys[0].length == 1 ||
               bytes_equal(fetch->keys[0], bytes_of("i:0")));
-    trace("send%c", fetch->keys[0].at[0]);
+    trace(fetch->is_guarded ? "measure%c" : "send%c", fetch->keys[0].at[0]);
     return true;
 }
 
@@ -183,7 +185,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     static const char *const names[STORE__MAX] = {
         [STORE_OK] = "ok",           [STORE_DOWN] = "down",
         [STORE_TIMEOUT] = "timeout", [STORE_REFUSED] = "refused",
-        [STORE_MEMORY] = "memory",
+        [STORE_LARGE] = "large",     [STORE_MEMORY] = "memory",
     };
     const struct bytes *key = arg;
     bool again = fake.asks_again;
@@ -191,7 +193,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     trace("%c=%s", key->at[0], names[status]);
     fake.asked--;
     CU_ASSERT_EQUAL(values != NULL, status == STORE_OK);
-    if (values != NULL)
+    if (values != NULL && values[0].kind != STORE_LARGE_VALUE)
         CU_ASSERT(bytes_equal(values[0].data, *key));
     fake.asks_again = false;
     fake.asked += again;
@@ -271,6 +273,16 @@ step_down(struct store *store, enum redis_fault fault, const char *reason)
     store_link_down(store, fault, reason);
 }
 
+/* The answer to one of them is too large, or comes too slowly. */
+static void
+step_blame(struct store *store, enum redis_fault fault, char key)
+{
+    for (size_t i = 0; i < fake.sent_count; i++)
+        if (fake.sent[i] != NULL && fake.sent[i]->keys[0].at[0] == key)
+            fake.base.blamed = fake.sent[i];
+    step_down(store, fault, "its answer");
+}
+
 static void
 step_turn(struct store *store, const char *step)
 {
@@ -322,6 +334,12 @@ step_run(struct store *store, const char *step)
         step_turn(store, step);
     else if (strchr("mnc", step[0]) != NULL && step[2] == ':')
         step_read(store, step);
+    else if (strncmp(step, "big", 3) == 0)
+        step_blame(store, REDIS_FAULT_LARGE, step[3]);
+    else if (strncmp(step, "slow", 4) == 0)
+        step_blame(store, REDIS_FAULT_SLOW, step[4]);
+    else if (strncmp(step, "huge", 4) == 0)
+        step_answer(store, step[4], STORE_LARGE);
     else if (strncmp(step, "ok", 2) == 0)
         step_answer(store, step[2], STORE_OK);
     else if (strncmp(step, "err", 3) == 0)
@@ -546,6 +564,53 @@ static const struct store_case check_rows[] = {
      "open DOWN[wrong] open next:-1 next:-1"},
 };
 
+/* An answer that ends the connection is the fault of its own read. */
+static const struct store_case blame_rows[] = {
+    {"others are sent again, and it is measured behind them",
+     "t0 up t1 n1:800 m2:800 c3:800 t2 big1 t3 up t4 ok2 ok3 huge1",
+     "open send1 send2 send3 | open measure2 send3 measure1 | 2=ok 3=ok "
+     "1=large"},
+    {"a cache read fails alone", "t0 up t1 c1:800 m2:800 t2 big1 t3 up t4 ok2",
+     "open send1 send2 | 1=ok open measure2 | 2=ok"},
+    {"measured, and one key: the value",
+     "t0 up t1 m1:800 t2 big1 t3 up t4 big1 t5 up t6",
+     "open send1 | open measure1 | 1=ok open"},
+    {"measured, and several keys: all of it",
+     "t0 up t1 n1:800 t2 big1 t3 up t4 big1 t5 up t6",
+     "open send1 | open measure1 | 1=large open"},
+    {"measured, and slow", "t0 up t1 m1:800 t2 slow1 t3 up t4 slow1 t5 up t6",
+     "open send1 | open measure1 | 1=timeout open"},
+    {"a slow cache read", "t0 up t1 c1:800 m2:800 t2 slow1 t3 up t4",
+     "open send1 send2 | 1=timeout open measure2 |"},
+    {"one that nobody waits for",
+     "t0 up t1 m1:50 m2:800 t2 t50 big1 t51 up t52",
+     "open send1 send2 | 1=timeout open measure2 |"},
+    {"others that nobody waits for",
+     "t0 up t1 m1:800 m2:50 t2 t50 big1 t51 up t52",
+     "open send1 send2 | 2=timeout open measure1 |"},
+    {"as often as you like: neither a loss nor a failure",
+     "t0 up t1 c1:800 m2:800 t2 big1 t3 up c1:800 t4 big1 t5 up c1:800 t6 big1 "
+     "t7 up c1:800 t8 big1 t9 up t10 ok2 ?",
+     "open send1 send2 | 1=ok open measure2 send1 | 1=ok open measure2 send1 | "
+     "1=ok open measure2 send1 | 1=ok open measure2 | 2=ok is-up"},
+    {"bytes are a proof of life",
+     OVERDUE "t1264 up t1265 m2:3000 t1266 big2 T1267 up t1268 m3:3000 t1269",
+     OVERDUE_TRACE "open send2 2=down | UP open next:-1 measure3 |"},
+    {"sizes are asked for 5 seconds long",
+     "t0 up t1 m1:800 t2 big1 t3 up t4 ok1 m2:9000 t5002 ok2 m3:9000 t5003 "
+     "ok3",
+     "open send1 | open measure1 | 1=ok measure2 | 2=ok send3 | 3=ok"},
+    {"longer, when there is a reason",
+     "t0 up t1 m1:800 t2 big1 t3 up t4 huge1 m2:9999 t5002 huge2 m3:9999 t5003 "
+     "huge3",
+     "open send1 | open measure1 | 1=large measure2 | 2=large measure3 | "
+     "3=large"},
+    {"not for the cache", "t0 up t1 m1:800 t2 big1 t3 up t4 ok1 c2:800 t5",
+     "open send1 | open measure1 | 1=ok send2 |"},
+    {"writes are lost with it", "t0 up t1 w m1:800 t2 big1 t3",
+     "open set send1 | WRITE_FAILED[its answer] open"},
+};
+
 /* At the end of each script: whoever still waits must be told. */
 static void
 run_script(const struct store_case *c)
@@ -594,6 +659,11 @@ TEST_CASES(loss, struct store_case, loss_rows)
 }
 
 TEST_CASES(trial, struct store_case, trial_rows)
+{
+    run_script(c);
+}
+
+TEST_CASES(blame, struct store_case, blame_rows)
 {
     run_script(c);
 }

@@ -133,6 +133,8 @@ static const struct counter_case counter_rows[] = {
      METRIC_READ_TIMEOUT},
     {"scoring_store_operations_total{operation=\"read\",result=\"refused\"}",
      METRIC_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"read\",result=\"large\"}",
+     METRIC_READ_LARGE},
     {"scoring_store_operations_total{operation=\"read\",result=\"memory\"}",
      METRIC_READ_MEMORY},
     {"scoring_store_operations_total{operation=\"cache_read\",result=\"ok\"}",
@@ -145,6 +147,9 @@ static const struct counter_case counter_rows[] = {
     {"scoring_store_operations_total{operation=\"cache_read\",result="
      "\"refused\"}",
      METRIC_CACHE_READ_REFUSED},
+    {"scoring_store_operations_total{operation=\"cache_read\",result="
+     "\"large\"}",
+     METRIC_CACHE_READ_LARGE},
     {"scoring_store_operations_total{operation=\"cache_read\",result="
      "\"memory\"}",
      METRIC_CACHE_READ_MEMORY},
