@@ -21,20 +21,20 @@
 #define WORKERS_MAX      256
 #define WORKERS_PER_CORE 2    /* the service's default */
 #define BODY_CHUNK       4096 /* read at a time, and dropped */
-#define SHORTEST_REQUEST 3    /* a body below is deploy/run.sh's, "{}" */
+#define SHORTEST_REQUEST 3    /* what has less is a look at the health */
 
-#define HEADER                                                                 \
+#define HEADER(length)                                                         \
     "Status: 200 OK\r\nContent-Type: application/json\r\n"                     \
-    "Content-Length: 41\r\n\r\n"
-#define SCORE "{\"code\": 200, \"response\": {\"score\": 5.0}}"
-#define START "{\"code\": 422, \"error\": \"this is an echo\"}"
+    "Content-Length: " #length "\r\n\r\n"
+#define SCORE  "{\"code\": 200, \"response\": {\"score\": 5.0}}"
+#define HEALTH "{\"status\": \"ok\"}"
 
 _Static_assert(sizeof(SCORE) == 41 + 1, "as long as Content-Length says");
-_Static_assert(sizeof(START) == 41 + 1, "as long as Content-Length says");
+_Static_assert(sizeof(HEALTH) == 16 + 1, "as long as Content-Length says");
 
 /* A score; and what deploy/run.sh waits for. */
-static const char answer[] = HEADER SCORE;
-static const char answer_to_start[] = HEADER START;
+static const char answer[] = HEADER(41) SCORE;
+static const char answer_to_start[] = HEADER(16) HEALTH;
 
 static FCGX_Request request; /* of the exchange at hand: one at a time */
 

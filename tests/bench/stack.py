@@ -102,10 +102,20 @@ class Delay:
         end(self.process)
 
 
+def wrap(folder, binary, settings_of):
+    """A program that serves as one binary, and knows the settings of another."""
+    with open(folder + ".sh", "w") as file:
+        file.write('#!/bin/sh\n[ $# -eq 0 ] || exec "%s" "$@"\n' % settings_of)
+        file.write('exec "%s"\n' % binary)
+    os.chmod(file.name, 0o755)
+    return file.name
+
+
 class Stack:
     """deploy/run.sh, as a user starts it, with some binary and our Redis."""
 
-    def __init__(self, folder, binary, redis_socket, **settings):
+    def __init__(self, folder, binary, redis_socket, settings_of=None, **settings):
+        """settings_of: the binary that is asked for them, if not this one."""
         self.folder = folder
         self.binary = binary
         self.port = free_port()
@@ -117,7 +127,7 @@ class Stack:
             if not key.startswith(("SCORING_", "REDIS_"))
         }
         self.environment.update(
-            RUN_BINARY=binary,
+            RUN_BINARY=wrap(folder, binary, settings_of) if settings_of else binary,
             RUN_DIR=folder,
             HTTP_PORT=str(self.port),
             METRICS_PORT=str(self.metrics_port),

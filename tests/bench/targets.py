@@ -45,7 +45,9 @@ class Targets:
         if name == "nginx":
             return Nginx(place, self.get("service"))
         if name == "echo":
-            return Stack(place, self.tool("echo"), self.redis.socket)
+            return Stack(
+                place, self.tool("echo"), self.redis.socket, self.binaries["service"]
+            )
         kind, _, setting = name.partition(", ")
         binary = self.binaries[kind]
         if setting.endswith(" ms"):
