@@ -32,6 +32,13 @@
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
+/* With the limits of the store as large as they may be. */
+static const char *const patient[] = {"SCORING_STORE_CONNECT_TIMEOUT_MS=5000",
+                                      "SCORING_STORE_TIMEOUT_MS=5000",
+                                      "SCORING_STORE_DEADLINE_MS=5000", NULL};
+static const struct stack_plan patient_plan = {.store = STACK_REDIS_UNIX,
+                                               .environment = patient};
+
 static void
 check_file_unmarked(const char *path)
 {
@@ -103,7 +110,7 @@ static const struct quiet_kind quiet_kinds[] = {
 static struct {
     struct stack stack;
     bool is_started;
-    int64_t since_ms;
+    int64_t first_ms, last_ms; /* when they came */
     size_t count;
     int fds[CROWD_MAX];
     const struct quiet_kind *kinds[CROWD_MAX];
@@ -116,12 +123,16 @@ send_unread(int fd)
     char *body = request_interests("{\"client_ids\": [1]}");
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     struct buffer text = {0};
+    char start[] = "HTTP/1.1 ??? ";
 
     buffer_printf(&text, HEAD "Content-Length: %zu\r\n\r\n%s", strlen(body),
                   body);
     CU_ASSERT_EQUAL(send(fd, text.data, text.length, MSG_NOSIGNAL),
                     (ssize_t)text.length);
-    CU_ASSERT_EQUAL(poll(&waiting, 1, LIMIT_MS), 1);
+    CU_ASSERT_EQUAL(poll(&waiting, 1, TIMEOUT_MS), 1);
+    CU_ASSERT_EQUAL(recv(fd, start, strlen(start), MSG_PEEK),
+                    (ssize_t)strlen(start));
+    CU_ASSERT_STRING_EQUAL(start, "HTTP/1.1 200 ");
     buffer_free(&text);
     free(body);
 }
@@ -143,15 +154,16 @@ crowd_add(const struct quiet_kind *kind)
 
 TEST_SINGLE(crowd_begin, "hundreds of slow and silent clients")
 {
-    CU_ASSERT_TRUE_FATAL(stack_start(&crowd.stack, &plan));
+    CU_ASSERT_TRUE_FATAL(stack_start(&crowd.stack, &patient_plan));
     crowd.is_started = true;
     CU_ASSERT_TRUE(redis_do(&crowd.stack.redis, "EVAL %s 0",
                             "redis.call('SET', 'i:1', '[\"' .. "
                             "string.rep('a', " CROWD_ANSWER ") .. '\"]')"));
+    crowd.first_ms = clock_ms();
     for (size_t i = 0; i < QUIET_KINDS; i++)
         for (size_t j = 0; j < quiet_kinds[i].count; j++)
             crowd_add(&quiet_kinds[i]);
-    crowd.since_ms = clock_ms();
+    crowd.last_ms = clock_ms();
 }
 
 static bool
@@ -204,7 +216,7 @@ TEST_SINGLE(crowd_others, "are answered at once all the while")
     CU_ASSERT_TRUE(one.slowest_s < CROWD_SLOWEST_S);
     CU_ASSERT_TRUE(many.slowest_s < CROWD_SLOWEST_S);
     /* else nobody was in the way */
-    if (clock_ms() - crowd.since_ms < CROWD_FIRST_MS)
+    if (clock_ms() - crowd.first_ms < CROWD_FIRST_MS)
         CU_ASSERT_EQUAL(count_gone(), 0);
     free(request);
 }
@@ -218,7 +230,7 @@ all_gone(void *arg)
 
 TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
 {
-    int64_t left_ms = crowd.since_ms + CROWD_LIMIT_MS - clock_ms();
+    int64_t left_ms = crowd.last_ms + CROWD_LIMIT_MS - clock_ms();
 
     if (!crowd.is_started) {
         cases_skip("it goes with crowd_begin");
@@ -463,13 +475,6 @@ TEST_SINGLE(log_start, "nginx starts without a warning")
     CU_ASSERT_PTR_NULL(strstr(log, "[warn]"));
     free(log);
 }
-
-/* With the limits of the store as large as they may be. */
-static const char *const patient[] = {"SCORING_STORE_CONNECT_TIMEOUT_MS=5000",
-                                      "SCORING_STORE_TIMEOUT_MS=5000",
-                                      "SCORING_STORE_DEADLINE_MS=5000", NULL};
-static const struct stack_plan patient_plan = {.store = STACK_REDIS_UNIX,
-                                               .environment = patient};
 
 #define PATIENT_MS 4500 /* so long it takes at least */
 #define LATE_MS    500
