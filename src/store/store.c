@@ -40,8 +40,9 @@ static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
 #define CHECK_WAIT_MS 1000
 
 /*
- * After an answer was too large, required reads learn the sizes first for so
- * long: so that it happens once, however often somebody asks.
+ * After an answer was too large, or may have been, required reads learn the
+ * sizes first for so long: so that it happens once, however often somebody
+ * asks.
  */
 #define GUARD_MS 5000
 
@@ -515,6 +516,27 @@ lose_sent(struct store *store)
     store->check_sent = false;
 }
 
+/* The last connection ended by an answer, and not for a fault of the server. */
+static bool
+is_blame(const struct store *store)
+{
+    return store->fault == REDIS_FAULT_LARGE ||
+           store->fault == REDIS_FAULT_SLOW;
+}
+
+/* A server is silent, too, while it makes a very large answer. */
+static bool
+is_suspect(const struct store *store)
+{
+    const struct read *read;
+
+    TAILQ_FOREACH (read, &store->by_state[READ_SENT], in_state) {
+        if (read->need == STORE_MUST && !read->fetch.is_guarded)
+            return store->fault == REDIS_FAULT_TIMEOUT;
+    }
+    return false;
+}
+
 /*
  * The read whose answer was too large or too slow: it is sent again, and
  * measured, or else it fails alone.
@@ -608,6 +630,8 @@ settle_down(struct store *store, int64_t now_ms)
         store->opened = 0;
     if (was_ready && lost)
         store->proof_needed = true;
+    if (was_ready && is_suspect(store))
+        store->guard_until_ms = now_ms + GUARD_MS;
     if (is_failure)
         count_failure(store, now_ms);
     store->open_at_ms = now_ms + pause_ms(store);
@@ -632,8 +656,7 @@ settle_news(struct store *store, int64_t now_ms)
         settle_up(store, now_ms);
         break;
     case NEWS_DOWN:
-        if (store->fault == REDIS_FAULT_LARGE ||
-            store->fault == REDIS_FAULT_SLOW)
+        if (is_blame(store))
             settle_blame(store, now_ms);
         else
             settle_down(store, now_ms);
@@ -651,7 +674,7 @@ expire_reads(struct store *store, enum store_need need, int64_t now_ms)
 
     while ((read = TAILQ_FIRST(deadlines)) != NULL &&
            read->deadline_ms <= now_ms) {
-        if (need == STORE_MUST && !link_usable(store))
+        if (need == STORE_MUST && !link_usable(store) && !is_blame(store))
             breaker_open(store);
         read_finish(store, read, STORE_TIMEOUT);
     }

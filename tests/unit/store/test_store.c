@@ -13,6 +13,7 @@
  *     hugeK  the values of K are too many bytes
  *     pong   a check is answered
  *     up     the link is ready        down, late, refuse   it failed
+ *     still  it failed, having been silent
  *     oom    the link has no memory   bad    the next flush finds it broken
  *     again  a finished read asks for another one, of key 9
  *     .      leaves a dot in the trace
@@ -302,6 +303,8 @@ step_words(struct store *store, const char *step)
     else if (strcmp(step, "down") == 0)
         step_down(store, REDIS_FAULT_BROKEN, "gone");
     else if (strcmp(step, "late") == 0)
+        step_down(store, REDIS_FAULT_BROKEN, "late");
+    else if (strcmp(step, "still") == 0)
         step_down(store, REDIS_FAULT_TIMEOUT, "late");
     else if (strcmp(step, "refuse") == 0)
         step_down(store, REDIS_FAULT_HANDSHAKE, "wrong");
@@ -607,6 +610,15 @@ static const struct store_case blame_rows[] = {
      "3=large"},
     {"not for the cache", "t0 up t1 m1:800 t2 big1 t3 up t4 ok1 c2:800 t5",
      "open send1 | open measure1 | 1=ok send2 |"},
+    {"a silence may be a large answer in the making",
+     "t0 up t1 m1:2000 t2 still t302 t312 up t313 huge1 m2:2000 t314",
+     "open send1 | RETRY[late] open measure1 | 1=large measure2 |"},
+    {"not that of a cache read",
+     "t0 up t1 c1:800 t2 still t302 t312 up m2:2000 t313",
+     "open send1 | 1=down open send2 |"},
+    {"a deadline while the next connection is built is no outage",
+     "t0 up t1 m1:100 t2 big1 t3 t100 ?",
+     "open send1 | open 1=timeout is-down"},
     {"writes are lost with it", "t0 up t1 w m1:800 t2 big1 t3",
      "open set send1 | WRITE_FAILED[its answer] open"},
 };
