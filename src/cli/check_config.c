@@ -122,7 +122,8 @@ print_notes(const struct config *config)
         (void)fprintf(stderr, "scoring: note: %.*s\n", length, at);
         at += length + 1;
     }
-    if (config->salt_is_published || config->admin_salt_is_published)
+    if (config->salts_published != CONFIG_NONE ||
+        config->admin_salts_published != CONFIG_NONE)
         (void)fprintf(stderr, "scoring: note: a published default salt is in "
                               "force: anyone can make tokens\n");
 }

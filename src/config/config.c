@@ -329,14 +329,16 @@ credentials_check(const struct redis_url *redis, struct buf *errors)
                         "a user was given without a password");
 }
 
-static bool
-salts_hold(const struct auth_salts *salts, const char *salt)
+static enum config_published
+salts_published(const struct auth_salts *salts, const char *published)
 {
-    for (size_t i = 0; i < salts->count; i++) {
-        if (bytes_equal(salts->item[i], bytes_of(salt)))
-            return true;
-    }
-    return false;
+    size_t count = 0;
+
+    for (size_t i = 0; i < salts->count; i++)
+        count += bytes_equal(salts->item[i], bytes_of(published)) ? 1 : 0;
+    if (count == 0)
+        return CONFIG_NONE;
+    return count < salts->count ? CONFIG_SOME : CONFIG_ALL;
 }
 
 static bool
@@ -389,12 +391,13 @@ config_finish(struct owner *owner, const struct config_file *file)
     const bool is_derived = secrets->cache_secret.length == 0;
 
     config->file_lines = file->count;
-    config->salt_is_published = salts_hold(&secrets->salts, CONFIG_SALT);
-    config->admin_salt_is_published =
-        salts_hold(&secrets->admin_salts, CONFIG_ADMIN_SALT);
-    config->cache_secret_is_published =
-        is_derived &&
-        bytes_equal(secrets->salts.item[0], bytes_of(CONFIG_SALT));
+    config->salts_published = salts_published(&secrets->salts, CONFIG_SALT);
+    config->admin_salts_published =
+        salts_published(&secrets->admin_salts, CONFIG_ADMIN_SALT);
+    config->cache_secret_published =
+        is_derived && bytes_equal(secrets->salts.item[0], bytes_of(CONFIG_SALT))
+            ? CONFIG_ALL
+            : CONFIG_NONE;
     salts_note("SCORING_SALT", &secrets->salts, &owner->notes);
     salts_note("SCORING_ADMIN_SALT", &secrets->admin_salts, &owner->notes);
 }
@@ -454,13 +457,18 @@ config_free(struct config *config)
 /* Secrets that must not become published ones while the service runs. */
 static const struct {
     const char *name;
-    size_t is_published; /* its offset in struct config */
-} published[] = {
-    {"SCORING_SALT", offsetof(struct config, salt_is_published)},
-    {"SCORING_ADMIN_SALT", offsetof(struct config, admin_salt_is_published)},
-    {"SCORING_CACHE_SECRET",
-     offsetof(struct config, cache_secret_is_published)},
+    size_t published; /* its offset in struct config */
+} guarded[] = {
+    {"SCORING_SALT", offsetof(struct config, salts_published)},
+    {"SCORING_ADMIN_SALT", offsetof(struct config, admin_salts_published)},
+    {"SCORING_CACHE_SECRET", offsetof(struct config, cache_secret_published)},
 };
+
+static enum config_published
+published_of(const struct config *config, size_t at)
+{
+    return *(const enum config_published *)((const char *)config + at);
+}
 
 bool
 config_may_replace(const struct config *old, const struct config *config,
@@ -471,12 +479,11 @@ config_may_replace(const struct config *old, const struct config *config,
     if (old->file_lines > 0 && config->file_lines == 0)
         is_good = config_error(errors, NAME_CONFIG_FILE, NULL,
                                "holds no setting any more");
-    for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
-        const size_t at = published[i].is_published;
+    for (size_t i = 0; i < sizeof(guarded) / sizeof(guarded[0]); i++) {
+        const size_t at = guarded[i].published;
 
-        if (*(const bool *)((const char *)config + at) &&
-            !*(const bool *)((const char *)old + at))
-            is_good = config_error(errors, published[i].name, NULL,
+        if (published_of(config, at) > published_of(old, at))
+            is_good = config_error(errors, guarded[i].name, NULL,
                                    "would become a published one, which is "
                                    "refused while the service runs");
     }

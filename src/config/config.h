@@ -10,6 +10,9 @@
 #include "scoring/auth.h"
 #include "telemetry/log.h"
 
+/* Whether a secret, or each of several, is a default that anyone knows. */
+enum config_published { CONFIG_NONE, CONFIG_SOME, CONFIG_ALL };
+
 /*
  * All settings, checked, as one value that never changes. Every pointer
  * belongs to the struct. Names, defaults and bounds: docs/protocol.md,
@@ -18,9 +21,8 @@
 struct config {
     struct redis_url redis;
     struct auth_secrets secrets;
-    bool salt_is_published;       /* a default that anyone knows is in force */
-    bool admin_salt_is_published; /* likewise */
-    bool cache_secret_is_published; /* it is derived from such a salt */
+    enum config_published salts_published, admin_salts_published;
+    enum config_published cache_secret_published; /* derived from such a salt */
     int64_t workers;
     int64_t cores; /* that this process may use; at least 1 */
     int64_t store_attempts;

@@ -107,7 +107,8 @@ log_settings(struct supervisor *s, const char *what)
     shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
     log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
              SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);
-    if (s->config->salt_is_published || s->config->admin_salt_is_published)
+    if (s->config->salts_published != CONFIG_NONE ||
+        s->config->admin_salts_published != CONFIG_NONE)
         log_error(s->log, "running with the published default salts: anyone "
                           "can make tokens; set SCORING_SALT and "
                           "SCORING_ADMIN_SALT");

@@ -652,8 +652,8 @@ TEST_CASES(salt, struct salt_case, salt_rows)
     CU_ASSERT_EQUAL(errors.length == 0, c->want != NULL);
     if (config != NULL && c->want != NULL) {
         salts_check(&config->secrets.salts, c->want);
-        CU_ASSERT_EQUAL(config->salt_is_published ||
-                            config->admin_salt_is_published,
+        CU_ASSERT_EQUAL(config->salts_published != CONFIG_NONE ||
+                            config->admin_salts_published != CONFIG_NONE,
                         c->published);
     }
     if (c->secret != NULL)
@@ -1147,6 +1147,14 @@ static const struct reload_case reload_rows[] = {
      "SCORING_SALT=a,Otus\nSCORING_ADMIN_SALT=b\n", PUBLISHED("SCORING_SALT")},
     {"published one taken away", "SCORING_SALT=a,Otus\n", "SCORING_SALT=a\n",
      ""},
+    {"only the published one of a list left",
+     "SCORING_SALT=a,Otus\nSCORING_CACHE_SECRET=c\n",
+     "SCORING_SALT=Otus\nSCORING_CACHE_SECRET=c\n", PUBLISHED("SCORING_SALT")},
+    {"only the admin's published one of a list left",
+     "SCORING_ADMIN_SALT=42,b\n", "X=1\n", PUBLISHED("SCORING_ADMIN_SALT")},
+    {"a list with it in another order",
+     "SCORING_SALT=a,Otus\nSCORING_CACHE_SECRET=c\n",
+     "SCORING_SALT=Otus,a\nSCORING_CACHE_SECRET=c\n", ""},
     {"one is published, the other becomes it", "SCORING_ADMIN_SALT=b\n",
      "X=1\n", PUBLISHED("SCORING_ADMIN_SALT")},
     {"cache secret gone, the salt published", "SCORING_CACHE_SECRET=c\n",
