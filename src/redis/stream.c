@@ -40,6 +40,7 @@ struct redis_stream {
     size_t bytes;                          /* of the one that is coming */
     bool is_overfull;                      /* that was too much */
     struct buf unsent;                     /* without TLS */
+    bool has_received;                     /* any byte on this connection */
     enum redis_fault fault;
     char error[ERROR_SIZE];
 };
@@ -126,12 +127,14 @@ bool
 redis_stream_open(struct redis_stream *stream, int fd)
 {
     redisContext *context = redisConnectFd(fd);
+    const char *failure;
 
     if (context == NULL) {
         (void)close(fd);
         return fail(stream, "out of memory");
     }
     stream->context = context;
+    stream->has_received = false;
     context->flags &= ~REDIS_BLOCK;
     stream->made_by = context->reader->fn;
     stream->reply_bound = *context->reader->fn;
@@ -141,9 +144,8 @@ redis_stream_open(struct redis_stream *stream, int fd)
     stream->is_overfull = false;
     context->reader->fn = &stream->reply_bound;
     context->reader->privdata = stream;
-    if (!redis_tls_start(stream->tls, context, stream->config->host))
-        return fail_tls(stream, redis_tls_error(stream->tls, context->errstr));
-    return true;
+    failure = redis_tls_start(stream->tls, context, stream->config->host);
+    return failure == NULL || fail_tls(stream, failure);
 }
 
 bool
@@ -236,6 +238,14 @@ redis_stream_write(struct redis_stream *stream, struct bytes bytes,
                                : write_plain(stream, bytes, ret_waiting);
 }
 
+/* A server that expects TLS closes, after an alert of TLS or without a word. */
+static bool
+may_want_tls(const struct redis_stream *stream)
+{
+    return stream->tls == NULL && !stream->has_received &&
+           stream->config->unix_path == NULL;
+}
+
 bool
 redis_stream_read(struct redis_stream *stream, size_t *ret_bytes)
 {
@@ -246,15 +256,19 @@ redis_stream_read(struct redis_stream *stream, size_t *ret_bytes)
     redis_tls_forget_error(stream->tls);
     if (redisBufferRead(stream->context) == REDIS_OK) {
         *ret_bytes = reader->len - before;
+        stream->has_received |= *ret_bytes > 0;
         return true;
     }
     why = redis_tls_error(stream->tls, stream->context->errstr);
-    return redis_tls_is_starting(stream->tls)
-               ? fail_tls(stream, why)
-               : fail(stream, "the connection broke: %s", why);
+    if (redis_tls_is_starting(stream->tls))
+        return fail_tls(stream, why);
+    return fail(stream, "the connection broke: %s%s", why,
+                may_want_tls(stream)
+                    ? ", before any answer: does the server want TLS?"
+                    : "");
 }
 
-/* A server that expected TLS answers by a record of its type 21. */
+/* A record of the type 21, as the alerts of TLS are. */
 static bool
 is_tls_alert(const struct redis_stream *stream)
 {

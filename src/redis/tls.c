@@ -50,27 +50,6 @@ expect_host(SSL *session, const char *host)
             SSL_set_tlsext_host_name(session, host) == 1);
 }
 
-bool
-redis_tls_start(struct redis_tls *tls, struct redisContext *context,
-                const char *host)
-{
-    SSL *session;
-
-    if (tls == NULL)
-        return true;
-    ERR_clear_error();
-    session = SSL_new(tls->trust);
-    if (session == NULL)
-        return false;
-    if (!expect_host(session, host) ||
-        redisInitiateSSL(context, session) != REDIS_OK) {
-        SSL_free(session);
-        return false;
-    }
-    tls->session = session;
-    return true;
-}
-
 void
 redis_tls_end(struct redis_tls *tls)
 {
@@ -128,6 +107,27 @@ redis_tls_error(const struct redis_tls *tls, const char *otherwise)
     return reason != NULL ? reason : otherwise;
 }
 
+/* The session may fail at once, and what it has to say goes with it. */
+const char *
+redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                const char *host)
+{
+    const char *failure;
+
+    if (tls == NULL)
+        return NULL;
+    ERR_clear_error();
+    tls->session = SSL_new(tls->trust);
+    if (tls->session != NULL && expect_host(tls->session, host) &&
+        redisInitiateSSL(context, tls->session) == REDIS_OK)
+        return NULL;
+    failure = redis_tls_error(tls, context->err != 0 ? context->errstr
+                                                     : "out of memory");
+    SSL_free(tls->session);
+    tls->session = NULL;
+    return failure;
+}
+
 const char *
 redis_tls_write(struct redis_tls *tls, struct redisContext *context,
                 struct bytes bytes, bool *ret_waiting)
@@ -162,13 +162,13 @@ redis_tls_new(void)
     return NULL;
 }
 
-bool
+const char *
 redis_tls_start(struct redis_tls *tls, struct redisContext *context,
                 const char *host)
 {
     (void)context;
     (void)host;
-    return tls == NULL;
+    return tls == NULL ? NULL : "this build has no TLS";
 }
 
 void

@@ -18,10 +18,10 @@ struct redis_tls *redis_tls_new(void);
 
 /*
  * Begins to shake hands on a connection, whose certificate must be good for
- * the host. False on failure; the context may say why.
+ * the host. NULL, or why it failed, in words that live as long as the context.
  */
-bool redis_tls_start(struct redis_tls *tls, struct redisContext *context,
-                     const char *host);
+const char *redis_tls_start(struct redis_tls *tls, struct redisContext *context,
+                            const char *host);
 
 /* The connection has been freed. */
 void redis_tls_end(struct redis_tls *tls);

@@ -313,6 +313,53 @@ TEST_SINGLE(last_words, "of a peer that is gone are read before its end")
     redis_stream_free(stream);
 }
 
+/* How a connection ends that has not been what was expected. */
+struct ending_case {
+    const char *name;
+    const char *path; /* of a socket; NULL: over TCP */
+    const char *said; /* before the end */
+    enum redis_fault fault;
+    const char *want;
+};
+
+#define CLOSED "the connection broke: Server closed the connection"
+
+static const struct ending_case ending_rows[] = {
+    {"without a word", NULL, "", REDIS_FAULT_BROKEN,
+     CLOSED ", before any answer: does the server want TLS?"},
+    {"without a word, on a socket", "/run/redis.sock", "", REDIS_FAULT_BROKEN,
+     CLOSED},
+    {"after an answer", NULL, "+OK\r\n", REDIS_FAULT_BROKEN, CLOSED},
+    {"by an alert of TLS", NULL, "\x15\x03\x03", REDIS_FAULT_TLS,
+     "TLS failed: the server speaks TLS there: rediss://"},
+    {"by the beginning of TLS", NULL, "\x16\x03\x03", REDIS_FAULT_BROKEN,
+     "not an answer of Redis"},
+};
+
+TEST_CASES(ending, struct ending_case, ending_rows)
+{
+    const struct redis_url server = {.unix_path = c->path, .host = "h"};
+    struct redis_stream *stream = redis_stream_new(&server, REPLY_MAX);
+    struct redisReply *reply = NULL;
+    size_t bytes = 0;
+    int fd[2];
+
+    CU_ASSERT_EQUAL_FATAL(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    CU_ASSERT_TRUE(redis_stream_open(stream, fd[0]));
+    CU_ASSERT_EQUAL(send(fd[1], c->said, strlen(c->said), MSG_NOSIGNAL),
+                    (ssize_t)strlen(c->said));
+    (void)close(fd[1]);
+    while (redis_stream_read(stream, &bytes) &&
+           redis_stream_next(stream, &reply)) {
+        freeReplyObject(reply);
+        reply = NULL;
+    }
+    CU_ASSERT_STRING_EQUAL(redis_stream_error(stream), c->want);
+    CU_ASSERT_EQUAL(redis_stream_fault(stream), c->fault);
+    redis_stream_free(stream);
+}
+
 /* A name goes into the SNI, which has room for 255 bytes of it. */
 static const struct tls_case {
     const char *name, *address; /* NULL: a name of so many letters */
