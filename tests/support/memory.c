@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "memory.h"
@@ -125,6 +126,21 @@ strdup(const char *text)
                      : counted(CALL(malloc, size));
 
     return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+/* libc keeps what it has read of a zone, and does without what it cannot. */
+void
+tzset(void)
+{
+    const size_t kept_left = left;
+    const long kept_live = live;
+    void (*behind)(void) = NULL;
+
+    left = 0;
+    *(void **)&behind = dlsym(RTLD_NEXT, "tzset");
+    behind();
+    live = kept_live;
+    left = kept_left;
 }
 
 void
