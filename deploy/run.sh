@@ -59,7 +59,8 @@ check_programs() {
 # What an earlier run has left, which a kill may have kept it from taking away.
 clear_run_dir() {
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
-    rm -f "$run_dir/scoring.sock" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" "$run_dir/nginx/nginx.pid"
+    rm -f "$run_dir/scoring.sock" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" \
+        "$run_dir/nginx/web.sock" "$run_dir/nginx/nginx.pid"
 }
 
 check_port_free() { # check_port_free NAME PORT

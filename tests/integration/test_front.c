@@ -512,17 +512,50 @@ read_slowly(int fd)
 }
 
 /* More than all sockets take; read when nginx has nothing else to wait for. */
-TEST_SINGLE(half_closed, "a large answer, read late by a half-closed caller")
+struct half_closed_case {
+    const char *name;
+    bool is_file;
+};
+
+static const struct half_closed_case half_closed_rows[] = {
+    {"answer", false},
+    {"file", true},
+};
+
+static void
+put_large_file(const struct stack *stack)
+{
+    char path[FILES_PATH_MAX];
+    struct buffer text = {0};
+
+    buffer_printf(&text, "%*s", (int)strtol(CROWD_ANSWER, NULL, 10) + 1, "");
+    files_path(path, "%.200s/web/docs/large.js", stack->run_folder);
+    CU_ASSERT_TRUE_FATAL(files_write(path, buffer_text(&text)));
+    buffer_free(&text);
+}
+
+static void
+put_half_closed(struct buffer *out, const struct stack *stack, bool is_file)
+{
+    if (is_file) {
+        put_large_file(stack);
+        buffer_add_text(out, "GET /docs/large.js HTTP/1.1\r\nHost: a\r\n\r\n");
+        return;
+    }
+    CU_ASSERT_TRUE_FATAL(redis_do(&stack->redis, "EVAL %s 0",
+                                  "redis.call('SET', 'i:1', '[\"' .. "
+                                  "string.rep('a', " CROWD_ANSWER
+                                  ") .. '\"]')"));
+    put_request(out, request_interests("{\"client_ids\": [1]}"));
+}
+
+TEST_CASES(half_closed, struct half_closed_case, half_closed_rows)
 {
     struct stack *stack = stack_shared(&patient_plan);
     struct buffer request = {0};
     int fd, received = LATE_RECEIVED;
 
-    CU_ASSERT_TRUE_FATAL(redis_do(&stack->redis, "EVAL %s 0",
-                                  "redis.call('SET', 'i:1', '[\"' .. "
-                                  "string.rep('a', " CROWD_ANSWER
-                                  ") .. '\"]')"));
-    put_request(&request, request_interests("{\"client_ids\": [1]}"));
+    put_half_closed(&request, stack, c->is_file);
     fd = ports_connect(stack->port, TIMEOUT_MS);
     CU_ASSERT_EQUAL(
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &received, sizeof(received)), 0);
