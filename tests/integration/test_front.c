@@ -39,6 +39,18 @@ static const char *const patient[] = {"SCORING_STORE_CONNECT_TIMEOUT_MS=5000",
 static const struct stack_plan patient_plan = {.store = STACK_REDIS_UNIX,
                                                .environment = patient};
 
+/* An answer that is larger than all sockets together hold. */
+#define LARGE_BYTES_MIN 6000000
+#define LARGE_IDS       "{\"client_ids\": [1, 2, 3, 4, 5, 6, 7, 8]}"
+
+static bool
+fill_store(const struct redis *redis)
+{
+    return redis_do(redis, "EVAL %s 0",
+                    "for id = 1, 8 do redis.call('SET', 'i:' .. id, '[\"' .. "
+                    "string.rep('a', 750000) .. '\"]') end");
+}
+
 static void
 check_file_unmarked(const char *path)
 {
@@ -80,7 +92,6 @@ check_logs_unmarked(const struct stack *stack)
 #define CROWD_PROBES     200
 #define CROWD_P99_S      0.25
 #define CROWD_SLOWEST_S  1.0
-#define CROWD_ANSWER     "6000000" /* bytes: more than sockets hold */
 #define CROWD_CALLERS    4
 #define CROWD_CALLERS_MS 500
 
@@ -120,7 +131,7 @@ static struct {
 static void
 send_unread(int fd)
 {
-    char *body = request_interests("{\"client_ids\": [1]}");
+    char *body = request_interests(LARGE_IDS);
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     struct buffer text = {0};
     char start[] = "HTTP/1.1 ??? ";
@@ -156,9 +167,7 @@ TEST_SINGLE(crowd_begin, "hundreds of slow and silent clients")
 {
     CU_ASSERT_TRUE_FATAL(stack_start(&crowd.stack, &patient_plan));
     crowd.is_started = true;
-    CU_ASSERT_TRUE(redis_do(&crowd.stack.redis, "EVAL %s 0",
-                            "redis.call('SET', 'i:1', '[\"' .. "
-                            "string.rep('a', " CROWD_ANSWER ") .. '\"]')"));
+    CU_ASSERT_TRUE(fill_store(&crowd.stack.redis));
     crowd.first_ms = clock_ms();
     for (size_t i = 0; i < QUIET_KINDS; i++)
         for (size_t j = 0; j < quiet_kinds[i].count; j++)
@@ -528,7 +537,7 @@ put_large_file(const struct stack *stack)
     char path[FILES_PATH_MAX];
     struct buffer text = {0};
 
-    buffer_printf(&text, "%*s", (int)strtol(CROWD_ANSWER, NULL, 10) + 1, "");
+    buffer_printf(&text, "%*s", LARGE_BYTES_MIN + 1, "");
     files_path(path, "%.200s/web/docs/large.js", stack->run_folder);
     CU_ASSERT_TRUE_FATAL(files_write(path, buffer_text(&text)));
     buffer_free(&text);
@@ -542,11 +551,8 @@ put_half_closed(struct buffer *out, const struct stack *stack, bool is_file)
         buffer_add_text(out, "GET /docs/large.js HTTP/1.1\r\nHost: a\r\n\r\n");
         return;
     }
-    CU_ASSERT_TRUE_FATAL(redis_do(&stack->redis, "EVAL %s 0",
-                                  "redis.call('SET', 'i:1', '[\"' .. "
-                                  "string.rep('a', " CROWD_ANSWER
-                                  ") .. '\"]')"));
-    put_request(out, request_interests("{\"client_ids\": [1]}"));
+    CU_ASSERT_TRUE_FATAL(fill_store(&stack->redis));
+    put_request(out, request_interests(LARGE_IDS));
 }
 
 TEST_CASES(half_closed, struct half_closed_case, half_closed_rows)
@@ -563,7 +569,7 @@ TEST_CASES(half_closed, struct half_closed_case, half_closed_rows)
                     (ssize_t)request.length);
     CU_ASSERT_EQUAL(shutdown(fd, SHUT_WR), 0);
     clock_sleep_ms(LATE_MS);
-    CU_ASSERT_TRUE(read_slowly(fd) > strtoul(CROWD_ANSWER, NULL, 10));
+    CU_ASSERT_TRUE(read_slowly(fd) > LARGE_BYTES_MIN);
     (void)close(fd);
     buffer_free(&request);
 }
