@@ -22,6 +22,7 @@ steps=(
     "integration"
     "tests VARIANT=asan"
     "memory VARIANT=asan"
+    "all bench-tools VARIANT=clang CC=clang"
 )
 
 skip() {
