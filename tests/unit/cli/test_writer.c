@@ -80,7 +80,7 @@ serve(int listener, enum stay stay)
     char piece[64];
     int fd = accept(listener, NULL, NULL);
 
-    (void)alarm((stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS) / 1000);
+    (void)alarm((unsigned)(stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS) / 1000);
     if (recv(fd, piece, sizeof(piece), 0) <= 0 ||
         send(fd, ":0\r\n", 4, MSG_NOSIGNAL) != 4)
         return 1;
