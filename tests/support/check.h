@@ -68,16 +68,16 @@ void check_true(bool actual, bool wanted, struct check_at at);
              : check_real, default                                             \
              : check_pointer)(x)
 
-#define CHECK_AT(actual, expected, is_fatal)                                   \
-    ((struct check_at){__FILE__, __LINE__, actual, expected, is_fatal})
-#define CHECK_SAME(actual, expected, is_wanted, is_fatal)                      \
+/* The words are made of the arguments before these are expanded. */
+#define CHECK_SAME(actual, expected, is_wanted, ...)                           \
     check_equal(CHECK_VALUE(actual), CHECK_VALUE(expected), is_wanted,         \
-                CHECK_AT(#actual, #expected, is_fatal))
-#define CHECK_TEXT(actual, expected, is_wanted, is_fatal)                      \
+                (struct check_at){__FILE__, __LINE__, __VA_ARGS__})
+#define CHECK_TEXT(actual, expected, is_wanted, ...)                           \
     check_text(actual, expected, is_wanted,                                    \
-               CHECK_AT(#actual, #expected, is_fatal))
-#define CHECK_TRUTH(actual, wanted, is_fatal)                                  \
-    check_true(actual, wanted, CHECK_AT(#actual, NULL, is_fatal))
+               (struct check_at){__FILE__, __LINE__, __VA_ARGS__})
+#define CHECK_TRUTH(actual, wanted, ...)                                       \
+    check_true(actual, wanted,                                                 \
+               (struct check_at){__FILE__, __LINE__, __VA_ARGS__})
 
 #undef CU_ASSERT
 #undef CU_ASSERT_FATAL
@@ -100,36 +100,41 @@ void check_true(bool actual, bool wanted, struct check_at at);
 #undef CU_ASSERT_STRING_NOT_EQUAL
 #undef CU_ASSERT_STRING_NOT_EQUAL_FATAL
 
-#define CU_ASSERT(actual)             CHECK_TRUTH(actual, true, false)
-#define CU_ASSERT_FATAL(actual)       CHECK_TRUTH(actual, true, true)
-#define CU_ASSERT_TRUE(actual)        CHECK_TRUTH(actual, true, false)
-#define CU_ASSERT_TRUE_FATAL(actual)  CHECK_TRUTH(actual, true, true)
-#define CU_ASSERT_FALSE(actual)       CHECK_TRUTH(actual, false, false)
-#define CU_ASSERT_FALSE_FATAL(actual) CHECK_TRUTH(actual, false, true)
+#define CU_ASSERT(actual)       CHECK_TRUTH(actual, true, #actual, NULL, false)
+#define CU_ASSERT_FATAL(actual) CHECK_TRUTH(actual, true, #actual, NULL, true)
+#define CU_ASSERT_TRUE(actual)  CHECK_TRUTH(actual, true, #actual, NULL, false)
+#define CU_ASSERT_TRUE_FATAL(actual)                                           \
+    CHECK_TRUTH(actual, true, #actual, NULL, true)
+#define CU_ASSERT_FALSE(actual) CHECK_TRUTH(actual, false, #actual, NULL, false)
+#define CU_ASSERT_FALSE_FATAL(actual)                                          \
+    CHECK_TRUTH(actual, false, #actual, NULL, true)
 #define CU_ASSERT_EQUAL(actual, expected)                                      \
-    CHECK_SAME(actual, expected, true, false)
+    CHECK_SAME(actual, expected, true, #actual, #expected, false)
 #define CU_ASSERT_EQUAL_FATAL(actual, expected)                                \
-    CHECK_SAME(actual, expected, true, true)
+    CHECK_SAME(actual, expected, true, #actual, #expected, true)
 #define CU_ASSERT_NOT_EQUAL(actual, expected)                                  \
-    CHECK_SAME(actual, expected, false, false)
+    CHECK_SAME(actual, expected, false, #actual, #expected, false)
 #define CU_ASSERT_NOT_EQUAL_FATAL(actual, expected)                            \
-    CHECK_SAME(actual, expected, false, true)
+    CHECK_SAME(actual, expected, false, #actual, #expected, true)
 #define CU_ASSERT_PTR_EQUAL(actual, expected)                                  \
-    CHECK_SAME(actual, expected, true, false)
+    CHECK_SAME(actual, expected, true, #actual, #expected, false)
 #define CU_ASSERT_PTR_EQUAL_FATAL(actual, expected)                            \
-    CHECK_SAME(actual, expected, true, true)
-#define CU_ASSERT_PTR_NULL(actual)       CHECK_SAME(actual, NULL, true, false)
-#define CU_ASSERT_PTR_NULL_FATAL(actual) CHECK_SAME(actual, NULL, true, true)
-#define CU_ASSERT_PTR_NOT_NULL(actual)   CHECK_SAME(actual, NULL, false, false)
+    CHECK_SAME(actual, expected, true, #actual, #expected, true)
+#define CU_ASSERT_PTR_NULL(actual)                                             \
+    CHECK_SAME(actual, NULL, true, #actual, "NULL", false)
+#define CU_ASSERT_PTR_NULL_FATAL(actual)                                       \
+    CHECK_SAME(actual, NULL, true, #actual, "NULL", true)
+#define CU_ASSERT_PTR_NOT_NULL(actual)                                         \
+    CHECK_SAME(actual, NULL, false, #actual, "NULL", false)
 #define CU_ASSERT_PTR_NOT_NULL_FATAL(actual)                                   \
-    CHECK_SAME(actual, NULL, false, true)
+    CHECK_SAME(actual, NULL, false, #actual, "NULL", true)
 #define CU_ASSERT_STRING_EQUAL(actual, expected)                               \
-    CHECK_TEXT(actual, expected, true, false)
+    CHECK_TEXT(actual, expected, true, #actual, #expected, false)
 #define CU_ASSERT_STRING_EQUAL_FATAL(actual, expected)                         \
-    CHECK_TEXT(actual, expected, true, true)
+    CHECK_TEXT(actual, expected, true, #actual, #expected, true)
 #define CU_ASSERT_STRING_NOT_EQUAL(actual, expected)                           \
-    CHECK_TEXT(actual, expected, false, false)
+    CHECK_TEXT(actual, expected, false, #actual, #expected, false)
 #define CU_ASSERT_STRING_NOT_EQUAL_FATAL(actual, expected)                     \
-    CHECK_TEXT(actual, expected, false, true)
+    CHECK_TEXT(actual, expected, false, #actual, #expected, true)
 
 #endif
