@@ -182,7 +182,10 @@ check_outage(struct stack *stack)
 }
 
 /* Lines about the service itself, not about a request. */
-#define LOG_FAULTS  "\\] E .*store is down"
+#define LOG_FAULTS "\\] E .*store is down"
+#define LOG_OUTAGE                                                             \
+    "\\] E the store is down: 127\\.0\\.0\\.1:[0-9]+: [^;]*; "                 \
+    "(next try in [0-9]+ ms|a connection is being tried)$"
 #define LOG_RETURNS "\\] I .*store is down.*over"
 
 static bool
@@ -324,6 +327,7 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     struct stack *stack = stack_shared(c->plan);
     size_t faults = stack_log_count(stack, LOG_FAULTS);
     size_t returns = stack_log_count(stack, LOG_RETURNS);
+    size_t whole = stack_log_count(stack, LOG_OUTAGE);
 
     CU_ASSERT_TRUE(redis_do(&stack->redis, "FLUSHALL"));
     fill(&stack->redis);
@@ -335,6 +339,7 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     fill(&stack->redis);
     check_return(stack, &stack->redis, returns);
     check_told(stack, faults, returns);
+    CU_ASSERT_EQUAL(stack_log_count(stack, LOG_OUTAGE), whole + 1);
 }
 
 /* Idle connections are checked each second; a failing one ends in another. */
