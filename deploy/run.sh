@@ -25,9 +25,11 @@ fail() {
     exit 1
 }
 
-# setting NAME [OPTION...]: as the service reads it; see check-config --help
+# setting NAME [OPTION...]: as the service reads it; see check-config --help.
+# Bash loses a Ctrl-C that comes when a program whose output it reads has closed
+# that, but not yet ended. "|| return" leaves it with a shell, which ends at once.
 setting() {
-    "$binary" check-config --get "$@"
+    "$binary" check-config --get "$@" || return
 }
 
 check_port() { # check_port NAME VALUE
@@ -230,8 +232,7 @@ on_signal() {
 
 # Scripts wait for the first line; the other one is for people.
 say_ready() {
-    local service_log redis_log=$run_dir/redis/redis.log
-    service_log=$(setting SCORING_LOG_FILE --default 'this output')
+    local redis_log=$run_dir/redis/redis.log
     [ -z "$redis_url" ] || redis_log='not ours'
     printf 'ready: http://127.0.0.1:%s\n%s: the service, %s; nginx, %s; Redis, %s\n' \
         "$http_port" 'Ctrl-C ends all of it. Logs' "$service_log" \
@@ -254,6 +255,7 @@ fi
 http_port=$(setting HTTP_PORT)
 metrics_port=$(setting METRICS_PORT)
 run_dir=$(setting RUN_DIR --default "$top/build/run")
+service_log=$(setting SCORING_LOG_FILE --default 'this output')
 redis_url=$(setting REDIS_URL --default '')
 # Line ends that are part of the password stay.
 redis_password=$(setting REDIS_PASSWORD --secret && printf .)

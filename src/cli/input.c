@@ -118,8 +118,11 @@ interests_input_open(const struct interests_plan *plan,
     int status = EX_OK;
 
     if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+        const int error = fd < 0 ? errno : EISDIR;
+
         interests_report_say(report, "%s: %s", report->name,
-                             strerror(fd < 0 ? errno : EISDIR));
+                             interrupt_signal() != 0 ? "interrupted"
+                                                     : strerror(error));
         if (fd >= 0)
             (void)close(fd);
         return interests_report_status(stream >= 0 ? EX_IOERR : EX_NOINPUT);

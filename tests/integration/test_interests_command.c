@@ -1234,6 +1234,21 @@ catches_term(void *arg)
     return (mask >> (SIGTERM - 1) & 1) != 0;
 }
 
+/* A named pipe that nobody writes to: it cannot even be opened. */
+TEST_SINGLE(opening, "a pipe ends by a signal, too")
+{
+    struct bench *bench = shared_bench();
+    char path[FILES_PATH_MAX];
+
+    files_path(path, "%s/fifo", bench->folder);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    bench_begin(bench, "exec \"$scoring\" interests import fifo");
+    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, WAIT_LIMIT_MS));
+    proc_signal(&bench->proc, SIGTERM);
+    bench_expect(bench, 128 + SIGTERM, "^scoring: fifo: interrupted\n$");
+    (void)unlink(path);
+}
+
 /* Nothing comes through the pipe, and nothing ever would. */
 TEST_SINGLE(waiting, "for input ends by a signal, too")
 {

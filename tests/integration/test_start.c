@@ -618,6 +618,38 @@ TEST_CASES(end, struct end_case, end_rows)
     stack_discard(&stack);
 }
 
+/*
+ * Bash loses a SIGINT that comes when a program whose output it reads has
+ * closed it, but not yet ended. So does this one, with the setting asked last.
+ */
+TEST_SINGLE(interrupt, "between the answer of a program and its end")
+{
+    static const char late[] = "#!/bin/sh\n"
+                               "build/release/scoring \"$@\" || exit\n"
+                               "[ \"$3\" = SCORING_LOG_FILE ] || exit 0\n"
+                               "exec >&-\n"
+                               "trap '' INT\n"
+                               "sleep 0.1\n"
+                               "kill -s INT 0\n"
+                               "sleep 0.1\n";
+    static const struct end_case want = {.status = -1, .words = ""};
+    char path[FILES_PATH_MAX], variable[2 * FILES_PATH_MAX];
+    const char *const environment[] = {variable, NULL};
+    const struct stack_plan private_redis = {.store = STACK_URL_GIVEN,
+                                             .environment = environment};
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(path, "%s/late", stack.folder);
+    CU_ASSERT_TRUE(files_write(path, late));
+    CU_ASSERT_EQUAL(chmod(path, 0700), 0);
+    (void)snprintf(variable, sizeof(variable), "RUN_BINARY=%s", path);
+    CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, REFUSED_LIMIT_MS));
+    check_end(&stack, &want);
+    stack_discard(&stack);
+}
+
 /* What a killed stack has left behind does not hinder the next one. */
 TEST_SINGLE(again, "in the same folder after SIGKILL")
 {
