@@ -59,10 +59,11 @@ members_check(const struct json_member members[MEMBER__MAX], struct buf *faults)
 static struct bytes
 member_text(const struct json_member *member)
 {
-    char *text = member->value + 1;
+    char *text;
 
     if (member->length == 0 || *member->value != '"')
         return (struct bytes){NULL, 0};
+    text = member->value + 1;
     return (struct bytes){text, json_unescape(text, member->length - 2)};
 }
 
