@@ -89,11 +89,13 @@ static void
 check_wanted_code(int code, enum store_need need, enum store_status status,
                   bool are_good)
 {
-    int want = 200;
+    static const int codes[STORE__MAX] = {
+        [STORE_OK] = 200,      [STORE_DOWN] = 503,  [STORE_TIMEOUT] = 503,
+        [STORE_REFUSED] = 503, [STORE_LARGE] = 422, [STORE_MEMORY] = 500,
+    };
+    int want = need == STORE_MUST ? codes[status] : 200;
 
-    if (need == STORE_MUST && status != STORE_OK)
-        want = status == STORE_MEMORY ? 500 : 503;
-    else if (need == STORE_MUST && !are_good)
+    if (want == 200 && need == STORE_MUST && !are_good)
         want = 500;
     FUZZ_CHECK(code == want);
 }
