@@ -14,7 +14,7 @@ hash=$(printf '%s' "$REDIS_PASSWORD" | sha256sum | cut -d' ' -f1)
 umask 077
 cat >/run/redis/users.acl <<ACL
 user default on #$hash ~* &* +@all
-user scoring on #$hash resetchannels -@all +ping +select (~uid:* +get +set) (~i:* +get +mget +exists +type +strlen)
+user scoring on #$hash resetchannels -@all +ping +select (~uid:* +get +set) (~i:* +get +getrange +mget +exists +type +strlen)
 ACL
 unset REDIS_PASSWORD
 

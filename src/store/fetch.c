@@ -5,11 +5,13 @@
  * type told from an absent one.
  *
  *     one key     GET                      which tells a wrong type by itself
+ *     guarded     GETRANGE instead         up to a byte too many: Redis copies
+ *                                          no more, however large a value is
  *     more        MGET, chunk by chunk     up to CHUNKS_MAX under way, and
  *                                          FLIGHT_BYTES by what is known of
  *                                          the values; of many, first a few
  *     nil keys    EXISTS, then TYPE        of a chunk, if there are any
- *     guarded     STRLEN before that       of every key, so that no answer is
+ *     guarded     STRLEN before MGET       of every key, so that no answer is
  *                                          larger than a flight or a value
  *
  * A value over its bound is never asked for once its size is known, and ends
@@ -29,6 +31,10 @@
 #define CHUNKS_MAX   4
 #define FLIGHT_BYTES ((size_t)256 << 10)
 #define KEPT_FIRST   4 /* replies that there is room for at first */
+
+/* GETRANGE's: the offset of the byte that is one too many. */
+static const struct bytes range_end = {"1048576", 7};
+_Static_assert(STORE_VALUE_BYTES_MAX == 1048576, "as range_end says");
 
 /* Replies that the values of a fetch point into. */
 struct kept {
@@ -159,34 +165,102 @@ lose(struct store_fetch *fetch, const struct redis_command *command, bool fits)
 
 /* One key. */
 
+/* False if it is no reply to such a command. */
+static bool
+take_value(struct store_fetch *fetch, const redisReply *reply)
+{
+    struct store_value *value = &fetch->values[0];
+
+    switch (reply->type) {
+    case REDIS_REPLY_STRING:
+        value->kind = STORE_STRING;
+        value->data = (struct bytes){reply->str, (size_t)reply->len};
+        count_value(fetch, value, value->data.length);
+        return true;
+    case REDIS_REPLY_NIL:
+        return true;
+    case REDIS_REPLY_ERROR:
+        if (redis_error_is(reply->str, "WRONGTYPE"))
+            value->kind = STORE_WRONG_TYPE;
+        else
+            refuse(fetch, reply);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What GET alone is answered to, is asked for by GET from now on. */
 static bool
 on_get(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct store_fetch *fetch = arg;
+
+    if (*reply == NULL)
+        return lose(fetch, command, true);
+    if (!take_value(fetch, *reply))
+        return lose(fetch, command, false);
+    if (fetch->is_guarded && fetch->status == STORE_OK)
+        fetch->link->has_no_range = true;
+    settle(fetch);
+    return true;
+}
+
+/* Whether the server does not know the command, or not for this user. */
+static bool
+is_denied(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR &&
+           (redis_error_is(reply->str, "NOPERM") ||
+            redis_error_is(reply->str, "ERR"));
+}
+
+/* Of an absent key the range is as empty as that of an empty value. */
+static bool
+on_range(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct store_fetch *fetch = arg;
     struct store_value *value = &fetch->values[0];
 
     if (*reply == NULL)
         return lose(fetch, command, true);
-    switch ((*reply)->type) {
-    case REDIS_REPLY_STRING:
-        value->kind = STORE_STRING;
-        value->data = (struct bytes){(*reply)->str, (size_t)(*reply)->len};
-        count_value(fetch, value, value->data.length);
-        break;
-    case REDIS_REPLY_NIL:
-        value->data.length = 0; /* gone since it was measured */
-        break;
-    case REDIS_REPLY_ERROR:
-        if (redis_error_is((*reply)->str, "WRONGTYPE"))
-            value->kind = STORE_WRONG_TYPE;
-        else
-            refuse(fetch, *reply);
-        break;
-    default:
+    if (is_denied(*reply)) {
+        if (goes_on(fetch) && !add_command(fetch, "GET", on_get, 0, 1, 1))
+            fetch->status = STORE_MEMORY;
+    } else if (!take_value(fetch, *reply)) {
         return lose(fetch, command, false);
+    } else if (value->kind == STORE_STRING && value->data.length == 0) {
+        value->kind = STORE_ABSENT;
     }
     settle(fetch);
     return true;
+}
+
+static bool
+add_range(struct store_fetch *fetch)
+{
+    const struct redis_command command = {
+        .done = on_range, .arg = fetch, .count = 1};
+    struct redis_commands *commands = redis_link_commands(fetch->link);
+    const size_t bytes = REDIS_COMMAND_ROOM + 3 * REDIS_ARGUMENT_ROOM +
+                         fetch->keys[0].length + range_end.length;
+
+    if (!redis_commands_reserve(commands, 1, bytes))
+        return false;
+    redis_commands_add(commands, &command, "GETRANGE", 3);
+    redis_commands_add_argument(commands, fetch->keys[0]);
+    redis_commands_add_argument(commands, (struct bytes){"0", 1});
+    redis_commands_add_argument(commands, range_end);
+    fetch->waiting++;
+    return true;
+}
+
+static bool
+ask_value(struct store_fetch *fetch)
+{
+    return fetch->is_guarded && !fetch->link->has_no_range
+               ? add_range(fetch)
+               : add_command(fetch, "GET", on_get, 0, 1, 1);
 }
 
 /* What is nil. */
@@ -380,7 +454,7 @@ ask_values(struct store_fetch *fetch)
     fetch->bytes = 0;
     if (fetch->count > 1)
         ask_more(fetch);
-    else if (!add_command(fetch, "GET", on_get, 0, 1, 1))
+    else if (!ask_value(fetch))
         fetch->status = STORE_MEMORY;
 }
 
@@ -437,8 +511,8 @@ bool
 redis_fetch_send(struct store_link *link, struct store_fetch *fetch)
 {
     fetch->link = link;
-    fetch->is_measured = fetch->is_guarded;
-    if (fetch->is_guarded)
+    fetch->is_measured = fetch->is_guarded && fetch->count > 1;
+    if (fetch->is_measured)
         ask_sizes(fetch);
     else
         ask_values(fetch);

@@ -48,7 +48,10 @@ link_open(struct store_link *base)
 static void
 on_up(void *arg)
 {
-    store_link_up(((struct redis_link *)arg)->base.store);
+    struct redis_link *link = arg;
+
+    link->base.has_no_range = false;
+    store_link_up(link->base.store);
 }
 
 static void

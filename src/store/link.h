@@ -21,7 +21,8 @@ struct store_fetch {
     size_t count;
     struct store_value *values; /* one per key, for the link to fill */
     size_t bytes_max;           /* of all values; more: STORE_LARGE */
-    bool is_guarded;   /* learn the sizes first: somebody's were too large */
+    bool is_guarded;   /* ask for no answer that is too large: one key's are
+                          cut off, of more the sizes are learnt first */
     bool is_abandoned; /* nobody waits any more: keys may be gone by now */
 
     /* For the link alone; all 0 when the store hands the fetch over. */
@@ -70,6 +71,7 @@ struct store_link {
     const struct store_link_ops *ops;
     struct store *store;        /* set by store_new() */
     struct store_fetch *blamed; /* whose answer ends the connection */
+    bool has_no_range; /* the server of this connection cuts nothing off */
 };
 
 /*

@@ -40,9 +40,9 @@ static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
 #define CHECK_WAIT_MS 1000
 
 /*
- * After an answer was too large, or may have been, required reads learn the
- * sizes first for so long: so that it happens once, however often somebody
- * asks.
+ * After an answer was too large, or may have been, required reads of several
+ * keys learn the sizes first for so long: so that it happens once, however
+ * often somebody asks. One key's answer is always bounded.
  */
 #define GUARD_MS 5000
 
@@ -353,6 +353,7 @@ send_own_trial(struct store *store)
     read->fetch.count = 1;
     read->fetch.bytes_max = store->config.answer_bytes_max;
     read->fetch.values = read->values;
+    read->fetch.is_guarded = true;
     read->fetch.is_abandoned = true;
     read->is_own = true;
     read->need = STORE_CACHE;
@@ -451,8 +452,9 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     breaker_close(store);
     if (!read->is_own)
         tell_how(store, read, status, refusal);
-    if (fetch->is_guarded && (status == STORE_LARGE || fetch->has_large_value ||
-                              fetch->bytes > GUARD_BYTES))
+    if (fetch->is_guarded && fetch->count > 1 &&
+        (status == STORE_LARGE || fetch->has_large_value ||
+         fetch->bytes > GUARD_BYTES))
         store->guard_until_ms = store->now_ms + GUARD_MS;
     if (!fetch->is_abandoned)
         read_finish(store, read, status);
@@ -705,7 +707,8 @@ read_send(struct store *store, struct read *read)
     }
     read->is_resent = true;
     fetch->is_guarded =
-        read->need == STORE_MUST && store->now_ms < store->guard_until_ms;
+        read->need == STORE_MUST &&
+        (fetch->count == 1 || store->now_ms < store->guard_until_ms);
     if (!store->link->ops->read(store->link, fetch)) {
         read_finish(store, read, STORE_MEMORY);
         return false;

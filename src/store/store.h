@@ -35,7 +35,7 @@ enum store_status {
 const char *store_status_text(enum store_status status);
 
 enum store_value_kind {
-    STORE_ABSENT = 0, /* no such key */
+    STORE_ABSENT = 0, /* no such key; read alone by STORE_MUST: or empty */
     STORE_STRING,
     STORE_WRONG_TYPE, /* there is such a key, and it holds no string */
     STORE_LARGE_VALUE /* a string of more than STORE_VALUE_BYTES_MAX; the values

@@ -227,6 +227,8 @@ probe_accounts() {
     local -a words
     check 'the service reads interests' equal \
         "$(redis_as_service GET i:424243)" '["кино"]'
+    check 'the service reads no more than a value may have' equal \
+        "$(redis_as_service GETRANGE i:424243 0 1048576)" '["кино"]'
     check 'the service asks whether the store is there' equal \
         "$(redis_as_service PING)" PONG
     for denied in 'SET i:424243 x' 'DEL i:424243' 'GET other' 'SET other x' \

@@ -26,6 +26,10 @@ struct read_case {
 static const struct read_case read_rows[] = {
     {"one", 1, "$1\r\na\r\n", {STORE_STRING}},
     {"one of another type", 1, "-WRONGTYPE no\r\n", {STORE_WRONG_TYPE}},
+    {"one that is denied a range",
+     1,
+     "-NOPERM no\r\n$1\r\na\r\n",
+     {STORE_STRING}},
     {"several",
      3,
      "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",

@@ -149,14 +149,20 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
 }
 
 static void
-ask(struct rig *rig)
+ask_for(struct rig *rig, enum store_need need)
 {
     int before = rig->answers;
 
-    CU_ASSERT_FATAL(store_read(rig->store, rig->keys, rig->count, STORE_MUST,
+    CU_ASSERT_FATAL(store_read(rig->store, rig->keys, rig->count, need,
                                clock_ms(), clock_ms() + 2000, on_done, rig));
     CU_ASSERT(run_until(rig, &rig->answers, before + 1));
     CU_ASSERT_EQUAL(rig->answers, before + 1);
+}
+
+static void
+ask(struct rig *rig)
+{
+    ask_for(rig, STORE_MUST);
 }
 
 /* Keys of one letter. */
@@ -168,23 +174,25 @@ set_keys(struct rig *rig, const char *letters)
         rig->keys[i] = (struct bytes){letters + i, 1};
 }
 
-#define KEY(k)   "$1\r\n" k "\r\n"
-#define PROBE    "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
-#define GET_A    "*2\r\n$3\r\nGET\r\n" KEY("a")
-#define MGET_AB  "*3\r\n$4\r\nMGET\r\n" KEY("a") KEY("b")
-#define EXISTS_B "*2\r\n$6\r\nEXISTS\r\n" KEY("b")
-#define TYPE(k)  "*2\r\n$4\r\nTYPE\r\n" KEY(k)
+#define KEY(k)    "$1\r\n" k "\r\n"
+#define PROBE     "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
+#define GET_A     "*2\r\n$3\r\nGET\r\n" KEY("a")
+#define RANGE(k)  "*4\r\n$8\r\nGETRANGE\r\n" k "$1\r\n0\r\n$7\r\n1048576\r\n"
+#define RANGE_A   RANGE(KEY("a"))
+#define MRANGE_AB "*3\r\n$4\r\nMGET\r\n" KEY("a") KEY("b")
+#define EXISTS_B  "*2\r\n$6\r\nEXISTS\r\n" KEY("b")
+#define TYPE(k)   "*2\r\n$4\r\nTYPE\r\n" KEY(k)
 #define GREET                                                                  \
     {                                                                          \
         PROBE, ":0\r\n"                                                        \
     }
 #define THEN_GET                                                               \
     {                                                                          \
-        GET_A, "$1\r\nx\r\n"                                                   \
+        RANGE_A, "$1\r\nx\r\n"                                                 \
     }
 #define ONE_NIL                                                                \
     {                                                                          \
-        MGET_AB, "*2\r\n$1\r\nx\r\n$-1\r\n"                                    \
+        MRANGE_AB, "*2\r\n$1\r\nx\r\n$-1\r\n"                                  \
     }
 #define DROPPED       "the connection broke: Server closed the connection"
 #define WRONG_KIND    "an answer of the wrong kind"
@@ -192,6 +200,7 @@ set_keys(struct rig *rig, const char *letters)
 #define WRONGTYPE     "-WRONGTYPE Operation against a key\r\n"
 #define NOPERM        "-NOPERM this user has no permissions\r\n"
 #define NOPERM_TEXT   "the user lacks a permission (NOPERM)"
+#define UNKNOWN       "-ERR unknown command 'GETRANGE'\r\n"
 #define LOADING       "-LOADING Redis is loading\r\n"
 #define LOADING_TEXT  "the server is loading its data (LOADING)"
 #define ARRAY_TOO_BIG "*513\r\n"
@@ -208,37 +217,62 @@ struct read_case {
 static const struct read_case read_rows[] = {
     {"one string",
      "a",
-     {GREET, {GET_A, "$3\r\nabc\r\n"}},
+     {GREET, {RANGE_A, "$3\r\nabc\r\n"}},
      .kinds = "s",
      .first = "abc"},
     {"one empty string",
      "a",
-     {GREET, {GET_A, "$0\r\n\r\n"}},
-     .kinds = "s",
+     {GREET, {RANGE_A, "$0\r\n\r\n"}},
+     .kinds = "-",
      .first = ""},
-    {"one absent", "a", {GREET, {GET_A, "$-1\r\n"}}, .kinds = "-", .first = ""},
+    {"one absent",
+     "a",
+     {GREET, {RANGE_A, "$-1\r\n"}},
+     .kinds = "-",
+     .first = ""},
     {"one of another type",
      "a",
-     {GREET, {GET_A, WRONGTYPE}},
+     {GREET, {RANGE_A, WRONGTYPE}},
      .kinds = "w",
      .first = ""},
-    {"one refused", "a", {GREET, {GET_A, NOPERM}}, .refused = NOPERM_TEXT},
+    {"one refused",
+     "a",
+     {GREET, {RANGE_A, NOPERM}, {GET_A, NOPERM}},
+     .refused = NOPERM_TEXT},
+    {"one whose range is refused",
+     "a",
+     {GREET, {RANGE_A, NOPERM}, {GET_A, "$3\r\nabc\r\n"}},
+     .kinds = "s",
+     .first = "abc"},
+    {"one whose range is unknown",
+     "a",
+     {GREET, {RANGE_A, UNKNOWN}, {GET_A, "$0\r\n\r\n"}},
+     .kinds = "s",
+     .first = ""},
+    {"one whose range is refused, by a number",
+     "a",
+     {GREET, {RANGE_A, NOPERM}, {GET_A, ":1\r\n"}},
+     .down = WRONG_KIND},
+    {"one whose range is refused, by nothing",
+     "a",
+     {GREET, {RANGE_A, NOPERM}, {GET_A, steps_hang_up}},
+     .down = DROPPED},
     {"one, while loading",
      "a",
-     {GREET, {GET_A, LOADING}},
+     {GREET, {RANGE_A, LOADING}},
      .refused = LOADING_TEXT},
-    {"one by a status", "a", {GREET, {GET_A, "+OK\r\n"}}, .down = WRONG_KIND},
-    {"one by a number", "a", {GREET, {GET_A, ":1\r\n"}}, .down = WRONG_KIND},
+    {"one by a status", "a", {GREET, {RANGE_A, "+OK\r\n"}}, .down = WRONG_KIND},
+    {"one by a number", "a", {GREET, {RANGE_A, ":1\r\n"}}, .down = WRONG_KIND},
     {"one by an array",
      "a",
-     {GREET, {GET_A, "*1\r\n$1\r\nx\r\n"}},
+     {GREET, {RANGE_A, "*1\r\n$1\r\nx\r\n"}},
      .down = WRONG_KIND},
-    {"one by garbage", "a", {GREET, {GET_A, "hello\r\n"}}, .down = NO_ANSWER},
-    {"one by nothing", "a", {GREET, {GET_A, steps_hang_up}}, .down = DROPPED},
+    {"one by garbage", "a", {GREET, {RANGE_A, "hello\r\n"}}, .down = NO_ANSWER},
+    {"one by nothing", "a", {GREET, {RANGE_A, steps_hang_up}}, .down = DROPPED},
 
     {"two strings",
      "ab",
-     {GREET, {MGET_AB, "*2\r\n$1\r\nx\r\n$1\r\ny\r\n"}},
+     {GREET, {MRANGE_AB, "*2\r\n$1\r\nx\r\n$1\r\ny\r\n"}},
      .kinds = "ss",
      .first = "x"},
     {"two, one absent",
@@ -270,7 +304,7 @@ static const struct read_case read_rows[] = {
       {TYPE("a") TYPE("c"), "+none\r\n+list\r\n"}},
      .kinds = "-sw",
      .first = ""},
-    {"two refused", "ab", {GREET, {MGET_AB, NOPERM}}, .refused = NOPERM_TEXT},
+    {"two refused", "ab", {GREET, {MRANGE_AB, NOPERM}}, .refused = NOPERM_TEXT},
     {"two, their EXISTS refused",
      "ab",
      {GREET, ONE_NIL, {EXISTS_B, NOPERM}},
@@ -281,19 +315,19 @@ static const struct read_case read_rows[] = {
      .refused = NOPERM_TEXT},
     {"two by one",
      "ab",
-     {GREET, {MGET_AB, "*1\r\n$1\r\nx\r\n"}},
+     {GREET, {MRANGE_AB, "*1\r\n$1\r\nx\r\n"}},
      .down = WRONG_KIND},
     {"two by three",
      "ab",
-     {GREET, {MGET_AB, "*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nz\r\n"}},
+     {GREET, {MRANGE_AB, "*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nz\r\n"}},
      .down = WRONG_KIND},
     {"two by a string",
      "ab",
-     {GREET, {MGET_AB, "$1\r\nx\r\n"}},
+     {GREET, {MRANGE_AB, "$1\r\nx\r\n"}},
      .down = WRONG_KIND},
     {"two, one a number",
      "ab",
-     {GREET, {MGET_AB, "*2\r\n$1\r\nx\r\n:1\r\n"}},
+     {GREET, {MRANGE_AB, "*2\r\n$1\r\nx\r\n:1\r\n"}},
      .down = WRONG_KIND},
     {"two, their EXISTS by a status",
      "ab",
@@ -305,11 +339,11 @@ static const struct read_case read_rows[] = {
      .down = WRONG_KIND},
     {"an array over the bound",
      "ab",
-     {GREET, {MGET_AB, ARRAY_TOO_BIG}},
+     {GREET, {MRANGE_AB, ARRAY_TOO_BIG}},
      .down = NO_ANSWER},
     {"no answer in time",
      "a",
-     {GREET, {GET_A, NULL}},
+     {GREET, {RANGE_A, NULL}},
      .down = "no answer within 300 ms"},
 };
 
@@ -338,11 +372,47 @@ TEST_CASES(read, struct read_case, read_rows)
     rig_end(&rig);
 }
 
+TEST_SINGLE(cache, "a value of the cache is read as it is")
+{
+    static const struct step steps[STEPS_MAX] = {GREET, {GET_A, "$1\r\nx\r\n"}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    steps_listen(&rig.server);
+    rig_store(&rig);
+    set_keys(&rig, "a");
+    ask_for(&rig, STORE_CACHE);
+    CU_ASSERT_STRING_EQUAL(rig.first, "x");
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+/* What the server denied is not asked for again over that connection. */
+TEST_SINGLE(denied, "a range that is denied is asked for once a connection")
+{
+    static const struct step steps[STEPS_MAX] = {GREET,
+                                                 {RANGE_A, NOPERM},
+                                                 {GET_A, "$1\r\nx\r\n"},
+                                                 {GET_A, "$1\r\ny\r\n"}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    steps_listen(&rig.server);
+    rig_store(&rig);
+    set_keys(&rig, "a");
+    ask(&rig);
+    CU_ASSERT_STRING_EQUAL(rig.first, "x");
+    ask(&rig);
+    CU_ASSERT_STRING_EQUAL(rig.first, "y");
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
 /* It is no answer to anything: the next read goes over a new connection. */
 TEST_SINGLE(unasked, "a second answer ends the connection")
 {
     static const struct step steps[STEPS_MAX] = {
-        GREET, {GET_A, "$1\r\nx\r\n$1\r\ny\r\n"}};
+        GREET, {RANGE_A, "$1\r\nx\r\n$1\r\ny\r\n"}};
     static struct rig rig;
 
     rig_start(&rig, steps);
@@ -360,7 +430,7 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
 
 #define GET_TRIAL                                                              \
     {                                                                          \
-        "*2\r\n$3\r\nGET\r\n$3\r\ni:0\r\n", "$1\r\nx\r\n"                      \
+        RANGE("$3\r\ni:0\r\n"), "$1\r\nx\r\n"                                  \
     }
 
 /* What was not sent is no part of what goes over the next connection. */
@@ -410,7 +480,7 @@ static const struct write_case write_rows[] = {
 TEST_CASES(write, struct write_case, write_rows)
 {
     const struct step steps[STEPS_MAX] = {
-        GREET, {GET_A, "$-1\r\n"}, {SET_A GET_A, c->answer}};
+        GREET, {RANGE_A, "$-1\r\n"}, {SET_A RANGE_A, c->answer}};
     static struct rig rig;
 
     rig_start(&rig, steps);
@@ -448,7 +518,7 @@ static const struct check_case check_rows[] = {
 TEST_CASES(check, struct check_case, check_rows)
 {
     const struct step steps[STEPS_MAX] = {
-        GREET, {"*1\r\n$4\r\nPING\r\n", c->answer}, {GET_A, "$3\r\nval\r\n"}};
+        GREET, {"*1\r\n$4\r\nPING\r\n", c->answer}, {RANGE_A, "$3\r\nval\r\n"}};
     static struct rig rig;
     int64_t end_ms = clock_ms() + PATIENCE_MS;
 
