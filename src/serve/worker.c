@@ -110,7 +110,8 @@ struct event_row {
     {                                                                          \
         NULL, 0, true, metric                                                  \
     }
-#define FAILED(fault) [STORE_EVENT_CONNECT_FAILED + REDIS_FAULT_##fault]
+#define FAILED(fault)                                                          \
+    [(int)STORE_EVENT_CONNECT_FAILED + (int)REDIS_FAULT_##fault]
 
 static const struct event_row event_rows[STORE_EVENT__MAX] = {
     [STORE_EVENT_DOWN] = {on_store_down, 0, true, METRIC_BREAKER_OPENED},
