@@ -31,7 +31,7 @@ static const struct {
     const char *name, *value;
 } secrets[] = {
     {"SCORING_SALT", "salt-from-a-file"},
-    {"SCORING_ADMIN_SALT", "admin-salt-from-a-file"},
+    {"SCORING_ADMIN_SALT", "admin-salt-of-a-file"},
     {"SCORING_CACHE_SECRET", "cache-secret-from-a-file"},
     {"REDIS_PASSWORD", STACK_PASSWORD},
 };
