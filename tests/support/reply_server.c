@@ -51,7 +51,7 @@ item_end(const char *at, const char *end)
         left--;
         at = line_end(at, end);
         if (type == '$' && number >= 0 && at != NULL)
-            at = number + 2 <= end - at ? at + number + 2 : NULL;
+            at = number <= end - at - 2 ? at + number + 2 : NULL;
         if (type == '*' && number > 0)
             left += number < ITEMS_MAX ? number : ITEMS_MAX;
     }
