@@ -12,11 +12,18 @@
 #include "support/redis.h"
 #include "support/world.h"
 
-#define MIB         (1 << 20)
-#define OTHERS      8   /* small reads beside each large one */
-#define ROUNDS      10  /* large reads, one after the other */
-#define OTHERS_MS   400 /* docs/protocol.md; a busy machine included */
-#define LARGE_LIMIT 800
+#define MIB    (1 << 20)
+#define OTHERS 8  /* small reads beside each large one */
+#define ROUNDS 10 /* large reads, one after the other */
+
+/* docs/protocol.md; sanitizers take several times as long. */
+#ifdef __SANITIZE_ADDRESS__
+#define SLOWNESS 3
+#else
+#define SLOWNESS 1
+#endif
+#define OTHERS_MS   (400 * SLOWNESS)
+#define LARGE_LIMIT (800 * SLOWNESS)
 
 static char folder[FILES_PATH_MAX];
 static struct redis server;
@@ -148,4 +155,4 @@ TEST_CASES(large, struct large_case, large_rows)
     world_end(&world);
 }
 
-TEST_SUITE(.start = suite_start, .end = suite_end);
+TEST_SUITE(.start = suite_start, .end = suite_end, .is_alone = true);
