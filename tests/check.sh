@@ -30,8 +30,8 @@ quick=(
 )
 full=(
     "1 0 all tests VARIANT=asan"
-    "2 0 integration"
-    "2 0 integration VARIANT=asan"
+    "$capacity 0 integration" # with nothing beside it: it looks at clocks
+    "$capacity 0 integration VARIANT=asan"
     "2 0 valgrind" # the unit tests of the release
     "2 0 unit VARIANT=asan"
     "1 19 contributing-check"

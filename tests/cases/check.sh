@@ -10,7 +10,7 @@ program=$1
 passed=0 failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export TMPDIR=$work
+export TMPDIR=$work ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0
 exec 3>&1
 
 # says WHAT STATUS COMMAND...: what it prints, but for numbers that differ from

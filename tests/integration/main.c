@@ -20,7 +20,7 @@ main(int argc, char **argv)
     static const struct cases_program program = {
         .folder = "tests/integration/",
         .limit_s = 120,
-        .jobs_per_core = 4, /* most of the time they wait */
+        .jobs_per_core = 2, /* most of the time they wait */
         .has_network = true,
         .end = stack_shared_end,
     };

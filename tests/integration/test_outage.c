@@ -682,4 +682,4 @@ TEST_CASES(password, struct password_case, password_rows)
     sample(stack->port, request_interests(IDS), is_found, 20, 0);
 }
 
-TEST_SUITE(.parts = 4);
+TEST_SUITE(.is_alone = true); /* it measures latency */

@@ -1195,4 +1195,5 @@ TEST_CASES(mget, struct mget_case, mget_rows)
     world_end(&world);
 }
 
-TEST_SUITE(.parts = 2, .start = redis_suite_start, .end = redis_suite_end);
+TEST_SUITE(.is_alone = true, /* it measures time limits */
+           .start = redis_suite_start, .end = redis_suite_end);

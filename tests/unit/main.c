@@ -12,7 +12,7 @@ main(int argc, char **argv)
     static const struct cases_program program = {
         .folder = "tests/unit/",
         .limit_s = 60,
-        .jobs_per_core = 4, /* some wait for clocks and processes */
+        .jobs_per_core = 2, /* some wait for clocks and processes */
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

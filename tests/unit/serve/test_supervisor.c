@@ -29,7 +29,7 @@
 #include "support/proc.h"
 
 #define PROGRAM       "scoring" /* as the process is called, too */
-#define LIMIT_MS      3000      /* for what should happen at once */
+#define LIMIT_MS      6000      /* for what should happen at once */
 #define LIVED_MS      1100 /* longer than a worker lives that started badly */
 #define EXEC_FAILED   127
 #define ARGUMENTS_MAX 4
