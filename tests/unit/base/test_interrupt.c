@@ -128,6 +128,8 @@ TEST_SINGLE(second, "a second signal ends the process as ever")
 
     waiting.pid = fork();
     if (waiting.pid == 0) {
+        (void)signal(SIGINT,
+                     SIG_DFL); /* whatever these tests were started with */
         interrupt_catch();
         (void)raise(SIGINT);
         (void)raise(SIGINT);
@@ -144,6 +146,8 @@ TEST_SINGLE(hang_up, "twice ends nothing at once")
 
     waiting.pid = fork();
     if (waiting.pid == 0) {
+        (void)signal(SIGHUP,
+                     SIG_DFL); /* whatever these tests were started with */
         interrupt_catch();
         (void)raise(SIGHUP);
         (void)raise(SIGHUP);

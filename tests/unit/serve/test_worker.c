@@ -37,7 +37,8 @@
 #define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define BIG_ANSWER (300 * 1024) /* more than a socket takes at once */
 #define PROBE      "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
-#define GET_ONE    "*2\r\n$3\r\nGET\r\n$3\r\ni:1\r\n"
+#define GET_ONE                                                                \
+    "*4\r\n$8\r\nGETRANGE\r\n$3\r\ni:1\r\n$1\r\n0\r\n$7\r\n1048576\r\n"
 
 #define SETTINGS_MAX 8
 
