@@ -32,8 +32,8 @@ full=(
     "1 0 all tests VARIANT=asan"
     "$capacity 0 integration" # with nothing beside it: it looks at clocks
     "$capacity 0 integration VARIANT=asan"
-    "2 0 valgrind" # the unit tests of the release
-    "2 0 unit VARIANT=asan"
+    "$capacity 0 valgrind" # the unit tests of the release
+    "$capacity 0 unit VARIANT=asan"
     "1 19 contributing-check"
     "1 19 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "1 0 soak SOAK_SECONDS=15"

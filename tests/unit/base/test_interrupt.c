@@ -73,6 +73,7 @@ by_loop(int reader, int writer)
     ev_io_init(&readable, on_readable, reader, EV_READ);
     ev_io_start(loop, &readable);
     (void)ev_run(loop, EVRUN_ONCE);
+    ev_loop_destroy(loop);
     return true;
 }
 
