@@ -113,7 +113,8 @@ static void
 print_notes(const struct config *config)
 {
     const struct bytes notes = config_notes(config);
-    const char *at = notes.at, *end = at + notes.length;
+    const char *at = notes.length > 0 ? notes.at : "";
+    const char *end = at + notes.length;
 
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
