@@ -73,8 +73,8 @@ static const struct row {
 
 /* Whatever else stands in quotes may be anything. */
 static const char *const commands[] = {
-    "AUTH", "DBSIZE", "EXISTS", "GET",    "MGET",   "MSET", "PING",
-    "SCAN", "SELECT", "SET",    "STRLEN", "STRLEN", "TYPE",
+    "AUTH", "DBSIZE", "EXISTS", "GET", "MGET",   "MSET",
+    "PING", "SCAN",   "SELECT", "SET", "STRLEN", "TYPE",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
