@@ -739,6 +739,104 @@ json_find(char *text, size_t length, size_t values_max,
     return scan_whole(&scan, fault);
 }
 
+static size_t
+count_lines(const char *from, const char *to)
+{
+    size_t count = 0;
+
+    while (from < to && (from = memchr(from, '\n', (size_t)(to - from)))) {
+        from++;
+        count++;
+    }
+    return count;
+}
+
+size_t
+json_line(struct bytes text, size_t offset)
+{
+    return 1 + count_lines(text.at, text.at + offset);
+}
+
+struct json_walk
+json_walk(char *text, size_t length, size_t line)
+{
+    struct scan scan = scan_start((struct bytes){text, length});
+    struct json_walk walk = {.end = text + length, .line = line};
+
+    scan_space(&scan);
+    walk.at = text + (scan.at - scan.start);
+    walk.line += count_lines(text, walk.at);
+    if (scan_peek(&scan) == '{')
+        walk.closing = '}';
+    else if (scan_peek(&scan) == '[')
+        walk.closing = ']';
+    return walk;
+}
+
+/* Steps over the opening bracket, or the comma after the last item. */
+static bool
+walk_step(const struct json_walk *walk, struct scan *scan)
+{
+    scan_space(scan);
+    if (walk->closing == '\0' || scan_peek(scan) == walk->closing)
+        return false;
+    scan->at++;
+    return !scan_take(scan, walk->closing);
+}
+
+/* Steps over a name and its colon; returns how long it is as it is written. */
+static size_t
+walk_name(struct scan *scan)
+{
+    const unsigned char *name = ++scan->at;
+    size_t length;
+
+    (void)scan_string(scan, true);
+    length = (size_t)(scan->at - 1 - name);
+    (void)scan_take(scan, ':');
+    scan_space(scan);
+    return length;
+}
+
+/* A name that is decoded may get line feeds: lines are counted before. */
+bool
+json_walk_next(struct json_walk *walk, struct json_item *ret_item)
+{
+    char *const from = walk->at, *name = NULL;
+    struct scan scan =
+        scan_start((struct bytes){from, (size_t)(walk->end - from)});
+    struct json_item item = {.name = {NULL, 0}};
+    size_t name_length = 0;
+
+    if (!walk_step(walk, &scan))
+        return false;
+    scan_space(&scan);
+    if (walk->closing == '}') {
+        name = from + (scan.at - scan.start) + 1;
+        name_length = walk_name(&scan);
+    }
+    item.value = from + (scan.at - scan.start);
+    (void)scan_value(&scan);
+    walk->at = from + (scan.at - scan.start);
+    item.length = (size_t)(walk->at - item.value);
+    item.line = walk->line + count_lines(from, item.value);
+    walk->line = item.line + count_lines(item.value, walk->at);
+    if (name != NULL)
+        item.name = (struct bytes){name, json_unescape(name, name_length)};
+    *ret_item = item;
+    return true;
+}
+
+bool
+json_item_text(const struct json_item *item, struct bytes *ret_text)
+{
+    if (*item->value != '"')
+        return false;
+    *ret_text = (struct bytes){
+        item->value + 1, json_unescape(item->value + 1, item->length - 2)};
+    return true;
+}
+
 bool
 json_decode(struct json_tokener *tokener, char *text, size_t length,
             struct json_object **ret_value)

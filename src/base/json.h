@@ -86,6 +86,44 @@ bool json_find(char *text, size_t length, size_t values_max,
                struct json_fault *fault);
 
 /*
+ * Walks over what an object or array holds, in its order, repeated members and
+ * all. Takes no memory.
+ *
+ *     struct json_walk walk = json_walk(text, length, 1);
+ *
+ *     while (json_walk_next(&walk, &item))
+ *         ...
+ *
+ * text     length bytes that json_check() has found good, from the container's
+ *          first byte or the blanks before it; altered in place, so that it can
+ *          be walked over once.
+ * line     the number that its first byte's line has.
+ */
+struct json_walk {
+    char *at, *end;
+    size_t line;
+    char closing; /* NUL: the text is no container */
+};
+
+struct json_item {
+    struct bytes name; /* decoded; of an array's item empty */
+    char *value;       /* as it is written, from its first byte */
+    size_t length;
+    size_t line; /* of the value's first byte */
+};
+
+struct json_walk json_walk(char *text, size_t length, size_t line);
+
+/* Sets *ret_item if there is a next one. */
+bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
+
+/* Decodes an item that is a string, once; false if it is none. */
+bool json_item_text(const struct json_item *item, struct bytes *ret_text);
+
+/* The number of the line, from 1, that an offset of a text is in. */
+size_t json_line(struct bytes text, size_t offset);
+
+/*
  * Decodes in place what stands between the quotes of a string that has been
  * checked. Returns the new length, which is no larger. NUL is one byte, and a
  * lone surrogate becomes U+FFFD.

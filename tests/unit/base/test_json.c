@@ -1146,6 +1146,75 @@ TEST_CASES(unescape, struct unescape_case, unescape_rows)
     free(copy);
 }
 
+/* Items as "line:name=value", names and strings decoded, one after the other.
+ */
+struct walk_case {
+    const char *name;
+    struct bytes text, want;
+};
+
+static const struct walk_case walk_rows[] = {
+    {"no container", TEXT("\"a\""), TEXT("")},
+    {"an empty object", TEXT("{}"), TEXT("")},
+    {"an empty array with blanks", TEXT(" \n[ \n ] "), TEXT("")},
+    {"an object", TEXT("{\"a\":1,\"b\":[2,{}]}"), TEXT("1:a=1;1:b=[2,{}];")},
+    {"blanks everywhere", TEXT(" { \"a\" : 1 , \"b\" : null } "),
+     TEXT("1:a=1;1:b=null;")},
+    {"lines", TEXT("\n{\n\"a\":\n1\n,\"b\":[\n2]\n,\n\"c\":3}"),
+     TEXT("4:a=1;5:b=[\n2];8:c=3;")},
+    {"an array", TEXT("[1, \"x\",\ntrue]"), TEXT("1:=1;1:=x;2:=true;")},
+    {"a repeated member", TEXT("{\"a\":1,\"a\":2}"), TEXT("1:a=1;1:a=2;")},
+    {"escapes", TEXT("{\"\\u0061\\n\":\"\\n\\u0062\",\"c\":\"]}\"}"),
+     TEXT("1:a\n=\nb;1:c=]};")},
+    {"a NUL in a name", TEXT("{\"a\\u0000\":0}"), TEXT("1:a\0=0;")},
+};
+
+TEST_CASES(walk, struct walk_case, walk_rows)
+{
+    char *copy = copy_exactly(c->text);
+    struct json_walk walk = json_walk(copy, c->text.length, 1);
+    struct json_item item;
+    struct buf got = {0};
+
+    while (json_walk_next(&walk, &item)) {
+        struct bytes value = {item.value, item.length};
+
+        (void)json_item_text(&item, &value);
+        buf_printf(&got, "%zu:", item.line);
+        buf_add_bytes(&got, item.name);
+        buf_add_text(&got, "=");
+        buf_add_bytes(&got, value);
+        buf_add_text(&got, ";");
+    }
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&got), c->want));
+    buf_free(&got);
+    free(copy);
+}
+
+TEST_SINGLE(walk_nested, "lines go on within what is walked over")
+{
+    char text[] = "{\"a\":\n{\n\"b\": 1},\n\"c\": 2}";
+    struct json_walk walk = json_walk(text, sizeof(text) - 1, 1), inner;
+    struct json_item item;
+
+    CU_ASSERT_TRUE(json_walk_next(&walk, &item));
+    CU_ASSERT_EQUAL(item.line, 2);
+    inner = json_walk(item.value, item.length, item.line);
+    CU_ASSERT_TRUE(json_walk_next(&inner, &item));
+    CU_ASSERT_EQUAL(item.line, 3);
+    CU_ASSERT_FALSE(json_walk_next(&inner, &item));
+    CU_ASSERT_TRUE(json_walk_next(&walk, &item));
+    CU_ASSERT_EQUAL(item.line, 4);
+    CU_ASSERT_FALSE(json_walk_next(&walk, &item));
+}
+
+TEST_SINGLE(line, "a line feed ends its own line")
+{
+    CU_ASSERT_EQUAL(json_line(bytes_of("a\nb"), 1), 1);
+    CU_ASSERT_EQUAL(json_line(bytes_of("a\nb"), 2), 2);
+    CU_ASSERT_EQUAL(json_line(bytes_of(""), 0), 1);
+}
+
 TEST_SINGLE(texts, "every error has words of its own")
 {
     for (int i = 0; i < JSON__MAX; i++) {
