@@ -94,13 +94,16 @@ def source(name):
 
 def rows_of_code():
     """{struct: [(member, rule, required)]}, of every FIELD() in src/, and of
-    the members of a request, which have rows of their own."""
+    a person and the members of a request, which have rows of their own."""
     row = re.compile(r"FIELD\(struct (\w+),\s*(\w+),\s*(\w+),\s*FIELD_(\w+)\)")
     tables = {}
     for file in sorted((TOP / "src").rglob("*.c")):
         for struct, member, rule, presence in row.findall(file.read_text()):
             tables.setdefault(struct, []).append(
                 (member, rule, presence == "REQUIRED"))
+    row = re.compile(r"^    ROW\(\w+, (\w+), (\w+)\)", re.M)
+    tables["online_score"] = [(member, rule, False) for member, rule
+                              in row.findall(source("scoring/person.h"))]
     row = re.compile(r"\[\w+\] = {\"(\w+)\", '.', FIELD_\w+, FIELD_(\w+)}")
     tables["envelope"] = [
         (member, None, presence == "REQUIRED") for member, presence

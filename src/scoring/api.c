@@ -284,8 +284,6 @@ step_arguments(struct api_call *call, const struct api_input *input)
     call->request = calloc(1, method->request_size);
     if (call->request == NULL || !decode_arguments(call))
         return fail(call, API_FAULT_MEMORY);
-    if (method->init != NULL)
-        method->init(call->request);
     error = fields_walk(&method->fields, call->arguments, &call->api->limits,
                         call->request, &call->detail);
     if (error == FIELD_MEMORY)

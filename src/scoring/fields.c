@@ -14,6 +14,10 @@
 #define GENDER_MAX         2  /* 0 unknown, 1 male, 2 female */
 #define BIRTHDAY_YEARS_MAX 70 /* that birthday itself is still accepted */
 
+static const char genders[] = {FIELD_GENDER_UNKNOWN, '1', '2'};
+
+_Static_assert(sizeof(genders) == GENDER_MAX + 1, "a digit for each");
+
 static const char *const error_texts[] = {
     [FIELD_OK] = "is valid",
     [FIELD_EMPTY] = "must not be empty",
@@ -193,7 +197,7 @@ field_gender(struct json_object *value, const struct field_limits *limits,
     gender = json_object_get_int64(value);
     if (gender < 0 || gender > GENDER_MAX)
         return FIELD_GENDER;
-    *(field_gender_dest *)dest = (int)gender;
+    *(field_gender_dest *)dest = (struct bytes){&genders[gender], 1};
     return FIELD_OK;
 }
 

@@ -55,7 +55,7 @@ struct field_ids {
     size_t count;
 };
 
-#define FIELD_GENDER_NONE (-1) /* not given; 0 is a value */
+#define FIELD_GENDER_UNKNOWN '0' /* a value like others, and not empty */
 
 /*
  * Rules: each checks one value that is present, and stores it.
@@ -77,7 +77,7 @@ typedef struct bytes field_email_dest;
 typedef struct bytes field_phone_dest; /* digits; of a number too */
 typedef struct bytes field_date_dest;  /* as given */
 typedef struct bytes field_birthday_dest;
-typedef int field_gender_dest;
+typedef struct bytes field_gender_dest;         /* one digit, static */
 typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
 
 field_rule field_string, field_email, field_phone, field_date, field_birthday,

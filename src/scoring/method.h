@@ -50,9 +50,6 @@ struct method {
     size_t request_size;
     struct field_table fields;
 
-    /* Sets defaults that are not zero; may be NULL. */
-    void (*init)(void *request);
-
     /* Rules across fields: true, or false with the words. May be NULL. */
     bool (*check)(const void *request, struct buf *faults);
 
