@@ -739,6 +739,55 @@ json_find(char *text, size_t length, size_t values_max,
     return scan_whole(&scan, fault);
 }
 
+/* The control character that begins here, with the bytes it has; -1: none. */
+static int
+control_at(const char *at, const char *end, size_t *ret_length)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+
+    *ret_length = 1;
+    if (byte[0] < 0x20 || byte[0] == 0x7f)
+        return byte[0];
+    if (byte[0] != 0xc2 || end - at < 2 || byte[1] > 0x9f)
+        return -1;
+    *ret_length = 2;
+    return byte[1];
+}
+
+void
+json_add_string(struct buf *out, struct bytes text)
+{
+    const char *at = text.at, *end = at + text.length;
+
+    buf_add_text(out, "\"");
+    while (at < end) {
+        size_t length;
+        int control = control_at(at, end, &length);
+
+        if (control >= 0)
+            buf_printf(out, "\\u%04x", (unsigned)control);
+        else if (*at == '"' || *at == '\\')
+            buf_add_text(out, *at == '"' ? "\\\"" : "\\\\");
+        else
+            buf_add(out, at, length);
+        at += length;
+    }
+    buf_add_text(out, "\"");
+}
+
+bool
+json_has_control(struct bytes text)
+{
+    const char *at = text.at, *end = at + text.length;
+    size_t length;
+
+    for (; at < end; at += length) {
+        if (control_at(at, end, &length) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static size_t
 count_lines(const char *from, const char *to)
 {

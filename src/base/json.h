@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 struct json_object;
@@ -119,6 +120,15 @@ bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
 
 /* Decodes an item that is a string, once; false if it is none. */
 bool json_item_text(const struct json_item *item, struct bytes *ret_text);
+
+/*
+ * Adds a text that is UTF-8 as a JSON string. What a terminal would obey is
+ * escaped: U+0000 to U+001F, and U+007F to U+009F.
+ */
+void json_add_string(struct buf *out, struct bytes text);
+
+/* Whether a text has one of these. */
+bool json_has_control(struct bytes text);
 
 /* The number of the line, from 1, that an offset of a text is in. */
 size_t json_line(struct bytes text, size_t offset);

@@ -1,9 +1,12 @@
 /*
- * Small text files: that of the settings, and those of secrets. Implements
- * "Settings" of docs/protocol.md where it says what may be such a file.
+ * Small text files: that of the settings, those of secrets, and the JSON that a
+ * setting names. Implements "Settings" of docs/protocol.md where it says what
+ * may be such a file.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,18 +14,36 @@
 
 #include "config/text.h"
 
-#define TEXT_SIZE (CONFIG_TEXT_MAX_BYTES + 1) /* and a NUL; or one too many */
-
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-/* Reads up to TEXT_SIZE bytes; -1 with errno set when that fails. */
+static const struct kind {
+    size_t max_bytes;
+    const char *too_large;
+    bool is_regular;
+    bool may_have_mark;
+} kinds[] = {
+    [CONFIG_TEXT_REGULAR] = {CONFIG_TEXT_MAX_BYTES, "is larger than 64 KiB",
+                             true, true},
+    [CONFIG_TEXT_ANY] = {CONFIG_TEXT_MAX_BYTES, "is larger than 64 KiB", false,
+                         true},
+    [CONFIG_TEXT_JSON] = {CONFIG_JSON_MAX_BYTES, "is larger than 1 MiB", true,
+                          false},
+};
+
+/* What has to be wiped is known here, whatever the text was made to. */
+struct text {
+    size_t size; /* of the largest, and a NUL; or one byte too many */
+    char bytes[];
+};
+
+/* Reads up to size bytes; -1 with errno set when that fails. */
 static ssize_t
-descriptor_read(int fd, char *text)
+descriptor_read(int fd, struct text *text)
 {
     size_t length = 0;
 
-    while (length < TEXT_SIZE) {
-        ssize_t got = read(fd, text + length, TEXT_SIZE - length);
+    while (length < text->size) {
+        ssize_t got = read(fd, text->bytes + length, text->size - length);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -37,7 +58,7 @@ descriptor_read(int fd, char *text)
 
 /* O_NONBLOCK: a named pipe must not hold up the start. */
 static const char *
-text_fill(const char *path, char *text)
+text_fill(const char *path, const struct kind *kind, struct text *text)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     ssize_t length;
@@ -52,21 +73,21 @@ text_fill(const char *path, char *text)
         return problem;
     }
     (void)close(fd);
-    if (length == TEXT_SIZE)
-        return "is larger than 64 KiB";
-    if (memchr(text, '\0', (size_t)length) != NULL)
+    if ((size_t)length == text->size)
+        return kind->too_large;
+    if (memchr(text->bytes, '\0', (size_t)length) != NULL)
         return "holds a NUL byte";
-    text[length] = '\0';
+    text->bytes[length] = '\0';
     return NULL;
 }
 
 /* Before it is opened: to open a device may already do something to it. */
 static const char *
-kind_fault(const char *path, enum config_text_kind kind)
+kind_fault(const char *path, const struct kind *kind)
 {
     struct stat st;
 
-    if (kind == CONFIG_TEXT_ANY)
+    if (!kind->is_regular)
         return NULL;
     if (stat(path, &st) != 0)
         return strerror(errno);
@@ -77,30 +98,37 @@ const char *
 config_text_read(const char *path, enum config_text_kind kind, char **ret_text)
 {
     const size_t mark = sizeof(byte_order_mark) - 1;
-    const char *problem = kind_fault(path, kind);
-    char *text;
+    const struct kind *row = &kinds[kind];
+    const char *problem = kind_fault(path, row);
+    struct text *text;
+    char *bytes;
 
     if (problem != NULL)
         return problem;
-    text = malloc(TEXT_SIZE);
+    text = malloc(sizeof(*text) + row->max_bytes + 1);
     if (text == NULL)
         return strerror(ENOMEM);
-    problem = text_fill(path, text);
+    text->size = row->max_bytes + 1;
+    bytes = text->bytes;
+    problem = text_fill(path, row, text);
     if (problem != NULL) {
-        config_text_free(text);
+        config_text_free(bytes);
         return problem;
     }
-    if (strncmp(text, byte_order_mark, mark) == 0)
-        memmove(text, text + mark, strlen(text + mark) + 1);
-    *ret_text = text;
+    if (row->may_have_mark && strncmp(bytes, byte_order_mark, mark) == 0)
+        memmove(bytes, bytes + mark, strlen(bytes + mark) + 1);
+    *ret_text = bytes;
     return NULL;
 }
 
 void
-config_text_free(char *text)
+config_text_free(char *bytes)
 {
-    if (text == NULL)
+    struct text *text;
+
+    if (bytes == NULL)
         return;
-    explicit_bzero(text, TEXT_SIZE);
+    text = (struct text *)(void *)(bytes - offsetof(struct text, bytes));
+    explicit_bzero(bytes, text->size);
     free(text);
 }

@@ -1208,6 +1208,39 @@ TEST_SINGLE(walk_nested, "lines go on within what is walked over")
     CU_ASSERT_FALSE(json_walk_next(&walk, &item));
 }
 
+struct written_case {
+    const char *name;
+    struct bytes text, want;
+    bool has_control;
+};
+
+static const struct written_case written_rows[] = {
+    {"nothing", TEXT(""), TEXT("\"\""), false},
+    {"letters", TEXT("a/b'"), TEXT("\"a/b'\""), false},
+    {"a quote and a backslash", TEXT("\"\\"), TEXT("\"\\\"\\\\\""), false},
+    {"NUL", TEXT("a\0b"), TEXT("\"a\\u0000b\""), true},
+    {"U+001F", TEXT("\x1f"), TEXT("\"\\u001f\""), true},
+    {"a blank", TEXT(" "), TEXT("\" \""), false},
+    {"U+007E", TEXT("~"), TEXT("\"~\""), false},
+    {"U+007F", TEXT("\x7f"), TEXT("\"\\u007f\""), true},
+    {"U+0080", TEXT("\xc2\x80"), TEXT("\"\\u0080\""), true},
+    {"U+009F", TEXT("\xc2\x9f"), TEXT("\"\\u009f\""), true},
+    {"U+00A0", TEXT("\xc2\xa0"), TEXT("\"\xc2\xa0\""), false},
+    {"U+00C2", TEXT("\xc3\x82"), TEXT("\"\xc3\x82\""), false},
+    {"Cyrillic", TEXT("\xd1\x80"), TEXT("\"\xd1\x80\""), false},
+    {"cut off", TEXT("\xc2"), TEXT("\"\xc2\""), false},
+};
+
+TEST_CASES(written, struct written_case, written_rows)
+{
+    struct buf got = {0};
+
+    json_add_string(&got, c->text);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&got), c->want));
+    CU_ASSERT_EQUAL(json_has_control(c->text), c->has_control);
+    buf_free(&got);
+}
+
 TEST_SINGLE(line, "a line feed ends its own line")
 {
     CU_ASSERT_EQUAL(json_line(bytes_of("a\nb"), 1), 1);

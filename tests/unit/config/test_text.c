@@ -31,18 +31,22 @@ file_make(char *path, const void *content, size_t length)
 
 struct size_case {
     const char *name;
+    enum config_text_kind kind;
     size_t length;    /* of the text, all of one letter */
     size_t nul_at;    /* where to put a NUL; length: nowhere */
     const char *want; /* the problem; NULL: none */
 };
 
 static const struct size_case size_rows[] = {
-    {"empty", 0, 0, NULL},
-    {"one byte", 1, 1, NULL},
-    {"largest", 65536, 65536, NULL},
-    {"too large", 65537, 65537, "is larger than 64 KiB"},
-    {"NUL at the start", 5, 0, "holds a NUL byte"},
-    {"NUL at the end", 5, 4, "holds a NUL byte"},
+    {"empty", CONFIG_TEXT_ANY, 0, 0, NULL},
+    {"one byte", CONFIG_TEXT_ANY, 1, 1, NULL},
+    {"largest", CONFIG_TEXT_ANY, 65536, 65536, NULL},
+    {"too large", CONFIG_TEXT_ANY, 65537, 65537, "is larger than 64 KiB"},
+    {"largest of JSON", CONFIG_TEXT_JSON, 1048576, 1048576, NULL},
+    {"too large for JSON", CONFIG_TEXT_JSON, 1048577, 1048577,
+     "is larger than 1 MiB"},
+    {"NUL at the start", CONFIG_TEXT_ANY, 5, 0, "holds a NUL byte"},
+    {"NUL at the end", CONFIG_TEXT_ANY, 5, 4, "holds a NUL byte"},
 };
 
 TEST_CASES(size, struct size_case, size_rows)
@@ -58,7 +62,7 @@ TEST_CASES(size, struct size_case, size_rows)
     free(content);
     errno = EINTR; /* what failed before plays no part */
     (void)calls_wiped(0);
-    problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
+    problem = config_text_read(path, c->kind, &text);
     CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
     CU_ASSERT_EQUAL(text == NULL, c->want != NULL);
     if (problem != NULL && c->want != NULL)
@@ -66,7 +70,10 @@ TEST_CASES(size, struct size_case, size_rows)
     if (text != NULL)
         CU_ASSERT_EQUAL(strlen(text), c->length);
     config_text_free(text);
-    CU_ASSERT_EQUAL(calls_wiped(CONFIG_TEXT_MAX_BYTES + 1), 1);
+    CU_ASSERT_EQUAL(calls_wiped(c->kind == CONFIG_TEXT_JSON
+                                    ? CONFIG_JSON_MAX_BYTES + 1
+                                    : CONFIG_TEXT_MAX_BYTES + 1),
+                    1);
     (void)unlink(path);
 }
 
@@ -162,6 +169,9 @@ static const struct place_case place_rows[] = {
     {"link to nothing", REGULAR, "dangling", "No such file or directory"},
     {"link to itself", REGULAR, "loop", "Too many levels of symbolic links"},
     {"link to a device", REGULAR, "device", "is not a regular file"},
+    {"JSON: missing", CONFIG_TEXT_JSON, "none", "No such file or directory"},
+    {"JSON: named pipe", CONFIG_TEXT_JSON, "pipe", "is not a regular file"},
+    {"JSON: link to a file", CONFIG_TEXT_JSON, "link", NULL},
     {"any: missing", ANY, "none", "No such file or directory"},
     {"any: folder", ANY, "folder", "Is a directory"},
     {"any: named pipe without a writer, which does not hold up", ANY, "pipe",
@@ -226,15 +236,19 @@ TEST_CASES(place, struct place_case, place_rows)
 
 struct mark_case {
     const char *name, *content, *want;
+    enum config_text_kind kind;
 };
 
 static const struct mark_case mark_rows[] = {
-    {"at the start", "\xef\xbb\xbfK=v\n", "K=v\n"},
-    {"alone", "\xef\xbb\xbf", ""},
-    {"only the first one goes", "\xef\xbb\xbf\xef\xbb\xbfv", "\xef\xbb\xbfv"},
-    {"not at the start", "v\xef\xbb\xbf", "v\xef\xbb\xbf"},
-    {"cut off", "\xef\xbb", "\xef\xbb"},
-    {"of another encoding", "\xff\xfev", "\xff\xfev"},
+    {"at the start", "\xef\xbb\xbfK=v\n", "K=v\n", REGULAR},
+    {"alone", "\xef\xbb\xbf", "", REGULAR},
+    {"only the first one goes", "\xef\xbb\xbf\xef\xbb\xbfv", "\xef\xbb\xbfv",
+     REGULAR},
+    {"not at the start", "v\xef\xbb\xbf", "v\xef\xbb\xbf", REGULAR},
+    {"cut off", "\xef\xbb", "\xef\xbb", REGULAR},
+    {"of another encoding", "\xff\xfev", "\xff\xfev", REGULAR},
+    {"of JSON, which tells", "\xef\xbb\xbf{}", "\xef\xbb\xbf{}",
+     CONFIG_TEXT_JSON},
 };
 
 TEST_CASES(mark, struct mark_case, mark_rows)
@@ -242,7 +256,7 @@ TEST_CASES(mark, struct mark_case, mark_rows)
     char path[] = PATH_TEMPLATE, *text = NULL;
 
     file_make(path, c->content, strlen(c->content));
-    CU_ASSERT_PTR_NULL(config_text_read(path, REGULAR, &text));
+    CU_ASSERT_PTR_NULL(config_text_read(path, c->kind, &text));
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_STRING_EQUAL(text, c->want);
     config_text_free(text);
