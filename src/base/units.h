@@ -5,6 +5,7 @@
 #define MS_PER_S     1000
 #define US_PER_S     1000000
 #define US_PER_MS    1000
+#define NS_PER_S     1000000000
 #define NS_PER_MS    1000000
 #define NS_PER_US    1000
 #define S_PER_MS     0.001

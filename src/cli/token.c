@@ -79,13 +79,14 @@ print_token(const struct config *config, const struct wish *wish)
 {
     const char *account = wish->account != NULL ? wish->account : "";
     const char *login = wish->is_admin ? AUTH_ADMIN_LOGIN : wish->login;
+    const struct auth_claim claim = {.account = bytes_of(account),
+                                     .login = bytes_of(login)};
     struct auth *auth = auth_new(&config->secrets);
     char token[AUTH_TOKEN_LENGTH + 1];
     bool is_made;
 
     is_made =
-        auth != NULL && auth_token(auth, bytes_of(account), bytes_of(login),
-                                   clock_wall_s(), token);
+        auth != NULL && auth_token(auth, &claim, NULL, clock_wall_s(), token);
     auth_free(auth);
     if (!is_made) {
         (void)fprintf(stderr, "scoring: the token cannot be made\n");

@@ -341,36 +341,17 @@ salts_published(const struct auth_salts *salts, const char *published)
     return count < salts->count ? CONFIG_SOME : CONFIG_ALL;
 }
 
-static bool
-is_end_of(struct bytes end, struct bytes whole)
-{
-    return end.length <= whole.length &&
-           memcmp(whole.at + whole.length - end.length, end.at, end.length) ==
-               0;
-}
-
-/*
- * A partner's token is that of any text that ends with the salt, the admin's
- * that of an hour and the admin's salt: with one salt at the end of the other
- * both may be made of the same text.
- */
+/* A partner must not be able to make the admin's token. */
 static bool
 salts_check(const struct auth_secrets *secrets, struct buf *errors)
 {
     for (size_t i = 0; i < secrets->salts.count; i++) {
-        const struct bytes salt = secrets->salts.item[i];
-
-        for (size_t j = 0; j < secrets->admin_salts.count; j++) {
-            const struct bytes admin_salt = secrets->admin_salts.item[j];
-
-            if (!is_end_of(salt, admin_salt) && !is_end_of(admin_salt, salt))
-                continue;
+        if (auth_salt_clashes(secrets->salts.item[i], &secrets->admin_salts))
             return config_error(errors, "SCORING_SALT, SCORING_ADMIN_SALT",
                                 NULL,
                                 "no salt of one may be equal to, or the end "
                                 "of, a salt of the other: a partner could make "
                                 "the admin's token");
-        }
     }
     return true;
 }

@@ -222,9 +222,11 @@ static int
 step_token(struct api_call *call, const struct api_input *input)
 {
     const struct envelope *envelope = &call->envelope;
+    const struct auth_claim claim = {envelope->account, envelope->login,
+                                     envelope->token};
+    size_t place;
 
-    switch (auth_check(call->api->auth, envelope->account, envelope->login,
-                       envelope->token, input->now)) {
+    switch (auth_check(call->api->auth, &claim, NULL, input->now, &place)) {
     case AUTH_OK:
         return 0;
     case AUTH_REFUSED:

@@ -146,6 +146,40 @@ auth_free(struct auth *auth)
     free(auth);
 }
 
+static bool
+is_end_of(struct bytes end, struct bytes whole)
+{
+    return end.length <= whole.length &&
+           memcmp(whole.at + whole.length - end.length, end.at, end.length) ==
+               0;
+}
+
+/*
+ * A partner's token is that of any text that ends with the salt, the admin's
+ * that of an hour and the admin's salt.
+ */
+bool
+auth_salt_clashes(struct bytes salt, const struct auth_salts *admin_salts)
+{
+    for (size_t i = 0; i < admin_salts->count; i++) {
+        const struct bytes admin_salt = admin_salts->item[i];
+
+        if (is_end_of(salt, admin_salt) || is_end_of(admin_salt, salt))
+            return true;
+    }
+    return false;
+}
+
+size_t
+auth_salts_find(const struct auth_salts *salts, struct bytes salt)
+{
+    for (size_t i = 0; i < salts->count; i++) {
+        if (bytes_equal(salts->item[i], salt))
+            return i + 1;
+    }
+    return 0;
+}
+
 bool
 auth_is_admin(struct bytes login)
 {
@@ -194,7 +228,8 @@ token_of(struct auth *auth, const struct auth_salts *salts, size_t i,
  */
 static enum auth_result
 salts_check(struct auth *auth, const struct auth_salts *salts,
-            struct bytes first, struct bytes second, struct bytes token)
+            struct bytes first, struct bytes second, struct bytes token,
+            size_t *ret_place)
 {
     char expected[AUTH_TOKEN_LENGTH + 1];
     enum auth_result result = AUTH_REFUSED;
@@ -206,8 +241,11 @@ salts_check(struct auth *auth, const struct auth_salts *salts,
             result = AUTH_NO_DIGEST;
             break;
         }
-        if (CRYPTO_memcmp(expected, token.at, AUTH_TOKEN_LENGTH) == 0)
+        if (CRYPTO_memcmp(expected, token.at, AUTH_TOKEN_LENGTH) == 0 &&
+            result == AUTH_REFUSED) {
             result = AUTH_OK;
+            *ret_place = i + 1;
+        }
     }
     OPENSSL_cleanse(expected, sizeof(expected));
     return result;
@@ -234,52 +272,61 @@ hour_read(time_t time, struct hour *ret_hour)
  * the same when summer time ends, two hours less when it begins.
  */
 static enum auth_result
-admin_check(struct auth *auth, struct bytes token, time_t now)
+admin_check(struct auth *auth, struct bytes token, time_t now,
+            size_t *ret_place)
 {
     const struct auth_salts *salts = &auth->secrets->admin_salts;
     const struct bytes nothing = {0};
     struct hour hour, before;
     enum auth_result result, result_before;
+    size_t place = 0, place_before = 0;
 
     if (!hour_read(now, &hour))
         return AUTH_NO_HOUR;
-    result = salts_check(auth, salts, bytes_of(hour.label), nothing, token);
-    if (hour.age_s >= auth->secrets->admin_grace_s)
-        return result;
-
-    if (!hour_read(now - HOUR_S, &before))
-        return AUTH_NO_HOUR;
-    result_before =
-        salts_check(auth, salts, bytes_of(before.label), nothing, token);
-    return result == AUTH_REFUSED ? result_before : result;
+    result =
+        salts_check(auth, salts, bytes_of(hour.label), nothing, token, &place);
+    if (hour.age_s < auth->secrets->admin_grace_s) {
+        if (!hour_read(now - HOUR_S, &before))
+            return AUTH_NO_HOUR;
+        result_before = salts_check(auth, salts, bytes_of(before.label),
+                                    nothing, token, &place_before);
+        result = result == AUTH_REFUSED ? result_before : result;
+    }
+    if (result == AUTH_OK)
+        *ret_place = place != 0 ? place : place_before;
+    return result;
 }
 
 /* The length of a token is no secret, so a wrong one is refused at once. */
 enum auth_result
-auth_check(struct auth *auth, struct bytes account, struct bytes login,
-           struct bytes token, time_t now)
+auth_check(struct auth *auth, const struct auth_claim *claim,
+           const struct auth_salts *salts, time_t now, size_t *ret_place)
 {
-    if (token.length != AUTH_TOKEN_LENGTH)
+    if (claim->token.length != AUTH_TOKEN_LENGTH)
         return AUTH_REFUSED;
-    if (auth_is_admin(login))
-        return admin_check(auth, token, now);
-    return salts_check(auth, &auth->secrets->salts, account, login, token);
+    if (auth_is_admin(claim->login))
+        return admin_check(auth, claim->token, now, ret_place);
+    return salts_check(auth, salts != NULL ? salts : &auth->secrets->salts,
+                       claim->account, claim->login, claim->token, ret_place);
 }
 
 bool
-auth_token(struct auth *auth, struct bytes account, struct bytes login,
-           time_t now, char ret_token[AUTH_TOKEN_LENGTH + 1])
+auth_token(struct auth *auth, const struct auth_claim *claim,
+           const struct auth_salts *salts, time_t now,
+           char ret_token[AUTH_TOKEN_LENGTH + 1])
 {
     const struct auth_secrets *secrets = auth->secrets;
     const struct bytes nothing = {0};
     struct hour hour;
 
-    if (auth_is_admin(login))
+    if (auth_is_admin(claim->login))
         return hour_read(now, &hour) &&
                token_begin(auth, bytes_of(hour.label), nothing) &&
                token_end(auth->digest, secrets->admin_salts.item[0], ret_token);
-    return token_begin(auth, account, login) &&
-           token_end(auth->digest, secrets->salts.item[0], ret_token);
+    if (salts == NULL)
+        salts = &secrets->salts;
+    return token_begin(auth, claim->account, claim->login) &&
+           token_end(auth->digest, salts->item[0], ret_token);
 }
 
 bool

@@ -27,6 +27,15 @@ struct auth_secrets {
     struct bytes cache_secret; /* empty: derived from the first salt */
 };
 
+/*
+ * Whether a partner's salt and one of the admin's are equal, or one the end of
+ * the other: then both tokens may be made of the same text.
+ */
+bool auth_salt_clashes(struct bytes salt, const struct auth_salts *admin_salts);
+
+/* The place of a salt in a list, from 1; 0 if it is not in it. */
+size_t auth_salts_find(const struct auth_salts *salts, struct bytes salt);
+
 /* Digest contexts, fetched once; for one thread. */
 struct auth;
 
@@ -51,27 +60,39 @@ enum auth_result {
     AUTH__MAX
 };
 
+/* Who a caller says to be. */
+struct auth_claim {
+    struct bytes account; /* plays no part for the admin */
+    struct bytes login;
+    struct bytes token; /* lower-case hex; of another length than
+                           AUTH_TOKEN_LENGTH it is refused */
+};
+
 /*
  * Whether the token is right: compared whole and in constant time with one
  * digest per salt; the admin's with the local hour (TZ) of now, and with the
  * hour before while fewer than admin_grace_s seconds of this hour have passed.
  *
- * account   plays no part for the admin.
- * token     lower-case hex; of another length than AUTH_TOKEN_LENGTH it is
- *           refused.
+ * salts       of the account; NULL: those of all partners.
+ * ret_place   of the salt that it was made by, in its list, from 1; set with
+ *             AUTH_OK only.
  *
  * Source: docs/protocol.md, "Token".
  */
-enum auth_result auth_check(struct auth *auth, struct bytes account,
-                            struct bytes login, struct bytes token, time_t now);
+enum auth_result auth_check(struct auth *auth, const struct auth_claim *claim,
+                            const struct auth_salts *salts, time_t now,
+                            size_t *ret_place);
 
 /*
  * Makes the token of a user, or of the admin for the hour of now, by the
  * newest salt. ret_token takes AUTH_TOKEN_LENGTH digits and a NUL. False
  * where auth_check() would tell a fault.
+ *
+ * claim   its token is not looked at.
  */
-bool auth_token(struct auth *auth, struct bytes account, struct bytes login,
-                time_t now, char ret_token[AUTH_TOKEN_LENGTH + 1]);
+bool auth_token(struct auth *auth, const struct auth_claim *claim,
+                const struct auth_salts *salts, time_t now,
+                char ret_token[AUTH_TOKEN_LENGTH + 1]);
 
 /*
  * The HMAC-SHA-256 of a text, keyed with the cache secret, as AUTH_KEY_LENGTH

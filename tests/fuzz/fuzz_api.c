@@ -51,8 +51,10 @@ make_body(unsigned choice, struct bytes arguments, time_t now, struct buf *body)
 {
     const char *login = choice & CHOICE_ADMIN ? "admin" : "h&f";
     char token[AUTH_TOKEN_LENGTH + 1];
+    const struct auth_claim claim = {.account = bytes_of("a"),
+                                     .login = bytes_of(login)};
 
-    FUZZ_CHECK(auth_token(auth, bytes_of("a"), bytes_of(login), now, token));
+    FUZZ_CHECK(auth_token(auth, &claim, NULL, now, token));
     buf_printf(body,
                "{\"account\": \"a\", \"login\": \"%s\", \"token\": \"%s\", "
                "\"method\": \"%s\", \"arguments\": ",

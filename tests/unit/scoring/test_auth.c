@@ -265,12 +265,31 @@ static const struct user_case user_rows[] = {
      TEXT(ADMIN_AS_USER), AUTH_REFUSED},
 };
 
+/* By the salts of all partners. */
+static enum auth_result
+check(struct auth *auth, struct bytes account, struct bytes login,
+      struct bytes token, time_t now)
+{
+    const struct auth_claim claim = {account, login, token};
+    size_t place;
+
+    return auth_check(auth, &claim, NULL, now, &place);
+}
+
+static bool
+make(struct auth *auth, struct bytes account, struct bytes login, time_t now,
+     char ret_token[AUTH_TOKEN_LENGTH + 1])
+{
+    const struct auth_claim claim = {.account = account, .login = login};
+
+    return auth_token(auth, &claim, NULL, now, ret_token);
+}
+
 TEST_CASES(user, struct user_case, user_rows)
 {
     struct auth *auth = auth_new(c->secrets);
 
-    CU_ASSERT_EQUAL(auth_check(auth, c->account, c->login, c->token, 0),
-                    c->want);
+    CU_ASSERT_EQUAL(check(auth, c->account, c->login, c->token, 0), c->want);
     auth_free(auth);
 }
 
@@ -378,9 +397,8 @@ TEST_CASES(admin, struct admin_case, admin_rows)
     zone_set(c->zone);
     secrets.admin_grace_s = c->grace_s;
     auth = auth_new(&secrets);
-    CU_ASSERT_EQUAL(auth_check(auth, account, login, c->token, c->now),
-                    c->want);
-    CU_ASSERT_EQUAL(auth_check(auth, none, login, c->token, c->now), c->want);
+    CU_ASSERT_EQUAL(check(auth, account, login, c->token, c->now), c->want);
+    CU_ASSERT_EQUAL(check(auth, none, login, c->token, c->now), c->want);
     auth_free(auth);
     zone_reset();
 }
@@ -411,8 +429,8 @@ TEST_CASES(admin_salt, struct admin_salt_case, admin_salt_rows)
     zone_set(UTC);
     secrets.admin_grace_s = c->grace_s;
     auth = auth_new(&secrets);
-    CU_ASSERT_EQUAL(
-        auth_check(auth, none, bytes_of("admin"), c->token, MIDNIGHT), c->want);
+    CU_ASSERT_EQUAL(check(auth, none, bytes_of("admin"), c->token, MIDNIGHT),
+                    c->want);
     auth_free(auth);
     zone_reset();
 }
@@ -477,13 +495,94 @@ static const struct token_case token_rows[] = {
     {"admin at no time", &published, {NULL, 0}, TEXT("admin"), INT64_MAX, NULL},
 };
 
+struct place_case {
+    const char *name;
+    const char *login, *token;
+    const struct auth_salts *salts; /* of the account; NULL: of all */
+    size_t want;                    /* 0: refused */
+};
+
+static const struct auth_salts own_salts = {2, {{"unused", 6}, {"Otus", 4}}};
+
+/* The secrets are those of a rotation: new, old. */
+static const struct place_case place_rows[] = {
+    {"the newest salt", "h&f", BY_NEW, NULL, 1},
+    {"the one before", "h&f", BY_OLD, NULL, 2},
+    {"of nobody's", "h&f", KNOWN, NULL, 0},
+    {"the second one of the account", "h&f", KNOWN, &own_salts, 2},
+    {"of all, for an account with its own", "h&f", BY_NEW, &own_salts, 0},
+};
+
+TEST_CASES(place, struct place_case, place_rows)
+{
+    const struct auth_claim claim = {bytes_of("horns&hoofs"),
+                                     bytes_of(c->login), bytes_of(c->token)};
+    struct auth *auth = auth_new(&rotating);
+    size_t place = 99;
+
+    CU_ASSERT_EQUAL(auth_check(auth, &claim, c->salts, 0, &place),
+                    c->want > 0 ? AUTH_OK : AUTH_REFUSED);
+    CU_ASSERT_EQUAL(place, c->want > 0 ? c->want : 99);
+    auth_free(auth);
+}
+
+TEST_SINGLE(place_admin, "the admin's hour before, by the second salt")
+{
+    const struct auth_salts newest = {1, {{"other", 5}}};
+    struct auth_secrets secrets = published;
+    struct auth_claim claim = {.login = bytes_of("admin")};
+    char token[AUTH_TOKEN_LENGTH + 1];
+    struct auth *auth;
+    size_t place = 99;
+
+    zone_set(UTC);
+    auth = auth_new(&secrets);
+    CU_ASSERT_TRUE(auth_token(auth, &claim, NULL, MIDNIGHT - 1, token));
+    auth_free(auth);
+    secrets.admin_salts.count = 2;
+    secrets.admin_salts.item[1] = secrets.admin_salts.item[0];
+    secrets.admin_salts.item[0] = newest.item[0];
+    secrets.admin_grace_s = 60;
+    claim.token = bytes_of(token);
+    auth = auth_new(&secrets);
+    CU_ASSERT_EQUAL(auth_check(auth, &claim, &own_salts, MIDNIGHT, &place),
+                    AUTH_OK);
+    CU_ASSERT_EQUAL(place, 2);
+    auth_free(auth);
+    zone_reset();
+}
+
+struct clash_case {
+    const char *name, *salt;
+    bool want;
+};
+
+/* The admin's are "42" and "hidden". */
+static const struct clash_case clash_rows[] = {
+    {"another", "Otus", false},
+    {"equal", "42", true},
+    {"equal to the second", "hidden", true},
+    {"with it at the end", "x42", true},
+    {"the end of it", "den", true},
+    {"with it at the start", "42x", false},
+    {"the start of it", "hid", false},
+};
+
+TEST_CASES(clash, struct clash_case, clash_rows)
+{
+    const struct auth_salts admin_salts = {2, {{"42", 2}, {"hidden", 6}}};
+
+    CU_ASSERT_EQUAL(auth_salt_clashes(bytes_of(c->salt), &admin_salts),
+                    c->want);
+}
+
 TEST_CASES(token, struct token_case, token_rows)
 {
     char got[AUTH_TOKEN_LENGTH + 1] = "untouched";
     struct auth *auth = auth_new(c->secrets);
 
     zone_set(UTC);
-    CU_ASSERT_EQUAL(auth_token(auth, c->account, c->login, c->now, got),
+    CU_ASSERT_EQUAL(make(auth, c->account, c->login, c->now, got),
                     c->want != NULL);
     CU_ASSERT_STRING_EQUAL(got, c->want != NULL ? c->want : "untouched");
     auth_free(auth);
@@ -553,7 +652,7 @@ TEST_CASES(key, struct key_case, key_rows)
     CU_ASSERT_STRING_EQUAL(got, c->want);
     CU_ASSERT_TRUE(auth_key(auth, bytes_of("other text"), other));
     CU_ASSERT_STRING_NOT_EQUAL(other, c->want);
-    CU_ASSERT_EQUAL(auth_check(auth, none, none, token, 0), AUTH_REFUSED);
+    CU_ASSERT_EQUAL(check(auth, none, none, token, 0), AUTH_REFUSED);
     CU_ASSERT_TRUE(auth_key(auth, c->text, again));
     CU_ASSERT_STRING_EQUAL(again, c->want);
     auth_free(auth);
@@ -567,9 +666,9 @@ TEST_SINGLE(reuse, "a refusal leaves nothing behind")
     struct bytes right = TEXT(BY_OLD);
     struct bytes wrong = TEXT(KNOWN);
 
-    CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
-    CU_ASSERT_EQUAL(auth_check(auth, account, login, wrong, 0), AUTH_REFUSED);
-    CU_ASSERT_EQUAL(auth_check(auth, account, login, right, 0), AUTH_OK);
+    CU_ASSERT_EQUAL(check(auth, account, login, right, 0), AUTH_OK);
+    CU_ASSERT_EQUAL(check(auth, account, login, wrong, 0), AUTH_REFUSED);
+    CU_ASSERT_EQUAL(check(auth, account, login, right, 0), AUTH_OK);
     auth_free(auth);
 }
 
@@ -617,15 +716,15 @@ is_done(enum use use, struct auth *auth)
         auth_free(another);
         return another != NULL;
     case USE_CHECK:
-        result = auth_check(auth, account, login, token, 0);
+        result = check(auth, account, login, token, 0);
         CU_ASSERT_NOT_EQUAL(result, AUTH_REFUSED);
         break;
     case USE_ADMIN:
-        result = auth_check(auth, account, admin, token, 0);
+        result = check(auth, account, admin, token, 0);
         CU_ASSERT_NOT_EQUAL(result, AUTH_OK);
         break;
     case USE_TOKEN:
-        return auth_token(auth, account, login, 0, made);
+        return make(auth, account, login, 0, made);
     case USE_KEY:
         return auth_key(auth, account, made);
     }
@@ -671,12 +770,12 @@ TEST_SINGLE(wiped, "what was made on the way is wiped")
     auth = auth_new(&published);
     CU_ASSERT_PTR_NOT_NULL_FATAL(auth);
     CU_ASSERT_EQUAL(calls_wiped(KEY_SIZE), 1);
-    CU_ASSERT_EQUAL(auth_check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
-                               bytes_of(KNOWN), 0),
+    CU_ASSERT_EQUAL(check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
+                          bytes_of(KNOWN), 0),
                     AUTH_OK);
     CU_ASSERT_EQUAL(calls_wiped(SUM_SIZE), 1);
-    (void)auth_check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
-                     bytes_of(KNOWN), 0);
+    (void)check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"), bytes_of(KNOWN),
+                0);
     CU_ASSERT_EQUAL(calls_wiped(AUTH_TOKEN_LENGTH + 1), 1);
     auth_free(auth);
 }
