@@ -37,8 +37,8 @@ SPOOL_SHARE = 31  # bodies of that size, of one address
 
 # Every rule of src/scoring/fields.h, and the schema that says the same.
 SCHEMA_OF_RULE = {
-    "field_string": "String", "field_email": "Email", "field_phone": "Phone",
-    "field_date": "Date", "field_birthday": "Birthday",
+    "field_string": "PlainText", "field_email": "Email", "field_phone": "Phone",
+    "field_date": "CalendarDate", "field_birthday": "Birthday",
     "field_gender": "Gender", "field_client_ids": "ClientIds",
 }
 
@@ -474,13 +474,13 @@ DATES = ["01.01.1990", "31.12.1999", "01.01.0001", "9.01.1990", "1990.01.01",
          "01.01.19900", "01-01-1990", "01.01.1990 ", " 01.01.1990",
          "٠١.01.1990", "29.02.2000", *TEXTS]
 VALUES = {
-    "String": TEXTS,
+    "PlainText": TEXTS,
     "Email": ["a@b", "@", "@@", *TEXTS],
     "Phone": ["79175002040", "70000000000", "79999999999", "89175002040",
               "7917500204", "791750020400", "7917500204a", "+7917500204",
               "٧9175002040", 79175002040, 70000000000, 69999999999,
               79999999999, 80000000000, -79175002040, 79175002040.5, *TEXTS],
-    "Date": ["01.01.9999", *DATES],
+    "CalendarDate": ["01.01.9999", *DATES],
     "Birthday": [d for d in DATES if d != "01.01.0001"],
     "Gender": [0, 1, 2, 3, -1, 1.5, "1", True, *TEXTS],
     "ClientIds": [[1], [0], [-1], [2**63 - 1], [2**63], [-2**63],
@@ -492,20 +492,20 @@ VALUES = {
 }
 # Right in form; that the day is none, or too long ago, only the service sees.
 BEYOND = {
-    "Date": ["30.02.2000", "29.02.1900", "31.04.1999"],
+    "CalendarDate": ["30.02.2000", "29.02.1900", "31.04.1999"],
     "Birthday": ["30.02.2000", "29.02.1900", "31.04.1999", "01.01.0001",
                  "01.01.9999"],
 }
 # The rest of the arguments, so that only the field decides.
 FILL = {"first_name": "a", "last_name": "b"}
 FIELDS = [
-    ("String", "online_score", "first_name",
+    ("PlainText", "online_score", "first_name",
      {"phone": "79175002040", "email": "@"}),
     ("Email", "online_score", "email", FILL),
     ("Phone", "online_score", "phone", FILL),
     ("Birthday", "online_score", "birthday", FILL),
     ("Gender", "online_score", "gender", FILL),
-    ("Date", "clients_interests", "date", {"client_ids": [1]}),
+    ("CalendarDate", "clients_interests", "date", {"client_ids": [1]}),
     ("ClientIds", "clients_interests", "client_ids", {}),
 ]
 
