@@ -19,7 +19,7 @@ main(int argc, char **argv)
 {
     static const struct cases_program program = {
         .folder = "tests/integration/",
-        .limit_s = 120,
+        .limit_s = 300,
         .jobs_per_core = 2, /* most of the time they wait */
         .has_network = true,
         .end = stack_shared_end,

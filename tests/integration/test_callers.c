@@ -28,8 +28,6 @@
 #define COST_FACTOR   4
 #define WORKER_MAX_KB (24 * 1024)
 #define KEPT_MAX_KB   (4 * 1024) /* of a worker that is at rest */
-#define REST_MS       1000
-#define ANSWER_MS     10000
 
 static const char *const one_worker[] = {"SCORING_WORKERS=1", NULL};
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX,
@@ -233,7 +231,7 @@ TEST_CASES(shape, struct shape_case, shape_rows)
                      allowed / 1000);
     CU_ASSERT_TRUE(cost <= allowed);
     CU_ASSERT_TRUE(peak_kb(worker) - before_kb <= WORKER_MAX_KB);
-    CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, REST_MS));
+    CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, CLOCK_PATIENCE_MS));
 }
 
 /* With a good token much is decoded, but not kept. */
@@ -257,7 +255,7 @@ TEST_SINGLE(decoded, "what arguments take is given back")
     if (!is_measured())
         return;
     CU_ASSERT_TRUE(peak_kb(worker) <= 2 * WORKER_MAX_KB);
-    CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, REST_MS));
+    CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, CLOCK_PATIENCE_MS));
 }
 
 /* Uploads that end at once, from a web server that has all of them already. */
@@ -428,9 +426,9 @@ TEST_SINGLE(hang_up, "callers that hang up are no errors")
     redis_freeze(&stack->redis);
     for (int i = 0; i < 5; i++)
         hang_up(stack->port);
-    CU_ASSERT_TRUE(clock_wait(has_parked, stack, ANSWER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_parked, stack, CLOCK_PATIENCE_MS));
     redis_thaw(&stack->redis);
-    CU_ASSERT_TRUE(clock_wait(has_none_parked, stack, ANSWER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_none_parked, stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(metric(stack, FASTCGI), before);
     CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E request "), 0);
     CU_ASSERT_TRUE(stack_log_count(stack, "\\] E ") <= lines + 2);

@@ -20,7 +20,6 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define END_LIMIT_MS    5000
 #define ACCEPT_LIMIT_MS 2000
 #define ARGUMENTS_MAX   6
 #define VARIABLES_MAX   4
@@ -65,7 +64,7 @@ finish(struct run *run)
 {
     struct outcome outcome = {.status = -1};
 
-    if (proc_wait(&run->proc, END_LIMIT_MS))
+    if (proc_wait(&run->proc, CLOCK_PATIENCE_MS))
         outcome.status = proc_exit_status(&run->proc);
     else
         proc_kill(&run->proc);
@@ -404,7 +403,7 @@ TEST_SINGLE(full_disk, "or a closed output is an error of all that print")
         files_path(line, "\"$RUN_BINARY\" %s", lines[i]);
         CU_ASSERT_TRUE_FATAL(
             proc_start(&proc, &(struct proc_plan){.argv = argv}));
-        CU_ASSERT_TRUE(proc_wait(&proc, END_LIMIT_MS));
+        CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
         CU_ASSERT_EQUAL(proc_exit_status(&proc), EX_IOERR);
     }
 }

@@ -21,13 +21,9 @@
 #include "support/redis.h"
 #include "support/request.h"
 
-#define WORKERS        2
-#define START_LIMIT_MS 20000
-#define ANSWER_MS      2000 /* generous: for answers that are due at once */
-#define CLOSE_MS       2000 /* likewise for a connection to be closed */
-#define LEAK_LIMIT_MS  3000 /* for the service to notice what we have closed */
-#define BODY_MAX       (1024 * 1024)
-#define SCORE          "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define WORKERS  2
+#define BODY_MAX (1024 * 1024)
+#define SCORE    "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
 /* The program, started by spawn-fcgi as deploy/run.sh does. */
 struct service {
@@ -87,7 +83,7 @@ probe(const struct service *service)
     fcgi_peer_whole(&bytes, &exchange);
     fd = ask(service, &bytes);
     if (fd >= 0) {
-        status = fcgi_peer_status(fd, ANSWER_MS);
+        status = fcgi_peer_status(fd, CLOCK_PATIENCE_MS);
         (void)close(fd);
     }
     buffer_free(&bytes);
@@ -141,7 +137,7 @@ start_program(struct service *service)
         return false;
     (void)snprintf(store, sizeof(store), "REDIS_URL=%s", url);
     return proc_start(&service->proc, &plan) &&
-           clock_wait(is_ready, service, START_LIMIT_MS);
+           clock_wait(is_ready, service, CLOCK_PATIENCE_MS);
 }
 
 /* A thousand connections need more descriptors than there are by default. */
@@ -204,7 +200,7 @@ expect_unharmed(struct service *service)
     CU_ASSERT_EQUAL(memcmp(workers.pid, service->workers.pid,
                            workers.count * sizeof(workers.pid[0])),
                     0);
-    CU_ASSERT_TRUE(clock_wait(is_tidy, service, LEAK_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_tidy, service, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(probe(service), 422);
 }
 
@@ -278,12 +274,12 @@ TEST_CASES(body, struct body_case, body_rows)
 
     fcgi_peer_whole(&bytes, &exchange);
     fd = ask(service, &bytes);
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
     buffer_free(&bytes);
     fcgi_peer_whole(
         &bytes, &(struct fcgi_peer_exchange){.body = "{}", .body_length = 2});
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     (void)close(fd);
     buffer_free(&bytes);
     free(text);
@@ -487,7 +483,7 @@ TEST_CASES(refused, struct refused_case, refused_rows)
     c->put(&bytes);
     fd = fcgi_peer_connect(service->socket);
     (void)fcgi_peer_send(fd, &bytes); /* may be closed before its end */
-    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOSE_MS));
+    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
     expect_unharmed(service);
@@ -542,8 +538,8 @@ TEST_SINGLE(half_close, "the whole exchange, then the end of sending")
     fcgi_peer_whole(&bytes, &small);
     fd = ask(service, &bytes);
     CU_ASSERT_EQUAL(shutdown(fd, SHUT_WR), 0);
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
-    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOSE_MS));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
+    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
     expect_unharmed(service);
@@ -565,7 +561,7 @@ TEST_SINGLE(sequence, "one after the other on one connection, all answered")
         struct fcgi_peer_answer answer = {0};
 
         CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
-        CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer),
+        CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
                         FCGI_PEER_ANSWERED);
         CU_ASSERT_STRING_EQUAL(
             fcgi_peer_answer_body(&answer),
@@ -607,8 +603,8 @@ TEST_CASES(together, struct together_case, together_rows)
     if (c->has_part)
         bytes.length = length + 1;
     fd = ask(service, &bytes);
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
-    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOSE_MS));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
+    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
     free(text);
@@ -637,8 +633,8 @@ TEST_CASES(last, struct last_case, last_rows)
 
     fcgi_peer_whole(&bytes, &exchange);
     fd = ask(service, &bytes);
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
-    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOSE_MS));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
+    CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
     free(text);
@@ -854,7 +850,7 @@ TEST_SINGLE(slow, "peers that stop, drip, never read, and a thousand idle ones")
     for (int i = 0; i < IDLE_COUNT; i++) {
         CU_ASSERT_TRUE(i % 100 != 0 || fcgi_peer_send(idle[i], &whole));
         CU_ASSERT_TRUE(i % 100 != 0 ||
-                       fcgi_peer_status(idle[i], ANSWER_MS) == 200);
+                       fcgi_peer_status(idle[i], CLOCK_PATIENCE_MS) == 200);
         (void)close(idle[i]);
     }
     buffer_free(&whole);
@@ -879,7 +875,8 @@ TEST_SINGLE(drip, "a request that comes byte by byte, but in time")
         CU_ASSERT_EQUAL(send(fd, bytes.data + i, 1, MSG_NOSIGNAL), 1);
         clock_sleep_ms(3);
     }
-    CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer), FCGI_PEER_ANSWERED);
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
+                    FCGI_PEER_ANSWERED);
     CU_ASSERT_STRING_EQUAL(fcgi_peer_answer_body(&answer),
                            "{\"code\": 200, \"response\": {\"-1\": []}}");
     fcgi_peer_answer_free(&answer);
@@ -904,7 +901,7 @@ TEST_SINGLE(late_reader, "a large answer that is read late is whole")
     for (int i = 0; i < 2; i++) {
         clock_sleep_ms(500);
         CU_ASSERT_EQUAL(probe(service), 422);
-        CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer),
+        CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
                         FCGI_PEER_ANSWERED);
         body = fcgi_peer_answer_body(&answer);
         CU_ASSERT_TRUE(strlen(body) > (size_t)LARGE_IDS * LARGE_MEMBER);
@@ -975,7 +972,7 @@ TEST_SINGLE(impatient, "a second exchange while the first one is parked")
         CU_ASSERT_TRUE(fcgi_peer_send(fds[i], &bytes));
     for (int i = 0; i < PARKED_COUNT; i++) {
         CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], PARKED_MS), 503);
-        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], ANSWER_MS), 422);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], CLOCK_PATIENCE_MS), 422);
         (void)close(fds[i]);
     }
     redis_thaw(&service->redis);
@@ -984,8 +981,6 @@ TEST_SINGLE(impatient, "a second exchange while the first one is parked")
 }
 
 /* The end, with all kinds of connections open; it comes last. */
-
-#define END_LIMIT_MS 5000
 
 TEST_SINGLE(stop, "parked requests are answered, half ones do not hold it up")
 {
@@ -1003,10 +998,10 @@ TEST_SINGLE(stop, "parked requests are answered, half ones do not hold it up")
     proc_signal(&service->proc, SIGTERM);
     for (int i = 0; i < PARKED_COUNT; i++) {
         CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], PARKED_MS), 503);
-        CU_ASSERT_TRUE(fcgi_peer_is_closed(fds[i], CLOSE_MS));
+        CU_ASSERT_TRUE(fcgi_peer_is_closed(fds[i], CLOCK_PATIENCE_MS));
         (void)close(fds[i]);
     }
-    CU_ASSERT_TRUE(proc_wait(&service->proc, END_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&service->proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service->proc), 0);
     redis_thaw(&service->redis);
     (void)close(idle);

@@ -21,7 +21,6 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define LIMIT_MS   3000  /* for what should happen at once */
 #define TIMEOUT_MS 12000 /* nginx waits 8 s for an answer */
 #define FLUSH_MS   1100  /* nginx writes its access log each second */
 #define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -151,7 +150,7 @@ send_unread(int fd)
 static void
 crowd_add(const struct quiet_kind *kind)
 {
-    int fd = ports_connect(crowd.stack.port, LIMIT_MS);
+    int fd = ports_connect(crowd.stack.port, CLOCK_PATIENCE_MS);
 
     CU_ASSERT_TRUE_FATAL(fd >= 0 && crowd.count < CROWD_MAX);
     if (kind->data == NULL)
@@ -323,7 +322,7 @@ post_from(const char *address, int port)
                                "Connection: close\r\nContent-Length: 2\r\n"
                                "\r\n{}";
     struct http_answer answer =
-        http_raw_from(address, port, data, sizeof(data) - 1, LIMIT_MS);
+        http_raw_from(address, port, data, sizeof(data) - 1, CLOCK_PATIENCE_MS);
     int status = answer.status;
 
     http_answer_free(&answer);
@@ -459,7 +458,7 @@ TEST_SINGLE(log_bytes, "a path that is not ASCII is escaped in the log")
         "X-Request-ID: of-bytes\r\nConnection: close\r\n\r\n";
     const struct stack *stack = stack_shared(&plan);
     struct http_answer answer =
-        http_raw(stack->port, data, strlen(data), LIMIT_MS);
+        http_raw(stack->port, data, strlen(data), CLOCK_PATIENCE_MS);
     char *log;
 
     expect_error(&answer, 404, NULL);
@@ -713,7 +712,7 @@ check_gateway(struct http_answer *answer, int want)
 static void
 check_crashes(const struct stand_in *in)
 {
-    int fd = ports_connect(in->stack.port, LIMIT_MS);
+    int fd = ports_connect(in->stack.port, CLOCK_PATIENCE_MS);
     char line[] = "HTTP/1.1 502 ";
 
     CU_ASSERT_EQUAL(

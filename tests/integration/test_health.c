@@ -14,12 +14,9 @@
 #include "support/fcgi_peer.h"
 #include "support/stack.h"
 
-#define CHANGE_LIMIT_MS 4000 /* for a state to be told */
-#define ANSWER_MS       2000
-#define START_LIMIT_MS  20000
-#define START_TRIES     10
-#define FLUSH_MS        1100 /* nginx writes its access log each second */
-#define LIMITED_COUNT   50   /* in far less than a second */
+#define START_TRIES   10
+#define FLUSH_MS      1100 /* nginx writes its access log each second */
+#define LIMITED_COUNT 50   /* in far less than a second */
 
 #define ALIVE    "{\"status\": \"ok\"}"
 #define READY    "{\"status\": \"ready\", \"store\": \"up\"}"
@@ -68,7 +65,7 @@ use_stack(const struct stack_plan *which)
     struct stack *stack = stack_shared(which);
     struct wanted ready = {stack, READY};
 
-    CU_ASSERT_TRUE(clock_wait(ready_is, &ready, CHANGE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(ready_is, &ready, CLOCK_PATIENCE_MS));
     return stack;
 }
 
@@ -189,7 +186,7 @@ TEST_SINGLE(probes, "of make run and of the command are no requests")
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &plan));
     files_path(socket, "%.200s/scoring.sock", stack.run_folder);
     CU_ASSERT_TRUE_FATAL(proc_start(&proc, &command));
-    CU_ASSERT_TRUE(proc_wait(&proc, ANSWER_MS));
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&proc), 0);
     CU_ASSERT_TRUE(stack_log_wait(&stack, ".", 1));
     CU_ASSERT_EQUAL(stack_log_count(&stack, "code="), 0);
@@ -215,12 +212,12 @@ TEST_SINGLE(store, "goes and comes back: degraded, then ready")
     struct http_answer answer;
 
     redis_kill(&stack->redis);
-    CU_ASSERT_TRUE(clock_wait(ready_is, &degraded, CHANGE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(ready_is, &degraded, CLOCK_PATIENCE_MS));
     answer = ask(stack, "GET", "/healthz");
     CU_ASSERT_STRING_EQUAL(answer.body, ALIVE);
     http_answer_free(&answer);
     CU_ASSERT_TRUE(redis_start(&stack->redis));
-    CU_ASSERT_TRUE(clock_wait(ready_is, &ready, CHANGE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(ready_is, &ready, CLOCK_PATIENCE_MS));
 }
 
 /* The rest needs no nginx: a service on a socket, asked as nginx asks. */
@@ -262,7 +259,7 @@ service_start(struct service *service)
     files_path(service->socket, "%s/socket", service->folder);
     files_path(service->output, "%s/output", service->folder);
     CU_ASSERT_TRUE_FATAL(proc_start(&service->proc, &proc_plan));
-    CU_ASSERT_TRUE(clock_wait(socket_is_there, service, START_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(socket_is_there, service, CLOCK_PATIENCE_MS));
 }
 
 static void
@@ -309,7 +306,7 @@ expect_not_ready(int fd, const char *body)
 {
     struct fcgi_peer_answer answer = {0};
 
-    CU_ASSERT_EQUAL_FATAL(fcgi_peer_read(fd, ANSWER_MS, &answer),
+    CU_ASSERT_EQUAL_FATAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
                           FCGI_PEER_ANSWERED);
     CU_ASSERT_EQUAL(answer.status, 503);
     CU_ASSERT_STRING_EQUAL(fcgi_peer_answer_body(&answer), body);
@@ -327,7 +324,7 @@ TEST_SINGLE(draining, "is told while what runs is finished")
     int fd;
 
     service_start(&service);
-    CU_ASSERT_TRUE(clock_wait(is_said, &ready, START_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_said, &ready, CLOCK_PATIENCE_MS));
     put_get(&bytes, "/readyz");
     buffer_add(&begun, bytes.data, bytes.length - 1);
     fd = fcgi_peer_connect(service.socket);
@@ -335,11 +332,11 @@ TEST_SINGLE(draining, "is told while what runs is finished")
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &begun));
     clock_sleep_ms(100); /* for the worker to have seen it */
     proc_signal(&service.proc, SIGTERM);
-    CU_ASSERT_TRUE(clock_wait(is_said, &stopping, START_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_said, &stopping, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(write(fd, bytes.data + bytes.length - 1, 1), 1);
     expect_not_ready(fd, "{\"status\": \"draining\", \"store\": \"down\"}");
     (void)close(fd);
-    CU_ASSERT_TRUE(proc_wait(&service.proc, START_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), 0);
     buffer_free(&bytes);
     buffer_free(&begun);
@@ -361,7 +358,7 @@ start_frozen(struct service *service)
     struct saying ready = {service, "] I ready: "};
 
     service_start(service);
-    CU_ASSERT_TRUE(clock_wait(has_worker, service, START_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_worker, service, CLOCK_PATIENCE_MS));
     proc_signal(&service->proc, SIGSTOP);
     clock_sleep_ms(50); /* for what it was about to say */
     return !is_said(&ready);
@@ -405,7 +402,7 @@ TEST_SINGLE(metrics, "are 404 over FastCGI without the listener's name")
     fd = fcgi_peer_connect(service.socket);
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 404);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 404);
     (void)close(fd);
     buffer_free(&bytes);
     service_end(&service);

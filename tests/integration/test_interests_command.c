@@ -24,10 +24,8 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define PASSWORD      "s3cret-of-the-import"
-#define END_LIMIT_MS  20000
-#define WAIT_LIMIT_MS 10000
-#define LINES_MAX     16384 /* bytes of a command line */
+#define PASSWORD  "s3cret-of-the-import"
+#define LINES_MAX 16384 /* bytes of a command line */
 
 /* 60 batches: by a slow proxy, four under way, more than two seconds. */
 #define SLOW_CLIENTS 30720
@@ -120,7 +118,7 @@ bench_expect(struct bench *bench, int status, const char *pattern)
     char *text;
     bool is_good;
 
-    if (!proc_wait(&bench->proc, END_LIMIT_MS))
+    if (!proc_wait(&bench->proc, CLOCK_PATIENCE_MS))
         proc_kill(&bench->proc);
     text = files_read(bench->output);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
@@ -985,7 +983,7 @@ TEST_CASES(fault, struct fault_case, fault_rows)
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         began_ms = clock_ms();
         bench_run(&bench, lines[i], EX_UNAVAILABLE, pattern);
-        CU_ASSERT_TRUE(clock_ms() - began_ms < WAIT_LIMIT_MS);
+        CU_ASSERT_TRUE(clock_ms() - began_ms < CLOCK_PATIENCE_MS);
     }
     bench_end(&bench);
 }
@@ -1089,7 +1087,7 @@ TEST_CASES(midway, struct midway_case, midway_rows)
     bench_put_peer(&bench, PEER_SLOW);
     write_many(&bench, SLOW_CLIENTS, 8);
     bench_begin(&bench, "exec \"$scoring\" interests import --timeout 2 file");
-    CU_ASSERT_TRUE(clock_wait(has_keys, &bench.redis, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_keys, &bench.redis, CLOCK_PATIENCE_MS));
     c->act(&bench);
     bench_expect(&bench, c->status, c->pattern);
 
@@ -1112,7 +1110,7 @@ has_temporary(void *arg)
 
     files_path(look.output, "%s/look", bench->folder);
     bench_begin(&look, "ls");
-    (void)proc_wait(&look.proc, END_LIMIT_MS);
+    (void)proc_wait(&look.proc, CLOCK_PATIENCE_MS);
     text = files_read(look.output);
     is_there = text != NULL && strstr(text, "copy.") != NULL;
     free(text);
@@ -1145,7 +1143,7 @@ TEST_CASES(ended, struct ended_case, ended_rows)
     bench_put_peer(&bench, PEER_SLOW);
     bench_write(&bench, "copy", "old");
     bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
     c->act(&bench);
     bench_expect(&bench, c->status, c->pattern);
     expect_file(&bench, "copy", "old");
@@ -1162,7 +1160,7 @@ TEST_SINGLE(nohup, "what is told to ignore SIGHUP goes on")
     bench_run(&bench, IMPORT, EX_OK, "^$");
     bench_put_peer(&bench, PEER_SLOW);
     bench_begin(&bench, "trap '' HUP; exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
     hang_up(&bench);
     peer_set(bench.peer, PEER_NONE);
     bench_expect(&bench, EX_OK, "^$");
@@ -1189,7 +1187,7 @@ TEST_SINGLE(unfinished, "an export that cannot take its name says so")
     bench_put_peer(&bench, PEER_SLOW);
     bench_write(&bench, "copy", "old");
     bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
     make_folder(&bench);
     peer_set(bench.peer, PEER_NONE); /* fast from here on */
     bench_expect(&bench, EX_IOERR, "^scoring: copy: Is a directory\n$");
@@ -1207,7 +1205,7 @@ TEST_SINGLE(vanishing, "keys are left out of an export")
     bench_run(&bench, IMPORT, EX_OK, "^$");
     bench_put_peer(&bench, PEER_SLOW);
     bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
     clock_sleep_ms(3 * PEER_SLOW_MS);
     CU_ASSERT_TRUE(redis_do(&bench.redis, "FLUSHALL"));
     bench_expect(&bench, EX_OK, "^$");
@@ -1243,7 +1241,7 @@ TEST_SINGLE(opening, "a pipe ends by a signal, too")
     files_path(path, "%s/fifo", bench->folder);
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
     bench_begin(bench, "exec \"$scoring\" interests import fifo");
-    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, CLOCK_PATIENCE_MS));
     proc_signal(&bench->proc, SIGTERM);
     bench_expect(bench, 128 + SIGTERM, "^scoring: fifo: interrupted\n$");
     (void)unlink(path);
@@ -1260,7 +1258,7 @@ TEST_SINGLE(waiting, "for input ends by a signal, too")
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
     fd = open(path, O_RDWR | O_CLOEXEC);
     bench_begin(bench, "exec \"$scoring\" interests import - <fifo");
-    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, WAIT_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(catches_term, &bench->proc, CLOCK_PATIENCE_MS));
     proc_signal(&bench->proc, SIGTERM);
     bench_expect(bench, 128 + SIGTERM,
                  "^scoring: standard input: interrupted; nothing is written");

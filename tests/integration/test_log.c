@@ -17,9 +17,8 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define STAMP_SLACK_S   3 /* between a request and our look at the clock */
-#define ROTATED_COUNT   20
-#define ROTATE_LIMIT_MS 2000
+#define STAMP_SLACK_S 3 /* between a request and our look at the clock */
+#define ROTATED_COUNT 20
 
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
 
@@ -350,7 +349,7 @@ TEST_SINGLE(access_log, "has the path without its query")
     struct stack *stack = stack_shared(&plan);
 
     CU_ASSERT_EQUAL(send_as(stack, "access-1", "/method?secret=1", "{}"), 422);
-    CU_ASSERT_TRUE(clock_wait(has_access_line, stack, ROTATE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_access_line, stack, CLOCK_PATIENCE_MS));
 }
 
 /* SIGUSR1 after the file was moved: what comes later is in a new one. */
@@ -375,7 +374,7 @@ TEST_SINGLE(rotated, "without losing a line")
     for (int i = 0; i < ROTATED_COUNT; i++)
         (void)send_as(stack, "rotated", "/method", "{}");
     CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGUSR1), 0);
-    CU_ASSERT_TRUE(clock_wait(file_is_there, stack->log, ROTATE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(file_is_there, stack->log, CLOCK_PATIENCE_MS));
     clock_sleep_ms(200); /* for every worker to have heard of it */
     for (int i = 0; i < ROTATED_COUNT; i++)
         (void)send_as(stack, "rotated", "/method", "{}");

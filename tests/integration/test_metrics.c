@@ -16,14 +16,13 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define WORKERS         2
-#define CHANGE_LIMIT_MS 5000
-#define PROMTOOL_MS     60000 /* 100 MB, perhaps from a slow disk */
-#define LOAD_MS         500
-#define CALLERS         8
-#define NOT_FOUND       127 /* of the shell */
-#define SENT_EACH_TIME  20
-#define LONG_BYTES      40000 /* more than nginx takes of a header */
+#define WORKERS        2
+#define PROMTOOL_MS    60000 /* 100 MB, perhaps from a slow disk */
+#define LOAD_MS        500
+#define CALLERS        8
+#define NOT_FOUND      127 /* of the shell */
+#define SENT_EACH_TIME 20
+#define LONG_BYTES     40000 /* more than nginx takes of a header */
 
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -128,7 +127,7 @@ becomes(const struct stack *stack, const char *sample, double least)
 {
     struct wanted wanted = {stack, sample, least};
 
-    return clock_wait(is_reached, &wanted, CHANGE_LIMIT_MS);
+    return clock_wait(is_reached, &wanted, CLOCK_PATIENCE_MS);
 }
 
 static bool
@@ -136,7 +135,7 @@ falls_to_zero(const struct stack *stack, const char *sample)
 {
     struct wanted wanted = {stack, sample, 0};
 
-    return clock_wait(is_zero, &wanted, CHANGE_LIMIT_MS);
+    return clock_wait(is_zero, &wanted, CLOCK_PATIENCE_MS);
 }
 
 struct route_case {
@@ -456,7 +455,7 @@ kill_workers(const struct stack *stack)
     CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
     for (size_t i = 0; i < wanted.before.count; i++)
         (void)kill(wanted.before.pid[i], SIGKILL);
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CHANGE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
 }
 
 static void
@@ -465,7 +464,7 @@ reload(const struct stack *stack)
     struct replacement wanted = {stack, stack_workers(stack)};
 
     (void)kill(stack_parent(stack), SIGHUP);
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CHANGE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
 }
 
 #define SCORES     REQUESTS("online_score", "200")

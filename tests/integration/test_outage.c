@@ -19,8 +19,7 @@
 #define QUICK_S   0.050 /* of scores, once the breaker is open: 99 % */
 #define RETURN_MS 2000  /* until all works again; as stack_log_wait() has it */
 
-#define OPEN_LIMIT_MS  4000 /* for the breaker to open, with requests coming */
-#define QUICK_IN_A_ROW 6    /* answers of both workers, most likely */
+#define QUICK_IN_A_ROW 6 /* answers of both workers, most likely */
 #define CROWD          8
 #define CROWD_MS       200
 #define SAMPLE_COUNT   200
@@ -190,7 +189,7 @@ check_outage(struct stack *stack)
     expect_error(&answer, 503, NULL);
     CU_ASSERT_TRUE(expect_match(answer.headers, "^Retry-After: [1-9][0-9]*"));
     http_answer_free(&answer);
-    CU_ASSERT_TRUE(clock_wait(is_quick, stack, OPEN_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_quick, stack, CLOCK_PATIENCE_MS));
     end_crowd(crowd);
     sample_quick(stack->port, request_score(PERSON), is_scored, SAMPLE_PAUSE);
     sample_quick(stack->port, request_interests(IDS), is_unavailable,

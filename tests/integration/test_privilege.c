@@ -17,10 +17,8 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define NAMES          "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-#define LIMIT_MS       3000
-#define READY_LIMIT_MS 60000
-#define PROC_MAX       (256 * 1024) /* bytes of an environment */
+#define NAMES    "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define PROC_MAX (256 * 1024) /* bytes of an environment */
 
 #define FILES_FEW  512
 #define FILES_MAX  65536
@@ -82,7 +80,7 @@ use_stack(void)
     }
     limit_files(FILES_FEW);
     is_good = stack_launch(&own.stack, &plan) &&
-              stack_is_ready(&own.stack, READY_LIMIT_MS);
+              stack_is_ready(&own.stack, CLOCK_PATIENCE_MS);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files_before), 0);
     if (!is_good) {
         stack_print_output(&own.stack);
@@ -284,7 +282,7 @@ TEST_SINGLE(crash, "a worker's crash is told, without a dump")
 
     CU_ASSERT_TRUE_FATAL(workers.count > 0);
     CU_ASSERT_EQUAL(kill(workers.pid[0], SIGSYS), 0);
-    CU_ASSERT_TRUE(clock_wait(is_told, stack, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_told, stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
 }
 
@@ -317,12 +315,12 @@ TEST_SINGLE(read_again, "a secret's file is read again, unless it is gone")
 
     CU_ASSERT_TRUE(files_write(own.files[0], NEW_SALT));
     CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
-    CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(remove(own.files[0]), 0);
     CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
     CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*SCORING_SALT_FILE", 1));
     CU_ASSERT_TRUE(stack_log_wait(stack, "the old stay in force", 1));
-    CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, CLOCK_PATIENCE_MS));
     for (size_t i = 0; i < SECRETS; i++)
         CU_ASSERT_EQUAL(stack_log_count(stack, secrets[i].value), 0);
 }

@@ -19,10 +19,8 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define WORKERS  4
-#define CALLERS  4    /* of each kind */
-#define AFTER_MS 3000 /* until all is as it was */
-#define STOP_MS  15000
+#define WORKERS 4
+#define CALLERS 4 /* of each kind */
 
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
@@ -241,13 +239,13 @@ TEST_CASES(harm, struct harm_case, harm_rows)
     struct load_result result;
     struct crowd crowd;
 
-    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, CLOCK_PATIENCE_MS));
     crowd_start(&crowd, stack, false);
     for (int turn = 0; turn < c->times; turn++) {
         c->act(stack, turn);
         clock_sleep_ms(c->pause_ms);
     }
-    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, CLOCK_PATIENCE_MS));
     result = crowd_stop(&crowd);
     (void)printf("%s: %zu requests, slowest %.3f s\n", c->name, result.requests,
                  result.slowest_s);
@@ -280,15 +278,15 @@ TEST_SINGLE(crash_loop, "every worker is killed as it appears")
     struct crowd crowd;
     int64_t end_ms;
 
-    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, CLOCK_PATIENCE_MS));
     crowd_start(&crowd, stack, true);
     end_ms = clock_ms() + LOOP_MS;
     while (clock_ms() < end_ms) {
         kill_all(stack, 0);
         clock_sleep_ms(5);
     }
-    CU_ASSERT_TRUE(clock_wait(is_served, stack, AFTER_MS));
-    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, AFTER_MS));
+    CU_ASSERT_TRUE(clock_wait(is_served, stack, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(clock_wait(has_workers, &whole, CLOCK_PATIENCE_MS));
     (void)crowd_stop(&crowd);
     deaths = stack_log_count(stack, "\\] E worker .* died") - before;
     CU_ASSERT_TRUE(deaths >= WORKERS * LOOP_LEAST);
@@ -320,7 +318,7 @@ TEST_CASES(end, struct end_case, end_rows)
     crowd_start(&crowd, &stack, true);
     CU_ASSERT_EQUAL(
         kill(c->is_whole ? stack.proc.pid : stack_parent(&stack), SIGTERM), 0);
-    CU_ASSERT_TRUE(proc_wait(&stack.proc, STOP_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, CLOCK_PATIENCE_MS));
     (void)crowd_stop(&crowd);
     CU_ASSERT_EQUAL(proc_exit_status(&stack.proc), c->status);
     CU_ASSERT_TRUE(answered > 0);
@@ -335,7 +333,6 @@ TEST_CASES(end, struct end_case, end_rows)
  * write whole on a kept connection is answered, whenever that was.
  */
 #define SERVERS        8
-#define SERVER_MS      3000 /* for one answer */
 #define SERVER_TURNS   12
 #define SERVER_TURN_MS 160
 
@@ -358,7 +355,8 @@ server_ask(struct web_server *server, int *fd)
         *fd = fcgi_peer_connect(server->path);
     if (*fd < 0 || !fcgi_peer_send(*fd, &server->bytes)) {
         server->refusals++; /* and known to be: to be asked elsewhere */
-    } else if (fcgi_peer_read(*fd, SERVER_MS, &answer) == FCGI_PEER_ANSWERED &&
+    } else if (fcgi_peer_read(*fd, CLOCK_PATIENCE_MS, &answer) ==
+                   FCGI_PEER_ANSWERED &&
                strcmp(fcgi_peer_answer_body(&answer), server->want) == 0) {
         server->answers++;
         fcgi_peer_answer_free(&answer);

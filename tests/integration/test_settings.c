@@ -22,12 +22,9 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define REFUSED_LIMIT_MS 30000 /* for run.sh to give up */
-#define READY_LIMIT_MS   60000
-#define COMMAND_LIMIT_MS 5000
-#define LISTING_MAX      4096
-#define MARK             ".scoring-run"
-#define STRANGER         65534 /* another user */
+#define LISTING_MAX 4096
+#define MARK        ".scoring-run"
+#define STRANGER    65534 /* another user */
 
 #define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define IDS   "{\"client_ids\": [1, 2]}"
@@ -44,7 +41,7 @@ check_refused(struct stack *stack, const char *words)
 {
     char *output;
 
-    CU_ASSERT_TRUE(proc_wait(&stack->proc, REFUSED_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
     CU_ASSERT_EQUAL(proc_end_orphans(), 0);
     output = files_read(stack->output);
@@ -265,7 +262,7 @@ check_taken(struct stack *stack)
 {
     struct stat st = {0};
 
-    CU_ASSERT_TRUE(stack_is_ready(stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_is_ready(stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(stat(stack->run_folder, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0700);
     CU_ASSERT_TRUE(stack_stop(stack));
@@ -355,7 +352,7 @@ check_command(const char *const *arguments, const char *setting,
 
     files_path(output, "%.200s/said", folder);
     CU_ASSERT_TRUE_FATAL(proc_start(&proc, &plan));
-    CU_ASSERT_TRUE(proc_wait(&proc, COMMAND_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&proc), EX_CONFIG);
     proc_kill(&proc);
     said = files_read(output);
@@ -449,8 +446,8 @@ TEST_CASES(line, struct line_case, line_rows)
     }
     CU_ASSERT_TRUE(files_write(stack.settings, lines));
     CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
-    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
-    CU_ASSERT_TRUE(clock_wait(says_where, &stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(clock_wait(says_where, &stack, CLOCK_PATIENCE_MS));
     check_private_store(&stack, c->password);
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
@@ -494,11 +491,11 @@ TEST_SINGLE(zone, "of the file is that of all, also when read again")
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX-9\n"));
     CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
-    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_FALSE(is_admin_of(&stack));
     CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX7\n"));
     CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);
-    CU_ASSERT_TRUE(clock_wait(is_admin_of, &stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_admin_of, &stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
@@ -551,7 +548,7 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     CU_ASSERT_TRUE(files_write(stack.settings,
                                "SCORING_SALT=own\nSCORING_ADMIN_SALT=mine\n"));
     CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
-    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(unlink(stack.settings), 0);
     c->make(stack.settings);
     CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);

@@ -20,14 +20,9 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define REFUSED_LIMIT_MS 30000 /* for run.sh to give up */
-#define READY_LIMIT_MS   60000
-#define REPLACE_LIMIT_MS 2000 /* for a dead worker's successor */
-#define RELOAD_LIMIT_MS  4000
-#define GONE_LIMIT_MS    5000
-#define WORKERS          2
-#define IDLE_COUNT       100
-#define CALLERS          8
+#define WORKERS    2
+#define IDLE_COUNT 100
+#define CALLERS    8
 
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -49,7 +44,7 @@ check_refused(struct stack *stack, const char *words)
 {
     char *output;
 
-    CU_ASSERT_TRUE(proc_wait(&stack->proc, REFUSED_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
     CU_ASSERT_EQUAL(proc_end_orphans(), 0);
     output = files_read(stack->output);
@@ -206,7 +201,7 @@ TEST_SINGLE(metrics_port_default,
     fd = ports_listen_at(stack.port + 1, &taken);
     stack.metrics_port = 0;
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     if (fd >= 0)
         (void)close(fd);
     stack_discard(&stack);
@@ -379,7 +374,7 @@ TEST_SINGLE(worker_killed, "is replaced, and no request is lost")
         CU_ASSERT_EQUAL(kill(wanted.before.pid[i], SIGKILL), 0);
         clock_sleep_ms(50);
     }
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, REPLACE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
     end_load(load);
     CU_ASSERT_TRUE(stack_log_count(stack, "\\] E .*worker .*KILL") >= WORKERS);
     free(request);
@@ -429,7 +424,7 @@ TEST_SINGLE(reloaded, "settings change, and no request is lost")
     struct load *load = begin_load(stack, request);
 
     reload(stack, "SCORING_SALT=Otus,fresh\n");
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, RELOAD_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
     end_load(load);
     check_salts(stack, "fresh", "stale");
 
@@ -549,7 +544,7 @@ TEST_CASES(finish, struct finish_case, finish_rows)
     CU_ASSERT_EQUAL(result.failures, 0);
     if (result.failures > 0)
         (void)printf("lost: %s\n", result.example);
-    CU_ASSERT_TRUE(proc_wait(&stack.proc, GONE_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&stack.proc), c->status);
     CU_ASSERT_EQUAL(stack_log_count(&stack, "\\] I stopped"), 1);
     stack_discard(&stack);
@@ -588,9 +583,9 @@ check_end(struct stack *stack, const struct end_case *c)
 {
     char *output;
 
-    CU_ASSERT_TRUE(proc_wait(&stack->proc, GONE_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&stack->proc), c->status);
-    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, GONE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_end_orphans(), 0);
     CU_ASSERT_EQUAL(ports_connect(stack->port, 100), -1);
     output = files_read(stack->output);
@@ -645,7 +640,7 @@ TEST_SINGLE(interrupt, "between the answer of a program and its end")
     CU_ASSERT_EQUAL(chmod(path, 0700), 0);
     (void)snprintf(variable, sizeof(variable), "RUN_BINARY=%s", path);
     CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
-    CU_ASSERT_TRUE(proc_wait(&stack.proc, REFUSED_LIMIT_MS));
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, CLOCK_PATIENCE_MS));
     check_end(&stack, &want);
     stack_discard(&stack);
 }
@@ -657,10 +652,10 @@ TEST_SINGLE(again, "in the same folder after SIGKILL")
 
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
     proc_kill(&stack.proc);
-    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, GONE_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_no_orphan, NULL, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(unlink(stack.output), 0);
     CU_ASSERT_TRUE(stack_launch(&stack, &given));
-    CU_ASSERT_TRUE(stack_is_ready(&stack, READY_LIMIT_MS));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 

@@ -21,7 +21,6 @@
 #define PROBE_CALLERS    8
 #define PROBES_OF_CALLER 25 /* each on a connection of its own: 200 */
 #define PROBE_LIMIT_S    1.0
-#define RELOAD_LIMIT_MS  10000
 
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
@@ -98,7 +97,7 @@ set_keepalive(const struct stack *stack, int keepalive)
     files_path(path, "%s/nginx/scoring.conf", stack->run_folder);
     CU_ASSERT_TRUE_FATAL(write_keepalive(path, keepalive));
     CU_ASSERT_EQUAL(kill(reload.master, SIGHUP), 0);
-    CU_ASSERT_TRUE(clock_wait(is_reloaded, &reload, RELOAD_LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_reloaded, &reload, CLOCK_PATIENCE_MS));
 }
 
 static void

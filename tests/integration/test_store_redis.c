@@ -26,8 +26,6 @@
 /* What a busy machine may add to a time limit. */
 #define SLACK_MS 150
 
-#define PATIENCE_MS 5000 /* for what must happen at all */
-
 /* The Redis of this test. */
 
 static char folder[FILES_PATH_MAX];
@@ -563,7 +561,7 @@ TEST_CASES(server, struct server_case, server_rows)
     CU_ASSERT_FATAL(redis_start(&other));
     if (c->command != NULL) {
         CU_ASSERT(redis_do(&other, c->command));
-        CU_ASSERT(clock_wait(is_settled, &other, PATIENCE_MS));
+        CU_ASSERT(clock_wait(is_settled, &other, CLOCK_PATIENCE_MS));
     }
     world_start(&world, &config);
     answer = (struct answer){.keys = {bytes_of("x"), bytes_of("y")},
@@ -694,7 +692,8 @@ TEST_SINGLE(frozen, "stopped and continued")
     redis_freeze(&server);
     must = (struct answer){.keys = {bytes_of("none")}, .count = 1};
     world_ask(&world, &must, STORE_MUST, WORLD_DEADLINE_MS);
-    while (world.events[STORE_EVENT_DOWN] == 0 && worst_ms < PATIENCE_MS) {
+    while (world.events[STORE_EVENT_DOWN] == 0 &&
+           worst_ms < CLOCK_PATIENCE_MS) {
         CU_ASSERT_NOT_EQUAL(world_get(&world, &answer, STORE_CACHE, "none"),
                             STORE_OK);
         if (answer.took_ms > worst_ms)
@@ -722,7 +721,7 @@ TEST_SINGLE(frozen, "stopped and continued")
     redis_thaw(&server);
     back_ms = clock_ms();
     while (world_get(&world, &answer, STORE_MUST, "none") != STORE_OK &&
-           clock_ms() - back_ms < PATIENCE_MS)
+           clock_ms() - back_ms < CLOCK_PATIENCE_MS)
         world_run_for(&world, 10);
     (void)printf("  frozen: back after %lld ms\n",
                  (long long)(clock_ms() - back_ms));
@@ -1004,7 +1003,7 @@ TEST_CASES(peer, struct peer_case, peer_rows)
     script_start(&peer, world.loop, config.port, &c->script);
     must = (struct answer){.keys = {bytes_of("a")}, .count = 1};
     while (world.events[STORE_EVENT_DOWN] == 0 &&
-           clock_ms() - start_ms < PATIENCE_MS) {
+           clock_ms() - start_ms < CLOCK_PATIENCE_MS) {
         world_ask(&world, &must, STORE_MUST, WORLD_DEADLINE_MS);
         CU_ASSERT_NOT_EQUAL(world_get(&world, &cache, STORE_CACHE, "a"),
                             STORE_OK);
@@ -1027,7 +1026,7 @@ TEST_CASES(peer, struct peer_case, peer_rows)
     script_start(&peer, world.loop, config.port, &good);
     back_ms = clock_ms();
     while (world_get(&world, &must, STORE_MUST, "a") != STORE_OK &&
-           clock_ms() - back_ms < PATIENCE_MS)
+           clock_ms() - back_ms < CLOCK_PATIENCE_MS)
         world_run_for(&world, 10);
     CU_ASSERT(clock_ms() - back_ms < RECOVERY_MS);
     CU_ASSERT(answer_is(&must, bytes_of("ok")));

@@ -17,9 +17,8 @@
 #include "support/stack.h"
 
 #define BODY_MAX_BYTES 1048576 /* the default of SCORING_MAX_BODY_BYTES */
-#define RAW_LIMIT_MS   2000
-#define RATE_REQUESTS  50    /* in far less than a second */
-#define STALL_LIMIT_MS 20000 /* nginx disconnects after 10 s */
+#define RATE_REQUESTS  50      /* in far less than a second */
+#define STALL_LIMIT_MS 20000   /* nginx disconnects after 10 s */
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
@@ -397,7 +396,7 @@ static const struct raw_case raw_rows[] = {
 TEST_CASES(raw, struct raw_case, raw_rows)
 {
     struct http_answer answer = http_raw(stack_shared(&plan)->port, c->data,
-                                         strlen(c->data), RAW_LIMIT_MS);
+                                         strlen(c->data), CLOCK_PATIENCE_MS);
 
     expect_error(&answer, c->want, NULL);
     http_answer_free(&answer);
@@ -447,7 +446,7 @@ TEST_CASES(half, struct half_case, half_rows)
     for (int i = 0; i < HALF_TIMES; i++) {
         struct http_answer answer =
             http_raw_half(stack_shared(&plan)->port, buffer_text(&data),
-                          data.length, RAW_LIMIT_MS);
+                          data.length, CLOCK_PATIENCE_MS);
 
         answered += answer.status == c->want && answer.body_length > 0;
         http_answer_free(&answer);
@@ -484,7 +483,7 @@ TEST_CASES(length, struct long_case, long_rows)
         buffer_add(&data, "a", 1);
     buffer_add_text(&data, c->after);
     answer = http_raw(stack_shared(&plan)->port, buffer_text(&data),
-                      data.length, RAW_LIMIT_MS);
+                      data.length, CLOCK_PATIENCE_MS);
     buffer_free(&data);
     expect_error(&answer, c->want, NULL);
     http_answer_free(&answer);

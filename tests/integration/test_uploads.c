@@ -18,7 +18,6 @@
 #include "support/ports.h"
 #include "support/stack.h"
 
-#define LIMIT_MS 4000
 #define FLUSH_MS 1100 /* nginx writes its access log each second */
 
 #define KEEP_MAX_BYTES 65536  /* of a body that nginx keeps in memory */
@@ -52,7 +51,7 @@ struct held {
 static void
 hold_text(struct held *held, const char *address, int port, const char *text)
 {
-    int fd = ports_connect_from(address, port, LIMIT_MS);
+    int fd = ports_connect_from(address, port, CLOCK_PATIENCE_MS);
 
     CU_ASSERT_TRUE_FATAL(fd >= 0 && held->count < HELD_MAX);
     CU_ASSERT_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL),
@@ -108,7 +107,7 @@ expect_held(const struct held *held, size_t in, int status)
     char want[32], got[32];
     size_t right = 0;
 
-    CU_ASSERT_TRUE(clock_wait(are_refused, &search, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(are_refused, &search, CLOCK_PATIENCE_MS));
     (void)snprintf(want, sizeof(want), "HTTP/1.1 %d ", status);
     for (size_t i = 0; i < held->count; i++)
         right += recv(held->fds[i], got, strlen(want), MSG_DONTWAIT) > 0 &&
@@ -127,7 +126,8 @@ post(const char *address, int port, size_t length)
                   "POST /method HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                   "Content-Length: %zu\r\n\r\n[]%*s",
                   length, (int)length - 2, "");
-    answer = http_raw_from(address, port, data.data, data.length, LIMIT_MS);
+    answer =
+        http_raw_from(address, port, data.data, data.length, CLOCK_PATIENCE_MS);
     buffer_free(&data);
     return answer;
 }
@@ -168,7 +168,7 @@ expect_served_soon(const char *address, int port, size_t length)
 {
     struct post_search search = {address, port, length};
 
-    CU_ASSERT_TRUE(clock_wait(is_served, &search, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_served, &search, CLOCK_PATIENCE_MS));
 }
 
 TEST_SINGLE(share, "150 unfinished uploads of one address")
@@ -229,7 +229,7 @@ expect_health(const char *address, int port)
     static const char data[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
                                "Connection: close\r\n\r\n";
     struct http_answer answer =
-        http_raw_from(address, port, data, strlen(data), LIMIT_MS);
+        http_raw_from(address, port, data, strlen(data), CLOCK_PATIENCE_MS);
 
     CU_ASSERT_EQUAL(answer.status, 200);
     http_answer_free(&answer);
@@ -291,7 +291,8 @@ TEST_SINGLE(full, "what nginx cannot store is in its log, without the query")
     files_folder_remove(path);
     CU_ASSERT_TRUE(files_write(path, ""));
     buffer_printf(&request, "%s%*s", data, LARGE_BYTES, "");
-    answer = http_raw(stack.port, request.data, request.length, LIMIT_MS);
+    answer =
+        http_raw(stack.port, request.data, request.length, CLOCK_PATIENCE_MS);
     buffer_free(&request);
     expect_error_text(&answer, 500, "Internal Server Error");
     http_answer_free(&answer);

@@ -8,7 +8,7 @@ main(int argc, char **argv)
 {
     static const struct cases_program program = {
         .folder = "tests/memory/",
-        .limit_s = 120,
+        .limit_s = 300,
         .jobs_per_core = 1,
     };
 

@@ -32,7 +32,7 @@
 #include "files.h"
 #include "proc.h"
 
-#define RUN_GRACE_MS    2000 /* for what ends by itself when its test has */
+#define RUN_GRACE_MS    5000 /* for what ends by itself when its test has */
 #define RUN_SIGNALLED   128  /* as a shell says it */
 #define RUN_FOLDER_MODE 0755 /* tests lend it to other users */
 #define RUN_WHY_MAX     128
@@ -233,6 +233,7 @@ on_start(const CU_pTest test, const CU_pSuite suite)
     here.row = find_row(here.suite, ROW_WAITS);
     row_notes[here.row].state = ROW_RUNS;
     note_of(here.suite)->since_ms = real_ms();
+    clock_be_patient();
 }
 
 static void

@@ -8,6 +8,10 @@
 #define CLOCK_HOUR_S  3600
 #define CLOCK_EDGE_S  2 /* longer than any one request takes */
 
+#define CLOCK_HASTE_MS 2000 /* instead of patience */
+
+static bool is_hasty;
+
 int64_t
 clock_us(void)
 {
@@ -35,14 +39,24 @@ clock_sleep_ms(int64_t ms)
 bool
 clock_wait(clock_check_fn *check, void *arg, int64_t limit_ms)
 {
-    int64_t end = clock_ms() + limit_ms;
+    const bool is_patience = limit_ms == CLOCK_PATIENCE_MS;
+    int64_t end =
+        clock_ms() + (is_patience && is_hasty ? CLOCK_HASTE_MS : limit_ms);
 
     while (!check(arg)) {
-        if (clock_ms() >= end)
+        if (clock_ms() >= end) {
+            is_hasty = is_hasty || is_patience;
             return false;
+        }
         clock_sleep_ms(CLOCK_POLL_MS);
     }
     return true;
+}
+
+void
+clock_be_patient(void)
+{
+    is_hasty = false;
 }
 
 /* Hours of local time end with hours of UTC, give or take half hours. */

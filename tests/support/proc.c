@@ -16,11 +16,12 @@
 #include "clock.h"
 #include "proc.h"
 
-#define PROC_STOP_LIMIT_MS 15000 /* more than an orderly stop may take */
-#define PROC_KILL_LIMIT_MS 5000
-#define PROC_STARTED_MAX   64 /* programs started and not yet ended */
-#define PROC_NAME_MAX      64
-#define PROC_EXEC_FAILED   127 /* as a shell says it */
+#define PROC_STARTED_MAX 64 /* programs started and not yet ended */
+#define PROC_NAME_MAX    64
+#define PROC_EXEC_FAILED 127 /* as a shell says it */
+
+/* What a run for coverage says of itself is no output of the program. */
+#define PROC_GCOV_ERRORS "GCOV_ERROR_FILE"
 
 /* Ours, to be told from orphans. */
 static pid_t started[PROC_STARTED_MAX];
@@ -51,6 +52,7 @@ static void
 run(const struct proc_plan *plan, pid_t parent)
 {
     const char *output = plan->output != NULL ? plan->output : "/dev/null";
+    const char *errors = getenv(PROC_GCOV_ERRORS);
 
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, plan->death_signal);
@@ -66,6 +68,8 @@ run(const struct proc_plan *plan, pid_t parent)
     (void)dup2(STDOUT_FILENO, STDERR_FILENO);
     if (plan->environment != NULL)
         environ = (char **)(void *)plan->environment;
+    if (errors != NULL)
+        (void)setenv(PROC_GCOV_ERRORS, errors, 1);
     (void)execvp(plan->argv[0], (char *const *)(void *)plan->argv);
     _exit(PROC_EXEC_FAILED);
 }
@@ -140,14 +144,14 @@ void
 proc_kill(struct proc *proc)
 {
     proc_signal(proc, SIGKILL);
-    (void)proc_wait(proc, PROC_KILL_LIMIT_MS);
+    (void)proc_wait(proc, CLOCK_PATIENCE_MS);
 }
 
 bool
 proc_stop(struct proc *proc)
 {
     proc_signal(proc, SIGTERM);
-    if (proc_wait(proc, PROC_STOP_LIMIT_MS))
+    if (proc_wait(proc, CLOCK_PATIENCE_MS))
         return true;
     proc_kill(proc);
     return false;

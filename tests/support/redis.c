@@ -13,10 +13,8 @@
 #include "ports.h"
 #include "redis.h"
 
-#define REDIS_START_LIMIT_MS 20000
-#define REDIS_KEY_LIMIT_MS   1000 /* a write that nobody waits for */
-#define REDIS_CONNECT_MS     500
-#define REDIS_COMMAND_MS     10000 /* tens of MiB, on a busy machine */
+#define REDIS_CONNECT_MS 500
+#define REDIS_COMMAND_MS 10000 /* tens of MiB, on a busy machine */
 
 static const struct timeval connect_limit = {0, REDIS_CONNECT_MS * 1000};
 static const struct timeval command_limit = {REDIS_COMMAND_MS / 1000, 0};
@@ -140,7 +138,7 @@ redis_start(struct redis *redis)
     (void)unlink(redis->socket);
     if (!proc_start(&redis->proc, &plan))
         return false;
-    if (clock_wait(is_answering, redis, REDIS_START_LIMIT_MS))
+    if (clock_wait(is_answering, redis, CLOCK_PATIENCE_MS))
         return true;
     redis_kill(redis);
     return false;
@@ -204,6 +202,6 @@ redis_only_key(const struct redis *redis, const char *pattern)
 {
     struct key_search search = {.redis = redis, .pattern = pattern};
 
-    (void)clock_wait(find_key, &search, REDIS_KEY_LIMIT_MS);
+    (void)clock_wait(find_key, &search, CLOCK_PATIENCE_MS);
     return search.key;
 }

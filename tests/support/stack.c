@@ -14,12 +14,10 @@
 #include "ports.h"
 #include "stack.h"
 
-#define STACK_SCRIPT         "deploy/run.sh" /* tests run at the top */
-#define STACK_READY_LIMIT_MS 60000           /* on a busy machine */
-#define STACK_TRIES          3 /* a free port may be taken before it is used */
-#define STACK_LOG_LIMIT_MS   10000
-#define STACK_VARIABLES_MAX  48
-#define STACK_VARIABLE_MAX   512
+#define STACK_SCRIPT        "deploy/run.sh" /* tests run at the top */
+#define STACK_TRIES         3 /* a free port may be taken before it is used */
+#define STACK_VARIABLES_MAX 48
+#define STACK_VARIABLE_MAX  512
 
 /* Of our own environment, nothing else reaches the stack. */
 static const char *const inherited[] = {
@@ -214,8 +212,7 @@ start_once(struct stack *stack, const struct stack_plan *plan, bool *ret_again)
 {
     char *output;
 
-    if (stack_launch(stack, plan) &&
-        stack_is_ready(stack, STACK_READY_LIMIT_MS))
+    if (stack_launch(stack, plan) && stack_is_ready(stack, CLOCK_PATIENCE_MS))
         return true;
     output = files_read(stack->output);
     *ret_again = output != NULL && strstr(output, "in use") != NULL;
@@ -332,5 +329,5 @@ stack_log_wait(const struct stack *stack, const char *pattern, size_t count)
 {
     struct log_search search = {stack, pattern, count};
 
-    return clock_wait(has_lines, &search, STACK_LOG_LIMIT_MS);
+    return clock_wait(has_lines, &search, CLOCK_PATIENCE_MS);
 }

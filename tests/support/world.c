@@ -9,8 +9,6 @@
 #include "clock.h"
 #include "world.h"
 
-#define PATIENCE_MS 5000 /* for what must happen at all */
-
 static void
 on_event(void *arg, enum store_event event, const char *detail)
 {
@@ -138,7 +136,7 @@ world_ask(struct world *world, struct answer *answer, enum store_need need,
 void
 world_await(struct world *world, struct answer *answer)
 {
-    CU_ASSERT(world_run_until(world, &answer->done, 1, PATIENCE_MS));
+    CU_ASSERT(world_run_until(world, &answer->done, 1, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(answer->done, 1);
 }
 

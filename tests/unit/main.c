@@ -11,7 +11,7 @@ main(int argc, char **argv)
 {
     static const struct cases_program program = {
         .folder = "tests/unit/",
-        .limit_s = 60,
+        .limit_s = 300,
         .jobs_per_core = 2, /* some wait for clocks and processes */
     };
 

@@ -15,8 +15,6 @@
 #include "support/cases.h"
 #include "support/clock.h"
 
-#define LIMIT_MS 4000 /* it takes a second */
-
 enum { ENDED = 0, NOT_ENDED, WRONG_SIGNAL };
 
 struct wait_case {
@@ -115,7 +113,7 @@ TEST_CASES(wait, struct wait_case, wait_rows)
                   ? ENDED
                   : NOT_ENDED);
     }
-    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(WIFEXITED(waiting.status));
     CU_ASSERT_EQUAL(WEXITSTATUS(waiting.status), ENDED);
     (void)kill(waiting.pid, SIGKILL);
@@ -136,7 +134,7 @@ TEST_SINGLE(second, "a second signal ends the process as ever")
         (void)raise(SIGINT);
         _exit(NOT_ENDED);
     }
-    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(WIFSIGNALED(waiting.status));
     CU_ASSERT_EQUAL(WTERMSIG(waiting.status), SIGINT);
 }
@@ -154,7 +152,7 @@ TEST_SINGLE(hang_up, "twice ends nothing at once")
         (void)raise(SIGHUP);
         _exit(interrupt_signal() == SIGHUP ? ENDED : WRONG_SIGNAL);
     }
-    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(WIFEXITED(waiting.status));
     CU_ASSERT_EQUAL(WEXITSTATUS(waiting.status), ENDED);
 }
@@ -170,7 +168,7 @@ TEST_SINGLE(ignored, "before it stays so")
         (void)raise(SIGHUP);
         _exit(interrupt_signal() == 0 ? ENDED : WRONG_SIGNAL);
     }
-    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(has_ended, &waiting, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(WIFEXITED(waiting.status));
     CU_ASSERT_EQUAL(WEXITSTATUS(waiting.status), ENDED);
 }

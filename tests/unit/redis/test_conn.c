@@ -18,7 +18,6 @@
 
 #define LIMIT_MS     100  /* of an answer */
 #define REPLY_MAX    8000 /* bytes of one */
-#define PATIENCE_MS  3000 /* for what must happen at all */
 #define COMMANDS_MAX 4
 #define LIFE_BYTES   16384 /* a sign of life */
 
@@ -135,7 +134,7 @@ rig_open(struct rig *rig)
     const struct redis_conn_config config = {
         .server = &rig->url,
         .probe_key = bytes_of("p"),
-        .connect_limit_ms = PATIENCE_MS,
+        .connect_limit_ms = CLOCK_PATIENCE_MS,
         .answer_limit_ms = LIMIT_MS,
         .reply_bytes_max = rig->piece > 0 ? SIZE_MAX : REPLY_MAX,
         .up = on_up,
@@ -161,7 +160,7 @@ rig_end(struct rig *rig)
 static bool
 run_until(struct rig *rig, const int *number, int wanted)
 {
-    int64_t end_ms = clock_ms() + PATIENCE_MS;
+    int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
 
     while (*number < wanted && clock_ms() < end_ms)
         (void)ev_run(rig->loop, EVRUN_ONCE);
@@ -348,7 +347,7 @@ TEST_SINGLE(clock, "the clock of a command starts when it is the oldest one")
     ping(&rig, 3);
     ev_timer_set(&rig.feeding, .06, .06);
     ev_timer_start(rig.loop, &rig.feeding);
-    while (rig.told_count < 3 && clock_ms() - start_ms < PATIENCE_MS)
+    while (rig.told_count < 3 && clock_ms() - start_ms < CLOCK_PATIENCE_MS)
         (void)ev_run(rig.loop, EVRUN_ONCE);
     ev_timer_stop(rig.loop, &rig.feeding);
     CU_ASSERT_STRING_EQUAL(rig.told, "ooo");

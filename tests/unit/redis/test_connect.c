@@ -17,9 +17,8 @@
 #include "support/clock.h"
 #include "support/files.h"
 
-#define LIMIT_MS    150
-#define PATIENCE_MS 3000
-#define WORDS_MAX   400
+#define LIMIT_MS  150
+#define WORDS_MAX 400
 
 struct outcome {
     struct ev_loop *loop;
@@ -60,7 +59,7 @@ try_once(struct redis_connect *attempt, struct outcome *outcome)
     outcome->count = 0;
     redis_connect_start(attempt);
     if (outcome->count == 0) {
-        ev_timer_init(&timer, on_patience, PATIENCE_MS / 1000., 0.);
+        ev_timer_init(&timer, on_patience, CLOCK_PATIENCE_MS / 1000., 0.);
         ev_timer_start(outcome->loop, &timer);
         (void)ev_run(outcome->loop, 0);
         ev_timer_stop(outcome->loop, &timer);
@@ -120,7 +119,7 @@ TEST_CASES(address, struct address_case, address_rows)
     int listener = open_port(c->is_heard, 1, &config.port);
     int before = files_lowest_free();
     struct redis_connect *attempt = redis_connect_new(
-        outcome.loop, &config, PATIENCE_MS, on_done, &outcome);
+        outcome.loop, &config, CLOCK_PATIENCE_MS, on_done, &outcome);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     for (int i = 0; i < c->moves; i++)
@@ -164,7 +163,7 @@ TEST_CASES(option, struct option_case, option_rows)
     int listener = open_port(true, 1, &config.port), value = -1;
     socklen_t length = sizeof(value);
     struct redis_connect *attempt = redis_connect_new(
-        outcome.loop, &config, PATIENCE_MS, on_done, &outcome);
+        outcome.loop, &config, CLOCK_PATIENCE_MS, on_done, &outcome);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     try_once(attempt, &outcome);

@@ -13,8 +13,7 @@
 #include "support/clock.h"
 #include "support/names.h"
 
-#define PORT        6379
-#define PATIENCE_MS 5000
+#define PORT 6379
 
 struct known_case {
     const char *name, *host;
@@ -179,7 +178,7 @@ TEST_CASES(lookup, struct lookup_case, lookup_rows)
     names_start(&server, lookup.loop, &c->plan);
     start_ms = clock_ms();
     resolver_start(resolver, "redis.example", PORT);
-    run_for(&lookup, PATIENCE_MS);
+    run_for(&lookup, CLOCK_PATIENCE_MS);
     CU_ASSERT_EQUAL(lookup.done, 1);
     CU_ASSERT(clock_ms() - start_ms >= c->min_ms);
     CU_ASSERT(clock_ms() - start_ms <= c->max_ms);
@@ -227,7 +226,7 @@ TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
     turn.data = &activity;
     ev_prepare_start(lookup.loop, &turn);
     resolver_start(resolver, "redis.example", PORT);
-    run_for(&lookup, PATIENCE_MS);
+    run_for(&lookup, CLOCK_PATIENCE_MS);
     CU_ASSERT_EQUAL(lookup.done, 1);
     CU_ASSERT_EQUAL(lookup.found.count, 0);
     CU_ASSERT_FALSE(lookup.in_time);
@@ -251,7 +250,7 @@ TEST_SINGLE(again, "a look-up keeps nothing of the one before")
     for (int i = 0; i < 3; i++) {
         names_start(&server, lookup.loop, i < 2 ? &good : &silent);
         resolver_start(resolver, "redis.example", PORT);
-        run_for(&lookup, PATIENCE_MS);
+        run_for(&lookup, CLOCK_PATIENCE_MS);
         CU_ASSERT_EQUAL(lookup.done, i + 1);
         CU_ASSERT_EQUAL(lookup.found.count, i < 2 ? 1 : 0);
         CU_ASSERT_EQUAL(lookup.in_time, i < 2);
@@ -276,7 +275,7 @@ TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
     CU_ASSERT_EQUAL(lookup.done, 0);
     resolver_start(resolver, "redis.example", PORT);
     resolver_start(resolver, "redis.example", PORT);
-    run_for(&lookup, PATIENCE_MS);
+    run_for(&lookup, CLOCK_PATIENCE_MS);
     run_for(&lookup, 150);
     CU_ASSERT_EQUAL(lookup.done, 1);
     names_end(&server);

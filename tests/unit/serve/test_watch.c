@@ -15,8 +15,6 @@
 #include "support/cases.h"
 #include "support/clock.h"
 
-#define LIMIT_MS 3000
-
 struct judge_case {
     const char *name, *looks;
     int64_t cpu_ms; /* used between two looks */
@@ -130,7 +128,7 @@ TEST_CASES(sample, struct sample_case, sample_rows)
         c->act();
         _exit(1);
     }
-    CU_ASSERT_TRUE(clock_wait(is_in_state, &sampled, LIMIT_MS));
+    CU_ASSERT_TRUE(clock_wait(is_in_state, &sampled, CLOCK_PATIENCE_MS));
     (void)kill(sampled.pid, SIGKILL);
     (void)waitpid(sampled.pid, NULL, 0);
     CU_ASSERT_FALSE(watch_sample(sampled.pid, &sample));

@@ -29,9 +29,8 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
-#define ANSWER_MS  3000 /* generous: for answers that are due at once */
-#define WATCHED_MS 200  /* less than a command may take */
-#define SETTLE_MS  100  /* for a request that is under way to be taken */
+#define WATCHED_MS 200 /* less than a command may take */
+#define SETTLE_MS  100 /* for a request that is under way to be taken */
 #define BODY_MAX   (1024 * 1024)
 #define PIECE_MAX  4096
 #define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -179,7 +178,7 @@ bench_end(struct bench *bench)
 {
     if (bench->pid > 0 && !has_ended(bench)) {
         (void)kill(bench->pid, SIGTERM);
-        CU_ASSERT(clock_wait(has_ended, bench, ANSWER_MS));
+        CU_ASSERT(clock_wait(has_ended, bench, CLOCK_PATIENCE_MS));
     }
     if (bench->pid > 0) {
         (void)kill(bench->pid, SIGKILL);
@@ -232,7 +231,7 @@ check_count(const struct bench *bench, enum metric metric, uint64_t wanted)
 {
     struct counter counter = {bench, metric, wanted};
 
-    CU_ASSERT(clock_wait(has_counted, &counter, ANSWER_MS));
+    CU_ASSERT(clock_wait(has_counted, &counter, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(count_of(bench, metric), wanted);
 }
 
@@ -280,7 +279,7 @@ expect_command(const struct bench *bench, const char *want, const char *answer)
         struct pollfd ready = {.fd = bench->link, .events = POLLIN};
         ssize_t more;
 
-        if (poll(&ready, 1, ANSWER_MS) != 1)
+        if (poll(&ready, 1, CLOCK_PATIENCE_MS) != 1)
             break;
         more = recv(bench->link, got + length, sizeof(got) - 1 - length, 0);
         if (more <= 0)
@@ -299,7 +298,7 @@ greet(struct bench *bench)
 {
     struct pollfd ready = {.fd = bench->redis, .events = POLLIN};
 
-    CU_ASSERT_EQUAL_FATAL(poll(&ready, 1, ANSWER_MS), 1);
+    CU_ASSERT_EQUAL_FATAL(poll(&ready, 1, CLOCK_PATIENCE_MS), 1);
     bench->link = accept(bench->redis, NULL, NULL);
     CU_ASSERT_FATAL(bench->link >= 0);
     expect_command(bench, PROBE, ":0\r\n");
@@ -357,9 +356,9 @@ TEST_CASES(body, struct body_case, body_rows)
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_exchange(fd, &exchange);
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
     send_body(fd, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     check_count(&bench, REQUESTS, 2);
     check_count(&bench, METRIC_ERROR_FCGI, 0);
     (void)close(fd);
@@ -403,10 +402,10 @@ TEST_CASES(broken, struct broken_case, broken_rows)
     CU_ASSERT(fcgi_peer_send(fd, &bytes));
     if (c->closes)
         (void)shutdown(fd, SHUT_WR);
-    CU_ASSERT(fcgi_peer_is_closed(fd, ANSWER_MS));
+    CU_ASSERT(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     check_count(&bench, METRIC_ERROR_FCGI, c->faults);
     send_body(other, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(other, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(other, CLOCK_PATIENCE_MS), 422);
     (void)close(fd);
     (void)close(other);
     bench_end(&bench);
@@ -429,7 +428,7 @@ TEST_SINGLE(pieces, "an exchange that comes byte by byte is answered")
             if (i % 16 == 0)
                 clock_sleep_ms(1);
         }
-        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     }
     (void)close(fd);
     check_count(&bench, METRIC_ERROR_FCGI, 0);
@@ -472,9 +471,10 @@ TEST_CASES(last, struct last_case, last_rows)
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     CU_ASSERT(fcgi_peer_send(fd, &bytes));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
-    CU_ASSERT_EQUAL(fcgi_peer_is_closed(fd, c->closes ? ANSWER_MS : SETTLE_MS),
-                    c->closes);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
+    CU_ASSERT_EQUAL(
+        fcgi_peer_is_closed(fd, c->closes ? CLOCK_PATIENCE_MS : SETTLE_MS),
+        c->closes);
     check_count(&bench, REQUESTS, 1);
     (void)close(fd);
     bench_end(&bench);
@@ -485,7 +485,7 @@ TEST_CASES(last, struct last_case, last_rows)
 static char *
 log_with(const struct bench *bench, const char *part)
 {
-    int64_t end_ms = clock_ms() + ANSWER_MS;
+    int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
     char *text = files_read(bench->log);
 
     while ((text == NULL || strstr(text, part) == NULL) &&
@@ -510,7 +510,7 @@ TEST_SINGLE(line, "each request is one line of the log")
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_score(SCORE));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
     text = log_with(&bench, " method=online_score code=200 ");
     CU_ASSERT_PTR_NOT_NULL(strstr(text, " path=/method "));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, " has=phone,email\n"));
@@ -553,7 +553,7 @@ TEST_CASES(id, struct id_case, id_rows)
     fd = fcgi_peer_connect(bench.socket);
     send_exchange(fd, &(struct fcgi_peer_exchange){
                           .body = "{}", .body_length = 2, .id = c->id});
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     free(log_with(&bench, c->logged));
     (void)close(fd);
     bench_end(&bench);
@@ -568,14 +568,14 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     free(log_with(&bench, "code=422"));
     files_path(old, "%s.1", bench.log);
     CU_ASSERT_EQUAL(rename(bench.log, old), 0);
     (void)kill(bench.pid, SIGUSR1);
     clock_sleep_ms(SETTLE_MS);
     send_body(fd, "[");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 400);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 400);
     free(log_with(&bench, "code=400"));
     (void)close(fd);
     bench_end(&bench);
@@ -590,7 +590,7 @@ TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}"); /* it knows its signals once it answers */
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     renamed = bench;
     files_path(renamed.log, "%s.1", bench.log);
     CU_ASSERT_EQUAL(rename(bench.log, renamed.log), 0);
@@ -638,7 +638,7 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     bench_start(&bench, false);
     first = fcgi_peer_connect(bench.socket);
     send_body(first, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(first, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(first, CLOCK_PATIENCE_MS), 422);
     clock_sleep_ms(SETTLE_MS);
     limit_descriptors(bench.pid);
     last = fcgi_peer_connect(bench.socket);
@@ -649,7 +649,7 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     free(text);
     CU_ASSERT(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT) > 0);
     (void)close(first);
-    CU_ASSERT_EQUAL(fcgi_peer_status(last, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, CLOCK_PATIENCE_MS), 422);
     (void)close(last);
     bench_end(&bench);
 }
@@ -680,7 +680,7 @@ TEST_CASES(accept, struct accept_case, accept_rows)
     (void)calls_has_failed(CALL_ACCEPT);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     text = log_with(&bench, " code=422 ");
     CU_ASSERT_EQUAL(strstr(text, "cannot accept") != NULL, c->is_told);
     CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT),
@@ -711,10 +711,10 @@ TEST_SINGLE(log_full, "lines that are lost are counted, each once")
     fd = fcgi_peer_connect(bench.socket);
     for (int i = 0; i < 3; i++) {
         send_body(fd, "{}");
-        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
         clock_sleep_ms(SETTLE_MS);
     }
-    CU_ASSERT_TRUE(clock_wait(has_lost_three, &bench, ANSWER_MS));
+    CU_ASSERT_TRUE(clock_wait(has_lost_three, &bench, CLOCK_PATIENCE_MS));
     clock_sleep_ms(WATCHED_MS);
     CU_ASSERT_TRUE(has_lost_three(&bench));
     (void)close(fd);
@@ -735,10 +735,11 @@ TEST_SINGLE(store, "a request waits for the store, and others do not")
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
     expect_command(&bench, GET_ONE, NULL);
     send_body(other, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(other, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(other, CLOCK_PATIENCE_MS), 422);
     CU_ASSERT_FALSE(fcgi_peer_is_closed(fd, 0));
     send_text(bench.link, "$9\r\n[\"books\"]\r\n");
-    CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer), FCGI_PEER_ANSWERED);
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
+                    FCGI_PEER_ANSWERED);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.text.data, "{\"1\": [\"books\"]}"));
     fcgi_peer_answer_free(&answer);
     (void)close(fd);
@@ -764,7 +765,7 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
     CU_ASSERT_EQUAL(strncmp(got, get, sizeof(get) - 1), 0);
     send_text(bench.link, "$-1\r\n");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 200);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
     memset(got, 0, sizeof(got));
     CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
     CU_ASSERT_EQUAL(strncmp(got, set, sizeof(set) - 1), 0);
@@ -796,7 +797,7 @@ TEST_CASES(away, struct away_case, away_rows)
         greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 503);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 503);
     check_count(&bench, c->failure, 1);
     if (c->log != NULL) {
         check_count(&bench, METRIC_BREAKER_OPENED, 1);
@@ -853,7 +854,7 @@ TEST_CASES(handed, struct handed_case, handed_rows)
         expect_command(&bench, GET_ONE, NULL);
         (void)shutdown(bench.link, SHUT_RDWR);
     }
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, 2 * ANSWER_MS), 503);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 503);
     CU_ASSERT(clock_ms() - start_ms >= c->at_least_ms - 5);
     if (c->is_cut)
         check_count(&bench, METRIC_STORE_RETRIES, 0);
@@ -873,7 +874,7 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
     int listener = ports_listen(&port);
 
     CU_ASSERT_FATAL(listener >= 0 && listen(listener, 0) == 0);
-    waiting = ports_connect(port, ANSWER_MS);
+    waiting = ports_connect(port, CLOCK_PATIENCE_MS);
     bench.full_port = port;
     bench_run(&bench, false, WORKER_ALONE);
     free(log_with(&bench, "no connection within 903 ms"));
@@ -914,7 +915,7 @@ TEST_CASES(handed_limit, struct handed_limit_case, handed_limit_rows)
         send_request(fd, request_interests(buffer_text(&text)));
     else
         send_body(fd, buffer_text(&text));
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
     (void)close(fd);
     bench_end(&bench);
     buffer_free(&text);
@@ -958,13 +959,13 @@ TEST_CASES(large, struct large_case, large_rows)
         (void)close(fd);
         fd = fcgi_peer_connect(bench.socket);
     } else {
-        CU_ASSERT_EQUAL(fcgi_peer_read(fd, ANSWER_MS, &answer),
+        CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
                         FCGI_PEER_ANSWERED);
         CU_ASSERT_PTR_NOT_NULL(strstr(buffer_text(&answer.text), text));
         fcgi_peer_answer_free(&answer);
     }
     send_body(fd, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     check_count(&bench, METRIC_ERROR_FCGI, 0);
     (void)close(fd);
     bench_end(&bench);
@@ -1033,8 +1034,8 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     send_body(hasty, "{}");
     clock_sleep_ms(SETTLE_MS);
     send_text(bench.link, "$2\r\n[]\r\n$2\r\n[]\r\n");
-    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, ANSWER_MS), 200);
-    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, CLOCK_PATIENCE_MS), 200);
+    CU_ASSERT_EQUAL(fcgi_peer_status(hasty, CLOCK_PATIENCE_MS), 422);
     (void)close(hasty);
     bench_end(&bench);
 }
@@ -1047,7 +1048,7 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
     bench_launch(&bench, false, WORKER_RESERVE, NULL);
     fd = fcgi_peer_connect(bench.socket);
     send_body(fd, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), 422);
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     CU_ASSERT_EQUAL(sched_getscheduler(bench.pid), SCHED_BATCH);
     (void)close(fd);
     bench_end(&bench);
@@ -1085,7 +1086,7 @@ is_kept(int fd)
     fcgi_peer_whole(&bytes, &exchange);
     (void)fcgi_peer_send(fd, &bytes); /* it may have been let go meanwhile */
     buffer_free(&bytes);
-    return fcgi_peer_status(fd, ANSWER_MS) == 422 &&
+    return fcgi_peer_status(fd, CLOCK_PATIENCE_MS) == 422 &&
            !fcgi_peer_is_closed(fd, 0);
 }
 
@@ -1093,7 +1094,7 @@ is_kept(int fd)
 static size_t
 load_until(const struct bench *bench, const struct load_case *c)
 {
-    const int limit_ms = c->gone > 0 ? ANSWER_MS : LOAD_MS;
+    const int limit_ms = c->gone > 0 ? CLOCK_PATIENCE_MS : LOAD_MS;
     const int64_t end = clock_ms() + limit_ms;
     const size_t enough = c->gone > 0 ? c->gone : 1;
     int fd[LOAD_PEERS_MAX];
@@ -1170,10 +1171,10 @@ TEST_CASES(drain, struct drain_case, drain_rows)
             expect_command(&bench, GET_ONE, NULL);
         }
         send_text(bench.link, "$2\r\n[]\r\n");
-        CU_ASSERT_EQUAL(fcgi_peer_status(fd, ANSWER_MS), c->status);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
     }
-    CU_ASSERT(fcgi_peer_is_closed(fd, ANSWER_MS));
-    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    CU_ASSERT(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
+    CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(bench.status, 0);
     (void)close(fd);
     bench_end(&bench);
@@ -1220,8 +1221,8 @@ closing_once(const struct closing_case *c)
         CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
     }
     send_text(bench.link, "$2\r\n[]\r\n");
-    CU_ASSERT_EQUAL(fcgi_peer_status(parked, ANSWER_MS), 200);
-    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    CU_ASSERT_EQUAL(fcgi_peer_status(parked, CLOCK_PATIENCE_MS), 200);
+    CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     (void)close(parked);
     (void)close(late);
     bench_end(&bench);
@@ -1248,12 +1249,12 @@ TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
     for (int i = 0; i < COUNT; i++) {
         fds[i] = fcgi_peer_connect(bench.socket);
         send_body(fds[i], "{}");
-        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], ANSWER_MS), 422);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], CLOCK_PATIENCE_MS), 422);
     }
     (void)kill(bench.pid, SIGTERM);
-    CU_ASSERT(fcgi_peer_is_closed(fds[0], ANSWER_MS));
+    CU_ASSERT(fcgi_peer_is_closed(fds[0], CLOCK_PATIENCE_MS));
     CU_ASSERT_FALSE(fcgi_peer_is_closed(fds[COUNT - 1], 0));
-    CU_ASSERT(clock_wait(has_ended, &bench, ANSWER_MS));
+    CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     for (int i = 0; i < COUNT; i++)
         (void)close(fds[i]);
     bench_end(&bench);

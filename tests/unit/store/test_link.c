@@ -18,10 +18,9 @@
 #include "support/clock.h"
 #include "support/steps.h"
 
-#define KEYS_MAX    1100
-#define TTL_S       60
-#define PATIENCE_MS 3000 /* for what happens at once */
-#define WORDS_MAX   400
+#define KEYS_MAX  1100
+#define TTL_S     60
+#define WORDS_MAX 400
 
 /* One loop with a store and the server it talks to. */
 struct rig {
@@ -121,7 +120,7 @@ rig_end(struct rig *rig)
 static bool
 run_until(struct rig *rig, const int *number, int wanted)
 {
-    int64_t end_ms = clock_ms() + PATIENCE_MS;
+    int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
 
     while (*number < wanted && clock_ms() < end_ms)
         (void)ev_run(rig->loop, EVRUN_ONCE);
@@ -520,7 +519,7 @@ TEST_CASES(check, struct check_case, check_rows)
     const struct step steps[STEPS_MAX] = {
         GREET, {"*1\r\n$4\r\nPING\r\n", c->answer}, {RANGE_A, "$3\r\nval\r\n"}};
     static struct rig rig;
-    int64_t end_ms = clock_ms() + PATIENCE_MS;
+    int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
 
     rig_start(&rig, steps);
     steps_listen(&rig.server);

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "support/calls.h"
 #include "support/cases.h"
+#include "support/clock.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -711,7 +712,6 @@ static const struct meet_case meet_rows[] = {
 
 #define MEET_WRITERS 6
 #define MEET_READS   200
-#define MEET_MS      2000
 #define MEET_HELD    1024 /* beats, more than a socket holds */
 
 /* Writes for ever, as whoever has nothing else to do; and is not stuck. */
@@ -744,7 +744,7 @@ meet_goes_on(int beats)
 
     for (int i = 0; i < MEET_HELD; i++)
         (void)recv(beats, output, sizeof(output), MSG_DONTWAIT);
-    return poll(&ready, 1, MEET_MS) == 1;
+    return poll(&ready, 1, CLOCK_PATIENCE_MS) == 1;
 }
 
 /* The reader takes a little again and again, which all race for, and stops. */
