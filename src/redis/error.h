@@ -17,6 +17,13 @@ enum redis_fault {
     REDIS_FAULT__MAX
 };
 
+/* Whether it was but an answer's, from a server that is well. */
+static inline bool
+redis_fault_is_excused(enum redis_fault fault)
+{
+    return fault == REDIS_FAULT_LARGE || fault == REDIS_FAULT_SLOW;
+}
+
 /* Room for the words about any error reply, with their NUL. */
 #define REDIS_ERROR_WORDS 128
 

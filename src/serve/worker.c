@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "fcgi/fcgi.h"
 #include "scoring/api.h"
+#include "scoring/interests.h"
 #include "serve/conn.h"
 #include "serve/watch.h"
 #include "serve/worker.h"
@@ -514,6 +515,7 @@ start(struct worker *worker, const struct config *config)
         .command_timeout_ms = config->store_timeout_ms,
         .deadline_ms = config->store_deadline_ms,
         .answer_bytes_max = (size_t)config->max_answer_bytes,
+        .probe_key = bytes_of(INTERESTS_KEY_PREFIX "0"),
         .event = on_store_event,
         .event_arg = worker,
     };

@@ -146,8 +146,7 @@ settle(struct store_fetch *fetch)
         return;
     if (!fetch->is_lost) { /* else the link will tell */
         check_sum(fetch);
-        store_link_reply(fetch->link->store, fetch, fetch->status,
-                         fetch->refusal);
+        store_link_reply(fetch->link, fetch, fetch->status, fetch->refusal);
     }
     release(kept);
 }

@@ -1,7 +1,7 @@
 /*
- * The link to one Redis: a connection that shows a store what it wants to see.
+ * The link to one Redis: a connection that shows a node what it wants to see.
  * It implements "Store" of docs/protocol.md below the decisions, which are
- * store.c's.
+ * those of node.c and store.c.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -11,10 +11,6 @@
 #include "redis/error.h"
 #include "store/fetch.h"
 #include "store/link.h"
-#include "store/store_redis.h"
-
-/* A key that may be absent: only whether and how it is answered matters. */
-static const struct bytes probe_key = {"i:0", 3};
 
 /*
  * Of one answer: more than a chunk has mostly, and little enough to be thrown
@@ -51,13 +47,13 @@ on_up(void *arg)
     struct redis_link *link = arg;
 
     link->base.has_no_range = false;
-    store_link_up(link->base.store);
+    store_link_up(&link->base);
 }
 
 static void
 on_down(void *arg, enum redis_fault fault, const char *words)
 {
-    store_link_down(((struct redis_link *)arg)->base.store, fault, words);
+    store_link_down(arg, fault, words);
 }
 
 /* Writes. */
@@ -73,12 +69,12 @@ on_set(void *arg, const struct redis_command *command, redisReply **reply)
         return true; /* down() tells of all that are lost */
     if ((*reply)->type == REDIS_REPLY_ERROR) {
         redis_error_words((*reply)->str, words);
-        store_link_wrote(link->base.store, words);
+        store_link_wrote(&link->base, words);
         return true;
     }
     if ((*reply)->type != REDIS_REPLY_STATUS)
         return false;
-    store_link_wrote(link->base.store, NULL);
+    store_link_wrote(&link->base, NULL);
     return true;
 }
 
@@ -116,7 +112,7 @@ on_ping(void *arg, const struct redis_command *command, redisReply **reply)
     if ((*reply)->type != REDIS_REPLY_STATUS &&
         (*reply)->type != REDIS_REPLY_ERROR)
         return false;
-    store_link_checked(link->base.store);
+    store_link_checked(&link->base);
     return true;
 }
 
@@ -156,14 +152,14 @@ static const struct store_link_ops link_ops = {
     .free = link_free,
 };
 
-struct store *
-store_redis_new(struct ev_loop *loop, const struct redis_url *redis,
-                const struct store_config *config)
+struct store_link *
+store_link_redis(struct ev_loop *loop, const struct redis_url *redis,
+                 const struct store_config *config)
 {
     struct redis_link *link = calloc(1, sizeof(*link));
     const struct redis_conn_config conn_config = {
         .server = redis,
-        .probe_key = probe_key,
+        .probe_key = config->probe_key,
         .connect_limit_ms = config->connect_timeout_ms,
         .answer_limit_ms = config->command_timeout_ms,
         .reply_bytes_max = REPLY_BYTES_MAX,
@@ -176,9 +172,8 @@ store_redis_new(struct ev_loop *loop, const struct redis_url *redis,
         return NULL;
     link->base.ops = &link_ops;
     link->conn = redis_conn_new(loop, &conn_config);
-    if (link->conn == NULL) {
-        link_free(&link->base);
-        return NULL;
-    }
-    return store_new(config, &link->base);
+    if (link->conn != NULL)
+        return &link->base;
+    link_free(&link->base);
+    return NULL;
 }

@@ -6,16 +6,18 @@
 #include <stdint.h>
 
 #include "redis/error.h"
+#include "redis/url.h"
 #include "store/store.h"
 
 /*
- * What lies between the store and a backend. The store decides when to
- * connect, what to send, what to send again and when to give up; a link keeps
- * one connection and knows the protocol, and the time limits of both.
+ * What lies between a node and its server. The node decides when to connect and
+ * when to give up, the store what to send; a link keeps one connection and
+ * knows the protocol, and the time limits of both.
  */
 struct store_link;
+struct store_node;
 
-/* One read as the link sees it; it belongs to the store. */
+/* One read as the link sees it; it belongs to whoever sends it. */
 struct store_fetch {
     const struct bytes *keys;
     size_t count;
@@ -25,7 +27,7 @@ struct store_fetch {
                           cut off, of more the sizes are learnt first */
     bool is_abandoned; /* nobody waits any more: keys may be gone by now */
 
-    /* For the link alone; all 0 when the store hands the fetch over. */
+    /* For the link alone; all 0 when the fetch is handed over. */
     struct store_link *link;
     size_t waiting;     /* replies still to come */
     size_t next, taken; /* keys that have been asked for, and that have come */
@@ -69,30 +71,23 @@ struct store_link_ops {
 /* Every backend's struct begins with this. */
 struct store_link {
     const struct store_link_ops *ops;
-    struct store *store;        /* set by store_new() */
+    struct store_node *node;    /* set by store_node_new() */
     struct store_fetch *blamed; /* whose answer ends the connection */
     bool has_no_range; /* the server of this connection cuts nothing off */
 };
 
 /*
- * Makes a store on a link, which it then owns; it frees the link too when it
- * returns NULL, for want of memory.
- */
-struct store *store_new(const struct store_config *config,
-                        struct store_link *link);
-
-/*
  * The connection is ready for commands, or it is gone: could not be made, was
  * closed, broke the protocol, or was silent for too long. After down the link
  * knows no fetch any more. Both may be called at any time; they take effect in
- * the next store_turn().
+ * the next turn.
  *
  * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once; LARGE and SLOW
  *           are no failure, but that of the read that link->blamed is, if any.
  * reason    in words, without keys or values; copied.
  */
-void store_link_up(struct store *store);
-void store_link_down(struct store *store, enum redis_fault fault,
+void store_link_up(struct store_link *link);
+void store_link_down(struct store_link *link, enum redis_fault fault,
                      const char *reason);
 
 /*
@@ -101,13 +96,26 @@ void store_link_down(struct store *store, enum redis_fault fault,
  *
  * refusal   of STORE_REFUSED: what the server's answer was, in words.
  */
-void store_link_reply(struct store *store, struct store_fetch *fetch,
+void store_link_reply(struct store_link *link, struct store_fetch *fetch,
                       enum store_status status, const char *refusal);
 
 /* Answers the oldest unanswered write; error is NULL if it went well. */
-void store_link_wrote(struct store *store, const char *error);
+void store_link_wrote(struct store_link *link, const char *error);
 
 /* Answers the check under way; an error is an answer, too. */
-void store_link_checked(struct store *store);
+void store_link_checked(struct store_link *link);
+
+struct ev_loop;
+
+/*
+ * A link to a Redis, served by the loop. SIGPIPE must be ignored.
+ *
+ * redis     borrowed until the link is freed.
+ *
+ * NULL without memory, or with TLS asked for and not to be had.
+ */
+struct store_link *store_link_redis(struct ev_loop *loop,
+                                    const struct redis_url *redis,
+                                    const struct store_config *config);
 
 #endif

@@ -1,43 +1,42 @@
 /*
- * The store's decisions: which read is sent, parked, sent again or given up,
- * when a connection is built anew, and the breaker. It implements "Store" of
- * docs/protocol.md. Pure: no clock, no loop, no Redis; a link (store_link.h)
- * does the work and reports what happened, and every change of state takes
- * place in store_turn().
+ * The store's reads: which is sent, parked, sent again or given up, and when
+ * each is answered, exactly once. It implements "Store" of docs/protocol.md.
+ * Pure: no clock, no loop, no Redis. What is reported from below takes effect
+ * in store_turn(), but answers, which go up as they come.
  *
- * The breaker is closed while things go well. It opens after so many failures
- * in a row, when they last as long as a request may, when a read that matters
- * runs out of time with no connection, or at once when the server refuses the
- * handshake. Until it is closed again nobody waits; connections are tried on
- * the side. A handshake, which ends with a real read, closes it, unless
- * requests were lost on connections that had shaken hands before: then another
- * read has to succeed first, as a trial: a request's, whose asker does not
- * wait for it, or, when none comes, one of our own.
+ *      store_read()                                done(status, values)
+ *           |                                            ^
+ *         FRESH --- the next turn ---+                   | read_finish()
+ *           |                        |                   |
+ *           | no connection yet      |    +--------------+--------------+
+ *           v                        |    |              |              |
+ *         PARKED --- connected ------+    |          answered        deadline:
+ *           ^                        v    |              |         TIMEOUT; no
+ *           | lost, and there are   route: which node?   |      connection, no
+ *           | attempts left; or its  |    |              |      attempt left,
+ *           | connection ended by    |   node: may it?   |     breaker open:
+ *           | another's answer       |    |  no: DOWN ---+              DOWN
+ *           |                        v    v              |
+ *           +--------------------- SENT (fetch: the commands of a read)
+ *                                    |                   ^
+ *                                  link: one connection, and its clock
+ *                                    |                   |
+ *                                  redis/conn ------- replies
  *
- * A connection on which nothing goes on is asked now and then whether anybody
- * is there, so that a server that froze is noticed before requests meet it.
+ *     what goes wrong              who notices     what becomes of it
+ *     no connection, a lost one    conn -> node    LOSS_WAITED, LOSS_SENT:
+ * reads are sent again, or DOWN an answer too large or slow  conn -> node
+ * LOSS_AGAIN: this read alone fails; others are sent again an error reply fetch
+ * REFUSED, never tried again the time of a request        store TIMEOUT all
+ * that, again and again    node            its breaker: DOWN at once
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "store/link.h"
+#include "store/route.h"
 #include "store/store.h"
-
-/* Enough for a host name of 253 characters and words around it. */
-#define REASON_SIZE 320
-
-/* A connection that held this long is no sign of a flapping server. */
-#define STEADY_MS 1000
-
-/* With no request to serve as the trial, we ask for something ourselves. */
-#define TRIAL_WAIT_MS 500
-static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
-
-/* A connection that has been idle for as long is checked. */
-#define CHECK_WAIT_MS 1000
 
 /*
  * After an answer was too large, or may have been, required reads of several
@@ -49,13 +48,6 @@ static const struct bytes trial_key = {"i:0", 3}; /* it may be absent */
 /* A measured read of so many bytes would have been too large an answer. */
 #define GUARD_BYTES ((size_t)1 << 20)
 
-/* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
-static const int64_t pauses_ms[] = {10, 100, 250, 500};
-#define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
-
-enum link_state { LINK_CLOSED = 0, LINK_OPENING, LINK_READY };
-enum link_news { NEWS_NONE = 0, NEWS_UP, NEWS_DOWN };
-enum breaker { BREAKER_CLOSED = 0, BREAKER_OPEN, BREAKER_TRIAL };
 enum read_state { READ_FRESH = 0, READ_PARKED, READ_SENT, READ__STATES };
 
 /* Reads that a server may answer or refuse one by one. */
@@ -74,16 +66,16 @@ static const struct {
     [READ_KIND_CACHE] = {STORE_EVENT_CACHE_REFUSED, STORE_EVENT_CACHE_OK},
 };
 
-/* The fetch comes first: the link hands it back, and it stands for this. */
+/* The fetch comes first: its node hands it back, and it stands for this. */
 struct read {
     struct store_fetch fetch;
     TAILQ_ENTRY(read) in_state;
     TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
     enum read_state state;
     enum store_need need;
-    bool is_own;    /* our own trial, abandoned from the start */
-    bool is_resent; /* its fetch has been used before */
-    int losses;     /* connections and sends that failed it */
+    struct store_node *node; /* that has its keys */
+    bool is_resent;          /* its fetch has been used before */
+    int losses;              /* connections and sends that failed it */
     int64_t deadline_ms;
     store_done_fn *done;
     void *arg;
@@ -94,7 +86,7 @@ TAILQ_HEAD(read_queue, read);
 
 struct store {
     struct store_config config;
-    struct store_link *link;
+    struct store_route *route; /* NULL: the end has come */
 
     int64_t now_ms; /* of the last turn */
     int64_t guard_until_ms;
@@ -102,22 +94,6 @@ struct store {
     struct read_queue by_state[READ__STATES];
     struct read_queue deadlines[2]; /* by need: each almost sorted as it is */
     size_t pending;
-    size_t writes_sent; /* and not yet answered */
-    bool check_sent;    /* likewise */
-
-    enum link_state link_state;
-    enum link_news news;
-    enum redis_fault fault; /* of NEWS_DOWN */
-    int64_t open_at_ms;     /* LINK_CLOSED: when to try again */
-    int64_t ready_at_ms;    /* LINK_READY: since when */
-    int64_t busy_at_ms;     /* the last turn that was not idle */
-    size_t opened;          /* connections begun since one proved good */
-
-    enum breaker breaker;
-    bool proof_needed; /* a handshake is not enough to be trusted */
-    int failures;      /* in a row */
-    int64_t failing_since_ms;
-    char reason[REASON_SIZE]; /* of the last failure */
 };
 
 static const char *const status_texts[STORE__MAX] = {
@@ -136,23 +112,10 @@ store_status_text(enum store_status status)
     return status_texts[status];
 }
 
-struct store *
-store_new(const struct store_config *config, struct store_link *link)
+static int64_t
+sooner(int64_t a, int64_t b)
 {
-    struct store *store = calloc(1, sizeof(*store));
-
-    if (store == NULL) {
-        link->ops->free(link);
-        return NULL;
-    }
-    store->config = *config;
-    store->link = link;
-    link->store = store;
-    for (size_t i = 0; i < READ__STATES; i++)
-        TAILQ_INIT(&store->by_state[i]);
-    TAILQ_INIT(&store->deadlines[STORE_MUST]);
-    TAILQ_INIT(&store->deadlines[STORE_CACHE]);
-    return store;
+    return a < b ? a : b;
 }
 
 static void
@@ -162,17 +125,12 @@ tell(const struct store *store, enum store_event event, const char *detail)
         store->config.event(store->config.event_arg, event, detail);
 }
 
-static bool
-link_usable(const struct store *store)
+static struct store_node *
+node_of(struct store *store, struct bytes key)
 {
-    return store->link_state == LINK_READY && store->news == NEWS_NONE;
-}
+    struct store_route *route = store->route;
 
-static bool
-is_under_way(const struct store *store)
-{
-    return !TAILQ_EMPTY(&store->by_state[READ_SENT]) ||
-           store->writes_sent > 0 || store->check_sent;
+    return route != NULL ? route->ops->node_of(route, key) : NULL;
 }
 
 /* Reads. */
@@ -227,6 +185,7 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
     read->fetch.values = read->values;
     read->fetch.bytes_max = store->config.answer_bytes_max;
     read->need = need;
+    read->node = node_of(store, keys[0]);
     read->deadline_ms = deadline_ms;
     if (need == STORE_CACHE && limit_ms < deadline_ms)
         read->deadline_ms = limit_ms;
@@ -254,172 +213,45 @@ store_pending(const struct store *store)
 bool
 store_is_up(const struct store *store)
 {
-    return link_usable(store) && store->breaker == BREAKER_CLOSED;
+    const struct store_route *route = store->route;
+
+    for (size_t i = 0; i < route->count; i++)
+        if (!store_node_is_usable(route->nodes[i]) ||
+            store_node_is_down(route->nodes[i]))
+            return false;
+    return true;
 }
 
-/* Writes. */
-
-static void
-write_failed(struct store *store, const char *detail)
+int64_t
+store_next_try_ms(const struct store *store, int64_t now_ms)
 {
-    tell(store, STORE_EVENT_WRITE_FAILED, detail);
+    const struct store_route *route = store->route;
+    int64_t next_ms = INT64_MAX;
+
+    for (size_t i = 0; i < route->count; i++)
+        next_ms =
+            sooner(next_ms, store_node_next_try_ms(route->nodes[i], now_ms));
+    return next_ms;
 }
 
 void
 store_write(struct store *store, struct bytes key, struct bytes value,
             int64_t ttl_s)
 {
-    struct store_link *link = store->link;
+    struct store_node *node = node_of(store, key);
 
-    if (store->breaker != BREAKER_CLOSED || !link_usable(store))
-        write_failed(store, "no connection");
-    else if (!link->ops->write(link, key, value, ttl_s))
-        write_failed(store, store_status_text(STORE_MEMORY));
-    else
-        store->writes_sent++;
+    if (node == NULL || store_node_is_down(node) || !store_node_is_usable(node))
+        tell(store, STORE_EVENT_WRITE_FAILED, "no connection");
+    else if (!store_node_write(node, key, value, ttl_s))
+        tell(store, STORE_EVENT_WRITE_FAILED, store_status_text(STORE_MEMORY));
 }
 
-void
-store_link_wrote(struct store *store, const char *error)
-{
-    assert(store->writes_sent > 0);
-    store->writes_sent--;
-    if (error != NULL) {
-        write_failed(store, error);
-        return;
-    }
-    tell(store, STORE_EVENT_WROTE, NULL);
-}
-
-/* The breaker. */
+/* What the nodes report. */
 
 static void
-breaker_open(struct store *store)
+on_event(void *arg, enum store_event event, const char *detail)
 {
-    bool news = store->breaker == BREAKER_CLOSED;
-
-    store->breaker = BREAKER_OPEN;
-    if (news)
-        tell(store, STORE_EVENT_DOWN,
-             store->reason[0] != '\0' ? store->reason
-                                      : "no connection in time");
-}
-
-static void
-breaker_close(struct store *store)
-{
-    bool news = store->breaker != BREAKER_CLOSED;
-
-    store->breaker = BREAKER_CLOSED;
-    store->failures = 0;
-    store->proof_needed = false;
-    store->reason[0] = '\0';
-    if (news)
-        tell(store, STORE_EVENT_UP, NULL);
-}
-
-static void
-count_failure(struct store *store, int64_t now_ms)
-{
-    if (store->failures++ == 0)
-        store->failing_since_ms = now_ms;
-}
-
-static void
-judge_failures(struct store *store)
-{
-    if (store->failures >= store->config.attempts ||
-        store->fault == REDIS_FAULT_HANDSHAKE ||
-        store->breaker != BREAKER_CLOSED)
-        breaker_open(store);
-}
-
-/* Nothing is under way that could prove a suspected connection good. */
-static bool
-proof_is_idle(const struct store *store)
-{
-    return store->proof_needed && link_usable(store) && !is_under_way(store);
-}
-
-/* False, with nothing sent, only without memory. */
-static bool
-send_own_trial(struct store *store)
-{
-    struct read *read = calloc(1, sizeof(*read) + sizeof(read->values[0]));
-
-    if (read == NULL)
-        return false;
-    read->fetch.keys = &trial_key;
-    read->fetch.count = 1;
-    read->fetch.bytes_max = store->config.answer_bytes_max;
-    read->fetch.values = read->values;
-    read->fetch.is_guarded = true;
-    read->fetch.is_abandoned = true;
-    read->is_own = true;
-    read->need = STORE_CACHE;
-    read->state = READ_SENT;
-    if (!store->link->ops->read(store->link, &read->fetch)) {
-        free(read);
-        return false;
-    }
-    TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
-    return true;
-}
-
-/* When an idle connection is to be checked; INT64_MAX: not now. */
-static int64_t
-check_due_ms(const struct store *store)
-{
-    return link_usable(store) && !is_under_way(store)
-               ? store->busy_at_ms + CHECK_WAIT_MS
-               : INT64_MAX;
-}
-
-static void
-check_idle(struct store *store, int64_t now_ms)
-{
-    bool due = now_ms >= check_due_ms(store);
-
-    if (due)
-        store->check_sent = store->link->ops->check(store->link);
-    if (due || is_under_way(store) || !link_usable(store))
-        store->busy_at_ms = now_ms;
-}
-
-void
-store_link_checked(struct store *store)
-{
-    assert(store->check_sent);
-    store->check_sent = false;
-}
-
-/* Failing for as long as a request may take leaves no hope for the next. */
-static void
-check_breaker(struct store *store, int64_t now_ms)
-{
-    if (store->breaker == BREAKER_CLOSED && store->failures > 0 &&
-        !link_usable(store) &&
-        now_ms - store->failing_since_ms >= store->config.deadline_ms)
-        breaker_open(store);
-    if (proof_is_idle(store) && now_ms - store->ready_at_ms >= TRIAL_WAIT_MS &&
-        !send_own_trial(store))
-        breaker_close(store); /* the handshake's read has to do */
-}
-
-/* What the link reports. */
-
-void
-store_link_up(struct store *store)
-{
-    store->news = NEWS_UP;
-}
-
-void
-store_link_down(struct store *store, enum redis_fault fault, const char *reason)
-{
-    store->news = NEWS_DOWN;
-    store->fault = fault;
-    (void)snprintf(store->reason, sizeof(store->reason), "%s", reason);
+    tell(arg, event, detail);
 }
 
 /*
@@ -440,18 +272,15 @@ tell_how(const struct store *store, const struct read *read,
         tell(store, kind_events[kind].good, NULL);
 }
 
-/* An error is an answer too: the connection is good. */
-void
-store_link_reply(struct store *store, struct store_fetch *fetch,
-                 enum store_status status, const char *refusal)
+static void
+on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
+            const char *refusal)
 {
+    struct store *store = arg;
     struct read *read = (struct read *)fetch;
 
     assert(read->state == READ_SENT);
-    store->opened = 0;
-    breaker_close(store);
-    if (!read->is_own)
-        tell_how(store, read, status, refusal);
+    tell_how(store, read, status, refusal);
     if (fetch->is_guarded && fetch->count > 1 &&
         (status == STORE_LARGE || fetch->has_large_value ||
          fetch->bytes > GUARD_BYTES))
@@ -461,30 +290,17 @@ store_link_reply(struct store *store, struct store_fetch *fetch,
     read_delete(store, read);
 }
 
-static void
-settle_up(struct store *store, int64_t now_ms)
-{
-    store->link_state = LINK_READY;
-    store->ready_at_ms = now_ms;
-    store->busy_at_ms = now_ms;
-    tell(store, STORE_EVENT_CONNECTED, NULL);
-    if (!store->proof_needed)
-        breaker_close(store);
-    else if (store->breaker == BREAKER_OPEN)
-        store->breaker = BREAKER_TRIAL;
-}
-
 /* A failed send, or a failed connection that a parked read waited for. */
 static void
-read_lose(struct store *store, struct read *read)
+read_lose(struct store *store, struct read *read, const char *reason)
 {
     bool again = !read->fetch.is_abandoned && read->need == STORE_MUST &&
                  ++read->losses < store->config.attempts &&
-                 store->breaker == BREAKER_CLOSED;
+                 !store_node_is_down(read->node);
 
     if (again && read->state == READ_SENT) {
         read_move(store, read, READ_PARKED);
-        tell(store, STORE_EVENT_RETRY, store->reason);
+        tell(store, STORE_EVENT_RETRY, reason);
     } else if (!again && read->state == READ_SENT) {
         if (!read->fetch.is_abandoned)
             read_finish(store, read, STORE_DOWN);
@@ -494,49 +310,29 @@ read_lose(struct store *store, struct read *read)
     }
 }
 
+/* A server is silent, too, while it makes a very large answer. */
+static bool
+is_suspect(const struct read *read, enum redis_fault fault)
+{
+    return fault == REDIS_FAULT_TIMEOUT && read->state == READ_SENT &&
+           read->need == STORE_MUST && !read->fetch.is_guarded;
+}
+
 static void
-lose_parked(struct store *store)
+lose_reads(struct store *store, const struct store_node *node,
+           enum read_state state, enum redis_fault fault, const char *reason)
 {
     struct read *next;
 
-    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_PARKED]);
-         read != NULL; read = next) {
+    for (struct read *read = TAILQ_FIRST(&store->by_state[state]); read != NULL;
+         read = next) {
         next = TAILQ_NEXT(read, in_state);
-        read_lose(store, read);
+        if (read->node != node)
+            continue;
+        if (is_suspect(read, fault))
+            store->guard_until_ms = store->now_ms + GUARD_MS;
+        read_lose(store, read, reason);
     }
-}
-
-static void
-lose_sent(struct store *store)
-{
-    struct read *read;
-
-    while ((read = TAILQ_FIRST(&store->by_state[READ_SENT])) != NULL)
-        read_lose(store, read);
-    for (; store->writes_sent > 0; store->writes_sent--)
-        write_failed(store, store->reason);
-    store->check_sent = false;
-}
-
-/* The last connection ended by an answer, and not for a fault of the server. */
-static bool
-is_blame(const struct store *store)
-{
-    return store->fault == REDIS_FAULT_LARGE ||
-           store->fault == REDIS_FAULT_SLOW;
-}
-
-/* A server is silent, too, while it makes a very large answer. */
-static bool
-is_suspect(const struct store *store)
-{
-    const struct read *read;
-
-    TAILQ_FOREACH (read, &store->by_state[READ_SENT], in_state) {
-        if (read->need == STORE_MUST && !read->fetch.is_guarded)
-            return store->fault == REDIS_FAULT_TIMEOUT;
-    }
-    return false;
 }
 
 /*
@@ -544,14 +340,13 @@ is_suspect(const struct store *store)
  * measured, or else it fails alone.
  */
 static void
-read_blame(struct store *store, struct read *read)
+read_blame(struct store *store, struct read *read, enum redis_fault fault)
 {
-    const bool is_large = store->fault == REDIS_FAULT_LARGE;
+    const bool is_large = fault == REDIS_FAULT_LARGE;
     enum store_status status = is_large ? STORE_LARGE : STORE_TIMEOUT;
 
-    if (read->fetch.is_abandoned)
-        return;
-    if (read->need == STORE_MUST && !read->fetch.is_guarded) {
+    if (!read->fetch.is_abandoned && read->need == STORE_MUST &&
+        !read->fetch.is_guarded) {
         read_move(store, read, READ_PARKED);
         return;
     }
@@ -559,109 +354,48 @@ read_blame(struct store *store, struct read *read)
         read->values[0].kind = STORE_LARGE_VALUE;
         status = STORE_OK;
     }
-    read_finish(store, read, status);
+    if (!read->fetch.is_abandoned)
+        read_finish(store, read, status);
+    read_delete(store, read);
 }
 
-/*
- * An answer has ended the connection, and the server is well. All others that
- * shared the connection are sent again, before the one that is blamed.
- */
+/* All others that shared the connection come before the one that is blamed. */
 static void
-settle_blame(struct store *store, int64_t now_ms)
+send_again(struct store *store, const struct store_node *node,
+           struct read *blamed, enum redis_fault fault)
 {
-    struct read *blamed = (struct read *)store->link->blamed, *read;
+    struct read *next;
 
-    store->link->blamed = NULL;
-    store->link_state = LINK_CLOSED;
-    store->opened = 0;
-    store->open_at_ms = now_ms;
-    store->guard_until_ms = now_ms + GUARD_MS;
-    for (; store->writes_sent > 0; store->writes_sent--)
-        write_failed(store, store->reason);
-    store->check_sent = false;
-    breaker_close(store);
-    while ((read = TAILQ_FIRST(&store->by_state[READ_SENT])) != NULL &&
-           (read != blamed || TAILQ_NEXT(read, in_state) != NULL)) {
-        if (read == blamed) {
-            TAILQ_REMOVE(&store->by_state[READ_SENT], read, in_state);
-            TAILQ_INSERT_TAIL(&store->by_state[READ_SENT], read, in_state);
-        } else if (read->fetch.is_abandoned) {
+    store->guard_until_ms = store->now_ms + GUARD_MS;
+    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_SENT]);
+         read != NULL; read = next) {
+        next = TAILQ_NEXT(read, in_state);
+        if (read->node != node || read == blamed)
+            continue;
+        if (read->fetch.is_abandoned)
             read_delete(store, read);
-        } else {
-            read_move(store, read, READ_PARKED);
-        }
-    }
-    if (read == NULL)
-        return;
-    read_blame(store, read);
-    if (read->state == READ_SENT)
-        read_delete(store, read);
-}
-
-/* Grows with failures, and with connections that none ever proved good. */
-static int64_t
-pause_ms(const struct store *store)
-{
-    size_t pause = (size_t)store->failures;
-
-    if (pause < store->opened)
-        pause = store->opened;
-    if (pause > PAUSES)
-        pause = PAUSES;
-    return pauses_ms[pause > 0 ? pause - 1 : 0];
-}
-
-/*
- * The connection is gone. That is a failure unless it had been good and
- * nothing was under way on it, as when a server restarts or closes what has
- * been idle.
- */
-static void
-settle_down(struct store *store, int64_t now_ms)
-{
-    bool was_ready = store->link_state == LINK_READY;
-    bool lost = is_under_way(store);
-    bool is_failure = !was_ready || lost || store->breaker != BREAKER_CLOSED;
-
-    store->link_state = LINK_CLOSED;
-    if (!was_ready)
-        tell(store,
-             (enum store_event)(STORE_EVENT_CONNECT_FAILED + (int)store->fault),
-             store->reason);
-    if (was_ready && now_ms - store->ready_at_ms >= STEADY_MS)
-        store->opened = 0;
-    if (was_ready && lost)
-        store->proof_needed = true;
-    if (was_ready && is_suspect(store))
-        store->guard_until_ms = now_ms + GUARD_MS;
-    if (is_failure)
-        count_failure(store, now_ms);
-    store->open_at_ms = now_ms + pause_ms(store);
-    if (is_failure)
-        judge_failures(store);
-    if (was_ready)
-        lose_sent(store);
-    else
-        lose_parked(store);
-}
-
-static void
-settle_news(struct store *store, int64_t now_ms)
-{
-    enum link_news news = store->news;
-
-    store->news = NEWS_NONE;
-    switch (news) {
-    case NEWS_NONE:
-        break;
-    case NEWS_UP:
-        settle_up(store, now_ms);
-        break;
-    case NEWS_DOWN:
-        if (is_blame(store))
-            settle_blame(store, now_ms);
         else
-            settle_down(store, now_ms);
+            read_move(store, read, READ_PARKED);
+    }
+    if (blamed != NULL)
+        read_blame(store, blamed, fault);
+}
+
+static void
+on_lost(void *arg, struct store_node *node, enum store_loss loss,
+        enum redis_fault fault, const char *reason, struct store_fetch *blamed)
+{
+    switch (loss) {
+    case STORE_LOSS_SENT:
+        lose_reads(arg, node, READ_SENT, fault, reason);
+        break;
+    case STORE_LOSS_WAITED:
+        lose_reads(arg, node, READ_PARKED, fault, reason);
+        break;
+    case STORE_LOSS_AGAIN:
+        send_again(arg, node, (struct read *)blamed, fault);
+        break;
+    case STORE_LOSS__MAX:
         break;
     }
 }
@@ -676,20 +410,10 @@ expire_reads(struct store *store, enum store_need need, int64_t now_ms)
 
     while ((read = TAILQ_FIRST(deadlines)) != NULL &&
            read->deadline_ms <= now_ms) {
-        if (need == STORE_MUST && !link_usable(store) && !is_blame(store))
-            breaker_open(store);
+        if (need == STORE_MUST)
+            store_node_give_up(read->node);
         read_finish(store, read, STORE_TIMEOUT);
     }
-}
-
-static void
-open_if_due(struct store *store, int64_t now_ms)
-{
-    if (store->link_state != LINK_CLOSED || now_ms < store->open_at_ms)
-        return;
-    store->link_state = LINK_OPENING;
-    store->opened++;
-    store->link->ops->open(store->link);
 }
 
 static bool
@@ -709,7 +433,7 @@ read_send(struct store *store, struct read *read)
     fetch->is_guarded =
         read->need == STORE_MUST &&
         (fetch->count == 1 || store->now_ms < store->guard_until_ms);
-    if (!store->link->ops->read(store->link, fetch)) {
+    if (!store_node_read(read->node, fetch)) {
         read_finish(store, read, STORE_MEMORY);
         return false;
     }
@@ -717,50 +441,20 @@ read_send(struct store *store, struct read *read)
     return true;
 }
 
-/*
- * A connection under suspicion gets one read, as a trial; a cache read's asker
- * does not wait for it, nor does anybody while the breaker is not closed.
- */
+/* On trial a read is sent, and its asker need not wait for that. */
 static void
-dispatch_trial(struct store *store, struct read *read)
+dispatch_read(struct store *store, struct read *read)
 {
-    bool waits = read->need == STORE_MUST && store->breaker == BREAKER_CLOSED;
+    const unsigned way = store_node_way(read->node);
+    const bool waits = way & (read->need == STORE_CACHE ? STORE_WAY_WAIT_CACHE
+                                                        : STORE_WAY_WAIT);
 
-    if (proof_is_idle(store) && !read_send(store, read))
+    if (way & STORE_WAY_SEND && !read_send(store, read))
         return;
     if (!waits)
         read_finish(store, read, STORE_DOWN);
     else if (read->state == READ_FRESH)
         read_move(store, read, READ_PARKED);
-}
-
-static void
-dispatch_closed(struct store *store, struct read *read)
-{
-    if (link_usable(store) && store->proof_needed)
-        dispatch_trial(store, read);
-    else if (link_usable(store))
-        (void)read_send(store, read);
-    else if (read->need == STORE_CACHE && store->failures > 0)
-        read_finish(store, read, STORE_DOWN);
-    else if (read->state == READ_FRESH)
-        read_move(store, read, READ_PARKED);
-}
-
-static void
-dispatch_read(struct store *store, struct read *read)
-{
-    switch (store->breaker) {
-    case BREAKER_CLOSED:
-        dispatch_closed(store, read);
-        break;
-    case BREAKER_TRIAL:
-        dispatch_trial(store, read);
-        break;
-    case BREAKER_OPEN:
-        read_finish(store, read, STORE_DOWN);
-        break;
-    }
 }
 
 static void
@@ -775,66 +469,72 @@ dispatch(struct store *store, enum read_state state)
     }
 }
 
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* When something is due of itself; INT64_MAX: never. */
 static int64_t
 next_due_ms(const struct store *store)
 {
-    int64_t due = INT64_MAX;
+    int64_t due_ms = TAILQ_EMPTY(&store->by_state[READ_FRESH]) ? INT64_MAX : 0;
 
     for (size_t need = 0; need < 2; need++) {
         const struct read *read = TAILQ_FIRST(&store->deadlines[need]);
 
         if (read != NULL)
-            due = sooner(due, read->deadline_ms);
+            due_ms = sooner(due_ms, read->deadline_ms);
     }
-    if (store->link_state == LINK_CLOSED)
-        due = sooner(due, store->open_at_ms);
-    if (store->breaker == BREAKER_CLOSED && store->failures > 0 &&
-        !link_usable(store))
-        due = sooner(due, store->failing_since_ms + store->config.deadline_ms);
-    if (proof_is_idle(store))
-        due = sooner(due, store->ready_at_ms + TRIAL_WAIT_MS);
-    return sooner(due, check_due_ms(store));
+    for (size_t i = 0; i < store->route->count; i++)
+        due_ms = sooner(due_ms, store_node_due_ms(store->route->nodes[i]));
+    return due_ms;
 }
 
 int64_t
 store_turn(struct store *store, int64_t now_ms)
 {
-    int64_t due;
+    struct store_route *route = store->route;
+    int64_t due_ms;
 
     store->now_ms = now_ms;
-    settle_news(store, now_ms);
+    for (size_t i = 0; i < route->count; i++)
+        store_node_settle(route->nodes[i], now_ms);
     expire_reads(store, STORE_MUST, now_ms);
     expire_reads(store, STORE_CACHE, now_ms);
-    check_breaker(store, now_ms);
-    open_if_due(store, now_ms);
-    if (link_usable(store) || store->breaker != BREAKER_CLOSED)
-        dispatch(store, READ_PARKED);
+    for (size_t i = 0; i < route->count; i++)
+        store_node_advance(route->nodes[i], now_ms);
+    dispatch(store, READ_PARKED);
     dispatch(store, READ_FRESH);
-    check_idle(store, now_ms);
-    if (link_usable(store))
-        store->link->ops->flush(store->link);
+    for (size_t i = 0; i < route->count; i++)
+        store_node_flush(route->nodes[i], now_ms);
 
-    if (store->news != NEWS_NONE || !TAILQ_EMPTY(&store->by_state[READ_FRESH]))
-        return 0;
-    due = next_due_ms(store);
-    if (due == INT64_MAX)
+    due_ms = next_due_ms(store);
+    if (due_ms == INT64_MAX)
         return -1;
-    return due > now_ms ? due - now_ms : 0;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-int64_t
-store_next_try_ms(const struct store *store, int64_t now_ms)
+/* Making and freeing. */
+
+static const struct store_node_owner node_owner = {
+    .event = on_event,
+    .answered = on_answered,
+    .lost = on_lost,
+};
+
+struct store *
+store_new(const struct store_config *config, struct store_route *route)
 {
-    return store->link_state == LINK_CLOSED && store->open_at_ms > now_ms
-               ? store->open_at_ms - now_ms
-               : 0;
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL) {
+        route->ops->free(route);
+        return NULL;
+    }
+    store->config = *config;
+    store->route = route;
+    for (size_t i = 0; i < READ__STATES; i++)
+        TAILQ_INIT(&store->by_state[i]);
+    TAILQ_INIT(&store->deadlines[STORE_MUST]);
+    TAILQ_INIT(&store->deadlines[STORE_CACHE]);
+    route->ops->own(route, &node_owner, store);
+    return store;
 }
 
 void
@@ -842,8 +542,8 @@ store_free(struct store *store)
 {
     if (store == NULL)
         return;
-    store->link_state = LINK_CLOSED;
-    store->link->ops->free(store->link);
+    store->route->ops->free(store->route);
+    store->route = NULL;
     for (size_t state = READ__STATES; state-- > 0;) {
         struct read *read;
 

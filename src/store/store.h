@@ -10,10 +10,9 @@
 
 /*
  * The store as the rest of the service sees it: reads under a deadline, each
- * answered exactly once; writes that nobody waits for. Behind it a link (one
- * connection to a Redis today, several later) fetches and writes; here are
- * retries, deadlines and the breaker. Pure: time is a parameter everywhere,
- * in milliseconds of CLOCK_MONOTONIC. Source: docs/protocol.md, "Store".
+ * answered exactly once; writes that nobody waits for. Pure: time is a
+ * parameter everywhere, in milliseconds of CLOCK_MONOTONIC. Source:
+ * docs/protocol.md, "Store".
  */
 struct store;
 
@@ -138,6 +137,8 @@ struct store_config {
     int64_t deadline_ms;     /* of all store work of one request; failing for as
                                 long opens the breaker */
     size_t answer_bytes_max; /* of all values of one read */
+    struct bytes probe_key;  /* read to see whether the server is well; it may
+                                be absent; borrowed */
     store_event_fn *event;
     void *event_arg;
 };

@@ -59,7 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                .command_timeout_ms =
                                                    2 * LIMIT_MS,
                                                .deadline_ms = LIMIT_MS,
-                                               .answer_bytes_max = 100};
+                                               .answer_bytes_max = 100,
+                                               .probe_key = {"i:0", 3}};
     struct fuzz_input input = {data, size};
     struct reply_store replies;
     struct asked asked = {0};

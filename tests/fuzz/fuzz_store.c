@@ -5,7 +5,8 @@
  * which read, how it ends).
  */
 #include "fuzz.h"
-#include "store/link.h"
+#include "store/route.h"
+#include "store/single.h"
 #include "store/store.h"
 
 #define READS_MAX     64
@@ -46,6 +47,7 @@ struct command {
 
 static struct {
     struct store_link base; /* first: a link begins with it */
+    struct store *store;
     enum link_phase phase;
     bool no_memory, breaks;
     struct command commands[COMMANDS_MAX];
@@ -112,7 +114,7 @@ fail(enum redis_fault fault)
         return;
     world.phase = LINK_CLOSED;
     world.command_count = 0;
-    store_link_down(world.base.store, fault, "fuzz");
+    store_link_down(&world.base, fault, "fuzz");
 }
 
 static void
@@ -163,7 +165,7 @@ ask(enum store_need need, int64_t limit_ms)
             continue;
         *asked = (struct asked){true, world.now_ms + limit_ms, STORE__MAX};
         world.pending++;
-        FUZZ_CHECK(store_read(world.base.store, &key, 1, need, world.now_ms,
+        FUZZ_CHECK(store_read(world.store, &key, 1, need, world.now_ms,
                               asked->deadline_ms, on_done, asked));
         return asked;
     }
@@ -177,9 +179,9 @@ turn(int64_t wait_ms)
     int64_t next_ms;
 
     world.now_ms += wait_ms;
-    next_ms = store_turn(world.base.store, world.now_ms);
+    next_ms = store_turn(world.store, world.now_ms);
     FUZZ_CHECK(next_ms >= -1);
-    FUZZ_CHECK(store_pending(world.base.store) == world.pending);
+    FUZZ_CHECK(store_pending(world.store) == world.pending);
     for (size_t i = 0; i < READS_MAX; i++) {
         const struct asked *asked = &world.asked[i];
 
@@ -206,16 +208,16 @@ reply(unsigned which, enum store_status status)
     memmove(&world.commands[at], &world.commands[at + 1],
             (world.command_count - at) * sizeof(world.commands[0]));
     if (command.is_check) {
-        store_link_checked(world.base.store);
+        store_link_checked(&world.base);
         return;
     }
     if (command.fetch == NULL) {
-        store_link_wrote(world.base.store, status == STORE_OK ? NULL : "no");
+        store_link_wrote(&world.base, status == STORE_OK ? NULL : "no");
         return;
     }
     if (status == STORE_OK)
         command.fetch->values[0] = (struct store_value){STORE_STRING, key};
-    store_link_reply(world.base.store, command.fetch, status,
+    store_link_reply(&world.base, command.fetch, status,
                      status == STORE_OK ? NULL : "no");
 }
 
@@ -225,7 +227,7 @@ rise(void)
     if (world.phase != LINK_OPENING)
         return;
     world.phase = LINK_READY;
-    store_link_up(world.base.store);
+    store_link_up(&world.base);
 }
 
 static void
@@ -242,7 +244,7 @@ happen(enum event event, unsigned how)
         (void)ask(STORE_CACHE, (int64_t)how * MAX_WAIT_STEP);
         break;
     case EVENT_WRITE:
-        store_write(world.base.store, key, key, 1);
+        store_write(world.store, key, key, 1);
         break;
     case EVENT_UP:
         rise();
@@ -304,12 +306,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct store_config config = {.attempts = 3,
                                                .connect_timeout_ms = 200,
                                                .command_timeout_ms = 300,
-                                               .deadline_ms = DEADLINE_MS};
+                                               .deadline_ms = DEADLINE_MS,
+                                               .probe_key = {"i:0", 3}};
     struct fuzz_input input = {data, size};
+    struct store_route *route;
 
     memset(&world, 0, sizeof(world));
     world.base.ops = &ops;
-    FUZZ_CHECK(store_new(&config, &world.base) != NULL);
+    route = store_single_new(&config, &world.base);
+    FUZZ_CHECK(route != NULL);
+    world.store = store_new(&config, route);
+    FUZZ_CHECK(world.store != NULL);
     while (input.left > 0) {
         enum event event = fuzz_byte(&input) % EVENT__MAX;
 
@@ -318,7 +325,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_recovery();
     (void)ask(STORE_MUST, DEADLINE_MS);
     (void)ask(STORE_CACHE, DEADLINE_MS);
-    store_free(world.base.store);
+    store_free(world.store);
     FUZZ_CHECK(world.pending == 0);
     return 0;
 }

@@ -119,7 +119,8 @@ try(const void *row)
                                                .connect_timeout_ms = CONNECT_MS,
                                                .command_timeout_ms = COMMAND_MS,
                                                .deadline_ms = DEADLINE_MS,
-                                               .answer_bytes_max = 1000};
+                                               .answer_bytes_max = 1000,
+                                               .probe_key = {"i:0", 3}};
     const struct server_case *c = row;
     const struct redis_url redis = {
         .password = server.password,

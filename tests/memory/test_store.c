@@ -69,7 +69,8 @@ read_once(const struct read_case *c)
                                                .connect_timeout_ms = LIMIT_MS,
                                                .command_timeout_ms = LIMIT_MS,
                                                .deadline_ms = LIMIT_MS,
-                                               .answer_bytes_max = 1000};
+                                               .answer_bytes_max = 1000,
+                                               .probe_key = {"i:0", 3}};
     struct reply_store replies;
     struct asked asked = {.row = c};
     bool is_open =

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "fcgi/fcgi.h"
 #include "served.h"
-#include "store/store.h"
+#include "store/route.h"
+#include "store/single.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -27,9 +28,9 @@ static void
 link_open(struct store_link *base)
 {
     if (of_base(base)->status == STORE_DOWN)
-        store_link_down(base->store, REDIS_FAULT_BROKEN, "as told");
+        store_link_down(base, REDIS_FAULT_BROKEN, "as told");
     else
-        store_link_up(base->store);
+        store_link_up(base);
 }
 
 static void
@@ -94,10 +95,14 @@ start_store(struct served *served)
     static const struct store_config config = {.attempts = 1,
                                                .connect_timeout_ms = LIMIT_MS,
                                                .command_timeout_ms = LIMIT_MS,
-                                               .deadline_ms = LIMIT_MS};
+                                               .deadline_ms = LIMIT_MS,
+                                               .probe_key = {"i:0", 3}};
+    struct store_route *route;
 
     served->link.base.ops = &ops;
-    served->shared.store = store_new(&config, &served->link.base);
+    route = store_single_new(&config, &served->link.base);
+    if (route != NULL)
+        served->shared.store = store_new(&config, route);
     return served->shared.store != NULL;
 }
 
@@ -169,7 +174,7 @@ answer_reads(struct served *served)
 
         for (size_t i = 0; i < fetch->count; i++)
             fetch->values[i] = (struct store_value){STORE_STRING, link->value};
-        store_link_reply(link->base.store, fetch, link->status,
+        store_link_reply(&link->base, fetch, link->status,
                          link->status == STORE_OK ? NULL : "as told");
     }
 }

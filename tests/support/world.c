@@ -56,6 +56,7 @@ world_start(struct world *world, const struct redis_url *redis)
                                         .command_timeout_ms = WORLD_COMMAND_MS,
                                         .deadline_ms = WORLD_DEADLINE_MS,
                                         .answer_bytes_max = WORLD_BYTES_MAX,
+                                        .probe_key = bytes_of("i:0"),
                                         .event = on_event,
                                         .event_arg = world};
 

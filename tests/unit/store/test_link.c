@@ -98,6 +98,7 @@ rig_store(struct rig *rig)
                                         .command_timeout_ms = 300,
                                         .deadline_ms = 2000,
                                         .answer_bytes_max = 1 << 20,
+                                        .probe_key = bytes_of("i:0"),
                                         .event = on_event,
                                         .event_arg = rig};
 

@@ -27,7 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/link.h"
+#include "store/route.h"
+#include "store/single.h"
 #include "store/store.h"
 #include "support/cases.h"
 
@@ -35,7 +36,8 @@
 #define SENT_MAX   16
 
 static struct {
-    struct store_link base;             /* first: a link begins with it */
+    struct store_link base; /* first: a link begins with it */
+    struct store *store;
     struct store_fetch *sent[SENT_MAX]; /* NULL: no read */
     size_t sent_count;
     size_t unflushed;
@@ -130,7 +132,7 @@ fake_flush(struct store_link *link)
         return;
     fake.breaks = false;
     fake.sent_count = 0;
-    store_link_down(link->store, REDIS_FAULT_BROKEN, "gone");
+    store_link_down(link, REDIS_FAULT_BROKEN, "gone");
 }
 
 static void
@@ -147,6 +149,22 @@ static const struct store_link_ops fake_ops = {
     .flush = fake_flush,
     .free = fake_free,
 };
+
+static struct store *
+make_store(const struct store_config *config)
+{
+    struct store_config probing = *config;
+    struct store_route *route;
+
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    probing.probe_key = bytes_of("i:0");
+    route = store_single_new(&probing, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(route);
+    fake.store = store_new(&probing, route);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(fake.store);
+    return fake.store;
+}
 
 static void
 on_event(void *arg, enum store_event event, const char *detail)
@@ -200,10 +218,10 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     fake.asks_again = false;
     fake.asked += again;
     if (fake.writes)
-        store_write(fake.base.store, bytes_of("key"), bytes_of("value"), 3600);
+        store_write(fake.store, bytes_of("key"), bytes_of("value"), 3600);
     if (again)
-        CU_ASSERT(store_read(fake.base.store, &keys[9], 1, STORE_CACHE,
-                             fake.now_ms, INT64_MAX, on_done, &keys[9]));
+        CU_ASSERT(store_read(fake.store, &keys[9], 1, STORE_CACHE, fake.now_ms,
+                             INT64_MAX, on_done, &keys[9]));
 }
 
 /* Takes the oldest command for this key, or the oldest that is no read. */
@@ -226,7 +244,7 @@ take_sent(char key)
 }
 
 static void
-step_answer(struct store *store, char key, enum store_status status)
+step_answer(char key, enum store_status status)
 {
     struct store_fetch *fetch = take_sent(key);
 
@@ -234,21 +252,22 @@ step_answer(struct store *store, char key, enum store_status status)
         return;
     if (status == STORE_OK)
         fetch->values[0] = (struct store_value){STORE_STRING, fetch->keys[0]};
-    store_link_reply(store, fetch, status, status == STORE_OK ? NULL : "no");
+    store_link_reply(&fake.base, fetch, status,
+                     status == STORE_OK ? NULL : "no");
 }
 
 static void
-step_wrote(struct store *store, const char *error)
+step_wrote(const char *error)
 {
     (void)take_sent('w');
-    store_link_wrote(store, error);
+    store_link_wrote(&fake.base, error);
 }
 
 static void
-step_pong(struct store *store)
+step_pong(void)
 {
     (void)take_sent('w');
-    store_link_checked(store);
+    store_link_checked(&fake.base);
 }
 
 /* m: a read that matters, n: one of two keys, c: one of the cache. */
@@ -265,24 +284,24 @@ step_read(struct store *store, const char *step)
 }
 
 static void
-step_down(struct store *store, enum redis_fault fault, const char *reason)
+step_down(enum redis_fault fault, const char *reason)
 {
     /* With half of an answer: what has come is not to be taken for the rest. */
     for (size_t i = 0; i < fake.sent_count; i++)
         if (fake.sent[i] != NULL)
             fake.sent[i]->values[0].kind = STORE_STRING;
     fake.sent_count = 0;
-    store_link_down(store, fault, reason);
+    store_link_down(&fake.base, fault, reason);
 }
 
 /* The answer to one of them is too large, or comes too slowly. */
 static void
-step_blame(struct store *store, enum redis_fault fault, char key)
+step_blame(enum redis_fault fault, char key)
 {
     for (size_t i = 0; i < fake.sent_count; i++)
         if (fake.sent[i] != NULL && fake.sent[i]->keys[0].at[0] == key)
             fake.base.blamed = fake.sent[i];
-    step_down(store, fault, "its answer");
+    step_down(fault, "its answer");
 }
 
 static void
@@ -300,15 +319,15 @@ static void
 step_words(struct store *store, const char *step)
 {
     if (strcmp(step, "up") == 0)
-        store_link_up(store);
+        store_link_up(&fake.base);
     else if (strcmp(step, "down") == 0)
-        step_down(store, REDIS_FAULT_BROKEN, "gone");
+        step_down(REDIS_FAULT_BROKEN, "gone");
     else if (strcmp(step, "late") == 0)
-        step_down(store, REDIS_FAULT_BROKEN, "late");
+        step_down(REDIS_FAULT_BROKEN, "late");
     else if (strcmp(step, "still") == 0)
-        step_down(store, REDIS_FAULT_TIMEOUT, "late");
+        step_down(REDIS_FAULT_TIMEOUT, "late");
     else if (strcmp(step, "refuse") == 0)
-        step_down(store, REDIS_FAULT_HANDSHAKE, "wrong");
+        step_down(REDIS_FAULT_HANDSHAKE, "wrong");
     else if (strcmp(step, "oom") == 0)
         fake.no_memory = true;
     else if (strcmp(step, "bad") == 0)
@@ -318,11 +337,11 @@ step_words(struct store *store, const char *step)
     else if (strcmp(step, "w") == 0)
         store_write(store, bytes_of("key"), bytes_of("value"), 3600);
     else if (strcmp(step, "wok") == 0)
-        step_wrote(store, NULL);
+        step_wrote(NULL);
     else if (strcmp(step, "werr") == 0)
-        step_wrote(store, "no");
+        step_wrote("no");
     else if (strcmp(step, "pong") == 0)
-        step_pong(store);
+        step_pong();
     else if (strcmp(step, ".") == 0)
         trace(".");
     else if (strcmp(step, "?") == 0)
@@ -339,15 +358,15 @@ step_run(struct store *store, const char *step)
     else if (strchr("mnc", step[0]) != NULL && step[2] == ':')
         step_read(store, step);
     else if (strncmp(step, "big", 3) == 0)
-        step_blame(store, REDIS_FAULT_LARGE, step[3]);
+        step_blame(REDIS_FAULT_LARGE, step[3]);
     else if (strncmp(step, "slow", 4) == 0)
-        step_blame(store, REDIS_FAULT_SLOW, step[4]);
+        step_blame(REDIS_FAULT_SLOW, step[4]);
     else if (strncmp(step, "huge", 4) == 0)
-        step_answer(store, step[4], STORE_LARGE);
+        step_answer(step[4], STORE_LARGE);
     else if (strncmp(step, "ok", 2) == 0)
-        step_answer(store, step[2], STORE_OK);
+        step_answer(step[2], STORE_OK);
     else if (strncmp(step, "err", 3) == 0)
-        step_answer(store, step[3], STORE_REFUSED);
+        step_answer(step[3], STORE_REFUSED);
     else
         step_words(store, step);
     CU_ASSERT_EQUAL(store_pending(store), fake.asked);
@@ -643,10 +662,8 @@ run_script(const struct store_case *c)
     char *script = strdup(c->script), *rest = script;
     struct store *store;
 
-    memset(&fake, 0, sizeof(fake));
-    fake.base.ops = &fake_ops;
-    store = store_new(&config, &fake.base);
-    if (script != NULL && store != NULL)
+    store = make_store(&config);
+    if (script != NULL)
         for (const char *step; (step = strsep(&rest, " ")) != NULL;)
             if (step[0] != '\0')
                 step_run(store, step);
@@ -723,15 +740,12 @@ TEST_CASES(connection, struct connection_case, connection_rows)
     const bool is_built = c->fault == REDIS_FAULT__MAX;
     struct store *store;
 
-    memset(&fake, 0, sizeof(fake));
-    fake.base.ops = &fake_ops;
-    store = store_new(&config, &fake.base);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
+    store = make_store(&config);
     (void)store_turn(store, 0);
     if (is_built)
-        store_link_up(store);
+        store_link_up(&fake.base);
     else
-        store_link_down(store, c->fault, "so");
+        store_link_down(&fake.base, c->fault, "so");
     CU_ASSERT_EQUAL(store_next_try_ms(store, 1), 0);
     (void)store_turn(store, 1);
     CU_ASSERT_EQUAL(store_next_try_ms(store, 1), is_built ? 0 : 10);
@@ -741,7 +755,7 @@ TEST_CASES(connection, struct connection_case, connection_rows)
         CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECT_FAILED + fault],
                         fault == (int)c->fault);
     /* Its end later on is none of these. */
-    store_link_down(store, REDIS_FAULT_BROKEN, "later");
+    store_link_down(&fake.base, REDIS_FAULT_BROKEN, "later");
     if (is_built) {
         (void)store_turn(store, 2);
         CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECT_FAILED + REDIS_FAULT_BROKEN],
@@ -755,13 +769,8 @@ fake_store(void)
 {
     static const struct store_config config = {
         .attempts = 3, .command_timeout_ms = 300, .deadline_ms = 800};
-    struct store *store;
 
-    memset(&fake, 0, sizeof(fake));
-    fake.base.ops = &fake_ops;
-    store = store_new(&config, &fake.base);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-    return store;
+    return make_store(&config);
 }
 
 TEST_SINGLE(free_writes, "what is told may write, and it comes to nothing")

@@ -1,0 +1,591 @@
+/*
+ * The health of one server: when a connection is built, what it takes to be
+ * trusted, and the breaker. It implements "Store" of docs/protocol.md for one
+ * server; which read goes where is store.c's.
+ *
+ * The breaker opens after so many failures in a row, when they last as long as
+ * a request may, when a required read runs out of time with no connection, or
+ * at once when the server refuses the handshake. While it is open nobody waits,
+ * and connections are tried on the side. A handshake, which ends with a real
+ * read, closes it, unless requests were lost on connections that had shaken
+ * hands before: then another read has to succeed first, as a trial: a
+ * request's, or, when none comes, one of our own.
+ *
+ *             +------------------ failed, ended, excused -----------------+
+ *             v                                                           |
+ *          WAITING ----due----> CONNECTING --ready--> UP <--proved-- SUSPECT
+ *             |                  |    |  \---unproved----------------^
+ *      given up|          given up|    |hopeless            (hopeless: from
+ *             v                  v    |                      each of these)
+ *       DOWN_WAITING --due--> DOWN_CONNECTING --ready--> UP
+ *             ^                  |     \---unproved--> DOWN_TRIAL --proved-->
+ * UP
+ *             +---- failed ------+------- failed -----------+
+ *
+ * A connection on which nothing goes on is asked now and then whether anybody
+ * is there, so that a server that froze is noticed before requests meet it.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/node.h"
+
+/* Enough for a host name of 253 characters and words around it. */
+#define REASON_SIZE 320
+
+/* A connection that held this long is no sign of a flapping server. */
+#define STEADY_MS 1000
+
+/* With no request to serve as the trial, we ask for something ourselves. */
+#define TRIAL_WAIT_MS 500
+
+/* A connection that has been idle for as long is checked. */
+#define CHECK_WAIT_MS 1000
+
+/* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
+static const int64_t pauses_ms[] = {10, 100, 250, 500};
+#define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
+
+enum state {
+    WAITING = 0, /* no connection; one is due before long */
+    CONNECTING,
+    UP,
+    SUSPECT, /* connected, after requests were lost: serves one read first */
+    DOWN_WAITING, /* likewise, with the breaker open */
+    DOWN_CONNECTING,
+    DOWN_TRIAL,
+    STATES
+};
+
+enum event {
+    DUE = 0,  /* the pause before the next connection is over */
+    READY,    /* there is a connection */
+    UNPROVED, /* likewise, but requests were lost on one like it */
+    PROVED,   /* an answer has come */
+    ENDED,    /* the connection ended, with nothing under way */
+    EXCUSED,  /* it ended by an answer, and the server is well */
+    FAILED,   /* there will be no connection, or it ended with requests */
+    HOPELESS, /* likewise, and that was once too often */
+    GIVEN_UP, /* it has taken too long to get one */
+    EVENTS
+};
+
+enum action {
+    GO = 1,         /* to the next state; without it the event is ignored */
+    TRUST = 2,      /* forget what went wrong */
+    OPEN = 4,       /* begin to connect */
+    TELL_DOWN = 8,  /* an outage begins */
+    TELL_UP = 16,   /* it ends */
+    LOSE_SENT = 32, /* enum store_loss */
+    LOSE_WAITED = 64,
+    LOSE_AGAIN = 128,
+};
+
+struct move {
+    enum state next;
+    unsigned actions;
+};
+
+static const struct move moves[STATES][EVENTS] =
+    {
+        [WAITING] =
+            {
+                [DUE] = {CONNECTING, GO | OPEN},
+                [GIVEN_UP] = {DOWN_WAITING, GO | TELL_DOWN},
+            },
+        [CONNECTING] =
+            {
+                [READY] = {UP, GO | TRUST},
+                [UNPROVED] = {SUSPECT, GO},
+                [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
+                [FAILED] = {WAITING, GO | LOSE_WAITED},
+                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_WAITED},
+                [GIVEN_UP] = {DOWN_CONNECTING, GO | TELL_DOWN},
+            },
+        [UP] =
+            {
+                [ENDED] = {WAITING, GO | LOSE_SENT},
+                [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
+                [FAILED] = {WAITING, GO | LOSE_SENT},
+                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_SENT},
+            },
+        [SUSPECT] =
+            {
+                [PROVED] = {UP, GO | TRUST},
+                [ENDED] = {WAITING, GO | LOSE_SENT},
+                [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
+                [FAILED] = {WAITING, GO | LOSE_SENT},
+                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_SENT},
+            },
+        [DOWN_WAITING] =
+            {
+                [DUE] = {DOWN_CONNECTING, GO | OPEN},
+            },
+        [DOWN_CONNECTING] =
+            {
+                [READY] = {UP, GO | TRUST | TELL_UP},
+                [UNPROVED] = {DOWN_TRIAL, GO},
+                [EXCUSED] = {WAITING, GO | TRUST | TELL_UP | LOSE_AGAIN},
+                [FAILED] = {DOWN_WAITING, GO | LOSE_WAITED},
+                [HOPELESS] = {DOWN_WAITING, GO | LOSE_WAITED},
+            },
+        [DOWN_TRIAL] =
+            {
+                [PROVED] = {UP, GO | TRUST | TELL_UP},
+                [EXCUSED] = {WAITING, GO | TRUST | TELL_UP | LOSE_AGAIN},
+                [FAILED] = {DOWN_WAITING, GO | LOSE_SENT},
+                [HOPELESS] = {DOWN_WAITING, GO | LOSE_SENT},
+            },
+};
+
+static const char *const state_names[STATES] = {
+    [WAITING] = "waiting",
+    [CONNECTING] = "connecting",
+    [UP] = "up",
+    [SUSPECT] = "suspect",
+    [DOWN_WAITING] = "down, waiting",
+    [DOWN_CONNECTING] = "down, connecting",
+    [DOWN_TRIAL] = "down, on trial",
+};
+
+enum news { NEWS_NONE = 0, NEWS_UP, NEWS_DOWN };
+
+struct store_node {
+    struct store_config config;
+    struct store_link *link;
+    const struct store_node_owner *owner;
+    void *arg;
+
+    enum state state;
+    enum news news;           /* from the link; settled in the next turn */
+    enum redis_fault fault;   /* of the last connection's end */
+    char reason[REASON_SIZE]; /* of the last failure */
+
+    size_t reads_sent, writes_sent; /* and not yet answered */
+    bool check_sent;                /* likewise */
+
+    int64_t open_at_ms;  /* without a connection: when to try again */
+    int64_t ready_at_ms; /* with one: since when */
+    int64_t busy_at_ms;  /* the last turn that was not idle */
+    size_t opened;       /* connections begun since one proved good */
+
+    bool needs_proof; /* a handshake is not enough to be trusted */
+    int failures;     /* in a row */
+    int64_t failing_since_ms;
+
+    struct store_fetch trial; /* our own */
+    struct store_value trial_value;
+};
+
+static void
+tell(const struct store_node *node, enum store_event event, const char *detail)
+{
+    node->owner->event(node->arg, event, detail);
+}
+
+static bool
+is_connected(const struct store_node *node)
+{
+    return node->state == UP || node->state == SUSPECT ||
+           node->state == DOWN_TRIAL;
+}
+
+bool
+store_node_is_usable(const struct store_node *node)
+{
+    return is_connected(node) && node->news == NEWS_NONE;
+}
+
+bool
+store_node_is_down(const struct store_node *node)
+{
+    return node->state >= DOWN_WAITING;
+}
+
+static bool
+is_under_way(const struct store_node *node)
+{
+    return node->reads_sent > 0 || node->writes_sent > 0 || node->check_sent;
+}
+
+/* Changing state. */
+
+static void
+lose(struct store_node *node, enum store_loss loss)
+{
+    struct store_fetch *blamed = node->link->blamed;
+
+    if (blamed == &node->trial)
+        blamed = NULL;
+    node->link->blamed = NULL;
+    node->reads_sent = 0;
+    node->check_sent = false;
+    node->owner->lost(node->arg, node, loss, node->fault, node->reason, blamed);
+    for (; node->writes_sent > 0; node->writes_sent--)
+        tell(node, STORE_EVENT_WRITE_FAILED, node->reason);
+}
+
+static void
+trust(struct store_node *node)
+{
+    node->failures = 0;
+    node->needs_proof = false;
+}
+
+static void
+step(struct store_node *node, enum event event)
+{
+    const struct move *move = &moves[node->state][event];
+    const unsigned actions = move->actions;
+
+    if (!(actions & GO))
+        return;
+    node->state = move->next;
+    if (actions & TRUST)
+        trust(node);
+    if (actions & TELL_DOWN)
+        tell(node, STORE_EVENT_DOWN,
+             node->reason[0] != '\0' ? node->reason : "no connection in time");
+    if (actions & TELL_UP)
+        tell(node, STORE_EVENT_UP, NULL);
+    if (actions & LOSE_SENT)
+        lose(node, STORE_LOSS_SENT);
+    if (actions & LOSE_WAITED)
+        lose(node, STORE_LOSS_WAITED);
+    if (actions & LOSE_AGAIN)
+        lose(node, STORE_LOSS_AGAIN);
+    if (actions & TRUST)
+        node->reason[0] = '\0';
+    if (actions & OPEN)
+        node->link->ops->open(node->link);
+}
+
+/* An error is an answer too: the connection is good. */
+static void
+prove(struct store_node *node)
+{
+    node->opened = 0;
+    if (node->state != UP)
+        step(node, PROVED);
+}
+
+void
+store_node_give_up(struct store_node *node)
+{
+    if (!store_node_is_usable(node) && !redis_fault_is_excused(node->fault))
+        step(node, GIVEN_UP);
+}
+
+/* What the link reports. */
+
+void
+store_link_up(struct store_link *link)
+{
+    link->node->news = NEWS_UP;
+}
+
+void
+store_link_down(struct store_link *link, enum redis_fault fault,
+                const char *reason)
+{
+    struct store_node *node = link->node;
+
+    node->news = NEWS_DOWN;
+    node->fault = fault;
+    (void)snprintf(node->reason, sizeof(node->reason), "%s", reason);
+}
+
+void
+store_link_reply(struct store_link *link, struct store_fetch *fetch,
+                 enum store_status status, const char *refusal)
+{
+    struct store_node *node = link->node;
+
+    assert(node->reads_sent > 0);
+    node->reads_sent--;
+    prove(node);
+    if (fetch != &node->trial)
+        node->owner->answered(node->arg, fetch, status, refusal);
+}
+
+void
+store_link_wrote(struct store_link *link, const char *error)
+{
+    struct store_node *node = link->node;
+
+    assert(node->writes_sent > 0);
+    node->writes_sent--;
+    tell(node, error != NULL ? STORE_EVENT_WRITE_FAILED : STORE_EVENT_WROTE,
+         error);
+}
+
+void
+store_link_checked(struct store_link *link)
+{
+    assert(link->node->check_sent);
+    link->node->check_sent = false;
+}
+
+/* News of the connection. */
+
+static void
+settle_up(struct store_node *node, int64_t now_ms)
+{
+    node->ready_at_ms = node->busy_at_ms = now_ms;
+    tell(node, STORE_EVENT_CONNECTED, NULL);
+    step(node, node->needs_proof ? UNPROVED : READY);
+}
+
+/* Grows with failures, and with connections that none ever proved good. */
+static int64_t
+pause_ms(const struct store_node *node)
+{
+    size_t pause = (size_t)node->failures;
+
+    if (pause < node->opened)
+        pause = node->opened;
+    if (pause > PAUSES)
+        pause = PAUSES;
+    return pauses_ms[pause > 0 ? pause - 1 : 0];
+}
+
+static void
+count_failure(struct store_node *node, int64_t now_ms)
+{
+    if (node->failures++ == 0)
+        node->failing_since_ms = now_ms;
+}
+
+/*
+ * The connection is gone. That is a failure unless it had been good and
+ * nothing was under way on it, as when a server restarts or closes what has
+ * been idle.
+ */
+static void
+settle_down(struct store_node *node, int64_t now_ms)
+{
+    const bool was_connected = is_connected(node), lost = is_under_way(node);
+    const bool is_failure = !was_connected || lost || store_node_is_down(node);
+    enum event event = ENDED;
+
+    if (!was_connected)
+        tell(node,
+             (enum store_event)(STORE_EVENT_CONNECT_FAILED + (int)node->fault),
+             node->reason);
+    else if (now_ms - node->ready_at_ms >= STEADY_MS)
+        node->opened = 0;
+    if (was_connected && lost)
+        node->needs_proof = true;
+    if (is_failure) {
+        count_failure(node, now_ms);
+        event = node->failures >= node->config.attempts ||
+                        node->fault == REDIS_FAULT_HANDSHAKE
+                    ? HOPELESS
+                    : FAILED;
+    }
+    node->open_at_ms = now_ms + pause_ms(node);
+    step(node, event);
+}
+
+static void
+settle_excused(struct store_node *node, int64_t now_ms)
+{
+    node->opened = 0;
+    node->open_at_ms = now_ms;
+    step(node, EXCUSED);
+}
+
+void
+store_node_settle(struct store_node *node, int64_t now_ms)
+{
+    const enum news news = node->news;
+
+    node->news = NEWS_NONE;
+    if (news == NEWS_UP)
+        settle_up(node, now_ms);
+    else if (news == NEWS_DOWN && redis_fault_is_excused(node->fault))
+        settle_excused(node, now_ms);
+    else if (news == NEWS_DOWN)
+        settle_down(node, now_ms);
+}
+
+/* What time does. */
+
+/* Nothing is under way that could prove a suspected connection good. */
+static bool
+proof_is_idle(const struct store_node *node)
+{
+    return (node->state == SUSPECT || node->state == DOWN_TRIAL) &&
+           store_node_is_usable(node) && !is_under_way(node);
+}
+
+static bool
+is_failing(const struct store_node *node)
+{
+    return (node->state == WAITING || node->state == CONNECTING) &&
+           node->failures > 0;
+}
+
+/* Without memory the handshake's read has to do. */
+static void
+send_trial(struct store_node *node)
+{
+    node->trial_value = (struct store_value){.kind = STORE_ABSENT};
+    node->trial =
+        (struct store_fetch){.keys = &node->config.probe_key,
+                             .count = 1,
+                             .values = &node->trial_value,
+                             .bytes_max = node->config.answer_bytes_max,
+                             .is_guarded = true,
+                             .is_abandoned = true};
+    if (!store_node_read(node, &node->trial))
+        step(node, PROVED);
+}
+
+/* Failing for as long as a request may take leaves no hope for the next. */
+void
+store_node_advance(struct store_node *node, int64_t now_ms)
+{
+    if (is_failing(node) &&
+        now_ms - node->failing_since_ms >= node->config.deadline_ms)
+        step(node, GIVEN_UP);
+    if (proof_is_idle(node) && now_ms - node->ready_at_ms >= TRIAL_WAIT_MS)
+        send_trial(node);
+    if ((node->state == WAITING || node->state == DOWN_WAITING) &&
+        now_ms >= node->open_at_ms) {
+        node->opened++;
+        step(node, DUE);
+    }
+}
+
+/* When an idle connection is to be checked; INT64_MAX: not now. */
+static int64_t
+check_due_ms(const struct store_node *node)
+{
+    return store_node_is_usable(node) && !is_under_way(node)
+               ? node->busy_at_ms + CHECK_WAIT_MS
+               : INT64_MAX;
+}
+
+void
+store_node_flush(struct store_node *node, int64_t now_ms)
+{
+    const bool due = now_ms >= check_due_ms(node);
+
+    if (due)
+        node->check_sent = node->link->ops->check(node->link);
+    if (due || is_under_way(node) || !store_node_is_usable(node))
+        node->busy_at_ms = now_ms;
+    if (store_node_is_usable(node))
+        node->link->ops->flush(node->link);
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t
+store_node_due_ms(const struct store_node *node)
+{
+    int64_t due_ms = check_due_ms(node);
+
+    if (node->news != NEWS_NONE)
+        return INT64_MIN;
+    if (node->state == WAITING || node->state == DOWN_WAITING)
+        due_ms = sooner(due_ms, node->open_at_ms);
+    if (is_failing(node))
+        due_ms =
+            sooner(due_ms, node->failing_since_ms + node->config.deadline_ms);
+    if (proof_is_idle(node))
+        due_ms = sooner(due_ms, node->ready_at_ms + TRIAL_WAIT_MS);
+    return due_ms;
+}
+
+int64_t
+store_node_next_try_ms(const struct store_node *node, int64_t now_ms)
+{
+    return (node->state == WAITING || node->state == DOWN_WAITING) &&
+                   node->open_at_ms > now_ms
+               ? node->open_at_ms - now_ms
+               : 0;
+}
+
+/* Reads and writes. */
+
+unsigned
+store_node_way(const struct store_node *node)
+{
+    if (node->state == UP && node->news == NEWS_NONE)
+        return STORE_WAY_SEND | STORE_WAY_WAIT | STORE_WAY_WAIT_CACHE;
+    if (node->state == DOWN_TRIAL && proof_is_idle(node))
+        return STORE_WAY_SEND;
+    if (store_node_is_down(node))
+        return 0;
+    if (store_node_is_usable(node))
+        return proof_is_idle(node) ? STORE_WAY_SEND | STORE_WAY_WAIT
+                                   : STORE_WAY_WAIT;
+    return node->failures > 0 ? STORE_WAY_WAIT
+                              : STORE_WAY_WAIT | STORE_WAY_WAIT_CACHE;
+}
+
+bool
+store_node_read(struct store_node *node, struct store_fetch *fetch)
+{
+    const bool is_sent = node->link->ops->read(node->link, fetch);
+
+    node->reads_sent += is_sent;
+    return is_sent;
+}
+
+bool
+store_node_write(struct store_node *node, struct bytes key, struct bytes value,
+                 int64_t ttl_s)
+{
+    const bool is_sent = node->link->ops->write(node->link, key, value, ttl_s);
+
+    node->writes_sent += is_sent;
+    return is_sent;
+}
+
+const char *
+store_node_state(const struct store_node *node)
+{
+    return state_names[node->state];
+}
+
+/* Making and freeing. */
+
+struct store_node *
+store_node_new(const struct store_config *config, struct store_link *link)
+{
+    struct store_node *node = calloc(1, sizeof(*node));
+
+    if (node == NULL) {
+        link->ops->free(link);
+        return NULL;
+    }
+    node->config = *config;
+    node->link = link;
+    link->node = node;
+    return node;
+}
+
+void
+store_node_set_owner(struct store_node *node,
+                     const struct store_node_owner *owner, void *arg)
+{
+    node->owner = owner;
+    node->arg = arg;
+}
+
+void
+store_node_free(struct store_node *node)
+{
+    if (node == NULL)
+        return;
+    node->link->ops->free(node->link);
+    free(node);
+}

@@ -1,0 +1,38 @@
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/node.h"
+
+/*
+ * What lies between the store and its servers: which of them has a key. A
+ * route makes its nodes, and changes them as servers come, go and move.
+ */
+struct store_route;
+
+struct store_route_ops {
+    /* Tells whose the nodes are; once, before anything else. */
+    void (*own)(struct store_route *route, const struct store_node_owner *owner,
+                void *arg);
+
+    /* Never NULL. */
+    struct store_node *(*node_of)(struct store_route *route, struct bytes key);
+
+    void (*free)(struct store_route *route);
+};
+
+/* Every route's struct begins with this. */
+struct store_route {
+    const struct store_route_ops *ops;
+    struct store_node **nodes; /* all of them; at least one */
+    size_t count;
+};
+
+/* Makes a store on a route, which it then owns; NULL without memory. */
+struct store *store_new(const struct store_config *config,
+                        struct store_route *route);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * The route to one server. It implements "Store" of docs/protocol.md for
+ * redis://, rediss:// and unix://.
+ */
+#include <stdlib.h>
+
+#include "store/single.h"
+
+struct single {
+    struct store_route base; /* first: a route begins with it */
+    struct store_node *node;
+};
+
+static void
+single_own(struct store_route *route, const struct store_node_owner *owner,
+           void *arg)
+{
+    store_node_set_owner(route->nodes[0], owner, arg);
+}
+
+static struct store_node *
+single_node_of(struct store_route *route, struct bytes key)
+{
+    (void)key;
+    return route->nodes[0];
+}
+
+static void
+single_free(struct store_route *route)
+{
+    store_node_free(route->nodes[0]);
+    free(route);
+}
+
+static const struct store_route_ops single_ops = {
+    .own = single_own,
+    .node_of = single_node_of,
+    .free = single_free,
+};
+
+struct store_route *
+store_single_new(const struct store_config *config, struct store_link *link)
+{
+    struct single *single = calloc(1, sizeof(*single));
+    struct store_node *node = store_node_new(config, link);
+
+    if (single == NULL || node == NULL) {
+        store_node_free(node);
+        free(single);
+        return NULL;
+    }
+    single->node = node;
+    single->base = (struct store_route){&single_ops, &single->node, 1};
+    return &single->base;
+}
