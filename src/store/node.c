@@ -581,6 +581,21 @@ store_node_set_owner(struct store_node *node,
     node->arg = arg;
 }
 
+/*
+ * The connection ends first, and with it all that knows of a fetch. An outage
+ * ends, too: nobody else could tell it.
+ */
+void
+store_node_retire(struct store_node *node)
+{
+    node->link->ops->free(node->link);
+    if (store_node_is_down(node))
+        tell(node, STORE_EVENT_UP, NULL);
+    node->owner->lost(node->arg, node, STORE_LOSS_MOVED, node->fault,
+                      node->reason, NULL);
+    free(node);
+}
+
 void
 store_node_free(struct store_node *node)
 {

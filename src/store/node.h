@@ -23,6 +23,7 @@ enum store_loss {
     STORE_LOSS_WAITED, /* the connection that they waited for did not come */
     STORE_LOSS_AGAIN,  /* the connection ended for no fault of the server: all
                           but the read that is blamed are to be sent again */
+    STORE_LOSS_MOVED,  /* the node ends: what it had is asked for elsewhere */
     STORE_LOSS__MAX
 };
 
@@ -94,6 +95,9 @@ int64_t store_node_next_try_ms(const struct store_node *node, int64_t now_ms);
 
 /* The name of its state, as the table in node.c has it. */
 const char *store_node_state(const struct store_node *node);
+
+/* Ends the node for good: the owner is told of STORE_LOSS_MOVED. */
+void store_node_retire(struct store_node *node);
 
 /* Ends the connection, and tells nobody. Accepts NULL. */
 void store_node_free(struct store_node *node);

@@ -18,8 +18,18 @@ struct store_route_ops {
     void (*own)(struct store_route *route, const struct store_node_owner *owner,
                 void *arg);
 
-    /* Never NULL. */
+    /* The node that has a key now; NULL: none has, and its read fails. */
     struct store_node *(*node_of)(struct store_route *route, struct bytes key);
+
+    /*
+     * Called at the beginning of each turn: the only place in which nodes may
+     * come and go. NULL: they never do.
+     */
+    void (*settle)(struct store_route *route, int64_t now_ms);
+
+    /* When that is due at the latest; INT64_MAX: only if something happens.
+     * NULL: never. */
+    int64_t (*due_ms)(const struct store_route *route);
 
     void (*free)(struct store_route *route);
 };
@@ -27,7 +37,7 @@ struct store_route_ops {
 /* Every route's struct begins with this. */
 struct store_route {
     const struct store_route_ops *ops;
-    struct store_node **nodes; /* all of them; at least one */
+    struct store_node **nodes; /* all of them */
     size_t count;
 };
 

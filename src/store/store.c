@@ -73,7 +73,7 @@ struct read {
     TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
     enum read_state state;
     enum store_need need;
-    struct store_node *node; /* that has its keys */
+    struct store_node *node; /* that has its keys; NULL: not known yet */
     bool is_resent;          /* its fetch has been used before */
     int losses;              /* connections and sends that failed it */
     int64_t deadline_ms;
@@ -185,7 +185,6 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
     read->fetch.values = read->values;
     read->fetch.bytes_max = store->config.answer_bytes_max;
     read->need = need;
-    read->node = node_of(store, keys[0]);
     read->deadline_ms = deadline_ms;
     if (need == STORE_CACHE && limit_ms < deadline_ms)
         read->deadline_ms = limit_ms;
@@ -215,6 +214,8 @@ store_is_up(const struct store *store)
 {
     const struct store_route *route = store->route;
 
+    if (route->count == 0)
+        return false;
     for (size_t i = 0; i < route->count; i++)
         if (!store_node_is_usable(route->nodes[i]) ||
             store_node_is_down(route->nodes[i]))
@@ -381,6 +382,28 @@ send_again(struct store *store, const struct store_node *node,
         read_blame(store, blamed, fault);
 }
 
+/* The node is no more; which one is asked now is found in the next turn. */
+static void
+move_reads(struct store *store, const struct store_node *node)
+{
+    struct read *next;
+
+    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_SENT]);
+         read != NULL; read = next) {
+        next = TAILQ_NEXT(read, in_state);
+        if (read->node != node)
+            continue;
+        if (read->fetch.is_abandoned)
+            read_delete(store, read);
+        else
+            read_move(store, read, READ_PARKED);
+    }
+    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_PARKED]);
+         read != NULL; read = TAILQ_NEXT(read, in_state))
+        if (read->node == node)
+            read->node = NULL;
+}
+
 static void
 on_lost(void *arg, struct store_node *node, enum store_loss loss,
         enum redis_fault fault, const char *reason, struct store_fetch *blamed)
@@ -394,6 +417,9 @@ on_lost(void *arg, struct store_node *node, enum store_loss loss,
         break;
     case STORE_LOSS_AGAIN:
         send_again(arg, node, (struct read *)blamed, fault);
+        break;
+    case STORE_LOSS_MOVED:
+        move_reads(arg, node);
         break;
     case STORE_LOSS__MAX:
         break;
@@ -410,7 +436,7 @@ expire_reads(struct store *store, enum store_need need, int64_t now_ms)
 
     while ((read = TAILQ_FIRST(deadlines)) != NULL &&
            read->deadline_ms <= now_ms) {
-        if (need == STORE_MUST)
+        if (need == STORE_MUST && read->node != NULL)
             store_node_give_up(read->node);
         read_finish(store, read, STORE_TIMEOUT);
     }
@@ -445,10 +471,17 @@ read_send(struct store *store, struct read *read)
 static void
 dispatch_read(struct store *store, struct read *read)
 {
-    const unsigned way = store_node_way(read->node);
-    const bool waits = way & (read->need == STORE_CACHE ? STORE_WAY_WAIT_CACHE
-                                                        : STORE_WAY_WAIT);
+    unsigned way;
+    bool waits;
 
+    read->node = node_of(store, read->fetch.keys[0]);
+    if (read->node == NULL) {
+        read_finish(store, read, STORE_DOWN);
+        return;
+    }
+    way = store_node_way(read->node);
+    waits = way &
+            (read->need == STORE_CACHE ? STORE_WAY_WAIT_CACHE : STORE_WAY_WAIT);
     if (way & STORE_WAY_SEND && !read_send(store, read))
         return;
     if (!waits)
@@ -473,6 +506,7 @@ dispatch(struct store *store, enum read_state state)
 static int64_t
 next_due_ms(const struct store *store)
 {
+    const struct store_route *route = store->route;
     int64_t due_ms = TAILQ_EMPTY(&store->by_state[READ_FRESH]) ? INT64_MAX : 0;
 
     for (size_t need = 0; need < 2; need++) {
@@ -481,8 +515,10 @@ next_due_ms(const struct store *store)
         if (read != NULL)
             due_ms = sooner(due_ms, read->deadline_ms);
     }
-    for (size_t i = 0; i < store->route->count; i++)
-        due_ms = sooner(due_ms, store_node_due_ms(store->route->nodes[i]));
+    if (route->ops->due_ms != NULL)
+        due_ms = sooner(due_ms, route->ops->due_ms(route));
+    for (size_t i = 0; i < route->count; i++)
+        due_ms = sooner(due_ms, store_node_due_ms(route->nodes[i]));
     return due_ms;
 }
 
@@ -493,6 +529,8 @@ store_turn(struct store *store, int64_t now_ms)
     int64_t due_ms;
 
     store->now_ms = now_ms;
+    if (route->ops->settle != NULL)
+        route->ops->settle(route, now_ms);
     for (size_t i = 0; i < route->count; i++)
         store_node_settle(route->nodes[i], now_ms);
     expire_reads(store, STORE_MUST, now_ms);
