@@ -886,6 +886,27 @@ json_item_text(const struct json_item *item, struct bytes *ret_text)
     return true;
 }
 
+/* Digits from end to end, behind a sign: what is checked has no others. */
+bool
+json_item_int64(const struct json_item *item, int64_t *ret_number)
+{
+    const bool is_negative = *item->value == '-';
+    const unsigned char *at = (const unsigned char *)item->value + is_negative;
+    const unsigned char *end =
+        (const unsigned char *)item->value + item->length;
+    uint64_t number = 0;
+
+    if (!is_digit(*at) || !fits_int64(at, end - at, is_negative))
+        return false;
+    for (; at < end; at++) {
+        if (!is_digit(*at))
+            return false;
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    *ret_number = (int64_t)(is_negative ? 0 - number : number);
+    return true;
+}
+
 bool
 json_decode(struct json_tokener *tokener, char *text, size_t length,
             struct json_object **ret_value)

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
@@ -120,6 +121,9 @@ bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
 
 /* Decodes an item that is a string, once; false if it is none. */
 bool json_item_text(const struct json_item *item, struct bytes *ret_text);
+
+/* Reads an item that is an integer and fits; false if it is none. */
+bool json_item_int64(const struct json_item *item, int64_t *ret_number);
 
 /*
  * Adds a text that is UTF-8 as a JSON string. What a terminal would obey is

@@ -19,13 +19,6 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* json-c counts a scalar inside the deepest container as one level more. */
-#define API_TOKENER_DEPTH (JSON_DEPTH_MAX + 2)
-
-/* A tokener keeps room for the longest string that it has met: for longer
- * arguments than these there is one of their own. */
-#define API_TOKENER_KEEPS (64 * 1024)
-
 /* Of a request, besides what ids may need. */
 #define API_VALUES_MAX 10000
 
@@ -81,16 +74,14 @@ _Static_assert(COUNT(statuses) <= API_STATUSES_MAX, "statuses are counted");
 struct api {
     const struct api_config *config;
     struct auth *auth;
-    struct json_tokener *tokener;
     struct field_limits limits; /* of the day that holds limits_at */
     time_t limits_at;
 };
 
 struct api_call {
     struct api *api;
-    struct envelope envelope;      /* lent by the body */
-    struct json_object *arguments; /* lends the texts of the request */
-    void *request;                 /* the method's own struct */
+    struct envelope envelope; /* lent by the body */
+    void *request;            /* the method's own struct */
     const struct method *method;
     struct method_plan plan;
     struct buf detail; /* an error's words, when there are better ones */
@@ -109,10 +100,8 @@ api_new(const struct api_config *config)
         return NULL;
     api->config = config;
     api->limits.client_ids_max = config->client_ids_max;
-    json_prepare();
     api->auth = auth_new(&config->secrets);
-    api->tokener = json_tokener_new_ex(API_TOKENER_DEPTH);
-    if (api->auth == NULL || api->tokener == NULL) {
+    if (api->auth == NULL) {
         api_free(api);
         return NULL;
     }
@@ -124,8 +113,6 @@ api_free(struct api *api)
 {
     if (api == NULL)
         return;
-    if (api->tokener != NULL)
-        json_tokener_free(api->tokener);
     auth_free(api->auth);
     free(api);
 }
@@ -258,35 +245,21 @@ step_method(struct api_call *call, const struct api_input *input)
     return 422;
 }
 
-static bool
-decode_arguments(struct api_call *call)
-{
-    const struct envelope *envelope = &call->envelope;
-    struct json_tokener *kept = call->api->tokener, *tokener = kept;
-    bool good;
-
-    if (envelope->arguments_length > API_TOKENER_KEEPS)
-        tokener = json_tokener_new_ex(API_TOKENER_DEPTH);
-    if (tokener == NULL)
-        return false;
-    good = json_decode(tokener, envelope->arguments, envelope->arguments_length,
-                       &call->arguments);
-    if (tokener != kept)
-        json_tokener_free(tokener);
-    return good;
-}
-
 static int
 step_arguments(struct api_call *call, const struct api_input *input)
 {
     const struct method *method = call->method;
+    const struct json_item arguments = {
+        .value = call->envelope.arguments,
+        .length = call->envelope.arguments_length,
+    };
     enum field_error error;
 
     (void)input;
     call->request = calloc(1, method->request_size);
-    if (call->request == NULL || !decode_arguments(call))
+    if (call->request == NULL)
         return fail(call, API_FAULT_MEMORY);
-    error = fields_walk(&method->fields, call->arguments, &call->api->limits,
+    error = fields_walk(&method->fields, &arguments, &call->api->limits,
                         call->request, &call->detail);
     if (error == FIELD_MEMORY)
         return fail(call, API_FAULT_MEMORY);
@@ -371,20 +344,14 @@ update_limits(struct api *api, time_t now)
     return true;
 }
 
-/*
- * What waits for the store keeps its plan only. A document is many small
- * allocations: freed in the order of their making, before the next request
- * makes its own, they cost malloc() the least, and stay in the CPU's cache.
- */
+/* What waits for the store keeps its plan only; the texts are the body's. */
 static void
 forget_request(struct api_call *call)
 {
     if (call->request != NULL && call->method->release != NULL)
         call->method->release(call->request);
     free(call->request);
-    json_object_put(call->arguments);
     call->request = NULL;
-    call->arguments = NULL;
     call->envelope = (struct envelope){.arguments = NULL};
 }
 

@@ -4,19 +4,15 @@
  * which must come together, is told by the tables of its methods.
  */
 #include <assert.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "scoring/fields.h"
 
 #define PHONE_LENGTH       11
 #define PHONE_FIRST        '7'
 #define GENDER_MAX         2  /* 0 unknown, 1 male, 2 female */
 #define BIRTHDAY_YEARS_MAX 70 /* that birthday itself is still accepted */
-
-static const char genders[] = {FIELD_GENDER_UNKNOWN, '1', '2'};
-
-_Static_assert(sizeof(genders) == GENDER_MAX + 1, "a digit for each");
 
 static const char *const error_texts[] = {
     [FIELD_OK] = "is valid",
@@ -49,37 +45,42 @@ field_error_text(enum field_error error)
     return error_texts[error];
 }
 
-/* What json-c hands out for JSON's null is NULL. */
-static enum field_error
-text_read(struct json_object *value, struct bytes *ret_text)
+/* Besides null no value begins with an n. */
+static bool
+is_null(const struct json_item *item)
 {
-    size_t length;
+    return *item->value == 'n';
+}
 
-    if (value == NULL)
+static enum field_error
+text_read(const struct json_item *item, struct bytes *ret_text)
+{
+    struct bytes text;
+
+    if (is_null(item))
         return FIELD_EMPTY;
-    if (!json_object_is_type(value, json_type_string))
+    if (!json_item_text(item, &text))
         return FIELD_NOT_STRING;
-    length = (size_t)json_object_get_string_len(value);
-    if (length == 0)
+    if (text.length == 0)
         return FIELD_EMPTY;
-    *ret_text = (struct bytes){json_object_get_string(value), length};
+    *ret_text = text;
     return FIELD_OK;
 }
 
 enum field_error
-field_string(struct json_object *value, const struct field_limits *limits,
+field_string(const struct json_item *item, const struct field_limits *limits,
              void *dest)
 {
     (void)limits;
-    return text_read(value, dest);
+    return text_read(item, dest);
 }
 
 enum field_error
-field_email(struct json_object *value, const struct field_limits *limits,
+field_email(const struct json_item *item, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = text_read(item, &text);
 
     (void)limits;
     if (error != FIELD_OK)
@@ -90,19 +91,19 @@ field_email(struct json_object *value, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* json-c keeps the text of a number in the number, for as long as that. */
-static enum field_error
-integer_text_read(struct json_object *value, struct bytes *ret_text)
+/* A number, as it is written, if that is without a fraction or exponent. */
+static bool
+integer_text_read(const struct json_item *item, struct bytes *ret_text)
 {
-    const char *text;
+    const char *at = item->value, *end = at + item->length;
 
-    if (!json_object_is_type(value, json_type_int))
-        return FIELD_PHONE_TYPE;
-    text = json_object_get_string(value);
-    if (text == NULL)
-        return FIELD_MEMORY;
-    *ret_text = bytes_of(text);
-    return FIELD_OK;
+    at += *at == '-' ? 1 : 0;
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    if (at < end)
+        return false;
+    *ret_text = (struct bytes){item->value, item->length};
+    return true;
 }
 
 static bool
@@ -118,15 +119,15 @@ phone_is_valid(struct bytes text)
 }
 
 enum field_error
-field_phone(struct json_object *value, const struct field_limits *limits,
+field_phone(const struct json_item *item, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = text_read(item, &text);
 
     (void)limits;
     if (error == FIELD_NOT_STRING)
-        error = integer_text_read(value, &text);
+        error = integer_text_read(item, &text) ? FIELD_OK : FIELD_PHONE_TYPE;
     if (error != FIELD_OK)
         return error;
     if (!phone_is_valid(text))
@@ -136,11 +137,11 @@ field_phone(struct json_object *value, const struct field_limits *limits,
 }
 
 static enum field_error
-date_read(struct json_object *value, struct bytes *ret_text,
+date_read(const struct json_item *item, struct bytes *ret_text,
           struct date *ret_date)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = text_read(item, &text);
 
     if (error != FIELD_OK)
         return error;
@@ -151,13 +152,13 @@ date_read(struct json_object *value, struct bytes *ret_text,
 }
 
 enum field_error
-field_date(struct json_object *value, const struct field_limits *limits,
+field_date(const struct json_item *item, const struct field_limits *limits,
            void *dest)
 {
     struct date date;
 
     (void)limits;
-    return date_read(value, dest, &date);
+    return date_read(item, dest, &date);
 }
 
 /*
@@ -165,12 +166,12 @@ field_date(struct json_object *value, const struct field_limits *limits,
  * February there is none, so 28 February is accepted and 1 March is not.
  */
 enum field_error
-field_birthday(struct json_object *value, const struct field_limits *limits,
+field_birthday(const struct json_item *item, const struct field_limits *limits,
                void *dest)
 {
     struct bytes text;
     struct date date;
-    enum field_error error = date_read(value, &text, &date);
+    enum field_error error = date_read(item, &text, &date);
 
     if (error != FIELD_OK)
         return error;
@@ -183,49 +184,48 @@ field_birthday(struct json_object *value, const struct field_limits *limits,
     return FIELD_OK;
 }
 
+/* "-0" is an integer, too: its digit says which one. */
 enum field_error
-field_gender(struct json_object *value, const struct field_limits *limits,
+field_gender(const struct json_item *item, const struct field_limits *limits,
              void *dest)
 {
     int64_t gender;
 
     (void)limits;
-    if (value == NULL)
+    if (is_null(item))
         return FIELD_EMPTY;
-    if (!json_object_is_type(value, json_type_int))
+    if (!json_item_int64(item, &gender) || gender < 0 || gender > GENDER_MAX)
         return FIELD_GENDER;
-    gender = json_object_get_int64(value);
-    if (gender < 0 || gender > GENDER_MAX)
-        return FIELD_GENDER;
-    *(field_gender_dest *)dest = (struct bytes){&genders[gender], 1};
+    *(field_gender_dest *)dest =
+        (struct bytes){item->value + item->length - 1, 1};
     return FIELD_OK;
 }
 
-/*
- * json-c may hold an integer above INT64_MAX, and would hand it out as
- * INT64_MAX: another client's id.
- */
-static bool
-id_read(struct json_object *value, int64_t *ret_id)
+static size_t
+count_items(const struct json_item *array)
 {
-    if (!json_object_is_type(value, json_type_int) ||
-        json_object_get_uint64(value) > INT64_MAX)
-        return false;
-    *ret_id = json_object_get_int64(value);
-    return true;
+    struct json_walk walk = json_walk(array->value, array->length, array->line);
+    struct json_item item;
+    size_t count = 0;
+
+    while (json_walk_next(&walk, &item))
+        count++;
+    return count;
 }
 
 enum field_error
-field_client_ids(struct json_object *value, const struct field_limits *limits,
-                 void *dest)
+field_client_ids(const struct json_item *item,
+                 const struct field_limits *limits, void *dest)
 {
-    struct field_ids ids;
+    struct json_walk walk = json_walk(item->value, item->length, item->line);
+    struct field_ids ids = {.count = 0};
+    struct json_item id;
 
-    if (value == NULL)
+    if (is_null(item))
         return FIELD_EMPTY;
-    if (!json_object_is_type(value, json_type_array))
+    if (*item->value != '[')
         return FIELD_IDS_TYPE;
-    ids.count = json_object_array_length(value);
+    ids.count = count_items(item);
     if (ids.count == 0)
         return FIELD_IDS_EMPTY;
     if (ids.count > limits->client_ids_max)
@@ -233,8 +233,8 @@ field_client_ids(struct json_object *value, const struct field_limits *limits,
     ids.item = calloc(ids.count, sizeof(*ids.item));
     if (ids.item == NULL)
         return FIELD_MEMORY;
-    for (size_t i = 0; i < ids.count; i++) {
-        if (!id_read(json_object_array_get_idx(value, i), &ids.item[i])) {
+    for (size_t i = 0; json_walk_next(&walk, &id); i++) {
+        if (!json_item_int64(&id, &ids.item[i])) {
             free(ids.item);
             return FIELD_IDS_ITEM;
         }
@@ -245,19 +245,35 @@ field_client_ids(struct json_object *value, const struct field_limits *limits,
 
 /* A missing member and one that is null are told apart. */
 static enum field_error
-member_read(const struct field *field, struct json_object *object,
+member_read(const struct field *field, const struct json_item *item,
             const struct field_limits *limits, void *dest)
 {
     bool is_required = (field->flags & FIELD_REQUIRED) != 0;
-    struct json_object *value;
     enum field_error error;
 
-    if (!json_object_object_get_ex(object, field->name, &value))
+    if (item->value == NULL)
         return is_required ? FIELD_MISSING : FIELD_OK;
-    if (value == NULL && is_required)
+    if (is_null(item) && is_required)
         return FIELD_NULL;
-    error = field->rule(value, limits, (char *)dest + field->offset);
+    error = field->rule(item, limits, (char *)dest + field->offset);
     return error == FIELD_EMPTY ? FIELD_OK : error;
+}
+
+/* The last item of each row's name. */
+static void
+find_members(const struct field_table *table, const struct json_item *object,
+             struct json_item *ret_items)
+{
+    struct json_walk walk =
+        json_walk(object->value, object->length, object->line);
+    struct json_item item;
+
+    while (json_walk_next(&walk, &item)) {
+        for (size_t i = 0; i < table->count; i++) {
+            if (bytes_equal(item.name, table->rows[i].name))
+                ret_items[i] = item;
+        }
+    }
 }
 
 void
@@ -271,21 +287,23 @@ field_add_fault(struct buf *faults, const char *name, enum field_error error)
 }
 
 enum field_error
-fields_walk(const struct field_table *table, struct json_object *object,
+fields_walk(const struct field_table *table, const struct json_item *object,
             const struct field_limits *limits, void *dest, struct buf *faults)
 {
+    struct json_item items[FIELDS_MAX] = {{.value = NULL}};
     enum field_error result = FIELD_OK;
 
-    assert(json_object_is_type(object, json_type_object));
+    assert(table->count <= FIELDS_MAX && *object->value == '{');
+    find_members(table, object, items);
     for (size_t i = 0; i < table->count; i++) {
         const struct field *field = &table->rows[i];
-        enum field_error error = member_read(field, object, limits, dest);
+        enum field_error error = member_read(field, &items[i], limits, dest);
 
         if (error == FIELD_OK)
             continue;
         if (error == FIELD_MEMORY)
             return FIELD_MEMORY;
-        field_add_fault(faults, field->name, error);
+        field_add_fault(faults, field->name.at, error);
         if (error == FIELD_IDS_MANY)
             buf_printf(faults, " (at most %zu)", limits->client_ids_max);
         result = FIELD_MISSING;

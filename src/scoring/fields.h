@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "scoring/date.h"
 
-struct json_object;
+struct json_item;
 
 enum field_error {
     FIELD_OK = 0,
@@ -60,15 +60,15 @@ struct field_ids {
 /*
  * Rules: each checks one value that is present, and stores it.
  *
- * value   borrowed; NULL is JSON's null. Texts that are stored are lent by it:
- *         they live as long as it does.
+ * item    a value of a text that has been checked, decoded where it stands: a
+ *         rule is for once. Texts that are stored are lent by it.
  * dest    points to the type that stands beside the rule below.
  *
  * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, in text, "";
  * or what is wrong. *dest is set on FIELD_OK only.
  * Source: docs/protocol.md, "Field rules".
  */
-typedef enum field_error field_rule(struct json_object *value,
+typedef enum field_error field_rule(const struct json_item *item,
                                     const struct field_limits *limits,
                                     void *dest);
 
@@ -89,7 +89,7 @@ enum field_flags {
 };
 
 struct field {
-    const char *name;
+    struct bytes name; /* ends with a NUL */
     field_rule *rule;
     size_t offset; /* of the destination in the request's struct */
     int flags;
@@ -101,10 +101,14 @@ struct field {
  */
 #define FIELD(type, member, check, presence)                                   \
     {                                                                          \
-        .name = #member, .rule = check, .flags = presence,                     \
+        .name = {#member, sizeof(#member) - 1}, .rule = check,                 \
+        .flags = presence,                                                     \
         .offset = offsetof(type, member) +                                     \
                   0 * sizeof((check##_dest *)0 == &((type *)0)->member),       \
     }
+
+/* Rows of a table, at most. */
+#define FIELDS_MAX 16
 
 struct field_table {
     const struct field *rows;
@@ -112,12 +116,13 @@ struct field_table {
 };
 
 /*
- * Walks a table over the members of a JSON object: reads each row's member
- * into dest, and tells about every row that fails. Members without a row are
- * ignored, and so is an empty member that is optional, or "" where text is
- * required: its destination stays as it was.
+ * Walks a table over the members of a JSON object: reads each row's member,
+ * the last one of its name, into dest, and tells about every row that fails.
+ * Members without a row are ignored, and so is an empty member that is
+ * optional, or "" where text is required: its destination stays as it was.
  *
- * object   borrowed, not NULL; what dest holds afterwards is lent by it.
+ * object   an object that has been checked, decoded where it stands: it is for
+ *          once. What dest holds afterwards is lent by it.
  * dest     the request's struct, zeroed or with its defaults. After a failure
  *          too it may hold ids, which the caller frees.
  * faults   gets "name: what is wrong" for every row that fails, in the order
@@ -127,7 +132,7 @@ struct field_table {
  * FIELD_MEMORY without memory.
  */
 enum field_error fields_walk(const struct field_table *table,
-                             struct json_object *object,
+                             const struct json_item *object,
                              const struct field_limits *limits, void *dest,
                              struct buf *faults);
 

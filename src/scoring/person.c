@@ -53,9 +53,9 @@ person_is_enough(unsigned given, struct buf *faults)
     buf_add_text(faults, "arguments: at least one pair must be complete: ");
     for (size_t i = 0; i < COUNT(pairs); i++) {
         buf_add_text(faults, i == 0 ? "" : ", or ");
-        buf_add_text(faults, fields[pairs[i].first].name);
+        buf_add_bytes(faults, fields[pairs[i].first].name);
         buf_add_text(faults, " and ");
-        buf_add_text(faults, fields[pairs[i].second].name);
+        buf_add_bytes(faults, fields[pairs[i].second].name);
     }
     return false;
 }
@@ -69,7 +69,7 @@ person_add_names(unsigned mask, const char *separator, struct buf *out)
         if ((mask >> i & 1U) == 0)
             continue;
         buf_add_text(out, between);
-        buf_add_text(out, fields[i].name);
+        buf_add_bytes(out, fields[i].name);
         between = separator;
     }
 }

@@ -33,7 +33,7 @@ struct person {
 /* A row of a table of fields, whose destination begins with a person. */
 #define PERSON_ROW(input, member, check)                                       \
     {                                                                          \
-        .name = #member,                                                       \
+        .name = {#member, sizeof(#member) - 1},                                \
         .rule = check,                                                         \
         .flags = FIELD_OPTIONAL,                                               \
         .offset = offsetof(struct person, given[PERSON_##input]) +             \
