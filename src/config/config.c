@@ -399,6 +399,7 @@ config_load(char *const environment[], struct buf *errors)
     config = &owner->config;
     config->cores = count_cores();
     config->workers = workers_default(config->cores);
+    config->model.model = model_published;
 
     /* Each of these runs whatever the others found: all mistakes are told. */
     is_good = file_load(&loader);

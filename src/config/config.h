@@ -8,10 +8,17 @@
 #include "base/buf.h"
 #include "redis/url.h"
 #include "scoring/auth.h"
+#include "scoring/model.h"
 #include "telemetry/log.h"
 
 /* Whether a secret, or each of several, is a default that anyone knows. */
 enum config_published { CONFIG_NONE, CONFIG_SOME, CONFIG_ALL };
+
+/* The model in force, and the file that it is from; without: published. */
+struct config_model {
+    const char *path; /* NULL: none */
+    struct model model;
+};
 
 /*
  * All settings, checked, as one value that never changes. Every pointer
@@ -32,6 +39,8 @@ struct config {
     int64_t cache_ttl_s;
     int64_t max_body_bytes;
     int64_t max_client_ids;
+    int64_t max_clients; /* records of a batch */
+    struct config_model model;
     int64_t max_answer_bytes; /* of the values of one request */
     int64_t rate_limit;       /* used by nginx; checked here */
     int64_t max_connections;  /* likewise */

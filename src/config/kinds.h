@@ -65,11 +65,13 @@ typedef const char *config_zone_dest;
 typedef struct bytes config_bytes_dest;
 typedef struct auth_salts config_salts_dest;
 typedef struct redis_url config_redis_dest;
+typedef struct config_model config_model_dest;
 typedef enum log_format config_format_dest;
 typedef enum log_level config_level_dest;
 
 extern const struct config_kind config_number, config_text, config_bytes,
-    config_salts, config_redis, config_format, config_level, config_zone;
+    config_salts, config_redis, config_model, config_format, config_level,
+    config_zone;
 
 /* Does not compile if the member is not of the kind's type. */
 #define CONFIG_TO(kind_name, member)                                           \

@@ -14,6 +14,7 @@
 #define TTL_MAX_S      INT32_MAX            /* 68 years */
 #define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is held in memory */
 #define IDS_MAX        10000000
+#define CLIENTS_MAX    1000 /* that many records fit into the values of a body */
 #define ANSWER_MAX     (1 << 30)
 #define RATE_MAX       1000000
 #define OPEN_MAX       65535 /* nginx takes no more */
@@ -103,6 +104,16 @@ const struct config_setting config_settings[] = {
      .min = 1,
      .max = IDS_MAX,
      .meaning = "client_ids in one request"},
+    {.name = "SCORING_MAX_CLIENTS",
+     CONFIG_TO(config_number, max_clients),
+     .initial = "1000",
+     .min = 1,
+     .max = CLIENTS_MAX,
+     .meaning = "records in one request for many scores"},
+    {.name = "SCORING_MODEL_FILE",
+     CONFIG_TO(config_model, model),
+     .no_value = "the published one",
+     .meaning = "the rules of the score, as JSON"},
     {.name = "SCORING_MAX_ANSWER_BYTES",
      CONFIG_TO(config_number, max_answer_bytes),
      .initial = "16777216",

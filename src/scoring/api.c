@@ -283,6 +283,7 @@ step_plan(struct api_call *call, const struct api_input *input)
 {
     (void)input;
     call->plan.auth = call->api->auth;
+    call->plan.model = call->api->config->model;
     call->plan.is_admin = auth_is_admin(call->envelope.login);
     return end_by_result(call, call->method->plan(call->request, &call->plan));
 }

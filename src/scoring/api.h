@@ -18,6 +18,7 @@
  */
 struct api;
 struct api_call;
+struct model;
 
 /* Room for methods and statuses wherever they are counted by their numbers. */
 #define API_METHODS_MAX  8
@@ -25,7 +26,9 @@ struct api_call;
 
 struct api_config {
     struct auth_secrets secrets;
+    const struct model *model; /* borrowed, as the whole */
     size_t client_ids_max;
+    size_t clients_max; /* records of a batch */
     size_t body_max_bytes;
 };
 

@@ -31,10 +31,13 @@ enum method_cache {
     METHOD_CACHE_MISS /* write_value is to be written under keys[0] */
 };
 
+struct model;
+
 /* What a method wants from the store, and what it wants written. */
 struct method_plan {
     bool is_admin;
     struct auth *auth;
+    const struct model *model;
     size_t key_count;   /* 0: answer at once */
     struct bytes *keys; /* allocated array; bytes in key_text */
     struct buf key_text;

@@ -11,7 +11,7 @@
 
 #define SCORE_ADMIN      "42"
 #define SCORE_KEY_PREFIX "uid:"
-#define SCORE_LENGTH     3 /* "5.0" */
+#define SCORE_KEY_MODEL  "model:" /* no input's length begins like that */
 
 static const struct field fields[] = {PERSON_FIELDS(PERSON_ROW)};
 
@@ -28,10 +28,18 @@ context(const void *request, struct buf *text)
     person_add_names(person_given(request), ",", text);
 }
 
-/* Every input with its length in front, so that no two people share a text. */
+/*
+ * The model, unless it is the published one, and every input with its length
+ * in front: so no two models, and no two people, share a text.
+ */
 static void
-add_inputs(const struct person *person, struct buf *text)
+add_inputs(const struct model *model, const struct person *person,
+           struct buf *text)
 {
+    if (model->digest_length > 0) {
+        buf_add_text(text, SCORE_KEY_MODEL);
+        buf_add(text, model->digest, model->digest_length);
+    }
     for (size_t i = 0; i < PERSON__MAX; i++) {
         buf_add_int(text, (long long)person->given[i].length);
         buf_add_text(text, ":");
@@ -45,17 +53,18 @@ plan(const void *request, struct method_plan *method_plan)
 {
     char hex[AUTH_KEY_LENGTH + 1];
     struct buf *text = &method_plan->key_text;
+    const struct model *model = method_plan->model;
 
     if (method_plan->is_admin) {
         buf_add_text(&method_plan->write_value, SCORE_ADMIN);
         return METHOD_OK;
     }
-    model_add_points(model_tenths(&model_published, person_known(request)),
+    model_add_points(model_tenths(model, person_known(request)),
                      &method_plan->write_value);
     method_plan->keys = malloc(sizeof(*method_plan->keys));
     if (method_plan->keys == NULL)
         return METHOD_OK;
-    add_inputs(request, text);
+    add_inputs(model, request, text);
     if (text->failed || !auth_key(method_plan->auth, buf_bytes(text), hex))
         return METHOD_OK;
     buf_clear(text);
@@ -67,26 +76,6 @@ plan(const void *request, struct method_plan *method_plan)
     method_plan->key_count = 1;
     method_plan->need = STORE_CACHE;
     return METHOD_OK;
-}
-
-static bool
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Whether a cached value is a score as we write it. */
-static bool
-is_score(const struct store_value *value)
-{
-    const char *text = value->data.at;
-
-    if (value->kind != STORE_STRING || value->data.length != SCORE_LENGTH)
-        return false;
-    if (!is_digit(text[0]) || text[1] != '.' || !is_digit(text[2]))
-        return false;
-    return (text[0] - '0') * MODEL_TENTHS + (text[2] - '0') <=
-           model_tenths_max(&model_published);
 }
 
 static void
@@ -103,7 +92,9 @@ answer(struct method_plan *method_plan, enum store_status status,
 {
     const struct buf *score = &method_plan->write_value;
 
-    if (status == STORE_OK && values != NULL && is_score(&values[0])) {
+    if (status == STORE_OK && values != NULL &&
+        values[0].kind == STORE_STRING &&
+        model_is_score(method_plan->model, values[0].data)) {
         method_plan->cache = METHOD_CACHE_HIT;
         add_response(values[0].data, response);
         return METHOD_OK;

@@ -11,11 +11,13 @@
 #include "base/json.h"
 #include "fuzz.h"
 #include "scoring/api.h"
+#include "scoring/model.h"
 
-#define BODY_MAX  65536
-#define IDS_MAX   64
-#define TIME_BASE 1790000000 /* September 2026 */
-#define TIME_STEP 43201      /* half a day and a second: about 90 years */
+#define BODY_MAX    65536
+#define IDS_MAX     64
+#define CLIENTS_MAX 64
+#define TIME_BASE   1790000000 /* September 2026 */
+#define TIME_STEP   43201      /* half a day and a second: about 90 years */
 
 /* Of the first byte. */
 enum choice {
@@ -25,6 +27,8 @@ enum choice {
 };
 
 static const struct api_config config = {
+    .model = &model_published,
+    .clients_max = CLIENTS_MAX,
     .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
     .client_ids_max = IDS_MAX,
     .body_max_bytes = BODY_MAX,

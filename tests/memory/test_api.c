@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "scoring/api.h"
+#include "scoring/model.h"
 #include "support/cases.h"
 #include "support/memory.h"
 
@@ -14,15 +15,18 @@
 #define TOKEN                                                                  \
     "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954" \
     "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
-#define NOW       1795000000 /* in November 2026 */
-#define BODY_MAX  2048
-#define IDS_MAX   100
-#define VALUE_MAX 3
+#define NOW         1795000000 /* in November 2026 */
+#define BODY_MAX    2048
+#define IDS_MAX     100
+#define CLIENTS_MAX 10
+#define VALUE_MAX   3
 
 #define SCORE(arguments)    "\"online_score\", \"arguments\": " arguments
 #define INTERESTS(argument) "\"clients_interests\", \"arguments\": " argument
 
 static const struct api_config config = {
+    .model = &model_published,
+    .clients_max = CLIENTS_MAX,
     .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
     .client_ids_max = IDS_MAX,
     .body_max_bytes = BODY_MAX,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fcgi/fcgi.h"
+#include "scoring/model.h"
 #include "served.h"
 #include "store/route.h"
 #include "store/single.h"
@@ -118,7 +119,9 @@ served_start(struct served *served, struct bytes value)
                    .cache_ttl_s = 1},
         .api_config = {.secrets = {.salts = {1, {{"Otus", 4}}},
                                    .admin_salts = {1, {{"42", 2}}}},
+                       .model = &model_published,
                        .client_ids_max = SERVED_IDS_MAX,
+                       .clients_max = SERVED_IDS_MAX,
                        .body_max_bytes = SERVED_BODY_MAX},
         .link = {.value = value},
     };

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "scoring/model.h"
 #include "support/cases.h"
 #include "support/store_fake.h"
 
@@ -18,9 +19,10 @@
 #define ADMIN_TOKEN                                                            \
     "9e63c969a4dc191310ec44c047c0956bd1765e057014f994812fe6cd4c0d06696846096e" \
     "15fa902032d035ec924f77a50a34c7d9a1d8f56157f005c45aafc255"
-#define NOW      "2026-11-22 09:30:00"
-#define BODY_MAX (128 * 1024)
-#define IDS_MAX  3
+#define NOW         "2026-11-22 09:30:00"
+#define BODY_MAX    (128 * 1024)
+#define IDS_MAX     3
+#define CLIENTS_MAX 3
 
 #define FORBIDDEN "{\"code\": 403, \"error\": \"Forbidden\"}"
 #define PAIRS                                                                  \
@@ -32,6 +34,8 @@
 #define BROKEN      "{\"code\": 500, \"error\": \"Internal Server Error\"}"
 
 static const struct api_config config = {
+    .model = &model_published,
+    .clients_max = CLIENTS_MAX,
     .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
     .client_ids_max = IDS_MAX,
     .body_max_bytes = BODY_MAX,
