@@ -20,18 +20,19 @@
 #include <fcgios.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/trace.h"
 #include "fcgi/fcgi.h"
 
 #define FCGI_ID_MAX      128 /* characters of a request id */
 #define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
 #define FCGI_ID_UNUSABLE "-"
-#define FCGI_TYPE        "application/json"
 
 /* More than the headers of any answer: no memory is needed to write one. */
 #define FCGI_HEADERS_ROOM 512
@@ -136,23 +137,35 @@ parse_length(struct bytes text, uint64_t *ret_length)
     return true;
 }
 
-static enum fcgi_body
+/* Empty if there is none, or it is not well formed. */
+static struct bytes
+trace_id(const struct fcgi *fcgi)
+{
+    struct bytes header = param(fcgi, "TRACEPARENT");
+    struct bytes id = {NULL, 0};
+
+    if (header.length > 0)
+        (void)trace_parse(header, &id);
+    return id;
+}
+
+static enum request_body
 body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
 {
     struct bytes text = param(fcgi, "CONTENT_LENGTH");
     uint64_t announced;
 
     if (got > body_max)
-        return FCGI_BODY_TOO_LARGE;
+        return REQUEST_BODY_TOO_LARGE;
     if (text.length == 0)
-        return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_OTHER;
+        return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_OTHER;
     if (!parse_length(text, &announced))
-        return FCGI_BODY_OTHER;
+        return REQUEST_BODY_OTHER;
     if (announced > body_max)
-        return FCGI_BODY_TOO_LARGE;
+        return REQUEST_BODY_TOO_LARGE;
     if (announced != got)
-        return FCGI_BODY_OTHER;
-    return got == 0 ? FCGI_BODY_NONE : FCGI_BODY_WHOLE;
+        return REQUEST_BODY_OTHER;
+    return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_WHOLE;
 }
 
 /*
@@ -202,10 +215,10 @@ take_apart(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
 enum fcgi_result
 fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
           const struct fcgi_stdin *body, size_t body_max,
-          struct fcgi_request *ret_request)
+          struct request *ret_request)
 {
     enum fcgi_result result;
-    enum fcgi_body state;
+    enum request_body state;
 
     unread = exchange;
     result = take_apart(fcgi, fd, body);
@@ -213,15 +226,15 @@ fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
     if (result != FCGI_OK)
         return result;
     state = body_state(fcgi, body->length, body_max);
-    *ret_request = (struct fcgi_request){
+    *ret_request = (struct request){
         .verb = param(fcgi, "REQUEST_METHOD"),
         .path = param(fcgi, "DOCUMENT_URI"),
         .listener = param(fcgi, "SCORING_LISTENER"),
-        .traceparent = param(fcgi, "TRACEPARENT"),
         .id = request_id(fcgi),
+        .trace_id = trace_id(fcgi),
         .body_state = state,
         .body = body->is_apart ? body->bytes : fcgi->body,
-        .body_length = state == FCGI_BODY_WHOLE ? body->length : 0,
+        .body_length = state == REQUEST_BODY_WHOLE ? body->length : 0,
     };
     return FCGI_OK;
 }
@@ -238,7 +251,7 @@ reads_from_memory(void)
                                    "\1\4\0\1\0\0\0\0"
                                    "\1\5\0\1\0\0\0\0";
     const struct fcgi_stdin body = {.length = 0};
-    struct fcgi_request request;
+    struct request request;
     struct fcgi *fcgi = fcgi_new();
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     enum fcgi_result result = FCGI_FAULT;
@@ -281,26 +294,26 @@ put(struct fcgi *fcgi, struct bytes text)
 
 /* Put together by hand, which costs a tenth of FCGX_FPrintF(). */
 static void
-add_headers(struct buf *text, const struct fcgi_answer *answer)
+add_headers(struct buf *text, const struct outcome *outcome)
 {
     buf_add_text(text, "Status: ");
-    buf_add_int(text, answer->code);
+    buf_add_int(text, outcome->code);
     buf_add_text(text, " ");
-    buf_add_text(text, answer->reason);
+    buf_add_text(text, outcome->reason);
     buf_add_text(text, "\r\nContent-Type: ");
-    buf_add_text(text, answer->type != NULL ? answer->type : FCGI_TYPE);
+    buf_add_text(text, outcome->type);
     buf_add_text(text, "\r\nContent-Length: ");
-    buf_add_int(text, (long long)answer->body.length);
+    buf_add_int(text, (long long)outcome->body.length);
     buf_add_text(text, "\r\n");
-    if (answer->header != NULL) {
-        buf_add_text(text, answer->header);
+    if (outcome->header != NULL) {
+        buf_add_text(text, outcome->header);
         buf_add_text(text, "\r\n");
     }
     buf_add_text(text, "\r\n");
 }
 
 bool
-fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
+fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome)
 {
     FCGX_Request *request = &fcgi->request;
     int error;
@@ -308,9 +321,9 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer)
 
     request->ipcFd = fd;
     buf_clear(&fcgi->headers);
-    add_headers(&fcgi->headers, answer);
+    add_headers(&fcgi->headers, outcome);
     good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
-           put(fcgi, answer->body);
+           put(fcgi, outcome->body);
     /* In this order the end of the request goes out in the same write. */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;

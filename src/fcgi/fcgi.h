@@ -3,9 +3,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/outcome.h"
+#include "base/request.h"
 
 /*
  * One FastCGI exchange through libfcgi, which takes it from memory, writes the
@@ -28,24 +29,6 @@ struct fcgi *fcgi_new(void);
 /* Accepts NULL. Never closes a descriptor. */
 void fcgi_free(struct fcgi *fcgi);
 
-enum fcgi_body {
-    FCGI_BODY_WHOLE = 0,
-    FCGI_BODY_NONE,     /* no length was announced, or 0 */
-    FCGI_BODY_OTHER,    /* not as many bytes came as were announced */
-    FCGI_BODY_TOO_LARGE /* the length, announced or real, is over the limit */
-};
-
-/* All texts are lent until fcgi_answer(), the body until it is forgotten. */
-struct fcgi_request {
-    struct bytes verb, path;
-    struct bytes listener;    /* of nginx: "metrics", or "" for the API */
-    struct bytes traceparent; /* as the caller sent it, or "" */
-    struct bytes id;          /* "-" unless it is 1 to 128 of [A-Za-z0-9._-] */
-    enum fcgi_body body_state;
-    char *body; /* of FCGI_BODY_WHOLE; may be altered */
-    size_t body_length;
-};
-
 enum fcgi_result {
     FCGI_OK = 0,
     FCGI_FAULT, /* no request: close the descriptor */
@@ -64,29 +47,24 @@ struct fcgi_stdin {
  *
  * fd         of the peer: not read, but closed if libfcgi finds a fault.
  * exchange   all of its records; lent for the call.
- * body_max   a body that is or is said to be longer is FCGI_BODY_TOO_LARGE;
+ * body_max   a body that is or is said to be longer is REQUEST_BODY_TOO_LARGE;
  *            its bytes need not be there.
+ *
+ * The request's texts are lent until fcgi_answer(), its body until it is
+ * forgotten; it is not planned yet, so that it has no time.
  */
 enum fcgi_result fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
                            const struct fcgi_stdin *body, size_t body_max,
-                           struct fcgi_request *ret_request);
+                           struct request *ret_request);
 
 /* The request's body is of no more use: others are long, and may wait long. */
 void fcgi_forget_body(struct fcgi *fcgi);
-
-struct fcgi_answer {
-    int code;
-    const char *reason;
-    const char *header; /* one more, without its end; or NULL */
-    struct bytes body;
-    const char *type; /* of the body; NULL: application/json */
-};
 
 /*
  * Writes the answer and ends the exchange. fd must take all of it without
  * waiting: else the result is false, with errno set, and fd is of no more use.
  * It is never closed.
  */
-bool fcgi_answer(struct fcgi *fcgi, int fd, const struct fcgi_answer *answer);
+bool fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * One request in two pure steps: bytes and a clock become an answer or the
  * keys wanted; the values of these keys become an answer. Owns the table of
- * methods, the envelope's fields, the order of work, and the only map from
- * errors to statuses. Implements "Transport", "Request" and "Errors" of
+ * methods, the order of work, and the only map from errors to statuses.
+ * Implements "Transport", "Request" and "Errors" of
  * docs/protocol.md.
  */
 #include <assert.h>
@@ -22,44 +22,21 @@
 /* Of a request, besides what ids may need. */
 #define API_VALUES_MAX 10000
 
-struct status {
-    int code;
-    const char *text;   /* where the handler has nothing better to say */
-    const char *header; /* that goes with it, or NULL */
-};
-
-static const struct status statuses[] = {
-    {200, "OK", NULL},
-    {400, "Bad Request", NULL},
-    {403, "Forbidden", NULL},
-    {404, "Not Found", NULL},
-    {405, "Method Not Allowed", "Allow: POST"},
-    {413, "Payload Too Large", NULL},
-    {422, "Invalid Request", NULL},
-    {500, "Internal Server Error", NULL},
-    {503, "Service Unavailable", "Retry-After: 1"},
-};
+#define API_NO_MEMORY "out of memory"
 
 /* What each result of a method ends a request with; code 0: nothing. */
 static const struct result_row {
     int code;
-    enum api_fault fault;
+    enum outcome_fault fault;
+    const char *text; /* of the fault, when the method has none */
 } results[METHOD__MAX] = {
-    [METHOD_OK] = {0, API_FAULT_NONE},
-    [METHOD_BROKEN] = {500, API_FAULT_VALUE},
-    [METHOD_DOWN] = {503, API_FAULT_NONE},
-    [METHOD_LARGE] = {422, API_FAULT_NONE},
-    [METHOD_MEMORY] = {500, API_FAULT_MEMORY},
+    [METHOD_OK] = {.code = 0},
+    [METHOD_BROKEN] = {500, OUTCOME_FAULT_VALUE,
+                       "a stored value is not usable"},
+    [METHOD_DOWN] = {.code = 503},
+    [METHOD_LARGE] = {.code = 422},
+    [METHOD_MEMORY] = {500, OUTCOME_FAULT_MEMORY, API_NO_MEMORY},
 };
-
-static const char *const fault_texts[] = {
-    [API_FAULT_NONE] = "",
-    [API_FAULT_VALUE] = "a stored value is not usable",
-    [API_FAULT_MEMORY] = "out of memory",
-    [API_FAULT_DIGEST] = "libcrypto cannot make a digest",
-    [API_FAULT_CLOCK] = "the clock shows no date that has a year of 4 digits",
-};
-_Static_assert(COUNT(fault_texts) == API_FAULT__MAX, "one text per fault");
 
 static const struct method *const methods[] = {
     &method_online_score,
@@ -69,7 +46,6 @@ static const struct method *const methods[] = {
 static const char *const paths[] = {"/method", "/method/"};
 
 _Static_assert(COUNT(methods) <= API_METHODS_MAX, "methods are counted");
-_Static_assert(COUNT(statuses) <= API_STATUSES_MAX, "statuses are counted");
 
 struct api {
     const struct api_config *config;
@@ -83,12 +59,13 @@ struct api_call {
     struct envelope envelope; /* lent by the body */
     void *request;            /* the method's own struct */
     const struct method *method;
+    size_t method_number;
     struct method_plan plan;
     struct buf detail; /* an error's words, when there are better ones */
     struct buf context;
     struct buf body;
-    int code;             /* 0 until answered */
-    enum api_fault fault; /* why it is 500 */
+    enum outcome_fault fault; /* why it is 500 */
+    const char *fault_text;
 };
 
 struct api *
@@ -117,80 +94,82 @@ api_free(struct api *api)
     free(api);
 }
 
-static const struct status *
-status_of(int code)
-{
-    size_t i = 0;
-
-    while (statuses[i].code != code) {
-        i++;
-        assert(i < COUNT(statuses));
-    }
-    return &statuses[i];
-}
-
 /*
  * The steps of planning, in the order of work. Each returns 0 to go on, or
  * the status that ends the request, with its words in call->detail.
  */
 
 static int
-step_path(struct api_call *call, const struct api_input *input)
+step_path(struct api_call *call, const struct request *request)
 {
     (void)call;
     for (size_t i = 0; i < COUNT(paths); i++) {
-        if (bytes_equal(input->path, bytes_of(paths[i])))
+        if (bytes_equal(request->path, bytes_of(paths[i])))
             return 0;
     }
     return 404;
 }
 
 static int
-step_verb(struct api_call *call, const struct api_input *input)
+step_verb(struct api_call *call, const struct request *request)
 {
     (void)call;
-    return bytes_equal(input->verb, bytes_of("POST")) ? 0 : 405;
+    return bytes_equal(request->verb, bytes_of("POST")) ? 0 : 405;
 }
 
 static int
-step_body(struct api_call *call, const struct api_input *input)
+step_body(struct api_call *call, const struct request *request)
 {
-    switch (input->body_state) {
-    case API_BODY_WHOLE:
+    switch (request->body_state) {
+    case REQUEST_BODY_WHOLE:
         break;
-    case API_BODY_EMPTY_LENGTH:
+    case REQUEST_BODY_NONE:
         buf_add_text(&call->detail, "the request has no body");
         return 400;
-    case API_BODY_SHORT:
+    case REQUEST_BODY_OTHER:
         buf_add_text(&call->detail,
                      "the body is not as long as its length says");
         return 400;
-    case API_BODY_TOO_LARGE:
+    case REQUEST_BODY_TOO_LARGE:
         return 413;
     }
-    return input->body_length > call->api->config->body_max_bytes ? 413 : 0;
+    return request->body_length > call->api->config->body_max_bytes ? 413 : 0;
 }
 
 static int
-fail(struct api_call *call, enum api_fault fault)
+fail(struct api_call *call, enum outcome_fault fault, const char *text)
 {
     call->fault = fault;
+    call->fault_text = text;
     return 500;
 }
 
 static int
-step_envelope(struct api_call *call, const struct api_input *input)
+fail_memory(struct api_call *call)
+{
+    return fail(call, OUTCOME_FAULT_MEMORY, API_NO_MEMORY);
+}
+
+static int
+fail_clock(struct api_call *call)
+{
+    return fail(call, OUTCOME_FAULT_SYSTEM,
+                "the clock shows no date that has a year of 4 digits");
+}
+
+static int
+step_envelope(struct api_call *call, const struct request *request)
 {
     const size_t values_max =
         API_VALUES_MAX + 2 * call->api->config->client_ids_max;
     struct json_fault fault;
 
-    switch (envelope_read(input->body, input->body_length, values_max,
+    switch (envelope_read(request->body, request->body_length, values_max,
                           &call->envelope, &fault, &call->detail)) {
     case ENVELOPE_OK:
         return 0;
     case ENVELOPE_FIELDS:
-        return call->detail.failed ? fail(call, API_FAULT_MEMORY) : 422;
+        return call->detail.failed ? fail_memory(call) : 422;
     case ENVELOPE_JSON:
         break;
     }
@@ -206,34 +185,35 @@ step_envelope(struct api_call *call, const struct api_input *input)
 }
 
 static int
-step_token(struct api_call *call, const struct api_input *input)
+step_token(struct api_call *call, const struct request *request)
 {
     const struct envelope *envelope = &call->envelope;
     const struct auth_claim claim = {envelope->account, envelope->login,
                                      envelope->token};
     size_t place;
 
-    switch (auth_check(call->api->auth, &claim, NULL, input->now, &place)) {
+    switch (auth_check(call->api->auth, &claim, NULL, request->now, &place)) {
     case AUTH_OK:
         return 0;
     case AUTH_REFUSED:
         return 403;
     case AUTH_NO_HOUR:
-        return fail(call, API_FAULT_CLOCK);
+        return fail_clock(call);
     case AUTH_NO_DIGEST:
     case AUTH__MAX:
         break;
     }
-    return fail(call, API_FAULT_DIGEST);
+    return fail(call, OUTCOME_FAULT_SYSTEM, "libcrypto cannot make a digest");
 }
 
 static int
-step_method(struct api_call *call, const struct api_input *input)
+step_method(struct api_call *call, const struct request *request)
 {
-    (void)input;
+    (void)request;
     for (size_t i = 0; i < COUNT(methods); i++) {
         if (bytes_equal(call->envelope.method, bytes_of(methods[i]->name))) {
             call->method = methods[i];
+            call->method_number = i;
             return 0;
         }
     }
@@ -246,7 +226,7 @@ step_method(struct api_call *call, const struct api_input *input)
 }
 
 static int
-step_arguments(struct api_call *call, const struct api_input *input)
+step_arguments(struct api_call *call, const struct request *request)
 {
     const struct method *method = call->method;
     const struct json_item arguments = {
@@ -255,14 +235,14 @@ step_arguments(struct api_call *call, const struct api_input *input)
     };
     enum field_error error;
 
-    (void)input;
+    (void)request;
     call->request = calloc(1, method->request_size);
     if (call->request == NULL)
-        return fail(call, API_FAULT_MEMORY);
+        return fail_memory(call);
     error = fields_walk(&method->fields, &arguments, &call->api->limits,
                         call->request, &call->detail);
     if (error == FIELD_MEMORY)
-        return fail(call, API_FAULT_MEMORY);
+        return fail_memory(call);
     if (error != FIELD_OK)
         return 422;
     method->context(call->request, &call->context);
@@ -274,21 +254,24 @@ step_arguments(struct api_call *call, const struct api_input *input)
 static int
 end_by_result(struct api_call *call, enum method_result result)
 {
-    call->fault = results[result].fault;
-    return results[result].code;
+    const struct result_row *row = &results[result];
+
+    call->fault = row->fault;
+    call->fault_text = row->text;
+    return row->code;
 }
 
 static int
-step_plan(struct api_call *call, const struct api_input *input)
+step_plan(struct api_call *call, const struct request *request)
 {
-    (void)input;
+    (void)request;
     call->plan.auth = call->api->auth;
     call->plan.model = call->api->config->model;
     call->plan.is_admin = auth_is_admin(call->envelope.login);
     return end_by_result(call, call->method->plan(call->request, &call->plan));
 }
 
-typedef int api_step(struct api_call *call, const struct api_input *input);
+typedef int api_step(struct api_call *call, const struct request *request);
 
 static api_step *const steps[] = {
     step_path,  step_verb,   step_body,      step_envelope,
@@ -312,21 +295,63 @@ add_json_string(struct buf *body, struct bytes text)
     return quoted != NULL;
 }
 
+/* The words of an error, as the caller is to read them. */
 static void
-answer_error(struct api_call *call, int code)
+put_error(struct api_call *call, const struct outcome *outcome)
 {
     struct bytes text = buf_bytes(&call->detail);
 
-    if (text.length == 0 || call->detail.failed || code == 403 || code == 500)
-        text = bytes_of(status_of(code)->text);
+    if (text.length == 0 || call->detail.failed || outcome->code == 403 ||
+        outcome->code == 500)
+        text = bytes_of(outcome->reason);
     buf_clear(&call->body);
     buf_add_text(&call->body, "{\"code\": ");
-    buf_add_int(&call->body, code);
+    buf_add_int(&call->body, outcome->code);
     buf_add_text(&call->body, ", \"error\": ");
     if (!add_json_string(&call->body, text))
         call->body.failed = true;
     buf_add_text(&call->body, "}");
-    call->code = code;
+}
+
+/* The words that a method has for the log are better than ours. */
+static struct bytes
+fault_text(const struct api_call *call)
+{
+    const struct buf *words = &call->plan.fault;
+
+    if (call->fault == OUTCOME_FAULT_VALUE && words->length > 0 &&
+        !words->failed)
+        return buf_bytes(words);
+    return bytes_of(call->fault_text != NULL ? call->fault_text : "");
+}
+
+/* The request ends with this code: all that there is to be said of it. */
+static void
+make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
+{
+    const struct method_plan *plan = &call->plan;
+    struct outcome outcome = {.method_number = OUTCOME_NO_METHOD};
+
+    outcome_set_code(&outcome, code);
+    if (code != 200)
+        put_error(call, &outcome);
+    outcome.body = buf_bytes(&call->body);
+    outcome.context = buf_bytes(&call->context);
+    outcome.fault = call->fault;
+    outcome.fault_text = fault_text(call);
+    if (call->method != NULL) {
+        outcome.method_number = call->method_number;
+        outcome.method = bytes_of(call->method->name);
+    }
+    if (call->fault == OUTCOME_FAULT_NONE)
+        outcome.cache = plan->cache;
+    if (outcome.cache == OUTCOME_CACHE_MISS && !plan->write_value.failed) {
+        outcome.write_key = plan->keys[0];
+        outcome.write_value = buf_bytes(&plan->write_value);
+    }
+    if (call->body.failed)
+        outcome_break(&outcome, OUTCOME_FAULT_MEMORY, bytes_of(API_NO_MEMORY));
+    *ret_outcome = outcome;
 }
 
 /* The day changes at most once a second; localtime_r() costs more. */
@@ -357,141 +382,54 @@ forget_request(struct api_call *call)
 }
 
 struct api_call *
-api_plan(struct api *api, const struct api_input *input)
+api_plan(struct api *api, const struct request *request,
+         struct api_wants *ret_wants, struct outcome *ret_outcome)
 {
     struct api_call *call = calloc(1, sizeof(*call));
     int code = 0;
 
-    if (call == NULL)
+    *ret_wants = (struct api_wants){.count = 0};
+    *ret_outcome = (struct outcome){.method_number = OUTCOME_NO_METHOD};
+    if (call == NULL) {
+        outcome_break(ret_outcome, OUTCOME_FAULT_MEMORY,
+                      bytes_of(API_NO_MEMORY));
         return NULL;
+    }
     call->api = api;
-    if (!update_limits(api, input->now))
-        code = fail(call, API_FAULT_CLOCK);
+    if (!update_limits(api, request->now))
+        code = fail_clock(call);
     for (size_t i = 0; i < COUNT(steps) && code == 0; i++)
-        code = steps[i](call, input);
+        code = steps[i](call, request);
     forget_request(call);
     if (code != 0)
-        answer_error(call, code);
+        make_outcome(call, code, ret_outcome);
     else if (call->plan.key_count == 0)
-        api_answer(call, STORE_OK, NULL);
+        api_answer(call, STORE_OK, NULL, ret_outcome);
+    else
+        *ret_wants = (struct api_wants){call->plan.keys, call->plan.key_count,
+                                        call->plan.need};
     return call;
-}
-
-struct api_wants
-api_call_wants(const struct api_call *call)
-{
-    if (call->code != 0)
-        return (struct api_wants){.count = 0};
-    return (struct api_wants){call->plan.keys, call->plan.key_count,
-                              call->plan.need};
 }
 
 void
 api_answer(struct api_call *call, enum store_status status,
-           const struct store_value *values)
+           const struct store_value *values, struct outcome *ret_outcome)
 {
     int code;
 
-    assert(call->code == 0);
     buf_add_text(&call->body, "{\"code\": 200, \"response\": ");
     code = end_by_result(
         call, call->method->answer(&call->plan, status, values, &call->body));
     if (code == 422)
         buf_add_bytes(&call->detail, buf_bytes(&call->plan.fault));
-    if (code != 0) {
-        answer_error(call, code);
-        return;
-    }
     buf_add_text(&call->body, "}");
-    call->code = 200;
-}
-
-struct api_answer
-api_call_answer(const struct api_call *call)
-{
-    const struct status *status;
-
-    assert(call->code != 0);
-    if (call->body.failed)
-        return api_answer_broken();
-    status = status_of(call->code);
-    return (struct api_answer){call->code, status->text, status->header,
-                               buf_bytes(&call->body)};
-}
-
-struct api_write
-api_call_write(const struct api_call *call)
-{
-    const struct method_plan *plan = &call->plan;
-
-    if (api_call_cache(call) != METHOD_CACHE_MISS || plan->write_value.failed)
-        return (struct api_write){.key = {NULL, 0}};
-    return (struct api_write){plan->keys[0], buf_bytes(&plan->write_value)};
-}
-
-struct bytes
-api_call_method(const struct api_call *call)
-{
-    return call->method != NULL ? bytes_of(call->method->name)
-                                : (struct bytes){NULL, 0};
+    make_outcome(call, code != 0 ? code : 200, ret_outcome);
 }
 
 const char *
 api_method_name(size_t number)
 {
     return number < COUNT(methods) ? methods[number]->name : NULL;
-}
-
-int
-api_status_code(size_t number)
-{
-    return number < COUNT(statuses) ? statuses[number].code : 0;
-}
-
-size_t
-api_call_method_number(const struct api_call *call)
-{
-    for (size_t i = 0; i < COUNT(methods); i++) {
-        if (call->method == methods[i])
-            return i;
-    }
-    return SIZE_MAX;
-}
-
-size_t
-api_status_number(int code)
-{
-    return (size_t)(status_of(code) - statuses);
-}
-
-struct bytes
-api_call_context(const struct api_call *call)
-{
-    return buf_bytes(&call->context);
-}
-
-enum api_fault
-api_call_fault(const struct api_call *call)
-{
-    return call->body.failed ? API_FAULT_MEMORY : call->fault;
-}
-
-struct bytes
-api_call_fault_text(const struct api_call *call)
-{
-    const struct buf *words = &call->plan.fault;
-    enum api_fault fault = api_call_fault(call);
-
-    if (fault == API_FAULT_VALUE && words->length > 0 && !words->failed)
-        return buf_bytes(words);
-    return bytes_of(fault_texts[fault]);
-}
-
-enum method_cache
-api_call_cache(const struct api_call *call)
-{
-    return api_call_fault(call) == API_FAULT_NONE ? call->plan.cache
-                                                  : METHOD_CACHE_UNUSED;
 }
 
 void
@@ -507,12 +445,4 @@ api_call_free(struct api_call *call)
     buf_free(&call->context);
     buf_free(&call->body);
     free(call);
-}
-
-struct api_answer
-api_answer_broken(void)
-{
-    return (struct api_answer){
-        500, "Internal Server Error", NULL,
-        bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}")};
 }

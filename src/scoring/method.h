@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/outcome.h"
 #include "scoring/auth.h"
 #include "scoring/fields.h"
 #include "store/store.h"
@@ -24,13 +25,6 @@ enum method_result {
     METHOD__MAX
 };
 
-/* What the cache was for an answer. */
-enum method_cache {
-    METHOD_CACHE_UNUSED = 0,
-    METHOD_CACHE_HIT,
-    METHOD_CACHE_MISS /* write_value is to be written under keys[0] */
-};
-
 struct model;
 
 /* What a method wants from the store, and what it wants written. */
@@ -43,9 +37,10 @@ struct method_plan {
     struct buf key_text;
     enum store_need need;
     struct buf write_value;
-    enum method_cache cache; /* set by the answer */
-    struct buf fault;        /* words for the log, of METHOD_BROKEN; for the
-                                caller, of METHOD_LARGE */
+    enum outcome_cache cache; /* set by the answer; of a miss write_value is to
+                                 be written under keys[0] */
+    struct buf fault;         /* words for the log, of METHOD_BROKEN; for the
+                                 caller, of METHOD_LARGE */
 };
 
 struct method {

@@ -95,14 +95,14 @@ answer(struct method_plan *method_plan, enum store_status status,
     if (status == STORE_OK && values != NULL &&
         values[0].kind == STORE_STRING &&
         model_is_score(method_plan->model, values[0].data)) {
-        method_plan->cache = METHOD_CACHE_HIT;
+        method_plan->cache = OUTCOME_CACHE_HIT;
         add_response(values[0].data, response);
         return METHOD_OK;
     }
     if (score->failed)
         return METHOD_MEMORY;
     if (method_plan->key_count > 0)
-        method_plan->cache = METHOD_CACHE_MISS;
+        method_plan->cache = OUTCOME_CACHE_MISS;
     add_response(buf_bytes(score), response);
     return METHOD_OK;
 }

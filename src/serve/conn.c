@@ -27,7 +27,9 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -35,6 +37,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/outcome.h"
+#include "base/request.h"
 #include "base/units.h"
 #include "config/config.h"
 #include "fcgi/fcgi.h"
@@ -89,6 +93,9 @@
 #define CONN_SPOOL_SHARE 256
 #define CONN_SPOOL_EXTRA 4096
 
+/* More than the longest reason of errno, and what it is the reason of. */
+#define CONN_FAULT_SIZE 128
+
 enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
 
 struct conn {
@@ -109,9 +116,10 @@ struct conn {
     bool is_gathering;         /* it is in shared->gathering */
     int64_t whole_by_ms;       /* then, while nothing else is due sooner */
 
-    struct fcgi_request request;
-    struct api_call *call;
-    enum store_need need; /* of what it is parked for */
+    struct request request;
+    struct api_call *call; /* lends the wants and the outcome */
+    struct api_wants wants;
+    struct outcome outcome;
     int64_t arrived_us;
 
     int spool; /* memory file: a large answer; or -1 */
@@ -377,11 +385,11 @@ answer_fits(struct conn *conn, size_t length)
 
 /* A large answer: written to memory now, sent as the peer takes it. */
 static bool
-answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
+answer_spooled(struct conn *conn)
 {
     off_t size;
 
-    if (!fcgi_answer(conn->fcgi, conn->spool, answer))
+    if (!fcgi_answer(conn->fcgi, conn->spool, &conn->outcome))
         return false;
     size = lseek(conn->spool, 0, SEEK_CUR);
     if (size <= 0 || lseek(conn->spool, 0, SEEK_SET) != 0)
@@ -395,22 +403,9 @@ answer_spooled(struct conn *conn, const struct fcgi_answer *answer)
     return true;
 }
 
-static void
-write_back(struct conn *conn)
-{
-    const struct conn_shared *shared = conn->shared;
-    struct api_write write = {.key = {NULL, 0}};
-
-    if (conn->call != NULL)
-        write = api_call_write(conn->call);
-    if (write.key.length > 0)
-        store_write(shared->store, write.key, write.value,
-                    shared->config->cache_ttl_s);
-}
-
 /* Of a length that answer_fits() has taken. */
 static void
-conn_send(struct conn *conn, const struct fcgi_answer *out)
+conn_send(struct conn *conn)
 {
     const bool is_small = conn->spool == -1;
     bool good;
@@ -420,8 +415,8 @@ conn_send(struct conn *conn, const struct fcgi_answer *out)
      * its writes are to fail instead. */
     if (conn->leaving)
         (void)shutdown(conn->fd, SHUT_RD);
-    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, out)
-                    : answer_spooled(conn, out);
+    good = is_small ? fcgi_answer(conn->fcgi, conn->fd, &conn->outcome)
+                    : answer_spooled(conn);
     error = errno;
     api_call_free(conn->call);
     conn->call = NULL;
@@ -431,83 +426,51 @@ conn_send(struct conn *conn, const struct fcgi_answer *out)
         conn_rest(conn);
 }
 
-/* fault: why there is no other answer than 500, or NULL. */
+/* There is no room for the answer. text receives the reason. */
 static void
-conn_end(struct conn *conn, struct api_answer answer,
-         const struct conn_fault *fault)
+conn_unfit(struct conn *conn, int error, char text[CONN_FAULT_SIZE])
 {
-    const struct fcgi_answer out = {answer.code, answer.reason, answer.header,
-                                    answer.body, NULL};
-
-    conn_report_answer(conn->shared->log, conn->shared->metrics, &conn->request,
-                       conn->call, answer.code, fault,
-                       clock_mono_us() - conn->arrived_us);
-    write_back(conn);
-    conn_send(conn, &out);
-}
-
-/* There is no room for the answer. */
-static void
-conn_end_unfit(struct conn *conn)
-{
-    const struct conn_fault fault = {"no memory file for a large answer",
-                                     errno};
-
     release(&conn->spool);
-    conn_end(conn, api_answer_broken(), &fault);
+    (void)snprintf(text, CONN_FAULT_SIZE,
+                   "no memory file for a large answer: %s", strerror(error));
+    outcome_break(&conn->outcome,
+                  error == ENOMEM ? OUTCOME_FAULT_MEMORY : OUTCOME_FAULT_SYSTEM,
+                  bytes_of(text));
 }
 
+/* The outcome is known: it is reported, written to the cache, and sent. */
 static void
-conn_answer(struct conn *conn)
+conn_end(struct conn *conn)
 {
-    static const struct conn_fault no_memory = {"no memory for the request",
-                                                ENOMEM};
-    struct api_answer answer;
+    const struct conn_shared *shared = conn->shared;
+    struct outcome *outcome = &conn->outcome;
+    char text[CONN_FAULT_SIZE];
 
-    if (conn->call == NULL) {
-        conn_end(conn, api_answer_broken(), &no_memory);
-        return;
-    }
-    answer = api_call_answer(conn->call);
-    if (answer_fits(conn, answer.body.length))
-        conn_end(conn, answer, NULL);
-    else
-        conn_end_unfit(conn);
+    if (!answer_fits(conn, outcome->body.length))
+        conn_unfit(conn, errno, text);
+    if (!outcome->is_routine || outcome->fault != OUTCOME_FAULT_NONE)
+        report_outcome(shared->log, shared->metrics, &conn->request, outcome,
+                       clock_mono_us() - conn->arrived_us);
+    if (outcome->write_key.length > 0)
+        store_write(shared->store, outcome->write_key, outcome->write_value,
+                    shared->config->cache_ttl_s);
+    conn_send(conn);
 }
 
-/*
- * Health and metrics are neither logged nor counted: they are asked for every
- * few seconds, by machines. Returns false if the API has to answer.
- */
+/* Health and metrics. Returns false if the API has to answer. */
 static bool
 answer_endpoint(struct conn *conn)
 {
     const struct conn_shared *shared = conn->shared;
-    const struct endpoint_input input = {
-        .verb = conn->request.verb,
-        .path = conn->request.path,
-        .is_metrics = conn->request.listener.length > 0,
-    };
     const struct endpoint_view view = {
         .metrics = shared->metrics,
         .store_is_up = store_is_up(shared->store),
     };
-    struct endpoint_answer answer;
     struct buf body = {0};
 
-    if (!endpoint_answer(&input, &view, &body, &answer))
+    if (!endpoint_answer(&conn->request, &view, &body, &conn->outcome))
         return false;
-    if (body.failed) {
-        conn_answer(conn); /* without a call: 500 */
-    } else if (!answer_fits(conn, body.length)) {
-        conn_end_unfit(conn);
-    } else {
-        const struct fcgi_answer out = {answer.code, answer.reason,
-                                        answer.header, buf_bytes(&body),
-                                        answer.type};
-
-        conn_send(conn, &out);
-    }
+    conn_end(conn);
     buf_free(&body);
     return true;
 }
@@ -520,62 +483,41 @@ on_values(void *arg, enum store_status status, const struct store_value *values)
     struct conn *conn = arg;
 
     assert(conn->state == CONN_PARKED);
-    api_answer(conn->call, status, values);
-    conn_report_read(conn->shared->metrics, conn->call, conn->need, status);
-    conn_answer(conn);
+    report_read(conn->shared->metrics, conn->wants.need, status);
+    api_answer(conn->call, status, values, &conn->outcome);
+    conn_end(conn);
 }
 
 static void
-conn_park(struct conn *conn, const struct api_wants *wants)
+conn_park(struct conn *conn)
 {
     struct conn_shared *shared = conn->shared;
+    const struct api_wants *wants = &conn->wants;
     int64_t arrived_ms = conn->arrived_us / US_PER_MS;
 
     conn->state = CONN_PARKED;
-    conn->need = wants->need;
-    if (store_read(shared->store, wants->keys, wants->count, wants->need,
-                   clock_mono_ms(),
-                   arrived_ms + shared->config->store_deadline_ms, on_values,
-                   conn))
-        return;
-    api_answer(conn->call, STORE_MEMORY, NULL);
-    conn_report_read(shared->metrics, conn->call, conn->need, STORE_MEMORY);
-    conn_answer(conn);
+    if (!store_read(shared->store, wants->keys, wants->count, wants->need,
+                    clock_mono_ms(),
+                    arrived_ms + shared->config->store_deadline_ms, on_values,
+                    conn))
+        on_values(conn, STORE_MEMORY, NULL);
 }
-
-static const enum api_body body_states[] = {
-    [FCGI_BODY_WHOLE] = API_BODY_WHOLE,
-    [FCGI_BODY_NONE] = API_BODY_EMPTY_LENGTH,
-    [FCGI_BODY_OTHER] = API_BODY_SHORT,
-    [FCGI_BODY_TOO_LARGE] = API_BODY_TOO_LARGE,
-};
 
 static void
 conn_plan(struct conn *conn)
 {
-    const struct fcgi_request *request = &conn->request;
-    const struct api_input input = {
-        .verb = request->verb,
-        .path = request->path,
-        .body_state = body_states[request->body_state],
-        .body = request->body,
-        .body_length = request->body_length,
-        .now = clock_wall_s(),
-    };
-    struct api_wants wants = {.count = 0};
-
     if (answer_endpoint(conn))
         return;
-    conn->call = api_plan(conn->shared->api, &input);
+    conn->request.now = clock_wall_s();
+    conn->call = api_plan(conn->shared->api, &conn->request, &conn->wants,
+                          &conn->outcome);
     conn->request.body = NULL;
     fcgi_forget_body(conn->fcgi);
     forget_gathered(conn);
-    if (conn->call != NULL)
-        wants = api_call_wants(conn->call);
-    if (wants.count > 0)
-        conn_park(conn, &wants);
+    if (conn->wants.count > 0)
+        conn_park(conn);
     else
-        conn_answer(conn);
+        conn_end(conn);
 }
 
 /* Reading. */

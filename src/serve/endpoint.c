@@ -3,7 +3,8 @@
  * docs/protocol.md. The metrics have a listener of their own, and neither
  * knows the other's paths.
  */
-#include <stddef.h>
+#include "base/outcome.h"
+#include "base/request.h"
 
 #include "scoring/api.h"
 #include "serve/endpoint.h"
@@ -11,10 +12,9 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-#define TYPE_JSON "application/json"
-
-typedef struct endpoint_answer respond_fn(const struct endpoint_view *view,
-                                          struct buf *body);
+/* Fills the body, and sets what is not as usual. */
+typedef void respond_fn(const struct endpoint_view *view, struct buf *body,
+                        struct outcome *outcome);
 
 static respond_fn respond_alive, respond_ready, respond_metrics;
 
@@ -43,27 +43,19 @@ static const struct phase_row phases[] = {
     [METRICS_DRAINING] = {"draining", "draining", false},
 };
 
-static const struct endpoint_answer answer_ok = {200, "OK", NULL, TYPE_JSON};
-static const struct endpoint_answer answer_not_ready = {
-    503, "Service Unavailable", "Retry-After: 1", TYPE_JSON};
-static const struct endpoint_answer answer_no_path = {404, "Not Found", NULL,
-                                                      TYPE_JSON};
-static const struct endpoint_answer answer_no_verb = {
-    405, "Method Not Allowed", "Allow: GET, HEAD", TYPE_JSON};
-static const struct endpoint_answer answer_metrics = {200, "OK", NULL,
-                                                      METRICS_TEXT_TYPE};
-
-static struct endpoint_answer
-respond_alive(const struct endpoint_view *view, struct buf *body)
+static void
+respond_alive(const struct endpoint_view *view, struct buf *body,
+              struct outcome *outcome)
 {
     (void)view;
+    (void)outcome;
     buf_add_text(body, "{\"status\": \"ok\"}");
-    return answer_ok;
 }
 
-/* A store that is away is no reason to go elsewhere: scores are answered. */
-static struct endpoint_answer
-respond_ready(const struct endpoint_view *view, struct buf *body)
+/* A store that is unavailable is no reason to go elsewhere: scores work. */
+static void
+respond_ready(const struct endpoint_view *view, struct buf *body,
+              struct outcome *outcome)
 {
     const struct phase_row *phase = &phases[metrics_get_phase(view->metrics)];
     bool is_up = view->store_is_up &&
@@ -74,30 +66,29 @@ respond_ready(const struct endpoint_view *view, struct buf *body)
     buf_add_text(body, "\", \"store\": \"");
     buf_add_text(body, is_up ? "up" : "down");
     buf_add_text(body, "\"}");
-    return phase->is_ready ? answer_ok : answer_not_ready;
+    if (!phase->is_ready)
+        outcome_set_code(outcome, 503);
 }
 
-static struct endpoint_answer
-respond_metrics(const struct endpoint_view *view, struct buf *body)
+static void
+respond_metrics(const struct endpoint_view *view, struct buf *body,
+                struct outcome *outcome)
 {
     static const struct metrics_labels labels = {
         .method = api_method_name,
-        .code = api_status_code,
+        .code = outcome_status_code,
     };
 
     metrics_text_put(view->metrics, &labels, body);
-    return answer_metrics;
+    outcome->type = METRICS_TEXT_TYPE;
 }
 
-static struct endpoint_answer
-refuse(const struct endpoint_answer *answer, struct buf *body)
+static void
+refuse(int code, struct buf *body, struct outcome *outcome)
 {
-    buf_add_text(body, "{\"code\": ");
-    buf_add_int(body, answer->code);
-    buf_add_text(body, ", \"error\": \"");
-    buf_add_text(body, answer->reason);
-    buf_add_text(body, "\"}");
-    return *answer;
+    outcome_set_code(outcome, code);
+    buf_printf(body, "{\"code\": %d, \"error\": \"%s\"}", code,
+               outcome->reason);
 }
 
 static bool
@@ -111,30 +102,39 @@ verb_is_known(struct bytes verb)
 }
 
 static const struct endpoint *
-find(const struct endpoint_input *input)
+find(const struct request *request, bool is_metrics)
 {
     for (size_t i = 0; i < COUNT(endpoints); i++) {
-        if (endpoints[i].is_metrics == input->is_metrics &&
-            bytes_equal(input->path, bytes_of(endpoints[i].path)))
+        if (endpoints[i].is_metrics == is_metrics &&
+            bytes_equal(request->path, bytes_of(endpoints[i].path)))
             return &endpoints[i];
     }
     return NULL;
 }
 
 bool
-endpoint_answer(const struct endpoint_input *input,
-                const struct endpoint_view *view, struct buf *body,
-                struct endpoint_answer *ret_answer)
+endpoint_answer(const struct request *request, const struct endpoint_view *view,
+                struct buf *body, struct outcome *ret_outcome)
 {
-    const struct endpoint *endpoint = find(input);
+    const bool is_metrics = request->listener.length > 0;
+    const struct endpoint *endpoint = find(request, is_metrics);
 
-    if (endpoint == NULL && !input->is_metrics)
+    if (endpoint == NULL && !is_metrics)
         return false;
-    if (endpoint == NULL)
-        *ret_answer = refuse(&answer_no_path, body);
-    else if (!verb_is_known(input->verb))
-        *ret_answer = refuse(&answer_no_verb, body);
-    else
-        *ret_answer = endpoint->respond(view, body);
+    *ret_outcome = (struct outcome){.method_number = OUTCOME_NO_METHOD,
+                                    .is_routine = true};
+    outcome_set_code(ret_outcome, 200);
+    if (endpoint == NULL) {
+        refuse(404, body, ret_outcome);
+    } else if (!verb_is_known(request->verb)) {
+        refuse(405, body, ret_outcome);
+        ret_outcome->header = "Allow: GET, HEAD";
+    } else {
+        endpoint->respond(view, body, ret_outcome);
+    }
+    ret_outcome->body = buf_bytes(body);
+    if (body->failed)
+        outcome_break(ret_outcome, OUTCOME_FAULT_MEMORY,
+                      bytes_of("out of memory"));
     return true;
 }

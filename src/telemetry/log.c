@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/outcome.h"
+#include "base/request.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "telemetry/sink.h"
@@ -438,10 +440,11 @@ log_error(struct log *log, const char *format, ...)
 }
 
 void
-log_request(struct log *log, const struct log_request *request)
+log_request(struct log *log, const struct request *request,
+            const struct outcome *outcome, int64_t duration_us)
 {
     const struct log_form *form = log->form;
-    bool is_fault = request->code >= 500;
+    bool is_fault = outcome->code >= 500;
 
     if (!is_fault && log->level == LOG_ERROR)
         return;
@@ -456,12 +459,12 @@ log_request(struct log *log, const struct log_request *request)
     put(log, form->path);
     put_word(log, request->path);
     put(log, form->method);
-    put_word(log, request->method);
+    put_word(log, outcome->method);
     put(log, form->code);
-    put_number(log, request->code > 0 ? (uint64_t)request->code : 0);
+    put_number(log, outcome->code > 0 ? (uint64_t)outcome->code : 0);
     put(log, form->ms);
-    put_ms(log, request->duration_us);
-    put_context(log, request->context);
+    put_ms(log, duration_us);
+    put_context(log, outcome->context);
     line_end(log);
 }
 

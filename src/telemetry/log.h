@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
-
 struct metrics;
+struct outcome;
+struct request;
 
 /*
  * The log: lines "[2026.11.22 09:30:00] I message" in local time, or one JSON
@@ -27,18 +27,6 @@ enum log_level { LOG_INFO = 0, LOG_ERROR };
 
 /* Lines that wait for their reader; when it is full, new ones are dropped. */
 #define LOG_BUFFER_BYTES (256 * 1024)
-
-/*
- * One request as it is logged. Texts may be empty (an empty trace_id is left
- * out); each is cut at 128 bytes,
- * and escaped beyond [A-Za-z0-9/._~-]. The context is one "name=value": digits
- * or words joined by commas.
- */
-struct log_request {
-    struct bytes id, trace_id, path, method, context;
-    int code;
-    int64_t duration_us;
-};
 
 /*
  * Opens the log file, or standard output when it is NULL. The file is made
@@ -90,8 +78,14 @@ void log_info(struct log *log, const char *format, ...)
 void log_error(struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Level I, also for requests that end in 4xx; E for codes of 500 and above. */
-void log_request(struct log *log, const struct log_request *request);
+/*
+ * One line for a request: level I, also if it ends in 4xx; E for codes of 500
+ * and above. Texts may be empty (an empty trace_id is left out); each is cut at
+ * 128 bytes, and escaped beyond [A-Za-z0-9/._~-]. The context is one
+ * "name=value": digits or words joined by commas.
+ */
+void log_request(struct log *log, const struct request *request,
+                 const struct outcome *outcome, int64_t duration_us);
 
 /* Writes what was gathered. */
 void log_flush(struct log *log);

@@ -108,25 +108,26 @@ check_wanted_code(int code, enum store_need need, enum store_status status,
 
 /* Exactly two members: the code, and a response or an error. */
 static void
-check_envelope(const struct api_answer *answer)
+check_envelope(const struct outcome *outcome)
 {
-    const bool is_good = answer->code == 200;
+    const bool is_good = outcome->code == 200;
     struct json_object *envelope = NULL, *code = NULL, *rest = NULL;
     struct json_fault fault;
-    char *copy = fuzz_copy(answer->body);
+    char *copy = fuzz_copy(outcome->body);
 
-    FUZZ_CHECK(json_find(copy, answer->body.length, SIZE_MAX, NULL, 0, &fault));
-    FUZZ_CHECK(json_decode(tokener, copy, answer->body.length, &envelope));
+    FUZZ_CHECK(
+        json_find(copy, outcome->body.length, SIZE_MAX, NULL, 0, &fault));
+    FUZZ_CHECK(json_decode(tokener, copy, outcome->body.length, &envelope));
     FUZZ_CHECK(json_object_object_length(envelope) == 2);
     FUZZ_CHECK(json_object_object_get_ex(envelope, "code", &code));
-    FUZZ_CHECK(json_object_get_int(code) == answer->code);
+    FUZZ_CHECK(json_object_get_int(code) == outcome->code);
     FUZZ_CHECK(json_object_object_get_ex(
         envelope, is_good ? "response" : "error", &rest));
     FUZZ_CHECK(json_object_is_type(rest, is_good ? json_type_object
                                                  : json_type_string));
     FUZZ_CHECK(is_good || json_object_get_string_len(rest) > 0);
-    FUZZ_CHECK(answer->reason[0] != '\0');
-    FUZZ_CHECK((answer->code == 503) == (answer->header != NULL));
+    FUZZ_CHECK(outcome->reason[0] != '\0');
+    FUZZ_CHECK((outcome->code == 503) == (outcome->header != NULL));
     json_object_put(envelope);
     free(copy);
 }
@@ -143,40 +144,42 @@ check_context(struct bytes context)
 }
 
 static void
-check_write(const struct api_call *call, bool was_cached)
+check_write(const struct outcome *outcome, bool was_cached)
 {
-    struct api_write write = api_call_write(call);
-
-    if (write.key.length == 0)
+    if (outcome->write_key.length == 0)
         return;
-    FUZZ_CHECK(was_cached && api_call_answer(call).code == 200);
-    FUZZ_CHECK(write.value.length == strlen("0.0"));
+    FUZZ_CHECK(was_cached && outcome->code == 200);
+    FUZZ_CHECK(outcome->cache == OUTCOME_CACHE_MISS);
+    FUZZ_CHECK(outcome->write_value.length == strlen("0.0"));
 }
 
 static void
-run(struct api_call *call, struct fuzz_input *input, enum store_status status)
+run(const struct request *request, struct fuzz_input *input,
+    enum store_status status)
 {
-    struct api_wants wants = api_call_wants(call);
     struct store_value values[IDS_MAX] = {{0}};
-    struct api_answer answer;
+    struct api_wants wants;
+    struct outcome outcome;
+    struct api_call *call = api_plan(api, request, &wants, &outcome);
 
+    FUZZ_CHECK(call != NULL);
+    free(request->body); /* needed by api_plan() only */
     FUZZ_CHECK(wants.count <= IDS_MAX);
+    FUZZ_CHECK((wants.count > 0) == (outcome.code == 0));
     if (wants.count > 0) {
         bool are_good = make_values(input, values, wants.count);
 
-        api_answer(call, status, status == STORE_OK ? values : NULL);
-        answer = api_call_answer(call);
-        check_wanted_code(answer.code, wants.need, status, are_good);
+        api_answer(call, status, status == STORE_OK ? values : NULL, &outcome);
+        check_wanted_code(outcome.code, wants.need, status, are_good);
     } else {
-        answer = api_call_answer(call);
-        FUZZ_CHECK(answer.code < 500);
+        FUZZ_CHECK(outcome.code < 500);
     }
-    check_envelope(&answer);
-    check_context(api_call_context(call));
-    check_write(call, wants.count > 0 && wants.need == STORE_CACHE);
-    FUZZ_CHECK((api_call_fault(call) != API_FAULT_NONE) ==
-               (answer.code == 500));
-    FUZZ_CHECK((api_call_fault_text(call).length > 0) == (answer.code == 500));
+    check_envelope(&outcome);
+    check_context(outcome.context);
+    check_write(&outcome, wants.count > 0 && wants.need == STORE_CACHE);
+    FUZZ_CHECK((outcome.fault != OUTCOME_FAULT_NONE) == (outcome.code == 500));
+    FUZZ_CHECK((outcome.fault_text.length > 0) == (outcome.code == 500));
+    api_call_free(call);
 }
 
 int
@@ -189,9 +192,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     time_t now = TIME_BASE + (time_t)days * TIME_STEP;
     struct bytes text = fuzz_part(&input);
     struct buf body = {0};
-    struct api_input request = {
+    struct request request = {
         .verb = bytes_of("POST"), .path = bytes_of("/method"), .now = now};
-    struct api_call *call;
 
     set_up();
     if (choice & CHOICE_WHOLE)
@@ -200,11 +202,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_body(choice, text, now, &body);
     request.body = fuzz_copy(buf_bytes(&body));
     request.body_length = body.length;
-    call = api_plan(api, &request);
-    FUZZ_CHECK(call != NULL);
-    free(request.body); /* needed by api_plan() only */
-    run(call, &input, status);
-    api_call_free(call);
+    run(&request, &input, status);
     buf_free(&body);
     return 0;
 }

@@ -37,12 +37,12 @@ scan_by(struct fcgi_scan *scan, const struct fuzz_input *input, size_t step)
 }
 
 static void
-check_request(const struct fcgi_request *request, size_t body_length)
+check_request(const struct request *request, size_t body_length)
 {
     FUZZ_CHECK(request->id.length >= 1 && request->id.length <= 128);
     FUZZ_CHECK(strlen(request->verb.at) == request->verb.length);
     FUZZ_CHECK(strlen(request->path.at) == request->path.length);
-    if (request->body_state != FCGI_BODY_WHOLE)
+    if (request->body_state != REQUEST_BODY_WHOLE)
         return;
     FUZZ_CHECK(request->body_length == body_length && body_length > 0);
     FUZZ_CHECK(body_length <= BODY_MAX);
@@ -52,11 +52,11 @@ check_request(const struct fcgi_request *request, size_t body_length)
 static void
 exchange(const struct fcgi_scan *scan, const uint8_t *bytes, int fd[2])
 {
-    static const struct fcgi_answer answer = {
-        .code = 200, .reason = "OK", .body = {"{}", 2}};
+    static const struct outcome outcome = {
+        .code = 200, .reason = "OK", .type = "text/plain", .body = {"{}", 2}};
     const struct fcgi_stdin body = {.length = scan->body_length};
     struct fcgi *fcgi = fcgi_new();
-    struct fcgi_request request;
+    struct request request;
     char byte;
 
     FUZZ_CHECK(fcgi != NULL);
@@ -64,7 +64,7 @@ exchange(const struct fcgi_scan *scan, const uint8_t *bytes, int fd[2])
                          (struct bytes){(const char *)bytes, scan->length},
                          &body, BODY_MAX, &request) == FCGI_OK);
     check_request(&request, scan->body_length);
-    FUZZ_CHECK(fcgi_answer(fcgi, fd[0], &answer));
+    FUZZ_CHECK(fcgi_answer(fcgi, fd[0], &outcome));
     FUZZ_CHECK(recv(fd[1], &byte, 1, MSG_DONTWAIT) == 1);
     fcgi_free(fcgi);
 }

@@ -90,56 +90,58 @@ static const struct request_case request_rows[] = {
 };
 
 static void
-check_answer(const struct api_answer *answer, const struct request_case *c,
+check_answer(const struct outcome *outcome, const struct request_case *c,
              bool has_failed)
 {
     struct json_fault fault;
     char start[BODY_MAX];
 
-    CU_ASSERT(answer->code == c->code || (has_failed && answer->code == 500));
-    (void)snprintf(start, sizeof(start), "{\"code\": %d, \"", answer->code);
-    CU_ASSERT(json_check(answer->body, &fault));
-    CU_ASSERT(answer->body.length > strlen(start) &&
-              memcmp(answer->body.at, start, strlen(start)) == 0);
-    if (c->body != NULL && answer->code == c->code)
-        CU_ASSERT(bytes_equal(answer->body, bytes_of(c->body)));
+    CU_ASSERT(outcome->code == c->code || (has_failed && outcome->code == 500));
+    (void)snprintf(start, sizeof(start), "{\"code\": %d, \"", outcome->code);
+    CU_ASSERT(json_check(outcome->body, &fault));
+    CU_ASSERT(outcome->body.length > strlen(start) &&
+              memcmp(outcome->body.at, start, strlen(start)) == 0);
+    if (c->body != NULL && outcome->code == c->code)
+        CU_ASSERT(bytes_equal(outcome->body, bytes_of(c->body)));
 }
 
 /* A 500 has its reason, and says nothing about the cache. */
 static void
-check_told(const struct api_call *call, int code)
+check_told(const struct outcome *outcome)
 {
-    CU_ASSERT_EQUAL(api_call_fault(call) != API_FAULT_NONE, code == 500);
-    CU_ASSERT(code != 500 || api_call_cache(call) == METHOD_CACHE_UNUSED);
-    CU_ASSERT(code != 500 || api_call_write(call).key.length == 0);
+    const bool is_fault = outcome->code == 500;
+
+    CU_ASSERT_EQUAL(outcome->fault != OUTCOME_FAULT_NONE, is_fault);
+    CU_ASSERT_EQUAL(outcome->fault_text.length > 0, is_fault);
+    CU_ASSERT(!is_fault || outcome->cache == OUTCOME_CACHE_UNUSED);
+    CU_ASSERT(!is_fault || outcome->write_key.length == 0);
 }
 
 static void
-request(const struct request_case *c)
+ask(const struct request_case *c)
 {
     char body[BODY_MAX];
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method"),
                               .body = body,
                               .now = NOW};
+    struct api_wants wants;
+    struct outcome outcome;
     struct api_call *call;
-    struct api_answer answer;
     bool has_failed;
 
-    input.body_length = (size_t)snprintf(
+    request.body_length = (size_t)snprintf(
         body, sizeof(body),
         "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
         "\"" TOKEN "\", \"method\": %s}",
         c->method);
-    call = api_plan(api, &input);
-    if (call != NULL && api_call_wants(call).count > 0)
-        api_answer(call, STORE_OK, c->values);
+    call = api_plan(api, &request, &wants, &outcome);
+    if (wants.count > 0)
+        api_answer(call, STORE_OK, c->values, &outcome);
     has_failed = memory_has_failed();
     CU_ASSERT(call != NULL || has_failed);
-    answer = call != NULL ? api_call_answer(call) : api_answer_broken();
-    check_answer(&answer, c, has_failed);
-    if (call != NULL)
-        check_told(call, answer.code);
+    check_answer(&outcome, c, has_failed);
+    check_told(&outcome);
     api_call_free(call);
 }
 
@@ -158,7 +160,7 @@ start(const void *row)
     has_failed = memory_stop();
     CU_ASSERT(api != NULL || has_failed);
     if (api != NULL)
-        request(&request_rows[0]);
+        ask(&request_rows[0]);
     api_free(api);
 }
 
@@ -168,17 +170,17 @@ TEST_SINGLE(start, "an API is whole or it is not made")
 }
 
 static void
-request_twice(const void *row)
+ask_twice(const void *row)
 {
-    request(row);
+    ask(row);
     (void)memory_stop();
-    request(row);
+    ask(row);
 }
 
 TEST_CASES(request, struct request_case, request_rows)
 {
     api = api_new(&config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(api);
-    memory_fail_each(request_twice, c);
+    memory_fail_each(ask_twice, c);
     api_free(api);
 }

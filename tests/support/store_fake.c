@@ -28,15 +28,13 @@ look_up(const struct store_fake *store, struct bytes key)
 
 struct api_call *
 store_fake_run(const struct store_fake *store, struct api *api,
-               const struct api_input *input, size_t *ret_asked)
+               const struct request *request, struct outcome *ret_outcome,
+               size_t *ret_asked)
 {
-    struct api_call *call = api_plan(api, input);
     struct api_wants wants;
+    struct api_call *call = api_plan(api, request, &wants, ret_outcome);
     struct store_value *values;
 
-    if (call == NULL)
-        return NULL;
-    wants = api_call_wants(call);
     if (ret_asked != NULL)
         *ret_asked = wants.count;
     if (wants.count == 0)
@@ -46,7 +44,8 @@ store_fake_run(const struct store_fake *store, struct api *api,
         abort();
     for (size_t i = 0; i < wants.count; i++)
         values[i] = look_up(store, wants.keys[i]);
-    api_answer(call, store->status, store->status == STORE_OK ? values : NULL);
+    api_answer(call, store->status, store->status == STORE_OK ? values : NULL,
+               ret_outcome);
     free(values);
     return call;
 }

@@ -14,11 +14,11 @@ struct store_fake {
 
 /*
  * Plans a request and answers it at once from the fake store. Returns the
- * call, answered; the caller frees it. ret_asked (may be NULL) receives how
- * many keys were wanted.
+ * call, which lends the outcome; the caller frees it. ret_asked (may be NULL)
+ * receives how many keys were wanted.
  */
 struct api_call *store_fake_run(const struct store_fake *store, struct api *api,
-                                const struct api_input *input,
-                                size_t *ret_asked);
+                                const struct request *request,
+                                struct outcome *ret_outcome, size_t *ret_asked);
 
 #endif

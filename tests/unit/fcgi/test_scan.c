@@ -384,9 +384,10 @@ TEST_SINGLE(one, "libfcgi reads one exchange from memory and accepts nothing")
 {
     static const struct fcgi_peer_exchange exchange = {.body = "{}",
                                                        .body_length = 2};
-    static const struct fcgi_answer answer = {.code = 200, .reason = "OK"};
+    static const struct outcome outcome = {
+        .code = 200, .reason = "OK", .type = "text/plain"};
     const struct fcgi_stdin body = {.length = 2};
-    struct fcgi_request request;
+    struct request request;
     struct buffer bytes = {0};
     struct fcgi *fcgi;
     int fd[2];
@@ -401,12 +402,12 @@ TEST_SINGLE(one, "libfcgi reads one exchange from memory and accepts nothing")
         CU_ASSERT_TRUE(bytes_equal(request.verb, bytes_of("POST")));
         CU_ASSERT_TRUE(bytes_equal(request.path, bytes_of("/method")));
         CU_ASSERT_TRUE(bytes_equal(request.id, bytes_of("peer-1")));
-        CU_ASSERT_EQUAL(request.body_state, FCGI_BODY_WHOLE);
+        CU_ASSERT_EQUAL(request.body_state, REQUEST_BODY_WHOLE);
         CU_ASSERT_EQUAL(request.body_length, 2);
         CU_ASSERT_EQUAL(request.body_length, 2);
         CU_ASSERT_EQUAL(memcmp(request.body, "{}", 2), 0);
         CU_ASSERT_TRUE(is_unread(fd[0]));
-        CU_ASSERT_TRUE(fcgi_answer(fcgi, fd[0], &answer));
+        CU_ASSERT_TRUE(fcgi_answer(fcgi, fd[0], &outcome));
         CU_ASSERT_EQUAL(fcgi_peer_status(fd[1], 1000), 200);
     }
     fcgi_free(fcgi);
@@ -433,7 +434,7 @@ static const struct broken_case broken_rows[] = {
 TEST_CASES(broken, struct broken_case, broken_rows)
 {
     const struct fcgi_stdin body = {.length = 2};
-    struct fcgi_request request;
+    struct request request;
     struct buffer bytes = {0};
     enum fcgi_result result;
     struct fcgi *fcgi;
@@ -455,32 +456,32 @@ struct length_case {
     const char *name;
     const char *announced; /* "": not at all */
     size_t length;         /* that comes */
-    enum fcgi_body want;
+    enum request_body want;
 };
 
 static const struct length_case length_rows[] = {
-    {"as announced", "2", 2, FCGI_BODY_WHOLE},
-    {"as announced, at the limit", "100", 100, FCGI_BODY_WHOLE},
-    {"leading zeros", "002", 2, FCGI_BODY_WHOLE},
-    {"one byte short", "3", 2, FCGI_BODY_OTHER},
-    {"one byte more", "1", 2, FCGI_BODY_OTHER},
-    {"none of one byte", "1", 0, FCGI_BODY_OTHER},
-    {"a byte of none", "0", 1, FCGI_BODY_OTHER},
-    {"not announced", "", 2, FCGI_BODY_OTHER},
-    {"not announced, none", "", 0, FCGI_BODY_NONE},
-    {"0 announced, none", "0", 0, FCGI_BODY_NONE},
-    {"announced over the limit", "101", 2, FCGI_BODY_TOO_LARGE},
-    {"over the limit", "101", 101, FCGI_BODY_TOO_LARGE},
-    {"over the limit, not as announced", "2", 101, FCGI_BODY_TOO_LARGE},
-    {"over the limit, not announced", "", 101, FCGI_BODY_TOO_LARGE},
-    {"18 digits", "999999999999999999", 2, FCGI_BODY_TOO_LARGE},
-    {"19 digits", "1000000000000000000", 2, FCGI_BODY_OTHER},
-    {"2^64 and 2", "18446744073709551618", 2, FCGI_BODY_OTHER},
-    {"negative", "-2", 2, FCGI_BODY_OTHER},
-    {"plus sign", "+2", 2, FCGI_BODY_OTHER},
-    {"blank", " 2", 2, FCGI_BODY_OTHER},
-    {"hexadecimal", "0x2", 2, FCGI_BODY_OTHER},
-    {"no number", "two", 2, FCGI_BODY_OTHER},
+    {"as announced", "2", 2, REQUEST_BODY_WHOLE},
+    {"as announced, at the limit", "100", 100, REQUEST_BODY_WHOLE},
+    {"leading zeros", "002", 2, REQUEST_BODY_WHOLE},
+    {"one byte short", "3", 2, REQUEST_BODY_OTHER},
+    {"one byte more", "1", 2, REQUEST_BODY_OTHER},
+    {"none of one byte", "1", 0, REQUEST_BODY_OTHER},
+    {"a byte of none", "0", 1, REQUEST_BODY_OTHER},
+    {"not announced", "", 2, REQUEST_BODY_OTHER},
+    {"not announced, none", "", 0, REQUEST_BODY_NONE},
+    {"0 announced, none", "0", 0, REQUEST_BODY_NONE},
+    {"announced over the limit", "101", 2, REQUEST_BODY_TOO_LARGE},
+    {"over the limit", "101", 101, REQUEST_BODY_TOO_LARGE},
+    {"over the limit, not as announced", "2", 101, REQUEST_BODY_TOO_LARGE},
+    {"over the limit, not announced", "", 101, REQUEST_BODY_TOO_LARGE},
+    {"18 digits", "999999999999999999", 2, REQUEST_BODY_TOO_LARGE},
+    {"19 digits", "1000000000000000000", 2, REQUEST_BODY_OTHER},
+    {"2^64 and 2", "18446744073709551618", 2, REQUEST_BODY_OTHER},
+    {"negative", "-2", 2, REQUEST_BODY_OTHER},
+    {"plus sign", "+2", 2, REQUEST_BODY_OTHER},
+    {"blank", " 2", 2, REQUEST_BODY_OTHER},
+    {"hexadecimal", "0x2", 2, REQUEST_BODY_OTHER},
+    {"no number", "two", 2, REQUEST_BODY_OTHER},
 };
 
 /* The same whether libfcgi reads the body or it was taken out before. */
@@ -495,7 +496,7 @@ TEST_CASES(length, struct length_case, length_rows)
         const struct fcgi_stdin body = {.length = c->length,
                                         .is_apart = is_taken_out,
                                         .bytes = is_taken_out ? text : NULL};
-        struct fcgi_request request = {.body_state = FCGI_BODY_OTHER};
+        struct request request = {.body_state = REQUEST_BODY_OTHER};
         struct buffer bytes = {0};
         struct fcgi *fcgi;
         int fd[2];

@@ -74,26 +74,27 @@ run(const struct store_fake *store, struct bytes body,
     const struct expected *want)
 {
     struct api *api = api_new(&config);
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method"),
                               .body = malloc(body.length + 1),
                               .body_length = body.length,
                               .now = fixed_time()};
     struct api_call *call;
+    struct outcome outcome;
     size_t asked = 0;
 
-    memcpy(input.body, body.at, body.length);
-    call = store_fake_run(store, api, &input, &asked);
-    free(input.body);
-    CU_ASSERT_EQUAL(api_call_answer(call).code, want->code);
+    memcpy(request.body, body.at, body.length);
+    call = store_fake_run(store, api, &request, &outcome, &asked);
+    free(request.body);
+    CU_ASSERT_EQUAL(outcome.code, want->code);
     if (want->body != NULL)
-        assert_text(api_call_answer(call).body, want->body);
+        assert_text(outcome.body, want->body);
     if (want->context != NULL)
-        assert_text(api_call_context(call), want->context);
+        assert_text(outcome.context, want->context);
     if (want->fault != NULL)
-        assert_text(api_call_fault_text(call), want->fault);
+        assert_text(outcome.fault_text, want->fault);
     if (want->write != NULL)
-        assert_text(api_call_write(call).value, want->write);
+        assert_text(outcome.write_value, want->write);
     if (want->asked >= 0)
         CU_ASSERT_EQUAL((int)asked, want->asked);
     api_call_free(call);
@@ -196,12 +197,13 @@ TEST_SINGLE(all_faults, "every failing field is named")
     const struct expected want = {.code = 422, .asked = 0};
     struct buf body = {0};
     struct api *api = api_new(&config);
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method"),
                               .now = fixed_time()};
     static const char *const names[] = {"phone",     "email",    "first_name",
                                         "last_name", "birthday", "gender"};
     struct api_call *call;
+    struct outcome outcome;
 
     buf_printf(&body, "%s%s%s",
                "{\"login\": \"h&f\", \"account\": \"horns&hoofs\", \"token\": "
@@ -210,13 +212,13 @@ TEST_SINGLE(all_faults, "every failing field is named")
                "\", \"method\": \"online_score\", \"arguments\": {\"phone\": "
                "true, \"email\": \"ab\", \"first_name\": 1, \"last_name\": "
                "[], \"birthday\": \"x\", \"gender\": \"1\"}}");
-    input.body = body.data;
-    input.body_length = body.length;
-    call = store_fake_run(&empty_store, api, &input, NULL);
+    request.body = body.data;
+    request.body_length = body.length;
+    call = store_fake_run(&empty_store, api, &request, &outcome, NULL);
     buf_add(&body, "", 1);
-    CU_ASSERT_EQUAL(api_call_answer(call).code, want.code);
+    CU_ASSERT_EQUAL(outcome.code, want.code);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct bytes text = api_call_answer(call).body;
+        struct bytes text = outcome.body;
 
         CU_ASSERT_PTR_NOT_NULL(
             memmem(text.at, text.length, names[i], strlen(names[i])));
@@ -280,23 +282,24 @@ TEST_CASES(cache, struct cache_case, cache_rows)
         "\"" TOKEN "\", \"method\": \"online_score\", \"arguments\": "
         "{\"first_name\": \"a\", \"last_name\": \"b\"}}";
     char body[BODY_MAX];
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method"),
                               .body = body,
                               .body_length = strlen(text),
                               .now = fixed_time()};
     struct api_call *call;
+    struct api_wants wants;
+    struct outcome outcome;
     struct buf entry = {0};
     const char *entries[2] = {NULL, NULL};
     const struct store_fake store = {.entries = entries};
     const struct expected want = {200, c->body, NULL, NULL, c->write, 1};
 
     memcpy(body, text, strlen(text));
-    call = api_plan(api, &input);
-    CU_ASSERT_EQUAL(api_call_wants(call).need, STORE_CACHE);
-    CU_ASSERT_EQUAL(api_call_wants(call).keys[0].length,
-                    strlen("uid:") + AUTH_KEY_LENGTH);
-    buf_add_bytes(&entry, api_call_wants(call).keys[0]);
+    call = api_plan(api, &request, &wants, &outcome);
+    CU_ASSERT_EQUAL(wants.need, STORE_CACHE);
+    CU_ASSERT_EQUAL(wants.keys[0].length, strlen("uid:") + AUTH_KEY_LENGTH);
+    buf_add_bytes(&entry, wants.keys[0]);
     buf_add_text(&entry, "=");
     buf_add_text(&entry, c->cached);
     buf_add(&entry, "", 1);
@@ -352,22 +355,23 @@ key_of(const char *arguments)
 {
     struct api *api = api_new(&config);
     struct buf body = {0};
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method/"),
                               .now = fixed_time()};
     struct api_call *call;
+    struct api_wants wants;
+    struct outcome outcome;
     char *key;
 
     buf_printf(&body,
                "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
                "\"%s\", \"method\": \"online_score\", \"arguments\": %s}",
                TOKEN, arguments);
-    input.body = body.data;
-    input.body_length = body.length;
-    call = api_plan(api, &input);
-    CU_ASSERT_EQUAL_FATAL(api_call_wants(call).count, 1);
-    key = strndup(api_call_wants(call).keys[0].at,
-                  api_call_wants(call).keys[0].length);
+    request.body = body.data;
+    request.body_length = body.length;
+    call = api_plan(api, &request, &wants, &outcome);
+    CU_ASSERT_EQUAL_FATAL(wants.count, 1);
+    key = strndup(wants.keys[0].at, wants.keys[0].length);
     api_call_free(call);
     api_free(api);
     buf_free(&body);
@@ -658,7 +662,7 @@ TEST_SINGLE(many_behind, "broken text before the value that is too many is 400")
 
 struct transport_case {
     const char *name, *verb, *path;
-    enum api_body state;
+    enum request_body state;
     size_t length;
     int code;
     const char *header;
@@ -669,62 +673,63 @@ struct transport_case {
 #define NOT_JSON "invalid JSON at byte 0: a value was expected"
 
 static const struct transport_case transport_rows[] = {
-    {"the path", "POST", "/method", API_BODY_WHOLE, 1, 400, NULL, NOT_JSON},
-    {"the path with a slash", "POST", "/method/", API_BODY_WHOLE, 1, 400, NULL,
-     NOT_JSON},
-    {"another path", "POST", "/methods", API_BODY_WHOLE, 1, 404, NULL,
-     "Not Found"},
-    {"a longer path", "POST", "/method/x", API_BODY_WHOLE, 1, 404, NULL,
-     "Not Found"},
-    {"two slashes", "POST", "/method//", API_BODY_WHOLE, 1, 404, NULL,
-     "Not Found"},
-    {"upper case", "POST", "/METHOD", API_BODY_WHOLE, 1, 404, NULL,
-     "Not Found"},
-    {"no path", "POST", "", API_BODY_WHOLE, 1, 404, NULL, "Not Found"},
-    {"another verb", "GET", "/method", API_BODY_WHOLE, 1, 405, "Allow: POST",
-     "Method Not Allowed"},
-    {"a verb in lower case", "post", "/method", API_BODY_WHOLE, 1, 405,
-     "Allow: POST", "Method Not Allowed"},
-    {"path before verb", "GET", "/x", API_BODY_WHOLE, 1, 404, NULL,
-     "Not Found"},
-    {"verb before body", "GET", "/method", API_BODY_TOO_LARGE, 1, 405,
-     "Allow: POST", "Method Not Allowed"},
-    {"too large", "POST", "/method", API_BODY_TOO_LARGE, 1, 413, NULL,
-     "Payload Too Large"},
-    {"no length", "POST", "/method", API_BODY_EMPTY_LENGTH, 0, 400, NULL,
-     "the request has no body"},
-    {"shorter than announced", "POST", "/method", API_BODY_SHORT, 1, 400, NULL,
-     "the body is not as long as its length says"},
-    {"as large as allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX, 400,
+    {"the path", "POST", "/method", REQUEST_BODY_WHOLE, 1, 400, NULL, NOT_JSON},
+    {"the path with a slash", "POST", "/method/", REQUEST_BODY_WHOLE, 1, 400,
      NULL, NOT_JSON},
-    {"larger than allowed", "POST", "/method", API_BODY_WHOLE, BODY_MAX + 1,
+    {"another path", "POST", "/methods", REQUEST_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"a longer path", "POST", "/method/x", REQUEST_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"two slashes", "POST", "/method//", REQUEST_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"upper case", "POST", "/METHOD", REQUEST_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"no path", "POST", "", REQUEST_BODY_WHOLE, 1, 404, NULL, "Not Found"},
+    {"another verb", "GET", "/method", REQUEST_BODY_WHOLE, 1, 405,
+     "Allow: POST", "Method Not Allowed"},
+    {"a verb in lower case", "post", "/method", REQUEST_BODY_WHOLE, 1, 405,
+     "Allow: POST", "Method Not Allowed"},
+    {"path before verb", "GET", "/x", REQUEST_BODY_WHOLE, 1, 404, NULL,
+     "Not Found"},
+    {"verb before body", "GET", "/method", REQUEST_BODY_TOO_LARGE, 1, 405,
+     "Allow: POST", "Method Not Allowed"},
+    {"too large", "POST", "/method", REQUEST_BODY_TOO_LARGE, 1, 413, NULL,
+     "Payload Too Large"},
+    {"no length", "POST", "/method", REQUEST_BODY_NONE, 0, 400, NULL,
+     "the request has no body"},
+    {"shorter than announced", "POST", "/method", REQUEST_BODY_OTHER, 1, 400,
+     NULL, "the body is not as long as its length says"},
+    {"as large as allowed", "POST", "/method", REQUEST_BODY_WHOLE, BODY_MAX,
+     400, NULL, NOT_JSON},
+    {"larger than allowed", "POST", "/method", REQUEST_BODY_WHOLE, BODY_MAX + 1,
      413, NULL, "Payload Too Large"},
 };
 
 TEST_CASES(transport, struct transport_case, transport_rows)
 {
     struct api *api = api_new(&config);
-    struct api_input input = {.verb = bytes_of(c->verb),
+    struct request request = {.verb = bytes_of(c->verb),
                               .path = bytes_of(c->path),
                               .body_state = c->state,
                               .body = calloc(1, c->length + 1),
                               .body_length = c->length,
                               .now = fixed_time()};
-    struct api_call *call = api_plan(api, &input);
-    const struct api_answer answer = api_call_answer(call);
+    struct api_wants wants;
+    struct outcome outcome;
+    struct api_call *call = api_plan(api, &request, &wants, &outcome);
     char want[128];
 
     (void)snprintf(want, sizeof(want), "{\"code\": %d, \"error\": \"%s\"}",
                    c->code, c->error);
-    CU_ASSERT_EQUAL(answer.code, c->code);
-    assert_text(answer.body, want);
+    CU_ASSERT_EQUAL(outcome.code, c->code);
+    assert_text(outcome.body, want);
     if (c->header == NULL) {
-        CU_ASSERT_PTR_NULL(answer.header);
+        CU_ASSERT_PTR_NULL(outcome.header);
     } else {
-        CU_ASSERT_STRING_EQUAL(answer.header, c->header);
+        CU_ASSERT_STRING_EQUAL(outcome.header, c->header);
     }
-    CU_ASSERT_EQUAL(api_call_wants(call).count, 0);
-    free(input.body);
+    CU_ASSERT_EQUAL(wants.count, 0);
+    free(request.body);
     api_call_free(call);
     api_free(api);
 }
@@ -733,21 +738,21 @@ TEST_SINGLE(retry_after, "503 says when to come again")
 {
     struct api *api = api_new(&config);
     char body[BODY_MAX];
-    struct api_input input = {.verb = bytes_of("POST"),
+    struct request request = {.verb = bytes_of("POST"),
                               .path = bytes_of("/method"),
                               .body = body,
                               .now = fixed_time()};
     const struct store_fake down = {.status = STORE_DOWN};
     struct api_call *call;
+    struct outcome outcome;
 
-    input.body_length =
+    request.body_length =
         (size_t)snprintf(body, sizeof(body), "{%s%s%s%s%s\"x\": 1}", A, L, T,
                          "\"method\": \"clients_interests\", ",
                          "\"arguments\": {\"client_ids\": [1]}, ");
-    call = store_fake_run(&down, api, &input, NULL);
-    CU_ASSERT_STRING_EQUAL(api_call_answer(call).header, "Retry-After: 1");
-    CU_ASSERT(
-        bytes_equal(api_call_method(call), bytes_of("clients_interests")));
+    call = store_fake_run(&down, api, &request, &outcome, NULL);
+    CU_ASSERT_STRING_EQUAL(outcome.header, "Retry-After: 1");
+    CU_ASSERT(bytes_equal(outcome.method, bytes_of("clients_interests")));
     api_call_free(call);
     api_free(api);
 }
@@ -757,22 +762,35 @@ TEST_SINGLE(no_date, "without a date there is no answer but 500")
 {
     struct api *api = api_new(&config);
     char body[BODY_MAX] = "{}";
-    const struct api_input input = {.verb = bytes_of("POST"),
+    const struct request request = {.verb = bytes_of("POST"),
                                     .path = bytes_of("/method"),
                                     .body = body,
                                     .body_length = strlen(body),
                                     .now = (time_t)INT64_MAX};
-    struct api_call *call = api_plan(api, &input);
+    struct api_wants wants;
+    struct outcome outcome;
+    struct api_call *call = api_plan(api, &request, &wants, &outcome);
 
-    CU_ASSERT_EQUAL(api_call_answer(call).code, 500);
+    CU_ASSERT_EQUAL(outcome.code, 500);
     api_call_free(call);
     api_free(api);
 }
 
 TEST_SINGLE(no_memory, "the prepared answer is a whole envelope")
 {
-    CU_ASSERT_EQUAL(api_answer_broken().code, 500);
-    CU_ASSERT_STRING_EQUAL(api_answer_broken().reason, "Internal Server Error");
-    CU_ASSERT_PTR_NULL(api_answer_broken().header);
-    assert_text(api_answer_broken().body, BROKEN);
+    struct outcome outcome = {.code = 200,
+                              .cache = OUTCOME_CACHE_MISS,
+                              .write_key = bytes_of("uid:1"),
+                              .context = bytes_of("n=1")};
+
+    outcome_break(&outcome, OUTCOME_FAULT_MEMORY, bytes_of("why"));
+    CU_ASSERT_EQUAL(outcome.code, 500);
+    CU_ASSERT_STRING_EQUAL(outcome.reason, "Internal Server Error");
+    CU_ASSERT_PTR_NULL(outcome.header);
+    CU_ASSERT_EQUAL(outcome.fault, OUTCOME_FAULT_MEMORY);
+    CU_ASSERT_EQUAL(outcome.cache, OUTCOME_CACHE_UNUSED);
+    CU_ASSERT_EQUAL(outcome.write_key.length, 0);
+    assert_text(outcome.fault_text, "why");
+    assert_text(outcome.context, "n=1");
+    assert_text(outcome.body, BROKEN);
 }

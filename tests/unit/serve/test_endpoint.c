@@ -8,8 +8,8 @@
 
 /* Answers by a service in this state; body is to be freed. */
 static bool
-ask(const struct endpoint_input *input, enum metrics_phase phase,
-    bool store_is_up, struct buf *body, struct endpoint_answer *ret_answer)
+ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
+    struct buf *body, struct outcome *ret_outcome)
 {
     struct metrics *metrics = metrics_new();
     const struct endpoint_view view = {metrics, store_is_up};
@@ -17,7 +17,7 @@ ask(const struct endpoint_input *input, enum metrics_phase phase,
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, phase);
-    is_taken = endpoint_answer(input, &view, body, ret_answer);
+    is_taken = endpoint_answer(request, &view, body, ret_outcome);
     metrics_free(metrics);
     return is_taken;
 }
@@ -57,18 +57,22 @@ static const struct route_case route_rows[] = {
 
 TEST_CASES(route, struct route_case, route_rows)
 {
-    const struct endpoint_input input = {bytes_of(c->verb), bytes_of(c->path),
-                                         c->is_metrics};
-    struct endpoint_answer answer = {.code = 0};
+    const struct request request = {
+        .verb = bytes_of(c->verb),
+        .path = bytes_of(c->path),
+        .listener = bytes_of(c->is_metrics ? "metrics" : "")};
+    struct outcome outcome = {.code = 0};
     struct buf body = {0};
 
-    CU_ASSERT_EQUAL(ask(&input, METRICS_SERVING, true, &body, &answer),
+    CU_ASSERT_EQUAL(ask(&request, METRICS_SERVING, true, &body, &outcome),
                     c->want != 0);
-    CU_ASSERT_EQUAL(answer.code, c->want);
-    CU_ASSERT_EQUAL(body.length > 0, c->want != 0);
-    CU_ASSERT_EQUAL(answer.header != NULL, c->want == 405);
+    CU_ASSERT_EQUAL(outcome.code, c->want);
+    CU_ASSERT_EQUAL(outcome.body.length > 0, c->want != 0);
+    CU_ASSERT_EQUAL(outcome.is_routine, c->want != 0);
+    CU_ASSERT_EQUAL(outcome.body.at, body.data);
+    CU_ASSERT_EQUAL(outcome.header != NULL, c->want == 405);
     if (c->want == 405)
-        CU_ASSERT_STRING_EQUAL(answer.header, "Allow: GET, HEAD");
+        CU_ASSERT_STRING_EQUAL(outcome.header, "Allow: GET, HEAD");
     buf_free(&body);
 }
 
@@ -110,34 +114,37 @@ static const struct body_case body_rows[] = {
 
 TEST_CASES(body, struct body_case, body_rows)
 {
-    const struct endpoint_input input = {bytes_of(c->verb), bytes_of(c->path),
-                                         c->is_metrics};
-    struct endpoint_answer answer = {.code = 0};
+    const struct request request = {
+        .verb = bytes_of(c->verb),
+        .path = bytes_of(c->path),
+        .listener = bytes_of(c->is_metrics ? "metrics" : "")};
+    struct outcome outcome = {.code = 0};
     struct buf body = {0};
 
-    CU_ASSERT_TRUE_FATAL(ask(&input, c->phase, c->store_is_up, &body, &answer));
-    CU_ASSERT_EQUAL(answer.code, c->code);
-    CU_ASSERT_STRING_EQUAL(answer.type, "application/json");
-    CU_ASSERT_EQUAL(answer.header != NULL, c->code == 503 || c->code == 405);
+    CU_ASSERT_TRUE_FATAL(
+        ask(&request, c->phase, c->store_is_up, &body, &outcome));
+    CU_ASSERT_EQUAL(outcome.code, c->code);
+    CU_ASSERT_STRING_EQUAL(outcome.type, "application/json");
+    CU_ASSERT_EQUAL(outcome.header != NULL, c->code == 503 || c->code == 405);
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&body), bytes_of(c->want)));
     buf_free(&body);
 }
 
 TEST_SINGLE(another_worker, "has lost the store: degraded")
 {
-    static const struct endpoint_input input = {
-        {"GET", 3}, {"/readyz", 7}, false};
+    static const struct request request = {.verb = {"GET", 3},
+                                           .path = {"/readyz", 7}};
     struct metrics *metrics = metrics_new();
     const struct endpoint_view view = {metrics, true};
-    struct endpoint_answer answer = {.code = 0};
+    struct outcome outcome = {.code = 0};
     struct buf body = {0};
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, METRICS_SERVING);
     (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
                                OUTAGE_STORE);
-    CU_ASSERT_TRUE(endpoint_answer(&input, &view, &body, &answer));
-    CU_ASSERT_EQUAL(answer.code, 200);
+    CU_ASSERT_TRUE(endpoint_answer(&request, &view, &body, &outcome));
+    CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(
         buf_bytes(&body),
         bytes_of("{\"status\": \"degraded\", \"store\": \"down\"}")));
@@ -147,13 +154,14 @@ TEST_SINGLE(another_worker, "has lost the store: degraded")
 
 TEST_SINGLE(type, "of the metrics is that of Prometheus's text")
 {
-    static const struct endpoint_input input = {
-        {"GET", 3}, {"/metrics", 8}, true};
-    struct endpoint_answer answer = {.type = NULL};
+    static const struct request request = {.verb = {"GET", 3},
+                                           .path = {"/metrics", 8},
+                                           .listener = {"metrics", 7}};
+    struct outcome outcome = {.type = NULL};
     struct buf body = {0};
 
-    CU_ASSERT_TRUE_FATAL(ask(&input, METRICS_SERVING, true, &body, &answer));
-    CU_ASSERT_STRING_EQUAL(answer.type,
+    CU_ASSERT_TRUE_FATAL(ask(&request, METRICS_SERVING, true, &body, &outcome));
+    CU_ASSERT_STRING_EQUAL(outcome.type,
                            "text/plain; version=0.0.4; charset=utf-8");
     CU_ASSERT_PTR_NOT_NULL(memmem(body.data, body.length, "# HELP ", 7));
     buf_free(&body);

@@ -21,6 +21,8 @@
 #include <json-c/json.h>
 
 #include "base/clock.h"
+#include "base/outcome.h"
+#include "base/request.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -201,18 +203,14 @@ static const struct request_case request_rows[] = {
 static void
 log_row(const struct request_case *c, enum log_format format, const char *want)
 {
-    const struct log_request request = {
-        .id = text(c->id),
-        .path = text(c->path),
-        .method = text(c->method),
-        .context = text(c->context),
-        .code = c->code,
-        .duration_us = c->us,
-    };
+    const struct request request = {.id = text(c->id), .path = text(c->path)};
+    const struct outcome outcome = {.method = text(c->method),
+                                    .context = text(c->context),
+                                    .code = c->code};
     int fd;
     struct log *log = open_memory(format, LOG_INFO, &fd);
 
-    log_request(log, &request);
+    log_request(log, &request, &outcome, c->us);
     log_close(log);
     CU_ASSERT_STRING_EQUAL(first_line(fd, format), want);
     (void)close(fd);
@@ -245,16 +243,15 @@ TEST_CASES(trace, struct trace_case, trace_rows)
 {
     const enum log_format formats[] = {LOG_TEXT, LOG_JSON};
     const char *const want[] = {c->want_text, c->want_json};
-    const struct log_request request = {.id = text("1"),
-                                        .trace_id = text(c->trace_id),
-                                        .path = text("/"),
-                                        .code = 200};
+    const struct request request = {
+        .id = text("1"), .trace_id = text(c->trace_id), .path = text("/")};
+    const struct outcome outcome = {.code = 200};
 
     for (size_t i = 0; i < 2; i++) {
         int fd;
         struct log *log = open_memory(formats[i], LOG_INFO, &fd);
 
-        log_request(log, &request);
+        log_request(log, &request, &outcome, 0);
         log_close(log);
         CU_ASSERT_STRING_EQUAL(first_line(fd, formats[i]), want[i]);
         (void)close(fd);
@@ -316,23 +313,19 @@ TEST_CASES(same, struct same_case, same_rows)
     static const char *const names[] = {"id",     "trace_id", "path",
                                         "method", "code",     "ms"};
     const struct bytes dirt = text(c->dirt);
-    const struct log_request request = {.id = dirt,
-                                        .trace_id = dirt,
-                                        .path = dirt,
-                                        .method = dirt,
-                                        .code = 200,
-                                        .duration_us = 1234};
+    const struct request request = {.id = dirt, .trace_id = dirt, .path = dirt};
+    const struct outcome outcome = {.method = dirt, .code = 200};
     char line[LOG_LINE_MAX];
     struct json_object *object;
     int fd;
     struct log *log = open_memory(LOG_TEXT, LOG_INFO, &fd);
 
-    log_request(log, &request);
+    log_request(log, &request, &outcome, 1234);
     log_close(log);
     (void)snprintf(line, sizeof(line), "%.4000s", first_line(fd, LOG_TEXT));
     (void)close(fd);
     log = open_memory(LOG_JSON, LOG_INFO, &fd);
-    log_request(log, &request);
+    log_request(log, &request, &outcome, 1234);
     log_close(log);
     object = decode(content(fd));
     (void)close(fd);
@@ -346,20 +339,15 @@ TEST_SINGLE(worst, "a request of nothing but escapes fits its line")
 {
     static char dirt[1024];
     const struct bytes all = {dirt, sizeof(dirt)};
-    const struct log_request request = {.id = all,
-                                        .trace_id = all,
-                                        .path = all,
-                                        .method = all,
-                                        .context = all,
-                                        .code = 200,
-                                        .duration_us = INT64_MAX};
+    const struct request request = {.id = all, .trace_id = all, .path = all};
+    const struct outcome outcome = {.method = all, .context = all, .code = 200};
     int fd;
     struct log *log = open_memory(LOG_JSON, LOG_INFO, &fd);
 
     memset(dirt, '\n', sizeof(dirt));
-    log_request(log, &request);
+    log_request(log, &request, &outcome, INT64_MAX);
     memset(dirt, ',', sizeof(dirt));
-    log_request(log, &request);
+    log_request(log, &request, &outcome, INT64_MAX);
     log_close(log);
     (void)content(fd);
     CU_ASSERT_PTR_EQUAL(strchr(output, '\n'),
@@ -452,15 +440,16 @@ static const struct level_case level_rows[] = {
 
 TEST_CASES(level, struct level_case, level_rows)
 {
-    const struct log_request good = {.code = 499}, bad = {.code = 500};
+    const struct request request = {.path = {NULL, 0}};
+    const struct outcome good = {.code = 499}, bad = {.code = 500};
     int fd;
     struct log *log = open_memory(LOG_TEXT, c->level, &fd);
     const char *line;
 
     log_info(log, "one");
     log_error(log, "two");
-    log_request(log, &good);
-    log_request(log, &bad);
+    log_request(log, &request, &good, 0);
+    log_request(log, &request, &bad, 0);
     CU_ASSERT_EQUAL(log_lost(log), 0);
     log_close(log);
     line = content(fd);

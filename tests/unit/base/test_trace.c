@@ -2,8 +2,8 @@
  * Which `traceparent` is believed. The rows are from W3C Trace Context,
  * sections 3.2 and 4.3, and its examples.
  */
+#include "base/trace.h"
 #include "support/cases.h"
-#include "telemetry/trace.h"
 
 #define TRACE  "4bf92f3577b34da6a3ce929d0e0e4736"
 #define PARENT "00f067aa0ba902b7"

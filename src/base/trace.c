@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "telemetry/trace.h"
+#include "base/trace.h"
 
 /* version "-" trace-id "-" parent-id "-" flags, in lower-case hex digits */
 struct part {

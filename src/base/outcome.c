@@ -1,0 +1,66 @@
+/*
+ * The statuses of all answers: their words, and the header that goes with
+ * them. Implements "Transport" and "Errors" of docs/protocol.md.
+ */
+#include <assert.h>
+
+#include "base/outcome.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define OUTCOME_TYPE "application/json"
+
+struct status {
+    int code;
+    const char *reason;
+    const char *header; /* that goes with it, or NULL */
+};
+
+static const struct status statuses[] = {
+    {200, "OK", NULL},
+    {400, "Bad Request", NULL},
+    {403, "Forbidden", NULL},
+    {404, "Not Found", NULL},
+    {405, "Method Not Allowed", "Allow: POST"},
+    {413, "Payload Too Large", NULL},
+    {422, "Invalid Request", NULL},
+    {500, "Internal Server Error", NULL},
+    {503, "Service Unavailable", "Retry-After: 1"},
+};
+
+_Static_assert(COUNT(statuses) <= OUTCOME_STATUSES_MAX, "each is counted");
+
+int
+outcome_status_code(size_t number)
+{
+    return number < COUNT(statuses) ? statuses[number].code : 0;
+}
+
+void
+outcome_set_code(struct outcome *outcome, int code)
+{
+    const struct status *status = statuses;
+
+    while (status->code != code) {
+        status++;
+        assert(status < statuses + COUNT(statuses));
+    }
+    outcome->code = code;
+    outcome->status = (size_t)(status - statuses);
+    outcome->reason = status->reason;
+    outcome->header = status->header;
+    outcome->type = OUTCOME_TYPE;
+}
+
+void
+outcome_break(struct outcome *outcome, enum outcome_fault fault,
+              struct bytes text)
+{
+    outcome_set_code(outcome, 500);
+    outcome->body =
+        bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}");
+    outcome->fault = fault;
+    outcome->fault_text = text;
+    outcome->cache = OUTCOME_CACHE_UNUSED;
+    outcome->write_key.length = 0;
+}
