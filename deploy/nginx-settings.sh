@@ -1,15 +1,19 @@
 # Sourced by what starts nginx: its settings checked, and its files rendered.
 #
-# From the environment: SCORING_MAX_BODY_BYTES, SCORING_RATE_LIMIT and
-# SCORING_MAX_CONNECTIONS, empty for their defaults; NGINX_SPOOL_BYTES, the size
-# of what bodies are spooled to, empty where that is a disk; and those names of
-# nginx_names that are not made here.
+# From the environment, empty for their defaults: SCORING_MAX_BODY_BYTES,
+# SCORING_RATE_LIMIT, SCORING_MAX_CONNECTIONS, HTTP_ADDRESS, HTTP_PORT,
+# HTTPS_PORT, TLS_CERTIFICATE, TLS_KEY, TLS_HSTS_S, TRUSTED_PROXIES;
+# NGINX_HTTPS_PUBLIC, the port of HTTPS as callers see it, where it is another;
+# NGINX_SPOOL_BYTES, the size of what bodies are spooled to, empty where that is
+# a disk; and those names of nginx_names that are not made here.
 # shellcheck shell=sh disable=SC2034
 
 # Nothing else in a template is replaced: nginx has variables of its own.
 # shellcheck disable=SC2016
 nginx_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG} ${NGINX_LOG_BUFFER}
+    ${NGINX_LISTEN_HTTPS} ${NGINX_HTTPS_SUFFIX} ${TLS_CERTIFICATE} ${TLS_KEY}
+    ${NGINX_HSTS} ${NGINX_PROXIES}
     ${NGINX_METRICS_LISTEN} ${WEB_DIR} ${SCORING_MAX_BODY_BYTES}
     ${NGINX_RATE} ${NGINX_LIMITS} ${NGINX_SPOOL_BODIES} ${NGINX_SPOOL_SHARE}'
 
@@ -54,6 +58,129 @@ if [ "$nginx_open" -gt 0 ]; then
     NGINX_LIMITS="$NGINX_LIMITS limit_conn scoring_open $nginx_open;"
 fi
 
+# nginx_addresses NAME LIST AS: addresses that commas or blanks separate, one a
+# line; AS is "address", or "network", which may end with /BITS.
+nginx_addresses() {
+    printf '%s\n' "$2" | tr ',\t' '  ' | awk -v as="$3" '
+        function is_v4(text,  part, count, i) {
+            count = split(text, part, ".")
+            for (i = 1; i <= count; i++)
+                if (part[i] !~ /^[0-9]+$/ || length(part[i]) > 3 || part[i] > 255)
+                    return 0
+            return count == 4
+        }
+        function is_v6(text,  part, count, given, i) {
+            gaps = gsub(/::/, ":-:", text) # the one gap, where there is one
+            sub(/^:-/, "-", text)
+            sub(/-:$/, "-", text)
+            count = split(text, part, ":")
+            given = count
+            if (is_v4(part[count])) {
+                part[count] = "0"
+                given++
+            }
+            for (i = 1; i <= count; i++)
+                if (part[i] != "-" && (part[i] !~ /^[0-9A-Fa-f]+$/ || length(part[i]) > 4))
+                    return 0
+            return gaps == 0 ? given == 8 : gaps == 1 && given <= 8
+        }
+        { for (i = 1; i <= NF; i++) {
+            address = $i
+            bits = ""
+            if (as == "network" && match(address, /\/[0-9]+$/)) {
+                bits = substr(address, RSTART + 1)
+                address = substr(address, 1, RSTART - 1)
+            }
+            if (address ~ /^\[.*\]$/)
+                address = substr(address, 2, length(address) - 2)
+            if (is_v4(address) && (bits == "" || bits + 0 <= 32))
+                shown = address
+            else if (is_v6(address) && (bits == "" || bits + 0 <= 128))
+                shown = as == "address" ? "[" address "]" : address
+            else
+                exit 1
+            print shown (bits == "" ? "" : "/" bits)
+        } }' || nginx_fail "$1: \"$2\": must be IPv4 or IPv6 addresses$([ "$3" = address ] || echo ' or networks')"
+}
+
+# nginx_listen PORT OPTIONS: a directive for each address
+nginx_listen() {
+    for nginx_address in $nginx_at; do
+        printf 'listen %s:%s%s backlog=1024; ' "$nginx_address" "$1" "$2"
+    done
+}
+
+# nginx_file NAME PATH: it can be read, and named in a configuration
+nginx_file() {
+    case $2 in
+    *[!A-Za-z0-9/._~+@,:=-]*)
+        nginx_fail "$1: \"$2\": must not hold spaces or other special characters"
+        ;;
+    esac
+    [ -f "$2" ] && [ -r "$2" ] || nginx_fail "$1: $2: cannot be read"
+    case $2 in
+    /*) echo "$2" ;;
+    *) echo "$PWD/$2" ;;
+    esac
+}
+
+# Certificate and key belong together; without openssl nginx says what it thinks.
+nginx_tls_check() {
+    command -v openssl >/dev/null || return 0
+    nginx_public=$(openssl x509 -in "$TLS_CERTIFICATE" -noout -pubkey 2>/dev/null) ||
+        nginx_fail "TLS_CERTIFICATE: $TLS_CERTIFICATE: is no certificate in PEM form"
+    nginx_private=$(openssl pkey -in "$TLS_KEY" -passin pass: -pubout 2>/dev/null) ||
+        nginx_fail "TLS_KEY: $TLS_KEY: is no private key in PEM form, or has a password"
+    [ "$nginx_public" = "$nginx_private" ] ||
+        nginx_fail "TLS_KEY: $TLS_KEY: is not the key of TLS_CERTIFICATE"
+    openssl x509 -in "$TLS_CERTIFICATE" -noout -checkend 0 >/dev/null ||
+        echo "TLS_CERTIFICATE: $TLS_CERTIFICATE: has expired" >&2
+}
+
+# Since 1.25.1 HTTP/2 is no option of a listener any more.
+nginx_http2() {
+    nginx_version=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*,\1 \2 \3,p')
+    # shellcheck disable=SC2086
+    set -- $nginx_version
+    if [ $((${1:-1} * 1000000 + ${2:-0} * 1000 + ${3:-0})) -ge 1025001 ]; then
+        NGINX_LISTEN_HTTPS="$(nginx_listen "$nginx_https" ' ssl')http2 on;"
+    else
+        NGINX_LISTEN_HTTPS=$(nginx_listen "$nginx_https" ' ssl http2')
+    fi
+}
+
+nginx_at=$(nginx_addresses HTTP_ADDRESS "${HTTP_ADDRESS:-127.0.0.1}" address) || exit
+[ -n "$nginx_at" ] || nginx_fail "HTTP_ADDRESS: \"$HTTP_ADDRESS\": must be an address"
+nginx_http=$(nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535) || exit
+nginx_https=$(nginx_number HTTPS_PORT "${HTTPS_PORT:-8443}" 1 65535) || exit
+NGINX_LISTEN=$(nginx_listen "$nginx_http" '')
+
+nginx_hsts=$(nginx_number TLS_HSTS_S "${TLS_HSTS_S:-0}" 0 2147483647) || exit
+NGINX_HSTS=
+[ "$nginx_hsts" -eq 0 ] ||
+    NGINX_HSTS="add_header Strict-Transport-Security max-age=$nginx_hsts always;"
+
+NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
+[ -z "$NGINX_PROXIES" ] || NGINX_PROXIES="$(printf 'set_real_ip_from %s; ' $NGINX_PROXIES)real_ip_header X-Forwarded-For; real_ip_recursive on;"
+
+# Both or neither: with them HTTPS is on; without, nginx_https is empty.
+NGINX_LISTEN_HTTPS='' NGINX_HTTPS_SUFFIX=''
+case ${TLS_CERTIFICATE:+certificate}${TLS_KEY:+key} in
+'') nginx_https= ;;
+certificate) nginx_fail 'TLS_KEY: must be given too: TLS_CERTIFICATE is' ;;
+key) nginx_fail 'TLS_CERTIFICATE: must be given too: TLS_KEY is' ;;
+certificatekey)
+    TLS_CERTIFICATE=$(nginx_file TLS_CERTIFICATE "$TLS_CERTIFICATE") || exit
+    TLS_KEY=$(nginx_file TLS_KEY "$TLS_KEY") || exit
+    nginx_tls_check
+    [ "$nginx_https" -ne "$nginx_http" ] ||
+        nginx_fail "HTTPS_PORT: $nginx_https: must not be HTTP_PORT"
+    nginx_http2
+    NGINX_HTTPS_SUFFIX=:${NGINX_HTTPS_PUBLIC:-$nginx_https}
+    [ "$NGINX_HTTPS_SUFFIX" != :443 ] || NGINX_HTTPS_SUFFIX=
+    ;;
+esac
+
 # How many bodies of the largest size the spool holds, each in whole pages, with
 # a little left for what else is there. On a disk it is as large as in docker
 # compose, or has room for four. nginx takes no limit above nginx_limit_max.
@@ -81,9 +208,12 @@ $NGINX_SCHEDULER true 2>/dev/null || NGINX_SCHEDULER=
 # nginx_render FOLDER: the templates below FOLDER into RUN_DIR/nginx
 nginx_render() {
     export SCORING_MAX_BODY_BYTES NGINX_RATE NGINX_LIMITS NGINX_SPOOL_BODIES \
-        NGINX_SPOOL_SHARE
+        NGINX_SPOOL_SHARE NGINX_LISTEN NGINX_LISTEN_HTTPS NGINX_HTTPS_SUFFIX \
+        NGINX_HSTS NGINX_PROXIES TLS_CERTIFICATE TLS_KEY
+    nginx_leave_out='/# begin https$/,/# end https$/d'
+    [ -z "$NGINX_LISTEN_HTTPS" ] || nginx_leave_out=
     envsubst "$nginx_names" <"$1/nginx.conf.template" >"$RUN_DIR/nginx/nginx.conf"
-    envsubst "$nginx_names" <"$1/templates/scoring.conf.template" \
-        >"$RUN_DIR/nginx/scoring.conf"
+    sed "$nginx_leave_out" "$1/templates/scoring.conf.template" |
+        envsubst "$nginx_names" >"$RUN_DIR/nginx/scoring.conf"
     envsubst "$nginx_names" <"$1/web.conf.template" >"$RUN_DIR/nginx/web.conf"
 }

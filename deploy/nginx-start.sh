@@ -5,7 +5,10 @@
 set -eu
 
 top=/etc/scoring
-export RUN_DIR=/run NGINX_USER='' NGINX_LISTEN=8080 NGINX_METRICS_LISTEN=8081
+export RUN_DIR=/run NGINX_USER='' NGINX_METRICS_LISTEN=8081
+# Inside; what is outside is published by the engine.
+NGINX_HTTPS_PUBLIC=${HTTPS_PORT:-8443}
+HTTP_ADDRESS=0.0.0.0 HTTP_PORT=8080 HTTPS_PORT=8443
 export FCGI_SOCKET=/run/scoring/scoring.sock
 export WEB_DIR=/usr/share/scoring/web
 export NGINX_ACCESS_LOG=/dev/stdout NGINX_ERROR_LOG=/dev/stderr

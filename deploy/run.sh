@@ -3,8 +3,8 @@
 # foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
 # ends all of it. Settings are those of the service, read by it: the environment,
 # or lines of .env (or of SCORING_CONFIG_FILE, if that is given). Of these are
-# used here HTTP_PORT (8080), METRICS_PORT (HTTP_PORT + 1), RUN_DIR (build/run),
-# REDIS_URL (a private Redis unless given), REDIS_PASSWORD, TZ, and nginx's limits.
+# used here METRICS_PORT (HTTP_PORT + 1), RUN_DIR (build/run), REDIS_URL (a private
+# Redis unless given), REDIS_PASSWORD, TZ, and those of nginx.
 set -euo pipefail
 
 # nginx lives where the PATH of a user who is not root may not lead.
@@ -32,17 +32,11 @@ setting() {
     "$binary" check-config --get "$@" || return
 }
 
-check_port() { # check_port NAME VALUE
-    if ! [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 65535)); then
-        fail "$1: \"$2\": must be a port from 1 to 65535"
-    fi
-}
-
 check_settings() {
-    check_port HTTP_PORT "$http_port"
-    [ -z "$metrics_port" ] || check_port METRICS_PORT "$metrics_port"
-    [ "$metrics_port" != "$http_port" ] ||
+    [ "$metrics_port" != "$nginx_http" ] ||
         fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
+    [ "$metrics_port" != "$nginx_https" ] || [ -z "$metrics_port" ] ||
+        fail "METRICS_PORT: $metrics_port: must not be HTTPS_PORT"
     local longest=$run_dir/redis/redis.sock
     ((${#longest} <= socket_path_max)) ||
         fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
@@ -65,8 +59,9 @@ clear_run_dir() {
         "$run_dir/nginx/web.sock" "$run_dir/nginx/nginx.pid"
 }
 
-check_port_free() { # check_port_free NAME PORT
-    if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
+check_port_free() { # check_port_free NAME PORT HOST
+    local host=${3#[}
+    if (exec 3<>"/dev/tcp/${host%]}/$2") 2>/dev/null; then
         fail "$1: $2: the port is in use"
     fi
 }
@@ -127,7 +122,7 @@ start_nginx() {
     # Started by root nginx would change to a user who cannot reach the socket.
     [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
     (
-        export RUN_DIR=$run_dir NGINX_USER=$nginx_user NGINX_LISTEN=127.0.0.1:$http_port \
+        export RUN_DIR=$run_dir NGINX_USER=$nginx_user \
             NGINX_METRICS_LISTEN=$metrics_listen WEB_DIR=$run_dir/web \
             FCGI_SOCKET=$run_dir/scoring.sock NGINX_LOG_BUFFER=64k \
             NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_ERROR_LOG=$run_dir/nginx/error.log
@@ -146,7 +141,7 @@ start_nginx() {
 # is in no log, and counted nowhere.
 service_answers() {
     [ -s "$run_dir/nginx/nginx.pid" ] || return 1
-    curl -q -s -m 2 --noproxy '*' "http://127.0.0.1:$http_port/healthz" 2>/dev/null |
+    curl -q -s -m 2 --noproxy '*' "http://$host:$nginx_http/healthz" 2>/dev/null |
         grep -qx '{"status": "ok"}'
 }
 
@@ -186,7 +181,7 @@ explain_start() {
     case $ended in
     nginx) fail "nginx did not start: $(grep -m 1 -oE '\[emerg\].*' "$run_dir/nginx/error.log" |
         sed 's/^\[emerg\] [0-9#]*: //' || true)" ;;
-    '') fail "no answer on http://127.0.0.1:$http_port" ;;
+    '') fail "no answer on http://$host:$nginx_http" ;;
     *) fail "$ended did not start" ;;
     esac
 }
@@ -217,9 +212,10 @@ can_listen() { # can_listen PORT: it is bound, and let go of again
 
 # A port that nobody has asked for must not keep the service from starting.
 choose_metrics_listen() {
-    local port=${metrics_port:-$((http_port + 1))}
+    local port=${metrics_port:-$((nginx_http + 1))}
     metrics_listen=127.0.0.1:$port
-    if [ -z "$metrics_port" ] && ! can_listen "$port"; then
+    [ -z "$metrics_port" ] || return 0
+    if [ "$port" = "$nginx_https" ] || ! can_listen "$port"; then
         metrics_listen=unix:$run_dir/metrics.sock
         printf 'run: METRICS_PORT: %d cannot be had; the metrics are at %s\n' \
             "$port" "$metrics_listen" >&2
@@ -234,9 +230,10 @@ on_signal() {
 say_ready() {
     local redis_log=$run_dir/redis/redis.log
     [ -z "$redis_url" ] || redis_log='not ours'
-    printf 'ready: http://127.0.0.1:%s\n%s: the service, %s; nginx, %s; Redis, %s\n' \
-        "$http_port" 'Ctrl-C ends all of it. Logs' "$service_log" \
-        "$run_dir/nginx/error.log" "$redis_log"
+    printf 'ready: http://%s:%s\n' "$host" "$nginx_http"
+    [ -z "$nginx_https" ] || printf 'and: https://%s:%s\n' "$host" "$nginx_https"
+    printf 'Ctrl-C ends all of it. Logs: the service, %s; nginx, %s; Redis, %s\n' \
+        "$service_log" "$run_dir/nginx/error.log" "$redis_log"
 }
 
 explain_end() {
@@ -252,7 +249,6 @@ explain_end() {
 if [ -z "${SCORING_CONFIG_FILE+set}" ] && { [ -e "$top/.env" ] || [ -L "$top/.env" ]; }; then
     export SCORING_CONFIG_FILE=$top/.env
 fi
-http_port=$(setting HTTP_PORT)
 metrics_port=$(setting METRICS_PORT)
 run_dir=$(setting RUN_DIR --default "$top/build/run")
 service_log=$(setting SCORING_LOG_FILE --default 'this output')
@@ -265,20 +261,30 @@ zone=$(setting TZ) with_zone=()
 [ -z "$zone" ] || with_zone=(env "TZ=$zone")
 
 # nginx's share; bodies are spooled to a folder on a disk.
-SCORING_MAX_BODY_BYTES=$(setting SCORING_MAX_BODY_BYTES)
-SCORING_RATE_LIMIT=$(setting SCORING_RATE_LIMIT)
-SCORING_MAX_CONNECTIONS=$(setting SCORING_MAX_CONNECTIONS)
-NGINX_SPOOL_BYTES=
+for name in SCORING_MAX_BODY_BYTES SCORING_RATE_LIMIT SCORING_MAX_CONNECTIONS \
+    HTTP_ADDRESS HTTP_PORT HTTPS_PORT TLS_CERTIFICATE TLS_KEY TLS_HSTS_S TRUSTED_PROXIES; do
+    value=$(setting "$name")
+    printf -v "$name" '%s' "$value"
+done
+NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES=''
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"
+[ -z "$metrics_port" ] || metrics_port=$(nginx_number METRICS_PORT "$metrics_port" 1 65535)
+# Where it is asked whether it is there: a wildcard is no place.
+host=${nginx_at%%$'\n'*}
+case $host in
+0.0.0.0) host=127.0.0.1 ;;
+'[::]') host='[::1]' ;;
+esac
 # shellcheck source=deploy/run-dir.sh
 . "$top/deploy/run-dir.sh"
 
 run_dir_resolve
 check_settings
 check_programs
-check_port_free HTTP_PORT "$http_port"
-[ -z "$metrics_port" ] || check_port_free METRICS_PORT "$metrics_port"
+check_port_free HTTP_PORT "$nginx_http" "$host"
+[ -z "$nginx_https" ] || check_port_free HTTPS_PORT "$nginx_https" "$host"
+[ -z "$metrics_port" ] || check_port_free METRICS_PORT "$metrics_port" 127.0.0.1
 run_dir_take
 clear_run_dir
 choose_metrics_listen

@@ -15,7 +15,7 @@ mkdir "$work/nginx"
 chmod -R 777 "$work"
 
 # What starts nginx gives besides.
-export RUN_DIR=$work NGINX_USER='' NGINX_LISTEN=127.0.0.1:8080 \
+export RUN_DIR=$work NGINX_USER='' \
     NGINX_METRICS_LISTEN=127.0.0.1:8081 WEB_DIR=$work FCGI_SOCKET=$work/socket \
     NGINX_ACCESS_LOG=$work/access.log NGINX_ERROR_LOG=$work/error.log NGINX_LOG_BUFFER=4k
 
@@ -30,7 +30,8 @@ count() { # count WHAT GOT WANTED
 
 # render SETTING...: "bodies, share", or what is wrong
 render() {
-    env NGINX_SPOOL_BYTES= "$@" sh -euc '. deploy/nginx-settings.sh
+    env -u HTTP_PORT NGINX_SPOOL_BYTES= TLS_CERTIFICATE= TLS_KEY= TRUSTED_PROXIES= \
+        NGINX_HTTPS_PUBLIC= "$@" sh -euc '. deploy/nginx-settings.sh
         nginx_render nginx
         echo "$NGINX_SPOOL_BODIES, $NGINX_SPOOL_SHARE"' 2>&1
 }
@@ -87,6 +88,59 @@ refuses "$body: $((32 * m)): four such bodies must fit into nginx's spool, which
     $body=$((32 * m)) NGINX_SPOOL_BYTES=$((128 * m))
 refuses "$body: $m: four such bodies must fit into nginx's spool, which has $((4 * m + 524287)) bytes" \
     NGINX_SPOOL_BYTES=$((4 * m + 524287))
+
+# A certificate and its key; another key; the key again, with a password.
+(
+    umask 022
+    cd "$work"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=a
+    openssl genrsa -out other.pem 2048
+    openssl pkey -in key.pem -aes128 -passout pass:a -out locked.pem
+    openssl req -new -key key.pem -out old.csr -subj /CN=a
+    openssl x509 -req -in old.csr -signkey key.pem -days -1 -out old.pem
+    echo nothing >text.pem
+    chmod 644 ./*.pem
+) >/dev/null 2>&1
+cert=TLS_CERTIFICATE=$work/cert.pem key=TLS_KEY=$work/key.pem
+on='127, 31'
+takes "$on" "$cert" "$key"
+takes "$on" "$cert" "$key" TLS_HSTS_S=31536000 HTTPS_PORT=8444 NGINX_HTTPS_PUBLIC=443
+[ ! -s /proc/net/if_inet6 ] ||
+    takes "$on" "$cert" "$key" HTTP_ADDRESS='127.0.0.1 ::, [::1]' TRUSTED_PROXIES=10.0.0.0/8,::1
+takes "$on" HTTP_ADDRESS=0.0.0.0 TRUSTED_PROXIES='192.0.2.1  2001:db8::/32, ::ffff:10.0.0.1'
+takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # which is not listened to
+count 'HTTPS: off' "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
+count 'HTTPS: public port' "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
+    grep -c 'https://$scoring_host$request_uri' "$work/nginx/scoring.conf")" 1
+
+refuses 'TLS_KEY: must be given too: TLS_CERTIFICATE is' "$cert"
+refuses 'TLS_CERTIFICATE: must be given too: TLS_KEY is' "$key"
+refuses "TLS_CERTIFICATE: $work/none: cannot be read" TLS_CERTIFICATE="$work/none" "$key"
+refuses "TLS_KEY: $work: cannot be read" "$cert" TLS_KEY="$work"
+refuses "TLS_CERTIFICATE: $work/text.pem: is no certificate in PEM form" \
+    TLS_CERTIFICATE="$work/text.pem" "$key"
+refuses "TLS_CERTIFICATE: $work/key.pem: is no certificate in PEM form" \
+    TLS_CERTIFICATE="$work/key.pem" "$key"
+refuses "TLS_KEY: $work/cert.pem: is no private key in PEM form, or has a password" \
+    "$cert" TLS_KEY="$work/cert.pem"
+refuses "TLS_KEY: $work/locked.pem: is no private key in PEM form, or has a password" \
+    "$cert" TLS_KEY="$work/locked.pem"
+refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
+refuses "TLS_KEY: \"a;b\": must not hold spaces or other special characters" "$cert" 'TLS_KEY=a;b'
+count 'an expired certificate is said' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
+    "TLS_CERTIFICATE: $work/old.pem: has expired"
+refuses "HTTPS_PORT: 8080: must not be HTTP_PORT" "$cert" "$key" HTTPS_PORT=8080
+refuses "HTTPS_PORT: \"65536\": $must 1 to 65535" "$cert" "$key" HTTPS_PORT=65536
+refuses "HTTP_PORT: \"0\": $must 1 to 65535" HTTP_PORT=0
+refuses "TLS_HSTS_S: \"1y\": $must 0 to 2147483647" TLS_HSTS_S=1y
+addresses='must be IPv4 or IPv6 addresses'
+for wrong in localhost 256.0.0.1 1.2.3 1.2.3.4.5 1.2.3.4/8 ::1::2 1:2:3:4:5:6:7 \
+    1:2:3:4:5:6:7:8:9 12345:: :1 1: g::1 '127.0.0.1;' '*'; do
+    refuses "HTTP_ADDRESS: \"$wrong\": $addresses" HTTP_ADDRESS="$wrong"
+done
+for wrong in localhost 1.2.3.4/33 ::1/129 1.2.3.4/ 1.2.3.4/a 'all;' 10.0.0.0/8/8; do
+    refuses "TRUSTED_PROXIES: \"$wrong\": $addresses or networks" TRUSTED_PROXIES="$wrong"
+done
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

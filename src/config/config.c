@@ -250,6 +250,25 @@ name_is_ours(const char *name)
     return strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0;
 }
 
+/*
+ * Whether Kubernetes gives it to every container, where a service of its own
+ * is called "scoring": no setting of ours has such a name.
+ */
+static bool
+name_is_of_kubernetes(struct bytes name)
+{
+    static const char *const prefixes[] = {"SCORING_SERVICE_", "SCORING_PORT_"};
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        const struct bytes prefix = bytes_of(prefixes[i]);
+
+        if (name.length > prefix.length &&
+            memcmp(name.at, prefix.at, prefix.length) == 0)
+            return true;
+    }
+    return bytes_equal(name, bytes_of("SCORING_PORT"));
+}
+
 /* So that a slip of the pen does not leave a default in force. */
 static bool
 environment_names_check(char *const environment[], struct buf *errors)
@@ -262,7 +281,8 @@ environment_names_check(char *const environment[], struct buf *errors)
         char *shown;
 
         if (!name_is_ours(name.at) || name_is_known(name) ||
-            bytes_equal(name, bytes_of(NAME_CONFIG_FILE)))
+            bytes_equal(name, bytes_of(NAME_CONFIG_FILE)) ||
+            name_is_of_kubernetes(name))
             continue;
         shown = strndup(name.at, name.length);
         is_good = config_error(errors, shown == NULL ? NAME_PREFIX : shown,

@@ -47,8 +47,10 @@ struct config {
     const char *log_file;     /* NULL: standard output */
     enum log_format log_format;
     enum log_level log_level;
-    const char *time_zone;                          /* NULL: the system's */
-    const char *http_port, *metrics_port, *run_dir; /* of `make run` alone */
+    const char *time_zone; /* NULL: the system's */
+    /* Of nginx and `make run` alone, which check them. */
+    const char *http_port, *http_address, *https_port, *metrics_port, *run_dir;
+    const char *tls_certificate, *tls_key, *tls_hsts_s, *trusted_proxies;
     size_t file_lines; /* with a setting, in the file of settings */
 };
 

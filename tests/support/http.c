@@ -21,16 +21,25 @@
 
 struct http {
     CURL *curl;
+    const char *host, *ca_file;
     int port;
 };
 
 struct http *
 http_open(int port)
 {
+    return http_open_at("127.0.0.1", port, NULL);
+}
+
+struct http *
+http_open_at(const char *host, int port, const char *ca_file)
+{
     struct http *http = calloc(1, sizeof(*http));
 
     if (http == NULL)
         return NULL;
+    http->host = host;
+    http->ca_file = ca_file;
     http->port = port;
     http->curl = curl_easy_init();
     if (http->curl == NULL) {
@@ -110,9 +119,16 @@ set_up(struct http *http, const struct http_request *request,
     const char *verb = request->verb != NULL ? request->verb : "POST";
     char url[HTTP_URL_MAX];
 
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", http->port,
+    (void)snprintf(url, sizeof(url), "%s://%s:%d%s",
+                   http->ca_file != NULL ? "https" : "http", http->host,
+                   http->port,
                    request->path != NULL ? request->path : "/method");
     curl_easy_reset(curl);
+    if (http->ca_file != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
+    if (request->is_http1)
+        (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
+                               CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -13,6 +13,7 @@ struct http_request {
     const char *body;           /* NULL: no body */
     size_t body_length;         /* 0: as a C string */
     bool is_chunked;            /* without a Content-Length */
+    bool is_http1;              /* HTTP/1.1, whatever else is offered */
     const char *const *headers; /* "Name: value", NULL at the end; or NULL */
 };
 
@@ -27,6 +28,12 @@ struct http_answer {
 
 /* NULL without memory. */
 struct http *http_open(int port);
+
+/*
+ * The same to a host as it stands in a URL; over HTTPS if ca_file is given,
+ * which is borrowed: a PEM file of the authorities that are believed.
+ */
+struct http *http_open_at(const char *host, int port, const char *ca_file);
 void http_close(struct http *http);
 
 /* The answer's texts are never NULL; end with http_answer_free(). */

@@ -17,6 +17,7 @@ typedef bool load_check_fn(const struct http_answer *answer);
 
 struct load_plan {
     int port;
+    const char *ca_file; /* over HTTPS, if given; see http_open_at() */
     const char *body;
     load_check_fn *is_right;
     size_t callers;  /* at most 64 */

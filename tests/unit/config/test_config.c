@@ -126,6 +126,17 @@ static const struct source_case source_rows[] = {
     {"port of make run by default", {NULL}, NULL, "HTTP_PORT=8080"},
     {"its other port by default", {NULL}, NULL, "METRICS_PORT="},
     {"its folder by default", {NULL}, NULL, "RUN_DIR="},
+    {"address of nginx by default", {NULL}, NULL, "HTTP_ADDRESS=127.0.0.1"},
+    {"port of HTTPS by default", {NULL}, NULL, "HTTPS_PORT=8443"},
+    {"certificate by default", {NULL}, NULL, "TLS_CERTIFICATE="},
+    {"key by default", {NULL}, NULL, "TLS_KEY="},
+    {"age of HTTPS by default", {NULL}, NULL, "TLS_HSTS_S=0"},
+    {"proxies by default", {NULL}, NULL, "TRUSTED_PROXIES="},
+    {"what Kubernetes gives to every container",
+     {"SCORING_PORT=tcp://10.0.0.1:80", "SCORING_PORT_80_TCP=x",
+      "SCORING_SERVICE_HOST=10.0.0.1", "SCORING_WORKERS=5"},
+     NULL,
+     "SCORING_WORKERS=5"},
     {"environment", {"SCORING_WORKERS=5"}, NULL, "SCORING_WORKERS=5"},
     {"file", {NULL}, "SCORING_WORKERS=6\n", "SCORING_WORKERS=6"},
     {"environment before file",
@@ -1190,6 +1201,11 @@ static const struct reload_case restart_rows[] = {
     {"all of make run, and the size", "HTTP_PORT=1\n",
      "METRICS_PORT=2\nRUN_DIR=x\nSCORING_MAX_BODY_BYTES=1\n",
      "SCORING_MAX_BODY_BYTES, HTTP_PORT, METRICS_PORT, RUN_DIR"},
+    {"all of HTTPS and proxies", "",
+     "HTTP_ADDRESS=::1\nHTTPS_PORT=1\nTLS_CERTIFICATE=a\nTLS_KEY=b\n"
+     "TLS_HSTS_S=1\nTRUSTED_PROXIES=::1\n",
+     "HTTP_ADDRESS, HTTPS_PORT, TLS_CERTIFICATE, TLS_KEY, TLS_HSTS_S, "
+     "TRUSTED_PROXIES"},
 };
 
 TEST_CASES(restart, struct reload_case, restart_rows)
