@@ -11,10 +11,11 @@
 #include "base/number.h"
 #include "redis/url.h"
 
-#define PORT_DEFAULT 6379
-#define PORT_MAX     65535
-#define DATABASE_MAX 65535 /* a server has 16 unless told otherwise */
-#define HOST_MAX     253   /* of a name in the DNS */
+#define PORT_DEFAULT  6379
+#define SENTINEL_PORT 26379
+#define PORT_MAX      65535
+#define DATABASE_MAX  65535 /* a server has 16 unless told otherwise */
+#define HOST_MAX      253   /* of a name in the DNS */
 
 /* With the NUL that the kernel does not need, but others expect. */
 #define UNIX_PATH_MAX_LENGTH                                                   \
@@ -29,16 +30,24 @@ static const char query_database[] = "db=";
 
 static const struct scheme {
     const char *prefix;
+    enum redis_url_kind kind;
     bool is_unix, has_tls;
 } schemes[] = {
     {.prefix = "redis://"},
     {.prefix = "rediss://", .has_tls = true},
     {.prefix = "unix://", .is_unix = true},
+    {.prefix = "redis+sentinel://", .kind = REDIS_URL_SENTINEL},
+    {"rediss+sentinel://", REDIS_URL_SENTINEL, .has_tls = true},
+    {.prefix = "redis+cluster://", .kind = REDIS_URL_CLUSTER},
+    {"rediss+cluster://", REDIS_URL_CLUSTER, .has_tls = true},
 };
 
 static const char *const error_texts[REDIS_URL__MAX] = {
     [REDIS_URL_OK] = "good",
-    [REDIS_URL_SCHEME] = "must begin with redis://, rediss:// or unix://",
+    [REDIS_URL_SCHEME] =
+        "must begin with redis://, unix://, redis+sentinel:// or "
+        "redis+cluster://; with TLS with rediss://, rediss+sentinel:// or "
+        "rediss+cluster://",
     [REDIS_URL_ESCAPE] = "'%' must be followed by two hexadecimal digits, not "
                          "00; a '%' itself is written %25",
     [REDIS_URL_RESERVED] = "a '/' in the user or password must be written %2F, "
@@ -51,6 +60,15 @@ static const char *const error_texts[REDIS_URL__MAX] = {
     [REDIS_URL_PATH_HOST] = "unix:// takes no host: write unix:///path",
     [REDIS_URL_PATH_LENGTH] = "the path of a socket has at most 107 bytes",
     [REDIS_URL_QUERY] = "only unix:// takes a query, which must be db=number",
+    [REDIS_URL_SEVERAL] =
+        "several hosts must be written redis+sentinel://host,host/MASTER or "
+        "redis+cluster://host,host",
+    [REDIS_URL_TOO_MANY] = "there can be 16 hosts at most",
+    [REDIS_URL_MASTER] =
+        "the name that the sentinels know the master by must follow, of "
+        "letters, digits, '.', '-' and '_': redis+sentinel://host,host/MASTER",
+    [REDIS_URL_DATABASES] =
+        "a cluster has database 0 only: redis+cluster://host,host",
 };
 
 const char *
@@ -140,13 +158,13 @@ credentials_parse(char *authority, struct redis_url *redis, char **ret_rest)
 }
 
 static enum redis_url_error
-port_parse(const char *text, struct redis_url *redis)
+port_parse(const char *text, int *ret_port)
 {
     int64_t port;
 
     if (!number_parse(text, 1, PORT_MAX, &port))
         return REDIS_URL_PORT;
-    redis->port = (int)port;
+    *ret_port = (int)port;
     return REDIS_URL_OK;
 }
 
@@ -185,33 +203,106 @@ host_cut(char *text)
 }
 
 static enum redis_url_error
-host_parse(char *text, struct redis_url *redis)
+host_parse(char *text, int port_default, struct redis_url_host *ret_host)
 {
     const bool is_ipv6 = *text == '[';
     char *end = is_ipv6 ? ipv6_cut(text) : host_cut(text);
 
     if (end == NULL || (*end != '\0' && *end != ':'))
         return REDIS_URL_HOST;
-    redis->host = is_ipv6 ? text + 1 : text;
-    redis->port = PORT_DEFAULT;
+    ret_host->host = is_ipv6 ? text + 1 : text;
+    ret_host->port = port_default;
     if (*end == '\0')
         return REDIS_URL_OK;
     *end = '\0';
-    return port_parse(end + 1, redis);
+    return port_parse(end + 1, &ret_host->port);
 }
 
 /* path: "", "/" or "/database". */
 static enum redis_url_error
-tcp_parse(char *host, const char *path, const char *query,
-          struct redis_url *redis)
+single_parse(char *host, char *path, struct redis_url *redis)
 {
-    enum redis_url_error error = host_parse(host, redis);
+    struct redis_url_host place = {NULL, 0};
+    enum redis_url_error error;
+
+    if (strchr(host, ',') != NULL)
+        return REDIS_URL_SEVERAL;
+    error = host_parse(host, PORT_DEFAULT, &place);
+    redis->host = place.host;
+    redis->port = place.port;
+    if (error != REDIS_URL_OK || strlen(path) <= 1)
+        return error;
+    return database_parse(path + 1, redis);
+}
+
+static enum redis_url_error
+hosts_parse(char *hosts, int port_default, struct redis_url *redis)
+{
+    enum redis_url_error error = REDIS_URL_OK;
+
+    while (hosts != NULL && error == REDIS_URL_OK) {
+        char *host = strsep(&hosts, ",");
+
+        if (redis->host_count == REDIS_URL_HOSTS_MAX)
+            return REDIS_URL_TOO_MANY;
+        error =
+            host_parse(host, port_default, &redis->hosts[redis->host_count++]);
+    }
+    redis->host = redis->hosts[0].host;
+    redis->port = redis->hosts[0].port;
+    return error;
+}
+
+/* path: "/master" or "/master/database". */
+static enum redis_url_error
+sentinel_parse(char *hosts, char *path, struct redis_url *redis)
+{
+    enum redis_url_error error = hosts_parse(hosts, SENTINEL_PORT, redis);
+    char *database;
 
     if (error != REDIS_URL_OK)
         return error;
-    if (query != NULL)
-        return REDIS_URL_QUERY;
-    return strlen(path) <= 1 ? REDIS_URL_OK : database_parse(path + 1, redis);
+    if (*path == '\0')
+        return REDIS_URL_MASTER;
+    redis->master = path + 1;
+    database = strchr(path + 1, '/');
+    if (database != NULL)
+        *database++ = '\0';
+    if (*redis->master == '\0' ||
+        redis->master[strspn(redis->master, host_bytes)] != '\0')
+        return REDIS_URL_MASTER;
+    return text_or_null(database) != NULL ? database_parse(database, redis)
+                                          : REDIS_URL_OK;
+}
+
+/* path: "", "/" or "/0". */
+static enum redis_url_error
+cluster_parse(char *hosts, char *path, struct redis_url *redis)
+{
+    enum redis_url_error error = hosts_parse(hosts, PORT_DEFAULT, redis);
+
+    if (error == REDIS_URL_OK && strlen(path) > 1 && strcmp(path, "/0") != 0)
+        return REDIS_URL_DATABASES;
+    return error;
+}
+
+typedef enum redis_url_error place_parse_fn(char *host, char *path,
+                                            struct redis_url *redis);
+
+static place_parse_fn *const parsers[REDIS_URL_KIND__MAX] = {
+    [REDIS_URL_SINGLE] = single_parse,
+    [REDIS_URL_SENTINEL] = sentinel_parse,
+    [REDIS_URL_CLUSTER] = cluster_parse,
+};
+
+static enum redis_url_error
+tcp_parse(char *host, char *path, const char *query, struct redis_url *redis)
+{
+    enum redis_url_error error = parsers[redis->kind](host, path, redis);
+
+    if (error != REDIS_URL_OK)
+        return error;
+    return query != NULL ? REDIS_URL_QUERY : REDIS_URL_OK;
 }
 
 static enum redis_url_error
@@ -269,6 +360,7 @@ redis_url_parse(char *url, struct redis_url *ret_redis)
     if (query != NULL)
         *query++ = '\0';
 
+    redis.kind = scheme->kind;
     redis.tls = scheme->has_tls;
     error = credentials_parse(authority, &redis, &host);
     if (error == REDIS_URL_OK)
@@ -290,26 +382,49 @@ path_print(const char *path, struct buf *out)
     }
 }
 
+static void
+host_print(const char *host, int port, struct buf *out)
+{
+    buf_printf(out, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host,
+               port);
+}
+
 void
 redis_url_print_address(const struct redis_url *redis, struct buf *out)
 {
     if (redis->unix_path != NULL)
         buf_add_text(out, redis->unix_path);
-    else
-        buf_printf(out, strchr(redis->host, ':') != NULL ? "[%s]:%d" : "%s:%d",
-                   redis->host, redis->port);
+    else if (redis->kind == REDIS_URL_SINGLE)
+        host_print(redis->host, redis->port, out);
+    for (size_t i = 0; i < redis->host_count; i++) {
+        buf_add_text(out, i > 0 ? "," : "");
+        host_print(redis->hosts[i].host, redis->hosts[i].port, out);
+    }
+}
+
+static const char *
+prefix_of(const struct redis_url *redis)
+{
+    size_t i = 0;
+
+    while (schemes[i].kind != redis->kind || schemes[i].has_tls != redis->tls ||
+           schemes[i].is_unix != (redis->unix_path != NULL))
+        i++;
+    return schemes[i].prefix;
 }
 
 void
 redis_url_print(const struct redis_url *redis, struct buf *out)
 {
+    buf_add_text(out, prefix_of(redis));
     if (redis->unix_path != NULL) {
-        buf_add_text(out, "unix://");
         path_print(redis->unix_path, out);
         buf_printf(out, "?db=%d", redis->database);
         return;
     }
-    buf_add_text(out, redis->tls ? "rediss://" : "redis://");
     redis_url_print_address(redis, out);
-    buf_printf(out, "/%d", redis->database);
+    if (redis->master != NULL)
+        buf_printf(out, "/%s", redis->master);
+    if (redis->kind != REDIS_URL_CLUSTER)
+        buf_printf(out, "/%d", redis->database);
 }

@@ -83,27 +83,13 @@ struct supervisor {
     struct worker workers[METRICS_SLOTS];
 };
 
-/* The store's address, without user and password. */
-static void
-put_store(const struct redis_url *redis, struct buf *out)
-{
-    bool is_ipv6 = redis->host != NULL && strchr(redis->host, ':') != NULL;
-
-    if (redis->unix_path != NULL)
-        buf_printf(out, "unix://%s?db=%d", redis->unix_path, redis->database);
-    else
-        buf_printf(out, "%s://%s%s%s:%d/%d", redis->tls ? "rediss" : "redis",
-                   is_ipv6 ? "[" : "", redis->host, is_ipv6 ? "]" : "",
-                   redis->port, redis->database);
-}
-
 static void
 log_settings(struct supervisor *s, const char *what)
 {
     struct buf store = {0};
     struct bytes shown;
 
-    put_store(&s->config->redis, &store);
+    redis_url_print(&s->config->redis, &store);
     shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
     log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
              SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);

@@ -131,6 +131,61 @@ static const struct good_case good_rows[] = {
      "unix:///" X100 "xxxxxx?db=0"},
 };
 
+struct several_case {
+    const char *name, *url;
+    enum redis_url_kind kind;
+    size_t count;
+    const char *last_host;
+    int last_port;
+    const char *master;
+    int database;
+    const char *printed;
+};
+
+static const struct several_case several_rows[] = {
+    {"one sentinel", "redis+sentinel://h/m", REDIS_URL_SENTINEL, 1, "h", 26379,
+     "m", 0, "redis+sentinel://h:26379/m/0"},
+    {"three sentinels", "redis+sentinel://u:p@a,b:1,[::1]:2/my-m_a.1/3",
+     REDIS_URL_SENTINEL, 3, "::1", 2, "my-m_a.1", 3,
+     "redis+sentinel://a:26379,b:1,[::1]:2/my-m_a.1/3"},
+    {"a slash behind the master", "redis+sentinel://h/m/", REDIS_URL_SENTINEL,
+     1, "h", 26379, "m", 0, "redis+sentinel://h:26379/m/0"},
+    {"sentinels over TLS", "rediss+sentinel://h/m", REDIS_URL_SENTINEL, 1, "h",
+     26379, "m", 0, "rediss+sentinel://h:26379/m/0"},
+    {"one node", "redis+cluster://h", REDIS_URL_CLUSTER, 1, "h", 6379, NULL, 0,
+     "redis+cluster://h:6379"},
+    {"two nodes and database 0", "redis+cluster://:a,b@x:7,y/0",
+     REDIS_URL_CLUSTER, 2, "y", 6379, NULL, 0, "redis+cluster://x:7,y:6379"},
+    {"16 nodes over TLS", "rediss+cluster://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,b/",
+     REDIS_URL_CLUSTER, 16, "b", 6379, NULL, 0,
+     "rediss+cluster://a:6379,a:6379,a:6379,a:6379,a:6379,a:6379,a:6379,"
+     "a:6379,a:6379,a:6379,a:6379,a:6379,a:6379,a:6379,a:6379,b:6379"},
+};
+
+static bool texts_equal(const char *a, const char *b);
+
+TEST_CASES(several, struct several_case, several_rows)
+{
+    char *url = strdup(c->url);
+    struct redis_url got = {0};
+    struct buf printed = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(url);
+    CU_ASSERT_EQUAL(redis_url_parse(url, &got), REDIS_URL_OK);
+    CU_ASSERT_EQUAL(got.kind, c->kind);
+    CU_ASSERT_EQUAL(got.host_count, c->count);
+    if (got.host_count == c->count) {
+        CU_ASSERT_STRING_EQUAL(got.hosts[c->count - 1].host, c->last_host);
+        CU_ASSERT_EQUAL(got.hosts[c->count - 1].port, c->last_port);
+    }
+    CU_ASSERT_TRUE(texts_equal(got.master, c->master));
+    CU_ASSERT_EQUAL(got.database, c->database);
+    redis_url_print(&got, &printed);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&printed), bytes_of(c->printed)));
+    buf_free(&printed);
+    free(url);
+}
+
 static bool
 texts_equal(const char *a, const char *b)
 {
@@ -254,6 +309,26 @@ static const struct bad_case bad_rows[] = {
     {"key without value", "unix:///p?db", REDIS_URL_QUERY},
     {"empty database", "unix:///p?db=", REDIS_URL_DATABASE},
     {"two databases", "unix:///p?db=1&db=2", REDIS_URL_DATABASE},
+    {"two hosts", "redis://a,b", REDIS_URL_SEVERAL},
+    {"two hosts over TLS", "rediss://a:1,b:2/0", REDIS_URL_SEVERAL},
+    {"sentinel alone", "sentinel://h/m", REDIS_URL_SCHEME},
+    {"sentinel with a hyphen", "redis-sentinel://h/m", REDIS_URL_SCHEME},
+    {"cluster alone", "cluster://h", REDIS_URL_SCHEME},
+    {"sentinels without a master", "redis+sentinel://h", REDIS_URL_MASTER},
+    {"sentinels with an empty one", "redis+sentinel://h/", REDIS_URL_MASTER},
+    {"sentinels with a database alone", "redis+sentinel://h//0",
+     REDIS_URL_MASTER},
+    {"a space in the master's name", "redis+sentinel://h/a b",
+     REDIS_URL_MASTER},
+    {"a database of letters behind the master", "redis+sentinel://h/m/x",
+     REDIS_URL_DATABASE},
+    {"an empty host of several", "redis+sentinel://a,,b/m", REDIS_URL_HOST},
+    {"a comma at the end", "redis+cluster://a,", REDIS_URL_HOST},
+    {"the port of the second", "redis+cluster://a:1,b:0", REDIS_URL_PORT},
+    {"17 hosts", "redis+cluster://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a",
+     REDIS_URL_TOO_MANY},
+    {"a cluster's database 1", "redis+cluster://a/1", REDIS_URL_DATABASES},
+    {"a query for sentinels", "redis+sentinel://h/m?db=1", REDIS_URL_QUERY},
     {"database 65536 for unix", "unix:///p?db=65536", REDIS_URL_DATABASE},
 };
 
@@ -277,7 +352,14 @@ struct text_case {
 
 static const struct text_case text_rows[] = {
     {"scheme", REDIS_URL_SCHEME,
-     "must begin with redis://, rediss:// or unix://"},
+     "must begin with redis://, unix://, redis+sentinel:// or "
+     "redis+cluster://; with TLS with rediss://, rediss+sentinel:// or "
+     "rediss+cluster://"},
+    {"several hosts", REDIS_URL_SEVERAL,
+     "several hosts must be written redis+sentinel://host,host/MASTER or "
+     "redis+cluster://host,host"},
+    {"databases", REDIS_URL_DATABASES,
+     "a cluster has database 0 only: redis+cluster://host,host"},
     {"escape", REDIS_URL_ESCAPE,
      "'%' must be followed by two hexadecimal digits, not 00; a '%' itself is "
      "written %25"},
