@@ -66,12 +66,16 @@ static const struct command version = {
 static const struct command *const commands[] = {
     &serve,
     &command_token,
+    &command_accounts,
     &command_check_config,
     &command_healthcheck,
     &command_interests,
     &help,
     &version,
 };
+
+/* Names the file of settings, for every command. */
+#define CONFIG_OPTION "--config"
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -80,8 +84,10 @@ print_usage(FILE *out)
 {
     (void)fprintf(out, "usage: scoring [command]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-12s  %s\n", commands[i]->name,
+        (void)fprintf(out, "  %-13s  %s\n", commands[i]->name,
                       commands[i]->summary);
+    (void)fprintf(out, "  " CONFIG_OPTION " FILE  with any command: the file "
+                       "of settings\n");
 }
 
 static int
@@ -245,11 +251,67 @@ run_command(const struct command *command, int argc, char **argv)
     return command->run(command, argc, argv);
 }
 
+/*
+ * The file that an argument names, which takes up *ret_count of them; NULL if
+ * it is not the option.
+ */
+static const char *
+config_file_of(char *const argv[], int *ret_count)
+{
+    const size_t length = strlen(CONFIG_OPTION);
+
+    *ret_count = 1;
+    if (strncmp(argv[0], CONFIG_OPTION, length) != 0)
+        return NULL;
+    if (argv[0][length] == '=')
+        return argv[0] + length + 1;
+    if (argv[0][length] != '\0')
+        return NULL;
+    *ret_count = argv[1] != NULL ? 2 : 1;
+    return argv[1] != NULL ? argv[1] : "";
+}
+
+/*
+ * Takes the option out of the arguments, wherever it stands before "--", and
+ * into the environment, where the settings look for it. Returns the number of
+ * arguments that are left, or -1 with the reason printed.
+ */
+static int
+take_config_file(int argc, char **argv)
+{
+    bool is_last = false;
+    int left = 1, count = 1;
+
+    for (int i = 1; i < argc; i += count) {
+        const char *file = is_last ? NULL : config_file_of(argv + i, &count);
+
+        if (file == NULL) {
+            is_last = is_last || strcmp(argv[i], "--") == 0;
+            argv[left++] = argv[i];
+            continue;
+        }
+        if (*file == '\0') {
+            (void)fprintf(stderr, "scoring: " CONFIG_OPTION ": which file?\n");
+            return -1;
+        }
+        if (setenv(CONFIG_FILE_NAME, file, 1) != 0) {
+            (void)fprintf(stderr, "scoring: out of memory\n");
+            return -1;
+        }
+    }
+    argv[left] = NULL;
+    return left;
+}
+
 int
 main(int argc, char **argv)
 {
     if (!open_standard_streams())
         return EX_OSERR;
+    if (argc > 0)
+        argc = take_config_file(argc, argv);
+    if (argc < 0)
+        return EX_USAGE;
     if (argc < 2)
         return run_command(&serve, argc, argv);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {

@@ -49,9 +49,8 @@ command_output_status(void)
     return EX_IOERR;
 }
 
-/* Each mistake as one line. */
-static void
-print_mistakes(const struct buf *errors)
+void
+command_print_mistakes(const struct buf *errors)
 {
     const char *at = errors->data, *end = at + errors->length;
 
@@ -73,7 +72,7 @@ command_load_config(void)
     struct config *config = config_load(environ, &errors);
 
     if (config == NULL || !config_use_time_zone(config)) {
-        print_mistakes(&errors);
+        command_print_mistakes(&errors);
         config_free(config);
         config = NULL;
     }

@@ -16,6 +16,7 @@ struct command {
     int (*run)(const struct command *command, int argc, char **argv);
 };
 
+extern const struct command command_accounts;
 extern const struct command command_check_config;
 extern const struct command command_healthcheck;
 extern const struct command command_interests;
@@ -39,6 +40,9 @@ int command_takes_nothing(const struct command *command, int argc, char **argv);
 
 /* EX_OK, or EX_IOERR with the reason printed if output has been lost. */
 int command_output_status(void);
+
+/* Each line about a mistake, on standard error. */
+void command_print_mistakes(const struct buf *errors);
 
 /*
  * The settings in force, owned by the caller; or NULL when each of their

@@ -9,7 +9,10 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/command.h"
+#include "config/settings.h"
+#include "scoring/accounts.h"
 #include "scoring/auth.h"
 
 /* Whose token is wanted; texts are NULL where not given. */
@@ -74,24 +77,63 @@ read_wish(const struct command *command, int argc, char **argv,
     return true;
 }
 
+/* How the token is made, or why it is not. */
+static int
+find_salts(const struct config *config, const struct auth_claim *claim,
+           const struct auth_salts **ret_salts)
+{
+    const bool is_admin = auth_is_admin(claim->login);
+    const struct account *account;
+    struct buf name = {0};
+
+    *ret_salts =
+        is_admin ? &config->secrets.admin_salts : &config->secrets.salts;
+    if (config->accounts == NULL || is_admin)
+        return EX_OK;
+    account = accounts_find(config->accounts, claim->account, ret_salts);
+    if (account != NULL && !account->is_disabled)
+        return EX_OK;
+    json_add_string(&name, claim->account);
+    (void)fprintf(stderr, "scoring: the account %.*s is %s in %s\n",
+                  (int)name.length, name.data != NULL ? name.data : "",
+                  account != NULL ? "disabled" : "not listed",
+                  config->accounts_file);
+    buf_free(&name);
+    return account != NULL ? EX_OK : EX_USAGE;
+}
+
+static void
+note_published(struct bytes salt, bool is_admin)
+{
+    const char *published = is_admin ? CONFIG_ADMIN_SALT : CONFIG_SALT;
+
+    if (bytes_equal(salt, bytes_of(published)))
+        (void)fprintf(stderr, "scoring: note: the salt of this token is the "
+                              "published one: anyone can make it, and a "
+                              "service with salts of its own refuses it\n");
+}
+
 static int
 print_token(const struct config *config, const struct wish *wish)
 {
-    const char *account = wish->account != NULL ? wish->account : "";
-    const char *login = wish->is_admin ? AUTH_ADMIN_LOGIN : wish->login;
-    const struct auth_claim claim = {.account = bytes_of(account),
-                                     .login = bytes_of(login)};
+    const struct auth_claim claim = {
+        .account = bytes_of(wish->account != NULL ? wish->account : ""),
+        .login = bytes_of(wish->is_admin ? AUTH_ADMIN_LOGIN : wish->login)};
     struct auth *auth = auth_new(&config->secrets);
+    const struct auth_salts *salts;
     char token[AUTH_TOKEN_LENGTH + 1];
-    bool is_made;
+    int status = find_salts(config, &claim, &salts);
 
-    is_made =
-        auth != NULL && auth_token(auth, &claim, NULL, clock_wall_s(), token);
-    auth_free(auth);
-    if (!is_made) {
+    if (status == EX_OK &&
+        (auth == NULL ||
+         !auth_token(auth, &claim, salts, clock_wall_s(), token))) {
         (void)fprintf(stderr, "scoring: the token cannot be made\n");
-        return EX_SOFTWARE;
+        status = EX_SOFTWARE;
     }
+    auth_free(auth);
+    if (status != EX_OK)
+        return status;
+    note_published(salts->item[0], auth_is_admin(claim.login));
     (void)printf("%s\n", token);
     return command_output_status();
 }
@@ -121,6 +163,8 @@ const struct command command_token = {
         "  --login LOGIN      of this user\n"
         "  --account ACCOUNT  of this account; without it, of none\n"
         "  --admin            the admin's, which is good for this "
-        "hour\n\nOf several salts the first one, the newest, is taken.\n",
+        "hour\n\nOf several salts the first one, the newest, is taken. With "
+        "accounts of their own\nsalts it is the account's. A token by a "
+        "published salt is noted.\n",
     .run = run_token,
 };

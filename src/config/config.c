@@ -4,10 +4,12 @@
  * from a secret's own file, or from the table. The only part that looks at the
  * environment. Implements "Settings" of docs/protocol.md.
  */
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,13 +22,18 @@
 #include "telemetry/metrics.h"
 
 #define NAME_PREFIX      "SCORING_" /* any such name must be known */
-#define NAME_CONFIG_FILE "SCORING_CONFIG_FILE"
+#define NAME_CONFIG_FILE CONFIG_FILE_NAME
+#define NAME_ACCOUNTS    CONFIG_ACCOUNTS_NAME
 #define NAME_SUFFIX      "_FILE" /* a secret's name with it names a file */
 #define NAME_SIZE        64      /* of the longest name, its suffix and a NUL */
 #define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
 
 /* Two per core: one can work while another one is kept from it. */
 #define WORKERS_PER_CORE 2
+
+/* Of the file of accounts: whose bits go beyond it, others may read. */
+#define ACCOUNTS_MODE 0640U
+#define MODE_BITS     07777U
 
 /* Where values come from; the first place where there is one counts. */
 enum source { SOURCE_ENVIRONMENT = 0, SOURCE_FILE, SOURCE__MAX };
@@ -311,11 +318,23 @@ file_names_check(const struct config_file *file, struct buf *errors)
     return is_good;
 }
 
+/* One that cannot be seen is there: to go on without it would open the service
+ * by the published salts. */
+static bool
+file_is_missing(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static bool
 file_load(struct loader *loader)
 {
     const char *path = environment_get(loader->environment, NAME_CONFIG_FILE);
 
+    if (path == NULL && !file_is_missing(CONFIG_FILE_DEFAULT))
+        path = CONFIG_FILE_DEFAULT;
     if (path == NULL || *path == '\0')
         return true;
     return config_file_read(&loader->file, NAME_CONFIG_FILE, path,
@@ -376,6 +395,70 @@ salts_check(const struct auth_secrets *secrets, struct buf *errors)
     return true;
 }
 
+/* Each line of some, behind the name of the setting and the file. */
+static void
+accounts_errors(struct buf *errors, const char *path, struct bytes lines)
+{
+    const char *at = lines.at, *end = at + lines.length;
+
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+
+        stop = stop != NULL ? stop + 1 : end;
+        buf_add_text(errors, NAME_ACCOUNTS ": \"");
+        config_escape(errors, path);
+        buf_add_text(errors, "\": ");
+        buf_add(errors, at, (size_t)(stop - at));
+        at = stop;
+    }
+}
+
+struct accounts *
+config_read_accounts(const char *path, const struct auth_salts *admin_salts,
+                     struct buf *errors, unsigned *ret_mode)
+{
+    struct buf lines = {0};
+    char *text = NULL;
+    const char *problem = config_text_read(path, CONFIG_TEXT_JSON, &text);
+    struct accounts *accounts;
+    struct stat st;
+
+    if (problem != NULL) {
+        (void)config_error(errors, NAME_ACCOUNTS, path, "%s", problem);
+        return NULL;
+    }
+    accounts = accounts_read(bytes_of(text), admin_salts, &lines);
+    config_text_free(text);
+    if (lines.failed)
+        (void)config_error(errors, NAME_ACCOUNTS, path, "out of memory");
+    else
+        accounts_errors(errors, path, buf_bytes(&lines));
+    buf_free(&lines);
+    if (accounts == NULL)
+        return NULL;
+    *ret_mode = 0;
+    if (stat(path, &st) == 0 && (st.st_mode & MODE_BITS & ~ACCOUNTS_MODE) != 0)
+        *ret_mode = st.st_mode & MODE_BITS;
+    return accounts;
+}
+
+static bool
+accounts_load(struct config *config, struct buf *errors)
+{
+    if (config->accounts_file == NULL)
+        return true;
+    config->accounts = config_read_accounts(config->accounts_file,
+                                            &config->secrets.admin_salts,
+                                            errors, &config->accounts_mode);
+    return config->accounts != NULL;
+}
+
+const struct account *
+config_published_account(const struct accounts *accounts)
+{
+    return accounts_with_salt(accounts, bytes_of(CONFIG_SALT));
+}
+
 static void
 salts_note(const char *name, const struct auth_salts *salts, struct buf *notes)
 {
@@ -393,6 +476,10 @@ config_finish(struct owner *owner, const struct config_file *file)
 
     config->file_lines = file->count;
     config->salts_published = salts_published(&secrets->salts, CONFIG_SALT);
+    if (config->accounts != NULL) /* then nobody's token is made by these */
+        config->salts_published =
+            config_published_account(config->accounts) != NULL ? CONFIG_ALL
+                                                               : CONFIG_NONE;
     config->admin_salts_published =
         salts_published(&secrets->admin_salts, CONFIG_ADMIN_SALT);
     config->cache_secret_published =
@@ -428,6 +515,7 @@ config_load(char *const environment[], struct buf *errors)
     is_good &= settings_load(&loader);
     is_good &= credentials_check(&config->redis, errors);
     is_good &= salts_check(&config->secrets, errors);
+    is_good &= accounts_load(config, errors);
     if (is_good)
         config_finish(owner, &loader.file);
     config_file_free(&loader.file);
@@ -452,6 +540,7 @@ config_free(struct config *config)
         explicit_bzero(text->bytes, text->size);
         free(text);
     }
+    accounts_free(owner->config.accounts);
     buf_free(&owner->notes);
     free(owner);
 }
@@ -466,10 +555,39 @@ static const struct {
     {"SCORING_CACHE_SECRET", offsetof(struct config, cache_secret_published)},
 };
 
+/* The salts of partners are those of the accounts, where there are any. */
+static const char *
+guarded_name(const struct config *config, size_t i)
+{
+    if (config->accounts != NULL &&
+        guarded[i].published == offsetof(struct config, salts_published))
+        return NAME_ACCOUNTS;
+    return guarded[i].name;
+}
+
 static enum config_published
 published_of(const struct config *config, size_t at)
 {
     return *(const enum config_published *)((const char *)config + at);
+}
+
+/* The published salt may not go from one account to another, either. */
+static bool
+accounts_may_replace(const struct config *old, const struct config *config,
+                     struct buf *errors)
+{
+    const struct account *before, *after;
+
+    if (old->accounts == NULL || config->accounts == NULL)
+        return true;
+    before = config_published_account(old->accounts);
+    after = config_published_account(config->accounts);
+    if (before == NULL || after == NULL ||
+        bytes_equal(before->name, after->name))
+        return true;
+    return config_error(errors, NAME_ACCOUNTS, NULL,
+                        "a salt would become a published one, which is refused "
+                        "while the service runs");
 }
 
 bool
@@ -485,11 +603,11 @@ config_may_replace(const struct config *old, const struct config *config,
         const size_t at = guarded[i].published;
 
         if (published_of(config, at) > published_of(old, at))
-            is_good = config_error(errors, guarded[i].name, NULL,
+            is_good = config_error(errors, guarded_name(config, i), NULL,
                                    "would become a published one, which is "
                                    "refused while the service runs");
     }
-    return is_good;
+    return is_good && accounts_may_replace(old, config, errors);
 }
 
 static void
@@ -603,7 +721,10 @@ config_help(struct buf *out)
             buf_add_text(out, " (*)");
         buf_add_text(out, "\n");
     }
-    buf_add_text(out, "  (*) or in a file that NAME" NAME_SUFFIX " names\n"
-                      "  " NAME_CONFIG_FILE " names a file of NAME=value "
-                      "lines; the environment goes first\n");
+    buf_add_text(out,
+                 "  (*) or in a file that NAME" NAME_SUFFIX " names\n"
+                 "  " NAME_CONFIG_FILE " names a file of NAME=value "
+                 "lines, as --config does,\n    or it is " CONFIG_FILE_DEFAULT
+                 ", if there is one; the environment "
+                 "goes first\n");
 }

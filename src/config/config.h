@@ -7,12 +7,26 @@
 
 #include "base/buf.h"
 #include "redis/url.h"
+#include "scoring/accounts.h"
 #include "scoring/auth.h"
 #include "scoring/model.h"
 #include "telemetry/log.h"
 
 /* Whether a secret, or each of several, is a default that anyone knows. */
 enum config_published { CONFIG_NONE, CONFIG_SOME, CONFIG_ALL };
+
+/* Names the file of settings; given as empty: there is none. */
+#define CONFIG_FILE_NAME "SCORING_CONFIG_FILE"
+
+/* Names the file of accounts. */
+#define CONFIG_ACCOUNTS_NAME "SCORING_ACCOUNTS_FILE"
+
+/* What is said of its mode, an unsigned, when others may read it. */
+#define CONFIG_ACCOUNTS_OPEN                                                   \
+    "mode %04o lets others read the salts: give it 0640 or less"
+
+/* The file of settings when nothing names one, if it is there. */
+#define CONFIG_FILE_DEFAULT "/etc/scoring/scoring.conf"
 
 /* The model in force, and the file that it is from; without: published. */
 struct config_model {
@@ -41,10 +55,13 @@ struct config {
     int64_t max_client_ids;
     int64_t max_clients; /* records of a batch */
     struct config_model model;
-    int64_t max_answer_bytes; /* of the values of one request */
-    int64_t rate_limit;       /* used by nginx; checked here */
-    int64_t max_connections;  /* likewise */
-    const char *log_file;     /* NULL: standard output */
+    int64_t max_answer_bytes;  /* of the values of one request */
+    int64_t rate_limit;        /* used by nginx; checked here */
+    int64_t max_connections;   /* likewise */
+    const char *accounts_file; /* NULL: there are no accounts */
+    struct accounts *accounts; /* what it holds */
+    unsigned accounts_mode;    /* the file's, where others may read it; or 0 */
+    const char *log_file;      /* NULL: standard output */
     enum log_format log_format;
     enum log_level log_level;
     const char *time_zone; /* NULL: the system's */
@@ -56,7 +73,7 @@ struct config {
 
 /*
  * Reads the settings from an environment ("NAME=value", NULL at the end) and
- * the files it names.
+ * the files it names, or CONFIG_FILE_DEFAULT.
  *
  * errors   receives one line per mistake, each ending in '\n' and naming the
  *          setting; all mistakes, not just the first; never a secret's value.
@@ -64,6 +81,22 @@ struct config {
  * Returns the settings, owned by the caller, or NULL with errors filled.
  */
 struct config *config_load(char *const environment[], struct buf *errors);
+
+/*
+ * Reads a file of accounts as the setting SCORING_ACCOUNTS_FILE does.
+ *
+ * errors     as above.
+ * ret_mode   set on success only: the mode of a file that others may read;
+ *            else 0.
+ *
+ * Returns the accounts, owned by the caller, or NULL with errors filled.
+ */
+struct accounts *config_read_accounts(const char *path,
+                                      const struct auth_salts *admin_salts,
+                                      struct buf *errors, unsigned *ret_mode);
+
+/* The account that has the published salt, or NULL. */
+const struct account *config_published_account(const struct accounts *accounts);
 
 /* Accepts NULL; wipes the secrets before it frees them. */
 void config_free(struct config *config);

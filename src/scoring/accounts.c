@@ -234,8 +234,8 @@ unknown_member(struct reader *reader, const struct json_item *item)
 
     json_add_string(&name, item->name);
     buf_add(&name, "", 1);
-    if (!name.failed)
-        (void)fault(reader, item->line, name.data, "there is no such member");
+    (void)fault(reader, item->line, name.failed ? NULL : name.data,
+                "there is no such member");
     buf_free(&name);
     return false;
 }

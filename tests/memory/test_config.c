@@ -12,7 +12,7 @@
 #include "support/memory.h"
 
 #define ENV_MAX       4
-#define SETTING_MAX   64
+#define SETTING_MAX   96
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 
 struct config_case {
@@ -20,27 +20,41 @@ struct config_case {
     char *env[ENV_MAX];
     const char *file; /* content; NULL: none */
     bool is_good;
+    const char *accounts; /* content of their file; NULL: none */
 };
 
 static const struct config_case config_rows[] = {
-    {"defaults", {NULL}, NULL, true},
+    {"defaults", {NULL}, NULL, true, NULL},
     {"a file",
      {"SCORING_SALT=a,b"},
      "SCORING_WORKERS=3\nREDIS_URL=redis://me:pw@h:1/2\nX=y\n"
      "TZ=CET-1\nMETRICS_PORT= # c\n",
-     true},
+     true,
+     NULL},
     {"mistakes",
      {"SCORING_WORKERS=x", "SCORING_NO=1"},
      "SCORING_SALT\n",
-     false},
+     false,
+     NULL},
     {"a file that is not there",
      {"SCORING_CONFIG_FILE=/nonexistent"},
      NULL,
-     false},
+     false,
+     NULL},
+    {"accounts",
+     {NULL},
+     NULL,
+     true,
+     "{\"a\": {\"salts\": [\"s\", \"t\"]}, \"b\": {\"salts\": [\"u\"]}}"},
+    {"accounts with mistakes",
+     {NULL},
+     NULL,
+     false,
+     "{\"a\": {\"salts\": [\"s\"], \"X\": 1}, \"b\": {\"salts\": []}}"},
 };
 
 static struct buf expected; /* the settings as they are printed, or nothing */
-static char setting[SETTING_MAX];
+static char setting[SETTING_MAX], accounts_setting[SETTING_MAX];
 
 static struct config *
 load(const struct config_case *c, struct buf *errors)
@@ -52,6 +66,8 @@ load(const struct config_case *c, struct buf *errors)
         environment[count] = c->env[count];
         count++;
     }
+    if (c->accounts != NULL)
+        environment[count++] = accounts_setting;
     environment[count] = c->file != NULL ? setting : NULL;
     return config_load(environment, errors);
 }
@@ -78,17 +94,29 @@ try(const void *row)
     buf_free(&printed);
 }
 
-TEST_CASES(config, struct config_case, config_rows)
+/* content   NULL: nothing. */
+static void
+file_make(char *path, const char *content)
 {
-    char path[] = PATH_TEMPLATE;
     int fd = mkstemp(path);
-    size_t length = c->file != NULL ? strlen(c->file) : 0;
+    size_t length = content != NULL ? strlen(content) : 0;
 
     CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, c->file, length), (ssize_t)length);
+    CU_ASSERT_EQUAL(write(fd, content, length), (ssize_t)length);
     (void)close(fd);
+}
+
+TEST_CASES(config, struct config_case, config_rows)
+{
+    char path[] = PATH_TEMPLATE, accounts_path[] = PATH_TEMPLATE;
+
+    file_make(path, c->file);
+    file_make(accounts_path, c->accounts);
     (void)snprintf(setting, sizeof(setting), "SCORING_CONFIG_FILE=%s", path);
+    (void)snprintf(accounts_setting, sizeof(accounts_setting),
+                   "SCORING_ACCOUNTS_FILE=%s", accounts_path);
     memory_fail_each(try, c);
     buf_free(&expected);
     (void)unlink(path);
+    (void)unlink(accounts_path);
 }

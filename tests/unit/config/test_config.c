@@ -57,6 +57,7 @@ load(char *const env[ENV_MAX], const char *content, struct buf *errors)
         environment[count] = env[count];
         count++;
     }
+    environment[count] = "SCORING_CONFIG_FILE="; /* not the machine's own */
     if (content != NULL) {
         file_make(&file, "SCORING_CONFIG_FILE", content);
         environment[count] = file.setting;

@@ -1,0 +1,182 @@
+/*
+ * The setting SCORING_ACCOUNTS_FILE: what is said of its file, and what of it
+ * may come into force while the service runs. Its content: scoring/accounts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/settings.h"
+#include "support/calls.h"
+#include "support/cases.h"
+
+#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+#define SETTING_MAX   128
+
+/* Settings with a file of this content; NULL: without. */
+static struct config *
+load(const char *content, mode_t mode, char *salt, struct buf *errors)
+{
+    char path[] = PATH_TEMPLATE, setting[SETTING_MAX];
+    char *const environment[] = {"SCORING_CONFIG_FILE=", setting,
+                                 "SCORING_ADMIN_SALT=hidden", salt, NULL};
+    struct config *config;
+    int fd = mkstemp(path);
+
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    (void)snprintf(setting, sizeof(setting), "SCORING_ACCOUNTS_FILE=%s",
+                   content != NULL ? path : "");
+    if (content != NULL)
+        CU_ASSERT_EQUAL(write(fd, content, strlen(content)),
+                        (ssize_t)strlen(content));
+    CU_ASSERT_EQUAL(fchmod(fd, mode), 0);
+    (void)close(fd);
+    config = config_load(environment, errors);
+    (void)unlink(path);
+    return config;
+}
+
+/* Of an account with these salts. */
+#define ACCOUNT(name, salts) "\"" name "\": {\"salts\": [" salts "]}"
+#define OWN                  "{" ACCOUNT("acme", "\"own\"") "}"
+
+struct mode_case {
+    const char *name;
+    mode_t mode;
+    unsigned want; /* 0: nothing is said */
+};
+
+static const struct mode_case mode_rows[] = {
+    {"its owner's", 0600, 0},        {"its group's, too", 0640, 0},
+    {"only to be read", 0440, 0},    {"the group may write", 0660, 0660},
+    {"others may read", 0644, 0644}, {"others may read alone", 0604, 0604},
+    {"a program", 0700, 0700},
+};
+
+TEST_CASES(mode, struct mode_case, mode_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(OWN, c->mode, NULL, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    CU_ASSERT_EQUAL(config->accounts_mode, c->want);
+    CU_ASSERT_EQUAL(accounts_count(config->accounts), 1);
+    config_free(config);
+}
+
+TEST_SINGLE(errors, "each line names the setting and the file")
+{
+    struct buf errors = {0};
+    char *at;
+
+    CU_ASSERT_PTR_NULL(load("{\"a\":\n1,\n\"b\": 2}", 0600, NULL, &errors));
+    buf_add(&errors, "", 1);
+    at = strstr(errors.data, "XXXXXX");
+    CU_ASSERT_PTR_NULL(at);
+    CU_ASSERT_PTR_EQUAL(
+        strstr(errors.data, "SCORING_ACCOUNTS_FILE: \"/tmp/scoring-test-"),
+        errors.data);
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        errors.data, "\": line 2: account \"a\": must be an object\nSCORING_"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(errors.data, "\": line 3: account \"b\": must be an object\n"));
+    buf_free(&errors);
+}
+
+TEST_SINGLE(missing, "a file that cannot be read")
+{
+    char *const environment[] = {
+        "SCORING_CONFIG_FILE=", "SCORING_ACCOUNTS_FILE=/none/at.all", NULL};
+    struct buf errors = {0};
+
+    CU_ASSERT_PTR_NULL(config_load(environment, &errors));
+    buf_add(&errors, "", 1);
+    CU_ASSERT_STRING_EQUAL(errors.data,
+                           "SCORING_ACCOUNTS_FILE: \"/none/at.all\": No such "
+                           "file or directory\n");
+    buf_free(&errors);
+}
+
+TEST_SINGLE(admin, "the admin's salts are those of the settings")
+{
+    struct buf errors = {0};
+
+    CU_ASSERT_PTR_NULL(
+        load("{" ACCOUNT("a", "\"hidden\"") "}", 0600, NULL, &errors));
+    CU_ASSERT_TRUE(errors.length > 0);
+    buf_free(&errors);
+}
+
+/* What is published: the salt of all, or an account's. */
+struct published_case {
+    const char *name, *content;
+    char *salt;
+    enum config_published want;
+};
+
+static const struct published_case published_rows[] = {
+    {"no accounts", NULL, NULL, CONFIG_ALL},
+    {"no accounts, an own salt", NULL, "SCORING_SALT=own", CONFIG_NONE},
+    {"accounts with own salts", OWN, NULL, CONFIG_NONE},
+    {"no account at all", "{}", NULL, CONFIG_NONE},
+    {"an account with the published one",
+     "{" ACCOUNT("a", "\"own\"") "," ACCOUNT("b", "\"s\", \"Otus\"") "}", NULL,
+     CONFIG_ALL},
+};
+
+TEST_CASES(published, struct published_case, published_rows)
+{
+    struct buf errors = {0};
+    struct config *config = load(c->content, 0600, c->salt, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    CU_ASSERT_EQUAL(config->salts_published, c->want);
+    config_free(config);
+}
+
+struct reload_case {
+    const char *name;
+    const char *before, *after; /* of the file; NULL: none */
+    char *salt;
+    const char *want; /* the name in the error; NULL: it is taken */
+};
+
+#define PUBLISHED_A "{" ACCOUNT("a", "\"Otus\"") "," ACCOUNT("b", "\"own\"") "}"
+#define PUBLISHED_B "{" ACCOUNT("a", "\"own\"") "," ACCOUNT("b", "\"Otus\"") "}"
+
+static const struct reload_case reload_rows[] = {
+    {"another file", OWN, "{" ACCOUNT("acme", "\"other\"") "}", NULL, NULL},
+    {"no account is left", OWN, "{}", NULL, NULL},
+    {"accounts from now on", NULL, OWN, NULL, NULL},
+    {"no accounts any more, and the published salt", OWN, NULL, NULL,
+     "SCORING_SALT"},
+    {"no accounts any more, and an own salt", OWN, NULL, "SCORING_SALT=own",
+     NULL},
+    {"a published salt comes", OWN, PUBLISHED_A, NULL, "SCORING_ACCOUNTS_FILE"},
+    {"a published salt stays", PUBLISHED_A, PUBLISHED_A, NULL, NULL},
+    {"a published salt goes", PUBLISHED_A, OWN, NULL, NULL},
+    {"a published salt moves", PUBLISHED_A, PUBLISHED_B, NULL,
+     "SCORING_ACCOUNTS_FILE"},
+};
+
+TEST_CASES(reload, struct reload_case, reload_rows)
+{
+    struct buf errors = {0};
+    struct config *before = load(c->before, 0600, c->salt, &errors);
+    struct config *after = load(c->after, 0600, c->salt, &errors);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(before);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(after);
+    CU_ASSERT_EQUAL(config_may_replace(before, after, &errors),
+                    c->want == NULL);
+    buf_add(&errors, "", 1);
+    CU_ASSERT_EQUAL(strncmp(errors.data, c->want != NULL ? c->want : "",
+                            c->want != NULL ? strlen(c->want) : 1),
+                    0);
+    buf_free(&errors);
+    config_free(before);
+    config_free(after);
+}
