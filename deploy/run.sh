@@ -249,6 +249,8 @@ explain_end() {
 if [ -z "${SCORING_CONFIG_FILE+set}" ] && { [ -e "$top/.env" ] || [ -L "$top/.env" ]; }; then
     export SCORING_CONFIG_FILE=$top/.env
 fi
+# Not those of a service that is installed here.
+export SCORING_CONFIG_FILE=${SCORING_CONFIG_FILE-}
 metrics_port=$(setting METRICS_PORT)
 run_dir=$(setting RUN_DIR --default "$top/build/run")
 service_log=$(setting SCORING_LOG_FILE --default 'this output')

@@ -36,7 +36,7 @@ expect() {
 options_of() {
     {
         "$binary" "$@" --help | grep -oE -- '--[a-z-]+'
-        printf '%s\n' --help
+        printf '%s\n' --config --help
     } | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
@@ -48,18 +48,30 @@ mapfile -t commands < <("$binary" --help | sed -nE '/^Settings/q; s/^  ([a-z-]+)
 expect "$(printf '%s\n' "${commands[@]}" | sort | tr '\n' ' ' | sed 's/ $//')" ''
 for command in "${commands[@]}"; do
     expect "$command" "$command"
-    [[ $command == --* ]] || [ "$command" = interests ] ||
+    [[ $command == --* ]] || [ "$command" = interests ] || [ "$command" = accounts ] ||
         expect "$(options_of "$command")" "$command" --
 done
 for command in import export; do
     expect "$(options_of interests "$command")" interests "$command" --
 done
 
+for command in check new list; do
+    expect "$(options_of accounts "$command")" accounts "$command" --
+done
+
 expect 'check-config' ch
-expect '--help --version' --
+expect '--config --help --version' --
 expect '' nonsense
 expect '' nonsense ''
 expect 'export import' interests ''
+expect 'check list new' accounts ''
+expect "$work/folder/one.jsonl" accounts check "$work/folder/one.j"
+expect '' accounts new ''
+expect "$work/folder/one.sock" token --config "$work/folder/one.s"
+expect "$work/folder/one.sock" --config "$work/folder/one.s"
+expect 'check-config' --config x ch
+expect 'list' --config x accounts l
+expect 'list' accounts --config x l
 expect 'export' interests e
 expect '' interests delete ''
 expect '--dry-run' interests import --d

@@ -16,19 +16,33 @@ _scoring_choices() {
 
 _scoring() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local -a path=("${COMP_WORDS[1]}")
-    local help choices
+    local -a words=("$1") path=()
+    local help choices i
 
     COMPREPLY=()
-    if [ "$COMP_CWORD" -eq 1 ]; then
+    if [ "$previous" = --config ]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+    fi
+    # The command is what stands before the cursor without --config FILE.
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        if [ "${COMP_WORDS[i]}" = --config ] && [ "$i" -lt "$COMP_CWORD" ]; then
+            i=$((i + 1))
+        else
+            words+=("${COMP_WORDS[i]}")
+        fi
+    done
+    path=("${words[1]}")
+    if [ "${#words[@]}" -eq 2 ]; then
         help=$(_scoring_help "$1" | sed -nE '/^Settings/q; s/^  ([a-z-]+) .*/\1/p')
         mapfile -t COMPREPLY < <(compgen -W "$help" -- "$current")
         return
     fi
     help=$(_scoring_help "$1" "${path[@]}")
     choices=$(_scoring_choices "$help")
-    if [ -n "$choices" ] && [ "$COMP_CWORD" -gt 2 ]; then
-        path+=("${COMP_WORDS[2]}")
+    if [ -n "$choices" ] && [ "${#words[@]}" -gt 3 ]; then
+        path+=("${words[2]}")
         help=$(_scoring_help "$1" "${path[@]}")
         choices=
     fi
@@ -41,7 +55,7 @@ _scoring() {
         return # the value of an option
     fi
     case $current in
-    -*) choices=$(grep -oE '^  --[a-z-]+' <<<"$help")$'\n--help' ;;
+    -*) choices=$(grep -oE '^  --[a-z-]+' <<<"$help")$'\n--config\n--help' ;;
     *)
         if [[ ${help%%$'\n'*} =~ (FILE|SOCKET) ]]; then
             compopt -o filenames 2>/dev/null
