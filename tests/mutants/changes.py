@@ -1,5 +1,6 @@
 """Finds what may be changed in a C file, and how: one operator, constant, text,
-condition, return, statement or element of a table at a time. It reads tokens, not a syntax tree;
+condition, return, statement, element of a table or setting (which becomes its
+default, as if it had not been handed down) at a time. It reads tokens, not a syntax tree;
 what comes out of it and does not compile is not counted."""
 
 import re
@@ -203,7 +204,25 @@ def starts_control(tokens, close):
     return False
 
 
-def edits_of(text):
+def defaults_of(settings):
+    """Member of struct config -> its default, of the table in settings.c."""
+    row = re.compile(r'CONFIG_TO\(config_number, ([\w.]+)\),\s*\.initial = "(\d+)"')
+    return {member.rpartition(".")[2]: initial for member, initial in row.findall(settings)}
+
+
+def setting_edits(tokens, i, defaults):
+    """shared->config->cache_ttl_s is what nobody has set."""
+    if tokens[i].text not in defaults or tokens[i - 1].text not in ("->", "."):
+        return
+    first = i
+    while first > 1 and tokens[first - 1].text in ("->", ".") and \
+            tokens[first - 2].kind == "name":
+        first -= 2
+    if first < i and any(token.text == "config" for token in tokens[first:i]):
+        yield tokens[first].start, tokens[i].end, defaults[tokens[i].text]
+
+
+def edits_of(text, defaults):
     """Every edit as a list of (start, end, new), to be made together."""
     tokens, depth, tables = tokens_of(text), 0, []
     for i, token in enumerate(tokens):
@@ -218,6 +237,9 @@ def edits_of(text):
                     yield [(token.start, token.end, new)]
         elif token.kind == "string":
             yield [(token.start + 1, token.start + 1, "x")]
+        elif token.text in defaults:
+            for edit in setting_edits(tokens, i, defaults):
+                yield [edit]
         elif token.text in WORDS:
             for new in WORDS[token.text]:
                 yield [(token.start, token.end, new)]
@@ -253,5 +275,5 @@ def change(file, text, edits):
                   plain(text[line_start:first] + new + text[last:line_end]))
 
 
-def changes_of(file, text):
-    return [change(file, text, edits) for edits in edits_of(text)]
+def changes_of(file, text, defaults):
+    return [change(file, text, edits) for edits in edits_of(text, defaults)]

@@ -259,8 +259,9 @@ def rows_for(what):
 def draw(parts, seed):
     """All changes in the order of a seed, and those that change nothing."""
     found = []
+    defaults = changes.defaults_of((TOP / "src/config/settings.c").read_text())
     for file in sources(parts):
-        found += changes.changes_of(file, (TOP / file).read_text())
+        found += changes.changes_of(file, (TOP / file).read_text(), defaults)
     known = {row for what in found for row in rows_for(what)}
     equivalent = read_equivalents()
     stale = [row for row in equivalent if row not in known and row[0] in sources(parts)]

@@ -26,6 +26,7 @@ static int before[CALL__MAX]; /* calls that are made before one fails */
 static int64_t ahead_ms;
 static struct timespec stopped_at; /* valid when is_stopped */
 static bool is_stopped;
+static int64_t step_ms;
 static size_t wipes[WIPES_HELD], wipe_count; /* the last ones, and all */
 static int cpu_percent;                      /* 0: as it is */
 
@@ -68,6 +69,12 @@ void
 calls_let_clock_go(void)
 {
     is_stopped = false;
+}
+
+void
+calls_step_clock(int64_t ms)
+{
+    step_ms = ms;
 }
 
 void
@@ -321,8 +328,10 @@ clock_gettime(clockid_t clock, struct timespec *ret_time)
 
     if (status != 0 || (clock != CLOCK_MONOTONIC && !is_share))
         return status;
-    if (is_stopped)
+    if (is_stopped) {
         *ret_time = stopped_at;
+        ahead_ms += step_ms;
+    }
     add_ns(ret_time, ahead_ms * NS_PER_MS);
     if (is_share)
         take_share(ret_time);

@@ -43,6 +43,9 @@ void calls_pass_ms(int64_t ms);
 void calls_stop_clock(void);
 void calls_let_clock_go(void);
 
+/* While it stands each look at it moves it on by so much; 0: none does. */
+void calls_step_clock(int64_t ms);
+
 /*
  * CLOCK_PROCESS_CPUTIME_ID becomes that share of CLOCK_MONOTONIC, in this
  * process and those it forks; 0: it is what it was.

@@ -113,14 +113,24 @@ send_score(int fd, bool is_half)
 }
 
 static void
-send_interests(int fd, const char *arguments)
+put_interests(struct buffer *bytes, const char *arguments)
 {
     char *body = request_interests(arguments);
     const struct fcgi_peer_exchange exchange = {.body = body,
                                                 .body_length = strlen(body)};
 
-    send_exchange(fd, &exchange);
+    fcgi_peer_whole(bytes, &exchange);
     free(body);
+}
+
+static void
+send_interests(int fd, const char *arguments)
+{
+    struct buffer bytes = {0};
+
+    put_interests(&bytes, arguments);
+    send_bytes(fd, bytes.data, bytes.length);
+    buffer_free(&bytes);
 }
 
 /* Takes turns until nothing more comes; returns whether it was closed. */
@@ -525,20 +535,62 @@ TEST_SINGLE(patient, "one that waits for the store has no limit of its own")
     end();
 }
 
-/* The store's deadline runs from the arrival. */
-TEST_SINGLE(deadline, "at the store's deadline there is an answer, not before")
+/*
+ * The store's deadline runs from the arrival, that is of the last part,
+ * whatever we do until we ask the store: each look at the clock takes a while.
+ */
+#define DEADLINE_MS 1500
+
+struct deadline_case {
+    const char *name;
+    size_t first;    /* bytes that come before the rest; 0: all at once */
+    int64_t step_ms; /* of each look at the clock, until the store is asked */
+};
+
+static const struct deadline_case deadline_rows[] = {
+    {"from the arrival", 0, 0},
+    {"from the arrival of the rest", 20, 0},
+    {"from the arrival, not from the question", 0, 100},
+    {"from the arrival of the rest, not from the question", 20, 100},
+};
+
+/* As the log has it; -1: there is no line of a request. */
+static double
+logged_ms(void)
 {
-    int fd;
+    char *text = files_read(log_path);
+    const char *at = text != NULL ? strstr(text, " code=503 ms=") : NULL;
+    double ms = at != NULL ? strtod(strchr(at, 's') + 2, NULL) : -1;
+
+    free(text);
+    return ms;
+}
+
+TEST_CASES(deadline, struct deadline_case, deadline_rows)
+{
+    struct buffer bytes = {0};
+    int fd, passed_ms = 0;
 
     start("[\"a\"]");
-    served.config.store_deadline_ms = 1500;
+    served.config.store_deadline_ms = DEADLINE_MS;
     served.link.holds = true;
     fd = open_peer();
-    send_interests(fd, "{\"client_ids\": [1]}");
-    calls_pass_ms(1500 - SLACK_MS);
+    put_interests(&bytes, "{\"client_ids\": [1]}");
+    if (c->first > 0)
+        send_bytes(fd, bytes.data, c->first);
+    calls_pass_ms(1000);
+    calls_step_clock(c->step_ms);
+    send_bytes(fd, bytes.data + c->first, bytes.length - c->first);
+    calls_step_clock(0);
     CU_ASSERT_FALSE(is_closed(fd));
-    calls_pass_ms(SLACK_MS);
+    for (; logged_ms() < 0 && passed_ms < 2 * DEADLINE_MS; passed_ms++) {
+        calls_pass_ms(1);
+        served_turn(&served);
+    }
     CU_ASSERT_EQUAL(take_status(fd, false), 503);
+    CU_ASSERT_DOUBLE_EQUAL(logged_ms(), DEADLINE_MS, 1);
+    CU_ASSERT(passed_ms <= DEADLINE_MS);
+    buffer_free(&bytes);
     (void)close(fd);
     end();
 }
