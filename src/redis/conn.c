@@ -18,6 +18,7 @@
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "redis/conn.h"
@@ -50,7 +51,11 @@ struct redis_conn {
     int64_t alive_ms;  /* the last sign of life since then */
     size_t quiet;      /* bytes that came after it */
 
-    char refusal[REDIS_ERROR_WORDS]; /* of the handshake; empty: none */
+    enum redis_role role;
+    bool is_role_due;                /* HELLO has not been answered yet */
+    bool asks_role;                  /* it was not understood: ROLE tells */
+    enum redis_fault refused;        /* of the handshake */
+    char refusal[REDIS_ERROR_WORDS]; /* why; empty: it was not */
     char words[WORDS_SIZE];
 };
 
@@ -147,6 +152,32 @@ note_progress(struct redis_conn *conn, size_t replies, size_t bytes)
 
 /* Replies. */
 
+/*
+ * Answers that only who is not the master gives: it was one when its role was
+ * asked for. The command is lost like all others that are under way.
+ */
+static bool
+is_demoted(const struct redis_conn *conn, const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && conn->phase == PHASE_READY &&
+           (redis_error_is(reply->str, "READONLY") ||
+            redis_error_is(reply->str, "MASTERDOWN"));
+}
+
+static void
+leave_demoted(struct redis_conn *conn, const struct redis_command *command,
+              redisReply *reply)
+{
+    redisReply *none = NULL;
+    char words[REDIS_ERROR_WORDS];
+
+    redis_error_words(reply->str, words);
+    freeReplyObject(reply);
+    conn->role = REDIS_ROLE_REPLICA;
+    (void)command->done(command->arg, command, &none);
+    fail(conn, REDIS_FAULT_ROLE, words);
+}
+
 static void
 take_reply(struct redis_conn *conn, redisReply *reply)
 {
@@ -158,12 +189,16 @@ take_reply(struct redis_conn *conn, redisReply *reply)
         fail(conn, REDIS_FAULT_BROKEN, "an answer that nobody asked for");
         return;
     }
+    if (is_demoted(conn, reply)) {
+        leave_demoted(conn, &command, reply);
+        return;
+    }
     fits = command.done(command.arg, &command, &reply);
     freeReplyObject(reply);
     if (!fits)
         fail(conn, REDIS_FAULT_BROKEN, "an answer of the wrong kind");
-    else if (conn->refusal[0] != '\0')
-        fail(conn, REDIS_FAULT_HANDSHAKE, conn->refusal);
+    else if (conn->refusal[0] != '\0' && !conn->is_role_due)
+        fail(conn, conn->refused, conn->refusal);
 }
 
 /* Takes what has come; false when that was the end of the connection. */
@@ -278,6 +313,94 @@ on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* The handshake. */
 
+/* The first reason counts, but what the server is explains more than any. */
+static void
+refuse(struct redis_conn *conn, const redisReply *reply)
+{
+    if (conn->refusal[0] != '\0')
+        return;
+    redis_error_words(reply->str, conn->refusal);
+    conn->refused = REDIS_FAULT_HANDSHAKE;
+}
+
+static const char *const role_texts[REDIS_ROLE__MAX] = {
+    [REDIS_ROLE_MASTER] = "master",
+    [REDIS_ROLE_REPLICA] = "replica",
+    [REDIS_ROLE_SENTINEL] = "sentinel",
+    [REDIS_ROLE_CLUSTER] = "cluster",
+};
+
+const char *
+redis_role_text(enum redis_role role)
+{
+    return role_texts[role];
+}
+
+enum redis_role
+redis_conn_role(const struct redis_conn *conn)
+{
+    return conn->role;
+}
+
+/* Why a server is not the master that is wanted; NULL: it is, or may be. */
+static const char *const not_masters[REDIS_ROLE__MAX] = {
+    [REDIS_ROLE_REPLICA] = "the server is a replica, not the master",
+    [REDIS_ROLE_SENTINEL] = "the server is a sentinel: REDIS_URL must be "
+                            "redis+sentinel://host:port/MASTER",
+    [REDIS_ROLE_CLUSTER] = "the server is a node of a cluster, which redis:// "
+                           "cannot serve",
+};
+
+static void
+take_role(struct redis_conn *conn, enum redis_role role)
+{
+    const char *why = not_masters[role];
+
+    if (conn->config.wants_sentinel)
+        why = role != REDIS_ROLE_SENTINEL && role != REDIS_ROLE_UNKNOWN
+                  ? "the server is no sentinel"
+                  : NULL;
+    conn->role = role;
+    if (why == NULL)
+        return;
+    (void)snprintf(conn->refusal, sizeof(conn->refusal), "%s", why);
+    conn->refused = REDIS_FAULT_ROLE;
+}
+
+/* The words of HELLO and ROLE; the mode, where there is one, says more. */
+static const struct {
+    const char *key, *value;
+    enum redis_role role;
+} role_words[] = {
+    {"mode", "cluster", REDIS_ROLE_CLUSTER},
+    {"mode", "sentinel", REDIS_ROLE_SENTINEL},
+    {"role", "master", REDIS_ROLE_MASTER},
+    {"role", "replica", REDIS_ROLE_REPLICA},
+    {"role", "slave", REDIS_ROLE_REPLICA},
+    {"role", "sentinel", REDIS_ROLE_SENTINEL},
+};
+#define ROLE_WORDS (sizeof(role_words) / sizeof(role_words[0]))
+
+static bool
+reply_is(const redisReply *reply, const char *text)
+{
+    return (reply->type == REDIS_REPLY_STRING ||
+            reply->type == REDIS_REPLY_STATUS) &&
+           strcmp(reply->str, text) == 0;
+}
+
+/* Of HELLO, whose answer is names and values. */
+static enum redis_role
+role_of(const redisReply *reply)
+{
+    for (size_t word = 0; word < ROLE_WORDS; word++)
+        for (size_t i = 0; i + 1 < reply->elements; i += 2)
+            if (reply_is(reply->element[i], role_words[word].key) &&
+                reply_is(reply->element[i + 1], role_words[word].value))
+                return role_words[word].role;
+    return REDIS_ROLE_UNKNOWN;
+}
+
 /* AUTH and SELECT. */
 static bool
 on_agreed(void *arg, const struct redis_command *command, redisReply **reply)
@@ -289,30 +412,101 @@ on_agreed(void *arg, const struct redis_command *command, redisReply **reply)
         return true;
     if ((*reply)->type != REDIS_REPLY_ERROR)
         return false;
-    redis_error_words((*reply)->str, conn->refusal);
+    refuse(conn, *reply);
     return true;
 }
 
-/* A user who may not read this one key has a server that is alive. */
+static const char unknown_command[] = "ERR unknown command";
+
+/* Before version 6 there is none; who may not use it has a server all the same.
+ */
 static bool
-on_probe(void *arg, const struct redis_command *command, redisReply **reply)
+on_hello(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct redis_conn *conn = arg;
 
     (void)command;
+    conn->is_role_due = false;
     if (*reply == NULL)
         return true;
-    if ((*reply)->type == REDIS_REPLY_ERROR &&
-        !redis_error_is((*reply)->str, "NOPERM")) {
-        redis_error_words((*reply)->str, conn->refusal);
+    if ((*reply)->type == REDIS_REPLY_ARRAY) {
+        take_role(conn, role_of(*reply));
         return true;
     }
-    if ((*reply)->type != REDIS_REPLY_ERROR &&
-        (*reply)->type != REDIS_REPLY_INTEGER)
+    if ((*reply)->type != REDIS_REPLY_ERROR)
         return false;
+    conn->asks_role = strncmp((*reply)->str, unknown_command,
+                              sizeof(unknown_command) - 1) == 0 ||
+                      redis_error_is((*reply)->str, "NOPERM") ||
+                      redis_error_is((*reply)->str, "NOPROTO");
+    if (!conn->asks_role)
+        refuse(conn, *reply);
+    return true;
+}
+
+static void
+be_ready(struct redis_conn *conn)
+{
     conn->phase = PHASE_READY;
     conn->is_ticking = false;
     conn->config.up(conn->config.arg);
+}
+
+/* A server that does not tell is taken for what it should be. */
+static bool
+on_role(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_conn *conn = arg;
+
+    (void)command;
+    conn->is_role_due = false;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ARRAY && (*reply)->elements > 0)
+        for (size_t word = 0; word < ROLE_WORDS; word++)
+            if (reply_is((*reply)->element[0], role_words[word].value))
+                take_role(conn, role_words[word].role);
+    if (conn->refusal[0] == '\0')
+        be_ready(conn);
+    return true;
+}
+
+/* Without memory it is left at what is known. */
+static void
+ask_role(struct redis_conn *conn)
+{
+    const struct redis_command command = {.done = on_role, .arg = conn};
+
+    conn->asks_role = false;
+    if (!redis_commands_reserve(&conn->commands, 1, REDIS_COMMAND_ROOM))
+        return;
+    redis_commands_add(&conn->commands, &command, "ROLE", 0);
+    conn->is_role_due = true;
+}
+
+/*
+ * EXISTS, or PING. A user who may not read this one key has a server that is
+ * alive.
+ */
+static bool
+on_probe(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_conn *conn = arg;
+    const int good = conn->config.probe_key.length > 0 ? REDIS_REPLY_INTEGER
+                                                       : REDIS_REPLY_STATUS;
+
+    (void)command;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type != REDIS_REPLY_ERROR && (*reply)->type != good)
+        return false;
+    if (conn->asks_role)
+        ask_role(conn);
+    if ((*reply)->type == REDIS_REPLY_ERROR &&
+        !redis_error_is((*reply)->str, "NOPERM"))
+        refuse(conn, *reply);
+    else if (!conn->is_role_due)
+        be_ready(conn);
     return true;
 }
 
@@ -326,23 +520,24 @@ add_shake(struct redis_conn *conn, redis_reply_fn *done, const char *name,
 }
 
 /*
- * Whatever of AUTH and SELECT the settings ask for, and a read that shows
- * whether the server is ready. They travel at once; each reply is checked.
+ * Whatever of AUTH and SELECT the settings ask for, what the server is, and a
+ * read that shows whether it is ready. They travel at once; each reply is
+ * checked.
  */
 static bool
 add_handshake(struct redis_conn *conn)
 {
     const struct redis_url *server = conn->config.server;
+    const struct bytes probe_key = conn->config.probe_key;
     struct redis_commands *commands = &conn->commands;
     struct bytes username = bytes_of(server->username ? server->username : "");
     struct bytes password = bytes_of(server->password ? server->password : "");
     char database[16]; /* the digits of any int */
 
     if (!redis_commands_reserve(
-            commands, 3,
-            3 * (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM) +
-                username.length + password.length +
-                conn->config.probe_key.length))
+            commands, 4,
+            4 * (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM) +
+                username.length + password.length + probe_key.length))
         return false;
     if (server->password != NULL) {
         add_shake(conn, on_agreed, "AUTH", server->username != NULL ? 2 : 1);
@@ -350,13 +545,20 @@ add_handshake(struct redis_conn *conn)
             redis_commands_add_argument(commands, username);
         redis_commands_add_argument(commands, password);
     }
+    add_shake(conn, on_hello, "HELLO", 1);
+    redis_commands_add_argument(commands, bytes_of("2"));
+    conn->is_role_due = true;
+    conn->asks_role = false;
+    conn->role = REDIS_ROLE_UNKNOWN;
     if (server->database != 0) {
         (void)snprintf(database, sizeof(database), "%d", server->database);
         add_shake(conn, on_agreed, "SELECT", 1);
         redis_commands_add_argument(commands, bytes_of(database));
     }
-    add_shake(conn, on_probe, "EXISTS", 1);
-    redis_commands_add_argument(commands, conn->config.probe_key);
+    add_shake(conn, on_probe, probe_key.length > 0 ? "EXISTS" : "PING",
+              probe_key.length > 0);
+    if (probe_key.length > 0)
+        redis_commands_add_argument(commands, probe_key);
     return true;
 }
 

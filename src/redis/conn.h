@@ -18,9 +18,27 @@ struct ev_loop;
  */
 struct redis_conn;
 
+/* What a server says that it is. */
+enum redis_role {
+    REDIS_ROLE_UNKNOWN = 0, /* it has not said, or is too old to */
+    REDIS_ROLE_MASTER,
+    REDIS_ROLE_REPLICA,
+    REDIS_ROLE_SENTINEL,
+    REDIS_ROLE_CLUSTER, /* a node of one, whatever its role in there */
+    REDIS_ROLE__MAX
+};
+
+/* In one word; static. NULL: unknown. */
+const char *redis_role_text(enum redis_role role);
+
 struct redis_conn_config {
-    const struct redis_url *server; /* borrowed, as is the key */
-    struct bytes probe_key;         /* read at the end of the handshake */
+    /*
+     * Borrowed, as is the key. What it says may change while the connection is
+     * closed.
+     */
+    const struct redis_url *server;
+    struct bytes probe_key; /* read at the end of the handshake; empty: PING */
+    bool wants_sentinel;    /* and else a master */
     int64_t connect_limit_ms;
     int64_t answer_limit_ms; /* of the handshake, and of each command */
     size_t reply_bytes_max;  /* of one reply, all its elements together */
@@ -28,7 +46,8 @@ struct redis_conn_config {
     /*
      * The connection is ready for commands, or it has ended; after down()
      * redis_conn_open() may be called, but not from within it. Neither may
-     * free the connection.
+     * free the connection. A server that is not what is wanted, or says later
+     * that it is not the master any more, ends it with REDIS_FAULT_ROLE.
      *
      * words     lent; the reason, without keys and values.
      */
@@ -43,6 +62,9 @@ struct redis_conn *redis_conn_new(struct ev_loop *loop,
 
 /* Begins to connect, unless it is open. down() may come before it returns. */
 void redis_conn_open(struct redis_conn *conn);
+
+/* What the server has said, the last time that one was reached. */
+enum redis_role redis_conn_role(const struct redis_conn *conn);
 
 /* Ends the connection; its commands are told, and down() is not called. */
 void redis_conn_close(struct redis_conn *conn);

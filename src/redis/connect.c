@@ -36,6 +36,11 @@ struct redis_connect {
 
     struct resolver *resolver;
     struct resolver_addresses addresses;
+    bool is_looked_up; /* the addresses are from a look-up */
+    /* What has led somewhere, once, of a name: for when it cannot be looked up
+     */
+    char *good_host;
+    struct sockaddr_storage good;
     size_t tried;     /* addresses of this attempt */
     size_t first_try; /* moves on with each attempt that led nowhere */
     int fd;           /* -1: none is being connected */
@@ -79,12 +84,30 @@ fail_errno(struct redis_connect *attempt, int error)
              strerror(error));
 }
 
+/* Without memory there is one the less to go back to. */
+static void
+note_good(struct redis_connect *attempt)
+{
+    const struct resolver_addresses *addresses = &attempt->addresses;
+
+    if (!attempt->is_looked_up)
+        return;
+    attempt->good = addresses->item[(attempt->first_try + attempt->tried - 1) %
+                                    addresses->count];
+    if (attempt->good_host != NULL &&
+        strcmp(attempt->good_host, attempt->config->host) == 0)
+        return;
+    free(attempt->good_host);
+    attempt->good_host = strdup(attempt->config->host);
+}
+
 /* Ends the attempt and hands the socket over. */
 static void
 succeed(struct redis_connect *attempt)
 {
     int fd = attempt->fd;
 
+    note_good(attempt);
     attempt->fd = -1;
     redis_connect_cancel(attempt);
     attempt->done(attempt->arg, fd, REDIS_FAULT_BROKEN, NULL);
@@ -213,13 +236,22 @@ static void
 on_resolved(void *arg, const struct resolver_addresses *found, bool in_time)
 {
     struct redis_connect *attempt = arg;
+    const char *good_host = attempt->good_host;
 
+    if (found->count == 0 && good_host != NULL &&
+        strcmp(good_host, attempt->config->host) == 0) {
+        attempt->addresses.item[0] = attempt->good;
+        attempt->addresses.count = 1;
+        try_first(attempt);
+        return;
+    }
     if (found->count == 0) {
         fail(attempt, REDIS_FAULT_NAME, "host name %s does not resolve%s",
              attempt->config->host, in_time ? "" : " in time");
         return;
     }
     attempt->addresses = *found;
+    attempt->is_looked_up = true;
     try_first(attempt);
 }
 
@@ -241,6 +273,7 @@ redis_connect_start(struct redis_connect *attempt)
 {
     const struct redis_url *config = attempt->config;
 
+    attempt->is_looked_up = false;
     if (config->unix_path != NULL) {
         if (take_path(attempt, config->unix_path))
             try_first(attempt);
@@ -293,5 +326,6 @@ redis_connect_free(struct redis_connect *attempt)
         return;
     redis_connect_cancel(attempt);
     resolver_free(attempt->resolver);
+    free(attempt->good_host);
     free(attempt);
 }

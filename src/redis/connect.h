@@ -10,7 +10,8 @@ struct ev_loop;
 
 /*
  * Makes one socket at a time that is connected to the Redis of the settings,
- * without ever holding up the loop.
+ * without ever holding up the loop. While the name cannot be looked up, the
+ * last address that it had, and that worked, is tried.
  */
 struct redis_connect;
 

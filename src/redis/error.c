@@ -73,8 +73,8 @@ static const struct row {
 
 /* Whatever else stands in quotes may be anything. */
 static const char *const commands[] = {
-    "AUTH", "DBSIZE", "EXISTS", "GET", "MGET",   "MSET",
-    "PING", "SCAN",   "SELECT", "SET", "STRLEN", "TYPE",
+    "AUTH", "DBSIZE", "EXISTS", "GET",      "HELLO", "MGET",   "MSET", "PING",
+    "ROLE", "SCAN",   "SELECT", "SENTINEL", "SET",   "STRLEN", "TYPE", "WAIT",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -12,6 +12,7 @@ enum redis_fault {
     REDIS_FAULT_NAME,      /* the host name does not resolve */
     REDIS_FAULT_TLS,       /* TLS did not come about */
     REDIS_FAULT_HANDSHAKE, /* the server answered AUTH or so by an error */
+    REDIS_FAULT_ROLE,      /* it is not what it should be, as a master */
     REDIS_FAULT_LARGE,     /* an answer was too large, or took too long to */
     REDIS_FAULT_SLOW,      /* come, from a server that is well */
     REDIS_FAULT__MAX

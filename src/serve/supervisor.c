@@ -175,7 +175,7 @@ start_worker(struct supervisor *s, int index, int64_t now)
         int fault = errno;
 
         vacate(seat, 0, now);
-        (void)metrics_slot_release(s->metrics, slot);
+        metrics_slot_release(s->metrics, slot, clock_mono_ms());
         log_error(s->log, "no new worker: %s; next try in %d ms",
                   strerror(fault), (int)seat->pause_ms);
         return;
@@ -349,19 +349,14 @@ count_replaced(struct supervisor *s, const struct worker *worker, int status)
 
 /* What a dead worker could not say itself. */
 static void
-log_last_words(struct supervisor *s, int slot, pid_t pid)
+log_last_words(struct supervisor *s, int slot, pid_t pid, int64_t now)
 {
     const uint64_t lines = metrics_take_log(s->metrics, slot);
-    const unsigned ended = metrics_slot_release(s->metrics, slot);
 
+    metrics_slot_release(s->metrics, slot, now);
     if (lines > 0)
         log_error(s->log, "log: the last %" PRIu64 " lines of worker %d lost",
                   lines, (int)pid);
-    for (int what = 0; what < OUTAGE__MAX; what++) {
-        if (ended & 1U << what)
-            log_info(s->log, "over, with the last worker that said so: %s",
-                     metrics_outage_text((enum outage)what));
-    }
 }
 
 /* Takes a dead worker off the books. */
@@ -380,7 +375,7 @@ bury(struct supervisor *s, int slot, int status, int64_t now)
     count_replaced(s, &worker, status);
     if (!worker.is_stalled && (worker.kill_ms == 0 || !is_clean))
         log_death(s, &worker, status, now);
-    log_last_words(s, slot, worker.pid);
+    log_last_words(s, slot, worker.pid, now);
 }
 
 static void

@@ -135,6 +135,7 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     FAILED(NAME) = COUNTED(METRIC_CONNECT_NAME),
     FAILED(TLS) = COUNTED(METRIC_CONNECT_TLS),
     FAILED(HANDSHAKE) = COUNTED(METRIC_CONNECT_HANDSHAKE),
+    FAILED(ROLE) = COUNTED(METRIC_CONNECT_ROLE),
 };
 
 /* The address of the store is in each line, and nothing else of its URL. */
@@ -172,8 +173,8 @@ on_store_up(struct worker *worker, int what, const char *detail)
 {
     (void)what;
     (void)detail;
-    if (metrics_outage_leave(worker->metrics, worker->slot, OUTAGE_STORE))
-        log_info(worker->log, "%s: over", metrics_outage_text(OUTAGE_STORE));
+    metrics_outage_leave(worker->metrics, worker->slot, OUTAGE_STORE,
+                         clock_mono_ms());
 }
 
 static void
@@ -355,6 +356,9 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 
     (void)events;
     metrics_beat(worker->metrics);
+    if (metrics_outage_is_over(worker->metrics, OUTAGE_STORE,
+                               now_us / US_PER_MS))
+        log_info(worker->log, "%s: over", metrics_outage_text(OUTAGE_STORE));
     share_load(worker, now_us);
     due_ms = store_turn(worker->shared.store, now_us / US_PER_MS);
     ev_timer_stop(loop, &worker->store_due);

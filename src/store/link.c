@@ -47,12 +47,16 @@ on_up(void *arg)
     struct redis_link *link = arg;
 
     link->base.has_no_range = false;
+    link->base.role = redis_conn_role(link->conn);
     store_link_up(&link->base);
 }
 
 static void
 on_down(void *arg, enum redis_fault fault, const char *words)
 {
+    struct redis_link *link = arg;
+
+    link->base.role = redis_conn_role(link->conn);
     store_link_down(arg, fault, words);
 }
 

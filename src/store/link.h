@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "redis/conn.h"
 #include "redis/error.h"
 #include "redis/url.h"
 #include "store/store.h"
@@ -73,6 +74,7 @@ struct store_link {
     const struct store_link_ops *ops;
     struct store_node *node;    /* set by store_node_new() */
     struct store_fetch *blamed; /* whose answer ends the connection */
+    enum redis_role role;       /* of the server that was reached last */
     bool has_no_range; /* the server of this connection cuts nothing off */
 };
 

@@ -357,6 +357,14 @@ count_failure(struct store_node *node, int64_t now_ms)
         node->failing_since_ms = now_ms;
 }
 
+/* The server will say so again; who was the master may have a successor. */
+static bool
+is_refused(const struct store_node *node, bool was_connected)
+{
+    return node->fault == REDIS_FAULT_HANDSHAKE ||
+           (node->fault == REDIS_FAULT_ROLE && !was_connected);
+}
+
 /*
  * The connection is gone. That is a failure unless it had been good and
  * nothing was under way on it, as when a server restarts or closes what has
@@ -380,7 +388,7 @@ settle_down(struct store_node *node, int64_t now_ms)
     if (is_failure) {
         count_failure(node, now_ms);
         event = node->failures >= node->config.attempts ||
-                        node->fault == REDIS_FAULT_HANDSHAKE
+                        is_refused(node, was_connected)
                     ? HOPELESS
                     : FAILED;
     }

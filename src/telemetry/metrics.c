@@ -43,10 +43,11 @@ struct block {
 struct shared {
     int64_t started_s;
     atomic_int phase;
-    atomic_int used;                          /* slots that ever were in use */
-    atomic_uint inside[OUTAGE__MAX];          /* workers in the outage */
-    atomic_uint slots[METRICS_SLOTS];         /* bits 1 << enum outage */
-    atomic_uint refused;                      /* bits 1 << enum refusal */
+    atomic_int used;                      /* slots that ever were in use */
+    atomic_uint inside[OUTAGE__MAX];      /* workers in the outage */
+    _Atomic int64_t left_ms[OUTAGE__MAX]; /* by the last; 0: has been told */
+    atomic_uint slots[METRICS_SLOTS];     /* bits 1 << enum outage */
+    atomic_uint refused;                  /* bits 1 << enum refusal */
     _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the last time */
     struct block blocks[METRICS_SLOTS + 1];
 };
@@ -328,21 +329,33 @@ metrics_outage_enter(struct metrics *metrics, int slot, enum outage what)
     assert(slot >= 0 && slot < METRICS_SLOTS);
     if (atomic_fetch_or(&metrics->shared->slots[slot], bit) & bit)
         return false;
-    return atomic_fetch_add(&metrics->shared->inside[what], 1) == 0;
+    return atomic_fetch_add(&metrics->shared->inside[what], 1) == 0 &&
+           atomic_exchange(&metrics->shared->left_ms[what], 0) == 0;
 }
 
-bool
-metrics_outage_leave(struct metrics *metrics, int slot, enum outage what)
+void
+metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
+                     int64_t now_ms)
 {
     unsigned bit = 1U << what;
-    bool is_last;
 
     assert(slot >= 0 && slot < METRICS_SLOTS);
     if (!(atomic_load(&metrics->shared->slots[slot]) & bit))
-        return false;
-    is_last = outage_decrement(metrics, what);
+        return;
+    if (outage_decrement(metrics, what))
+        atomic_store(&metrics->shared->left_ms[what], now_ms > 0 ? now_ms : 1);
     (void)atomic_fetch_and(&metrics->shared->slots[slot], ~bit);
-    return is_last;
+}
+
+bool
+metrics_outage_is_over(struct metrics *metrics, enum outage what,
+                       int64_t now_ms)
+{
+    _Atomic int64_t *left = &metrics->shared->left_ms[what];
+    int64_t left_ms = atomic_load_explicit(left, memory_order_relaxed);
+
+    return left_ms != 0 && now_ms - left_ms >= METRICS_OUTAGE_QUIET_MS &&
+           atomic_compare_exchange_strong(left, &left_ms, 0);
 }
 
 const char *
@@ -402,16 +415,11 @@ metrics_slot_take(struct metrics *metrics)
     return -1;
 }
 
-unsigned
-metrics_slot_release(struct metrics *metrics, int slot)
+void
+metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms)
 {
-    unsigned ended = 0;
-
-    for (int what = 0; what < OUTAGE__MAX; what++) {
-        if (metrics_outage_leave(metrics, slot, (enum outage)what))
-            ended |= 1U << what;
-    }
+    for (int what = 0; what < OUTAGE__MAX; what++)
+        metrics_outage_leave(metrics, slot, (enum outage)what, now_ms);
     atomic_store(&metrics->shared->blocks[slot].parked, 0);
     atomic_store(&metrics->shared->slots[slot], 0);
-    return ended;
 }

@@ -40,6 +40,7 @@ enum metric {
     METRIC_CONNECT_NAME,
     METRIC_CONNECT_TLS,
     METRIC_CONNECT_HANDSHAKE,
+    METRIC_CONNECT_ROLE,
     METRIC_CONNECT_BROKEN,
     METRIC_ERROR_FCGI,
     METRIC_ERROR_VALUE,
@@ -168,12 +169,23 @@ unsigned metrics_workers(const struct metrics *metrics);
 unsigned metrics_outage_count(const struct metrics *metrics, enum outage what);
 
 /*
- * Worker `slot` entered (or left) an outage. Returns true if that is news for
- * the whole service: the first worker to enter, the last one to leave. To
- * enter, or leave, a second time changes nothing.
+ * An outage that begins again within this time after its end had not ended: a
+ * store that comes and goes is told of once.
+ */
+#define METRICS_OUTAGE_QUIET_MS 3000
+
+/*
+ * Worker `slot` entered (or left) an outage. Returns true if it is news for the
+ * whole service that one has begun. To enter, or leave, a second time changes
+ * nothing.
  */
 bool metrics_outage_enter(struct metrics *metrics, int slot, enum outage what);
-bool metrics_outage_leave(struct metrics *metrics, int slot, enum outage what);
+void metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
+                          int64_t now_ms);
+
+/* Whether an outage has been over for long enough to say so; true once. */
+bool metrics_outage_is_over(struct metrics *metrics, enum outage what,
+                            int64_t now_ms);
 
 /* What is out of order, in words for the log; static. */
 const char *metrics_outage_text(enum outage what);
@@ -200,10 +212,7 @@ int metrics_slot_take(struct metrics *metrics);
 /*
  * Gives a slot back when its worker is gone, and leaves all its outages; what
  * it counted stays, and nothing of it waits any more.
- *
- * Returns the outages that ended with it, as bits 1 << enum outage: the dead
- * worker cannot tell of them.
  */
-unsigned metrics_slot_release(struct metrics *metrics, int slot);
+void metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms);
 
 #endif

@@ -148,6 +148,7 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CONNECT_NAME] = CONNECTION("name"),
     [METRIC_CONNECT_TLS] = CONNECTION("tls"),
     [METRIC_CONNECT_HANDSHAKE] = CONNECTION("handshake"),
+    [METRIC_CONNECT_ROLE] = CONNECTION("role"),
     [METRIC_CONNECT_BROKEN] = CONNECTION("broken"),
     [METRIC_BREAKER_OPENED] = {FAMILY_BREAKER_OPENED, ""},
     [METRIC_ERROR_FCGI] = {FAMILY_ERRORS, "{kind=\"fastcgi\"}"},

@@ -19,6 +19,7 @@
 #include "support/ports.h"
 #include "support/redis.h"
 #include "support/script.h"
+#include "support/steps.h"
 #include "support/world.h"
 
 #define RECOVERY_MS 2000
@@ -298,16 +299,6 @@ struct fault_case {
 };
 
 static const struct fault_case fault_rows[] = {
-    {"READONLY",
-     {"REPLICAOF 127.0.0.1 1"},
-     {"REPLICAOF NO ONE"},
-     .lost = "the server is a replica, which takes no writes (READONLY)"},
-    {"MASTERDOWN",
-     {"CONFIG SET replica-serve-stale-data no", "REPLICAOF 127.0.0.1 1"},
-     {"REPLICAOF NO ONE", "CONFIG SET replica-serve-stale-data yes"},
-     .refused = "the server is a replica without its master (MASTERDOWN)",
-     .lost = "the server is a replica, which takes no writes (READONLY)",
-     .down = "the server is a replica without its master (MASTERDOWN)"},
     {"OOM",
      {"CONFIG SET maxmemory 1"},
      {"CONFIG SET maxmemory 0"},
@@ -523,12 +514,20 @@ struct server_case {
     const char *refused, *down;
 };
 
+#define IN_CLUSTER                                                             \
+    "the server is a node of a cluster, which redis:// cannot serve"
+
 static const struct server_case server_rows[] = {
     {"a cluster without slots", "cluster-enabled yes\n", NULL, 1,
-     .down = "the cluster is down (CLUSTERDOWN)"},
+     .down = IN_CLUSTER},
     {"a cluster of one node", "cluster-enabled yes\n",
-     "CLUSTER ADDSLOTSRANGE 0 16383", 2,
-     .refused = "the server is part of a cluster (CROSSSLOT)"},
+     "CLUSTER ADDSLOTSRANGE 0 16383", 2, .down = IN_CLUSTER},
+    {"a replica", "replicaof 127.0.0.1 1\n", NULL, 1,
+     .down = "the server is a replica, not the master"},
+    {"no HELLO", "rename-command HELLO \"\"\n", NULL, 1, NULL, NULL},
+    {"a replica without HELLO",
+     "rename-command HELLO \"\"\nreplicaof 127.0.0.1 1\n", NULL, 1,
+     .down = "the server is a replica, not the master"},
     {"no MGET", "rename-command MGET \"\"\n", NULL, 2,
      .refused = "the server answered ERR unknown command MGET"},
     {"no GETRANGE", "rename-command GETRANGE \"\"\n", NULL, 1, NULL, NULL},
@@ -880,8 +879,9 @@ TEST_CASES(address, struct address_case, address_rows)
 /* Peers that misbehave. */
 
 /* To any read of one key, behind the handshake's. */
-static const struct script good = {
-    .answers = {":0\r\n", "$2\r\nok\r\n", "$2\r\nok\r\n", "$2\r\nok\r\n"}};
+static const struct script good = {.answers = {STEPS_MASTER ":0\r\n",
+                                               "$2\r\nok\r\n", "$2\r\nok\r\n",
+                                               "$2\r\nok\r\n"}};
 
 TEST_SINGLE(refused_connection, "nobody listens, then somebody does")
 {
@@ -919,48 +919,49 @@ struct peer_case {
 static const struct peer_case peer_rows[] = {
     {"silent", {.answers = {NULL}}, "no answer within 300 ms"},
     {"silent after the handshake",
-     {.answers = {":0\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n"}},
      "no answer within 300 ms"},
     {"silent in mid-reply",
-     {.answers = {":0\r\n", "$2\r\no"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "$2\r\no"}},
      "no answer within 300 ms"},
     {"drips",
-     {.answers = {":0\r\n", "$99\r\n0123456789012345678901234567890"},
+     {.answers = {STEPS_MASTER ":0\r\n",
+                  "$99\r\n0123456789012345678901234567890"},
       .drips = true},
      "no answer within 300 ms"},
     {"drips in the handshake", {.answers = {":"}}, "no answer within 300 ms"},
     {"half an answer, then closes",
-     {.answers = {":0\r\n", "$5\r\nab"}, .closes = true},
+     {.answers = {STEPS_MASTER ":0\r\n", "$5\r\nab"}, .closes = true},
      "the connection broke: Server closed the connection"},
     {"garbage",
      {.answers = {"HTTP/1.1 400 Bad Request\r\n\r\n"}},
      "not an answer of Redis"},
     {"garbage after the handshake",
-     {.answers = {":0\r\n", "\x16\x03\x01"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "\x16\x03\x01"}},
      "not an answer of Redis"},
     {"an array for one value",
-     {.answers = {":0\r\n", "*1\r\n$1\r\nx\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "*1\r\n$1\r\nx\r\n"}},
      "an answer of the wrong kind"},
     {"a number for a value",
-     {.answers = {":0\r\n", ":5\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n", ":5\r\n"}},
      "an answer of the wrong kind"},
     {"a string for the handshake",
      {.answers = {"$1\r\nx\r\n"}},
      "an answer of the wrong kind"},
     {"two answers to the handshake",
-     {.answers = {":0\r\n:0\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n:0\r\n"}},
      "an answer that nobody asked for"},
     {"an array of billions",
-     {.answers = {":0\r\n", "*2147483647\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "*2147483647\r\n"}},
      "not an answer of Redis"},
     {"a length below nothing",
-     {.answers = {":0\r\n", "$-7\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "$-7\r\n"}},
      "not an answer of Redis"},
     {"a length beyond numbers",
-     {.answers = {":0\r\n", "$99999999999999999999\r\n"}},
+     {.answers = {STEPS_MASTER ":0\r\n", "$99999999999999999999\r\n"}},
      "not an answer of Redis"},
     {"nested deep",
-     {.answers = {":0\r\n",
+     {.answers = {STEPS_MASTER ":0\r\n",
                   "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
                   "*1\r\n*1\r\n"}},
      NULL /* depends on the version of hiredis */},
@@ -1086,7 +1087,7 @@ static const struct drip_case drip_rows[] = {
 
 TEST_CASES(drip, struct drip_case, drip_rows)
 {
-    const struct script script = {.answers = {":0\r\n", c->answer},
+    const struct script script = {.answers = {STEPS_MASTER ":0\r\n", c->answer},
                                   .drips = true};
     struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
@@ -1107,7 +1108,7 @@ TEST_CASES(drip, struct drip_case, drip_rows)
 TEST_SINGLE(unsolicited, "bytes on an idle connection")
 {
     static const struct script script = {
-        .answers = {":0\r\n", "$2\r\nok\r\n", "$2\r\nok\r\n"}};
+        .answers = {STEPS_MASTER ":0\r\n", "$2\r\nok\r\n", "$2\r\nok\r\n"}};
     struct redis_url config = {.host = "127.0.0.1"};
     struct answer answer = {0};
     static struct script_peer peer;
@@ -1129,7 +1130,7 @@ TEST_SINGLE(unsolicited, "bytes on an idle connection")
 
 TEST_SINGLE(late, "a late answer is nobody's")
 {
-    static const struct script script = {.answers = {":0\r\n"}};
+    static const struct script script = {.answers = {STEPS_MASTER ":0\r\n"}};
     struct redis_url config = {.host = "127.0.0.1"};
     static struct answer first, second;
     static struct script_peer peer;
@@ -1177,7 +1178,8 @@ static const struct mget_case mget_rows[] = {
 
 TEST_CASES(mget, struct mget_case, mget_rows)
 {
-    const struct script script = {.answers = {":0\r\n", c->answer}};
+    const struct script script = {
+        .answers = {STEPS_MASTER ":0\r\n", c->answer}};
     struct redis_url config = {.host = "127.0.0.1"};
     static struct answer answer;
     static struct script_peer peer;

@@ -9,10 +9,11 @@
 #include "support/clock.h"
 #include "support/reply_server.h"
 #include "support/reply_store.h"
+#include "support/steps.h"
 
 #define TURN_S .005
 
-static const char greeting[] = ":0\r\n";
+static const char greeting[] = STEPS_MASTER ":0\r\n";
 
 static void
 on_time(struct ev_loop *loop, ev_timer *timer, int events)

@@ -13,6 +13,11 @@
 /* Ends the connection, as an answer. */
 extern const char steps_hang_up[];
 
+/* What every handshake asks, and the answer of a master. */
+#define STEPS_HELLO "*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n"
+#define STEPS_MASTER                                                           \
+    "*4\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+
 struct step {
     const char *want;   /* NULL: nothing more */
     const char *answer; /* NULL: none */

@@ -21,7 +21,9 @@
 #define COMMANDS_MAX 4
 #define LIFE_BYTES   16384 /* a sign of life */
 
-#define PROBE     "*2\r\n$6\r\nEXISTS\r\n$1\r\np\r\n"
+#define EXISTS    "*2\r\n$6\r\nEXISTS\r\n$1\r\np\r\n"
+#define PROBE     STEPS_HELLO EXISTS
+#define MASTER    STEPS_MASTER
 #define AUTH_PW   "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
 #define AUTH_USER "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n"
 #define SELECT_7  "*2\r\n$6\r\nSELECT\r\n$1\r\n7\r\n"
@@ -34,6 +36,12 @@
 #define NOPERM_TEXT  "the user lacks a permission (NOPERM)"
 #define LOADING      "-LOADING Redis is loading\r\n"
 #define LOADING_TEXT "the server is loading its data (LOADING)"
+
+#define HELLO(mode, role) "*4\r\n+mode\r\n+" mode "\r\n+role\r\n+" role "\r\n"
+#define UNKNOWN(command)  "-ERR unknown command '" command "', with args\r\n"
+#define A_SENTINEL                                                             \
+    "the server is a sentinel: REDIS_URL must be "                             \
+    "redis+sentinel://host:port/MASTER"
 
 struct rig {
     struct ev_loop *loop;
@@ -202,41 +210,72 @@ struct handshake_case {
 };
 
 static const struct handshake_case handshake_rows[] = {
-    {"nothing but the probe", NULL, NULL, 0, PROBE, ":0\r\n", NULL, 0},
-    {"the probed key is there", NULL, NULL, 0, PROBE, ":1\r\n", NULL, 0},
-    {"a password", NULL, "pw", 0, AUTH_PW PROBE, "+OK\r\n:0\r\n", NULL, 0},
-    {"a user", "me", "pw", 0, AUTH_USER PROBE, "+OK\r\n:0\r\n", NULL, 0},
-    {"a user without a password", "me", NULL, 0, PROBE, ":0\r\n", NULL, 0},
-    {"a database", NULL, NULL, 7, SELECT_7 PROBE, "+OK\r\n:0\r\n", NULL, 0},
-    {"all of it", "me", "pw", 7, AUTH_USER SELECT_7 PROBE,
-     "+OK\r\n+OK\r\n:0\r\n", NULL, 0},
-    {"the probe forbidden, and alive", NULL, NULL, 0, PROBE, NOPERM, NULL, 0},
-    {"the probe refused", NULL, NULL, 0, PROBE, LOADING, LOADING_TEXT,
-     REDIS_FAULT_HANDSHAKE},
-    {"the probe by a status", NULL, NULL, 0, PROBE, "+OK\r\n", WRONG_KIND, 0},
-    {"the probe by a string", NULL, NULL, 0, PROBE, "$1\r\n1\r\n", WRONG_KIND,
+    {"nothing but the probe", NULL, NULL, 0, PROBE, MASTER ":0\r\n", NULL, 0},
+    {"the probed key is there", NULL, NULL, 0, PROBE, MASTER ":1\r\n", NULL, 0},
+    {"a password", NULL, "pw", 0, AUTH_PW PROBE, "+OK\r\n" MASTER ":0\r\n",
+     NULL, 0},
+    {"a user", "me", "pw", 0, AUTH_USER PROBE, "+OK\r\n" MASTER ":0\r\n", NULL,
      0},
+    {"a user without a password", "me", NULL, 0, PROBE, MASTER ":0\r\n", NULL,
+     0},
+    {"a database", NULL, NULL, 7, STEPS_HELLO SELECT_7 EXISTS,
+     MASTER "+OK\r\n:0\r\n", NULL, 0},
+    {"all of it", "me", "pw", 7, AUTH_USER STEPS_HELLO SELECT_7 EXISTS,
+     "+OK\r\n" MASTER "+OK\r\n:0\r\n", NULL, 0},
+    {"the probe forbidden, and alive", NULL, NULL, 0, PROBE, MASTER NOPERM,
+     NULL, 0},
+    {"the probe refused", NULL, NULL, 0, PROBE, MASTER LOADING, LOADING_TEXT,
+     REDIS_FAULT_HANDSHAKE},
+    {"the probe by a status", NULL, NULL, 0, PROBE, MASTER "+OK\r\n",
+     WRONG_KIND, 0},
+    {"the probe by a string", NULL, NULL, 0, PROBE, MASTER "$1\r\n1\r\n",
+     WRONG_KIND, 0},
     {"the password refused", NULL, "pw", 0, AUTH_PW PROBE,
      "-WRONGPASS invalid\r\n-NOAUTH\r\n",
      "the password was refused (WRONGPASS)", REDIS_FAULT_HANDSHAKE},
-    {"the password forbidden", NULL, "pw", 0, AUTH_PW PROBE, NOPERM ":0\r\n",
-     NOPERM_TEXT, REDIS_FAULT_HANDSHAKE},
+    {"the password forbidden", NULL, "pw", 0, AUTH_PW PROBE,
+     NOPERM MASTER ":0\r\n", NOPERM_TEXT, REDIS_FAULT_HANDSHAKE},
     {"the password by a number", NULL, "pw", 0, AUTH_PW PROBE, ":1\r\n:0\r\n",
      WRONG_KIND, 0},
     {"the password alone answered", NULL, "pw", 0, AUTH_PW PROBE, "+OK\r\n",
      NO_ANSWER, REDIS_FAULT_TIMEOUT},
-    {"the database refused", NULL, NULL, 7, SELECT_7 PROBE,
-     "-ERR DB index is out of range\r\n:0\r\n",
+    {"the database refused", NULL, NULL, 7, STEPS_HELLO SELECT_7 EXISTS,
+     MASTER "-ERR DB index is out of range\r\n:0\r\n",
      "the database number was refused", REDIS_FAULT_HANDSHAKE},
-    {"two answers to the probe", NULL, NULL, 0, PROBE, ":0\r\n:0\r\n",
+    {"two answers to the probe", NULL, NULL, 0, PROBE, MASTER ":0\r\n:0\r\n",
      "an answer that nobody asked for", 0},
     {"an answer over the bound", NULL, NULL, 0, PROBE, "*200\r\n",
      "too large an answer", 0},
     {"closed at once", NULL, NULL, 0, PROBE, steps_hang_up, DROPPED, 0},
     {"garbage", NULL, NULL, 0, PROBE, "HTTP/1.1\r\n", "not an answer of Redis",
      0},
-    {"half an answer", NULL, NULL, 0, PROBE, ":0", NO_ANSWER,
+    {"half an answer", NULL, NULL, 0, PROBE, MASTER ":0", NO_ANSWER,
      REDIS_FAULT_TIMEOUT},
+    {"a replica", NULL, NULL, 0, PROBE, HELLO("standalone", "replica") ":0\r\n",
+     "the server is a replica, not the master", REDIS_FAULT_ROLE},
+    {"a replica, as it is called before version 5", NULL, NULL, 0, PROBE,
+     HELLO("standalone", "slave") ":0\r\n",
+     "the server is a replica, not the master", REDIS_FAULT_ROLE},
+    {"a replica without its master", NULL, NULL, 0, PROBE,
+     HELLO("standalone", "replica") "-MASTERDOWN Link is down\r\n",
+     "the server is a replica, not the master", REDIS_FAULT_ROLE},
+    {"a sentinel", NULL, NULL, 0, PROBE,
+     "*2\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n" UNKNOWN("EXISTS"), A_SENTINEL,
+     REDIS_FAULT_ROLE},
+    {"a sentinel, and a password that it has not", NULL, "pw", 0, AUTH_PW PROBE,
+     "-ERR AUTH <password> called without any password configured\r\n"
+     "*2\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n" UNKNOWN("EXISTS"),
+     A_SENTINEL, REDIS_FAULT_ROLE},
+    {"a node of a cluster", NULL, NULL, 0, PROBE,
+     HELLO("cluster", "master") "-MOVED 1 a:1\r\n",
+     "the server is a node of a cluster, which redis:// cannot serve",
+     REDIS_FAULT_ROLE},
+    {"one that does not tell", NULL, NULL, 0, PROBE, "*0\r\n:0\r\n", NULL, 0},
+    {"what it is by a number", NULL, NULL, 0, PROBE, ":1\r\n:0\r\n", WRONG_KIND,
+     0},
+    {"what it is refused, for want of a password", NULL, NULL, 0, PROBE,
+     "-NOAUTH HELLO must\r\n-NOAUTH\r\n", "a password is needed (NOAUTH)",
+     REDIS_FAULT_HANDSHAKE},
     {"silent", NULL, NULL, 0, PROBE, NULL, NO_ANSWER, REDIS_FAULT_TIMEOUT},
 };
 
@@ -264,6 +303,53 @@ TEST_CASES(handshake, struct handshake_case, handshake_rows)
     rig_end(&rig);
 }
 
+/* Servers that do not know HELLO are asked by ROLE. */
+struct role_case {
+    const char *name;
+    const char *probe, *answer; /* to the probe, and to ROLE */
+    const char *down;
+    enum redis_fault fault;
+    enum redis_role role;
+};
+
+#define ROLE "*1\r\n$4\r\nROLE\r\n"
+
+static const struct role_case role_rows[] = {
+    {"a master", ":0\r\n", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", NULL, 0,
+     REDIS_ROLE_MASTER},
+    {"a replica", ":0\r\n", "*1\r\n$5\r\nslave\r\n",
+     "the server is a replica, not the master", REDIS_FAULT_ROLE,
+     REDIS_ROLE_REPLICA},
+    {"a sentinel", UNKNOWN("EXISTS"), "*2\r\n$8\r\nsentinel\r\n*0\r\n",
+     A_SENTINEL, REDIS_FAULT_ROLE, REDIS_ROLE_SENTINEL},
+    {"forbidden", ":0\r\n", NOPERM, NULL, 0, REDIS_ROLE_UNKNOWN},
+    {"unknown", ":0\r\n", UNKNOWN("ROLE"), NULL, 0, REDIS_ROLE_UNKNOWN},
+    {"unknown, and a probe that is refused", LOADING, UNKNOWN("ROLE"),
+     LOADING_TEXT, REDIS_FAULT_HANDSHAKE, REDIS_ROLE_UNKNOWN},
+    {"nothing", ":0\r\n", NULL, NO_ANSWER, REDIS_FAULT_TIMEOUT,
+     REDIS_ROLE_UNKNOWN},
+};
+
+TEST_CASES(role, struct role_case, role_rows)
+{
+    struct buffer first = {0};
+    struct step steps[STEPS_MAX] = {{PROBE, NULL}, {ROLE, c->answer}};
+    static struct rig rig;
+
+    buffer_add_text(&first, UNKNOWN("HELLO"));
+    buffer_add_text(&first, c->probe);
+    steps[0].answer = buffer_text(&first);
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, c->down != NULL ? &rig.downs : &rig.ups, 1));
+    CU_ASSERT_EQUAL(rig.fault, c->fault);
+    CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
+    CU_ASSERT_EQUAL(redis_conn_role(rig.conn), c->role);
+    steps_check(&rig.server);
+    rig_end(&rig);
+    buffer_free(&first);
+}
+
 struct end_case {
     const char *name;
     const char *answer; /* to three commands; NULL: none */
@@ -283,6 +369,13 @@ static const struct end_case end_rows[] = {
      "an answer that nobody asked for", REDIS_FAULT_BROKEN, 0},
     {"one and the end", steps_hang_up, 0, 0, "---", DROPPED, REDIS_FAULT_BROKEN,
      0},
+    {"one by a replica", "+A\r\n-READONLY no\r\n+C\r\n", 0, 0, "o--",
+     "the server is a replica, which takes no writes (READONLY)",
+     REDIS_FAULT_ROLE, 0},
+    {"one by a replica without its master",
+     "+A\r\n-MASTERDOWN no\r\n-MASTERDOWN no\r\n", 0, 0, "o--",
+     "the server is a replica without its master (MASTERDOWN)",
+     REDIS_FAULT_ROLE, 0},
     {"garbage behind one", "+A\r\nHTTP/1.1\r\n", 0, 0, "o--",
      "not an answer of Redis", REDIS_FAULT_BROKEN, 0},
     {"one of the wrong kind", "+A\r\n:1\r\n+C\r\n", 'i', 0, "oi-", WRONG_KIND,
@@ -304,7 +397,7 @@ static const struct end_case end_rows[] = {
 
 TEST_CASES(end, struct end_case, end_rows)
 {
-    const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+    const struct step steps[STEPS_MAX] = {{PROBE, MASTER ":0\r\n"},
                                           {PING PING PING, c->answer}};
     static struct rig rig;
     int64_t start_ms;
@@ -334,7 +427,7 @@ TEST_CASES(end, struct end_case, end_rows)
 /* 100 ms is the time of an answer: three of them take longer. */
 TEST_SINGLE(clock, "the clock of a command starts when it is the oldest one")
 {
-    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+    static const struct step steps[STEPS_MAX] = {{PROBE, MASTER ":0\r\n"},
                                                  {PING PING PING, "+A\r\n"}};
     static struct rig rig;
     int64_t start_ms = clock_ms();
@@ -359,7 +452,7 @@ TEST_SINGLE(clock, "the clock of a command starts when it is the oldest one")
 /* What is there to be read is no fault of the server's. */
 TEST_SINGLE(held_up, "a loop that was held up finds an answer in time")
 {
-    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+    static const struct step steps[STEPS_MAX] = {{PROBE, MASTER ":0\r\n"},
                                                  {PING, "+A\r\n"}};
     static struct rig rig;
 
@@ -376,7 +469,7 @@ TEST_SINGLE(held_up, "a loop that was held up finds an answer in time")
 
 TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
 {
-    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+    static const struct step steps[STEPS_MAX] = {{PROBE, MASTER ":0\r\n"},
                                                  {PING, "+A\r\n"}};
     static struct rig rig;
 
@@ -400,7 +493,7 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
 
 TEST_SINGLE(closed, "what is closed is told to its commands alone")
 {
-    static const struct step steps[STEPS_MAX] = {{PROBE, ":0\r\n"},
+    static const struct step steps[STEPS_MAX] = {{PROBE, MASTER ":0\r\n"},
                                                  {PING PING, "+A\r\n"}};
     static struct rig rig;
 

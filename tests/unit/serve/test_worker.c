@@ -26,6 +26,7 @@
 #include "support/files.h"
 #include "support/ports.h"
 #include "support/request.h"
+#include "support/steps.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -35,7 +36,7 @@
 #define PIECE_MAX  4096
 #define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define BIG_ANSWER (300 * 1024) /* more than a socket takes at once */
-#define PROBE      "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
+#define PROBE      STEPS_HELLO "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
 #define GET_ONE                                                                \
     "*4\r\n$8\r\nGETRANGE\r\n$3\r\ni:1\r\n$1\r\n0\r\n$7\r\n1048576\r\n"
 
@@ -301,7 +302,7 @@ greet(struct bench *bench)
     CU_ASSERT_EQUAL_FATAL(poll(&ready, 1, CLOCK_PATIENCE_MS), 1);
     bench->link = accept(bench->redis, NULL, NULL);
     CU_ASSERT_FATAL(bench->link >= 0);
-    expect_command(bench, PROBE, ":0\r\n");
+    expect_command(bench, PROBE, STEPS_MASTER ":0\r\n");
 }
 
 struct body_case {

@@ -175,7 +175,7 @@ set_keys(struct rig *rig, const char *letters)
 }
 
 #define KEY(k)    "$1\r\n" k "\r\n"
-#define PROBE     "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
+#define PROBE     STEPS_HELLO "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
 #define GET_A     "*2\r\n$3\r\nGET\r\n" KEY("a")
 #define RANGE(k)  "*4\r\n$8\r\nGETRANGE\r\n" k "$1\r\n0\r\n$7\r\n1048576\r\n"
 #define RANGE_A   RANGE(KEY("a"))
@@ -184,7 +184,7 @@ set_keys(struct rig *rig, const char *letters)
 #define TYPE(k)   "*2\r\n$4\r\nTYPE\r\n" KEY(k)
 #define GREET                                                                  \
     {                                                                          \
-        PROBE, ":0\r\n"                                                        \
+        PROBE, STEPS_MASTER ":0\r\n"                                           \
     }
 #define THEN_GET                                                               \
     {                                                                          \
@@ -470,8 +470,10 @@ struct write_case {
 
 static const struct write_case write_rows[] = {
     {"taken", "+OK\r\n$3\r\nval\r\n", NULL, NULL},
-    {"refused", "-READONLY no\r\n$3\r\nval\r\n",
-     "the server is a replica, which takes no writes (READONLY)", NULL},
+    {"refused", "-OOM no\r\n$3\r\nval\r\n", "the server is out of memory (OOM)",
+     NULL},
+    {"refused by a replica", "-READONLY no\r\n$3\r\nval\r\n", NULL,
+     "the server is a replica, which takes no writes (READONLY)"},
     {"by a number", ":1\r\n$3\r\nval\r\n", NULL, WRONG_KIND},
     {"by nil", "$-1\r\n$3\r\nval\r\n", NULL, WRONG_KIND},
 };

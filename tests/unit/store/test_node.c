@@ -284,6 +284,12 @@ hopeless(void)
 }
 
 static void
+no_master(void)
+{
+    go_down(REDIS_FAULT_ROLE);
+}
+
+static void
 given_up(void)
 {
     store_node_give_up(fake.node);
@@ -340,6 +346,8 @@ static const struct node_case node_rows[] = {
     {"connecting, failed", be_connecting, failed, "waiting", "waited"},
     {"connecting, hopeless", be_connecting, hopeless, "down, waiting",
      "DOWN waited"},
+    {"connecting, and it is not the master", be_connecting, no_master,
+     "down, waiting", "DOWN waited"},
     {"connecting, given up", be_connecting, given_up, "down, connecting",
      "DOWN"},
 
@@ -350,6 +358,7 @@ static const struct node_case node_rows[] = {
     {"up, failed", be_up, failed, "waiting", "sent"},
     {"up, a write is lost", be_up, lost_write, "waiting", "sent write"},
     {"up, hopeless", be_up, hopeless, "down, waiting", "DOWN sent"},
+    {"up, and it is the master no more", be_up, no_master, "waiting", "sent"},
     {"up, given up", be_up, given_up, "up", ""},
 
     {"suspect, due: a trial of its own", be_suspect, own_trial, "up", ""},

@@ -15,48 +15,52 @@
 
 struct outage_case {
     const char *name;
-    const char *steps; /* "+0": worker 0 enters, "-0" leaves, "x0" is killed */
+    const char *steps; /* "+0": worker 0 enters, "-0" leaves, "x0" is killed;
+                          "~3": so many seconds pass: is it over? */
     const char *want;  /* per step: '!' is news, '.' is none */
 };
 
 static const struct outage_case outage_rows[] = {
     {"the first to enter is news", "+0", "!"},
     {"the second to enter is none", "+0+1", "!."},
-    {"entering twice counts once", "+0+0-0", "!.!"},
-    {"leaving without entering is none", "-0", "."},
-    {"leaving twice is news once", "+0-0-0", "!!."},
-    {"only the last to leave is news", "+0+1-0-1", "!..!"},
-    {"the order of leaving does not matter", "+0+1-1-0", "!..!"},
-    {"after all have left it begins anew", "+0-0+1", "!!!"},
-    {"the last one killed ends it", "+0x0", "!!"},
-    {"one killed of two does not end it", "+0+1x0-1", "!..!"},
-    {"killed outside of it is none", "+0x1-0", "!.!"},
-    {"killed after leaving is none", "+0-0x0", "!!."},
-    {"a slot taken again starts outside", "+0x0+0", "!!!"},
-    {"three in, three out", "+0+1+2-1x2-0", "!....!"},
+    {"entering twice counts once", "+0+0-0~3", "!..!"},
+    {"leaving without entering is none", "-0~3", ".."},
+    {"leaving twice is news once", "+0-0-0~3~3", "!..!."},
+    {"the end is told after three seconds", "+0-0~2~1", "!..!"},
+    {"only the last to leave is news", "+0+1-0~3-1~3", "!....!"},
+    {"the order of leaving does not matter", "+0+1-1~3-0~3", "!....!"},
+    {"after it has been told it begins anew", "+0-0~3+1", "!.!!"},
+    {"before that it goes on", "+0-0~2+1~3-1~2~1", "!......!"},
+    {"the last one killed ends it", "+0x0~3", "!.!"},
+    {"one killed of two does not end it", "+0+1x0~3-1~3", "!....!"},
+    {"killed outside of it is none", "+0x1~3-0~3", "!...!"},
+    {"a slot taken again starts outside", "+0x0~3+0", "!.!!"},
+    {"three in, three out", "+0+1+2-1x2~3-0~3", "!......!"},
 };
 
 static bool
-take_step(struct metrics *metrics, char step, int slot)
+take_step(struct metrics *metrics, char step, int slot, int64_t *now_ms)
 {
-    unsigned ended;
-
     switch (step) {
     case '+':
         return metrics_outage_enter(metrics, slot, OUTAGE_STORE);
     case '-':
-        return metrics_outage_leave(metrics, slot, OUTAGE_STORE);
+        metrics_outage_leave(metrics, slot, OUTAGE_STORE, *now_ms);
+        return false;
+    case '~':
+        *now_ms += 1000 * slot;
+        return metrics_outage_is_over(metrics, OUTAGE_STORE, *now_ms);
     default:
-        ended = metrics_slot_release(metrics, slot);
+        metrics_slot_release(metrics, slot, *now_ms);
         CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
-        CU_ASSERT(ended == 0 || ended == 1U << OUTAGE_STORE);
-        return ended != 0;
+        return false;
     }
 }
 
 TEST_CASES(outage, struct outage_case, outage_rows)
 {
     struct metrics *metrics = metrics_new();
+    int64_t now_ms = 1;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     for (int slot = 0; slot < SLOTS; slot++)
@@ -64,7 +68,7 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     for (size_t i = 0; c->want[i] != '\0'; i++) {
         const char *step = c->steps + 2 * i;
 
-        CU_ASSERT_EQUAL(take_step(metrics, step[0], step[1] - '0'),
+        CU_ASSERT_EQUAL(take_step(metrics, step[0], step[1] - '0', &now_ms),
                         c->want[i] == '!');
     }
     metrics_free(metrics);
@@ -144,7 +148,7 @@ TEST_SINGLE(slots, "there are exactly as many as stated")
     for (int slot = 0; slot < METRICS_SLOTS; slot++)
         CU_ASSERT_EQUAL(metrics_slot_take(metrics), slot);
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), -1);
-    CU_ASSERT_EQUAL(metrics_slot_release(metrics, 7), 0);
+    metrics_slot_release(metrics, 7, 0);
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), 7);
     metrics_free(metrics);
 }
@@ -167,7 +171,8 @@ TEST_SINGLE(shared, "what a child counts and enters, the parent sees")
     CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
     CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_MISSES), 42);
     CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS), 0);
-    CU_ASSERT_EQUAL(metrics_slot_release(metrics, slot), 1U << OUTAGE_STORE);
+    metrics_slot_release(metrics, slot, 0);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 0);
     metrics_free(metrics);
 }
 
@@ -185,7 +190,7 @@ TEST_SINGLE(outlive, "what a worker counted stays, what waited does not")
         metrics_add(metrics, METRIC_CACHE_HITS, 10);
         metrics_set_parked(metrics, 7);
         CU_ASSERT_EQUAL(metrics_get_parked(metrics), 7);
-        (void)metrics_slot_release(metrics, slot);
+        metrics_slot_release(metrics, slot, 0);
         CU_ASSERT_EQUAL(metrics_get_parked(metrics), 0);
         CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS),
                         (uint64_t)(1 + 10 * life));
@@ -208,7 +213,7 @@ TEST_SINGLE(gauges, "add up over the workers that there are")
     CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 2 + 3);
     CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 3);
-    (void)metrics_slot_release(metrics, 1);
+    metrics_slot_release(metrics, 1, 0);
     CU_ASSERT_EQUAL(metrics_workers(metrics), 2);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
     CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 2);

@@ -171,6 +171,7 @@ static const struct counter_case counter_rows[] = {
     {"scoring_store_connections_total{result=\"tls\"}", METRIC_CONNECT_TLS},
     {"scoring_store_connections_total{result=\"handshake\"}",
      METRIC_CONNECT_HANDSHAKE},
+    {"scoring_store_connections_total{result=\"role\"}", METRIC_CONNECT_ROLE},
     {"scoring_store_connections_total{result=\"broken\"}",
      METRIC_CONNECT_BROKEN},
     {"scoring_errors_total{kind=\"fastcgi\"}", METRIC_ERROR_FCGI},
