@@ -13,6 +13,7 @@
 #include "buffer.h"
 #include "clock.h"
 #include "http.h"
+#include "lost.h"
 #include "ports.h"
 
 #define HTTP_LIMIT_MS  5000L /* far more than any answer may take */
@@ -160,7 +161,9 @@ http_send(struct http *http, const struct http_request *request)
     struct buffer headers = {0}, body = {0};
     struct source source = {request->body, request->body_length};
     struct curl_slist *list = header_list(request);
-    int64_t start = clock_us();
+    struct http_answer answer;
+    struct lost lost;
+    int64_t start;
     long status = 0;
     CURLcode result;
 
@@ -171,13 +174,17 @@ http_send(struct http *http, const struct http_request *request)
     (void)curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &body);
     (void)curl_easy_setopt(http->curl, CURLOPT_HEADERFUNCTION, take);
     (void)curl_easy_setopt(http->curl, CURLOPT_HEADERDATA, &headers);
+    lost_look(&lost);
+    start = clock_us();
     result = curl_easy_perform(http->curl);
     if (result == CURLE_OK)
         (void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     else
         buffer_add_text(&body, curl_easy_strerror(result));
+    answer = finish(&headers, &body, (int)status, start);
+    answer.seconds -= (double)lost_since_us(&lost) / 1e6;
     curl_slist_free_all(list);
-    return finish(&headers, &body, (int)status, start);
+    return answer;
 }
 
 struct http_answer

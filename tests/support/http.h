@@ -23,7 +23,7 @@ struct http_answer {
     char *headers; /* whole header, with its lines */
     char *body;
     size_t body_length;
-    double seconds;
+    double seconds; /* of http_send() without what lost.h says was lost */
 };
 
 /* NULL without memory. */

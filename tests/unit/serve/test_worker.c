@@ -894,6 +894,8 @@ static const struct handed_limit_case handed_limit_rows[] = {
     {"a body of the largest size", "SCORING_MAX_BODY_BYTES=100", NULL, 100,
      422},
     {"a body and a byte", "SCORING_MAX_BODY_BYTES=100", NULL, 101, 413},
+    {"a body of more than the default", "SCORING_MAX_BODY_BYTES=1048577", NULL,
+     BODY_MAX + 1, 422},
     {"as many ids as may be", "SCORING_MAX_CLIENT_IDS=2", "[1, 2]", 0, 503},
     {"one id more", "SCORING_MAX_CLIENT_IDS=2", "[1, 2, 3]", 0, 422},
 };
@@ -920,6 +922,34 @@ TEST_CASES(handed_limit, struct handed_limit_case, handed_limit_rows)
     (void)close(fd);
     bench_end(&bench);
     buffer_free(&text);
+}
+
+struct handed_answer_case {
+    const char *name, *setting;
+    int status;
+};
+
+static const struct handed_answer_case handed_answer_rows[] = {
+    {"as large as may be", "SCORING_MAX_ANSWER_BYTES=7", 200},
+    {"a byte more", "SCORING_MAX_ANSWER_BYTES=6", 422},
+};
+
+TEST_CASES(handed_answer, struct handed_answer_case, handed_answer_rows)
+{
+    const char *const settings[] = {"SCORING_STORE_TIMEOUT_MS=5000",
+                                    "SCORING_STORE_DEADLINE_MS=5000",
+                                    c->setting, NULL};
+    struct bench bench;
+    int fd;
+
+    bench_launch(&bench, true, WORKER_ALONE, settings);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, "$7\r\n[\"abc\"]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
+    (void)close(fd);
+    bench_end(&bench);
 }
 
 struct large_case {
