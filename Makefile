@@ -72,7 +72,7 @@ CASES_O = $(CASES:%.c=$B/%.o)
 SUPPORT_O = $(SUPPORT:%.c=$B/%.o)
 SUPPORT_A = $B/tests/support.a
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
-C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
+C_FILES = $(wildcard docs/*.c src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
 all: $B/scoring
@@ -100,6 +100,11 @@ $B/memory: $(MEMORY_O) $(SUPPORT_A) $(OBJECTS)
 $B/cases: $(CASES_O) $(SUPPORT_A)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
+
+# What `make docs` makes the tables of the documents from.
+$B/tables: $B/docs/tables.o $(OBJECTS)
+	$(if $(V),,@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 $B/decode: $B/tests/differential/decode.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
@@ -133,7 +138,7 @@ quick: packages-check
 	@MAKE="$(MAKE)" tests/check.sh --quick
 
 # The programs that the tests of one variant are.
-tests: $B/unit $B/memory $B/integration $B/decode $B/cases
+tests: $B/tables $B/unit $B/memory $B/integration $B/decode $B/cases
 
 # One word for the shell, whatever is in it; none without a filter.
 FILTER_WORD = $(if $(FILTER),'$(FILTER)')
@@ -233,8 +238,10 @@ shellcheck:
 	@shellcheck -S warning $(SCRIPTS)
 check-deps:
 	@tests/check-deps.sh
-check-docs: all
-	@tests/check-docs.sh $B/scoring
+docs: all $B/tables
+	@tests/docs.py $B/tables $B/scoring
+check-docs: all $B/tables
+	@tests/check-docs.sh $B/scoring $B/tables
 # What is rendered for nginx, by settings of every kind.
 check-nginx:
 	@tests/nginx.sh
@@ -246,8 +253,8 @@ check-completion: all
 check-hardening: all
 	@tests/check-hardening.sh $B/scoring
 # The description of the API, the code, and the running service.
-check-openapi: all
-	@tests/openapi.py $B/scoring
+check-openapi: all $B/tables
+	@tests/openapi.py $B/scoring $B/tables
 
 # The viewer of the documentation page.
 web:
@@ -339,6 +346,7 @@ help:
 	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
+	@echo 'make docs        writes the tables of the documents anew, from those of the code'
 	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
 	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
@@ -354,5 +362,5 @@ help:
     soak coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install clean help
+    docs check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

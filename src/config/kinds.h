@@ -25,7 +25,10 @@ struct config_setting {
     int64_t min, max;     /* of numbers; 0 and 0 for all else */
     bool is_secret;       /* never shown; may be given by a file */
     bool needs_restart;   /* a SIGHUP does not bring it into force everywhere */
-    const char *meaning;
+    const char *meaning;  /* on one line, for --help and all documents */
+    const char *note;     /* a sentence more for documents, or NULL */
+    const char *example;  /* its line of .env.example, where that is neither
+                             the default nor commented out for want of one */
 };
 
 /* What was given for a setting; without anything, text is NULL. */

@@ -426,6 +426,12 @@ api_answer(struct api_call *call, enum store_status status,
     make_outcome(call, code != 0 ? code : 200, ret_outcome);
 }
 
+const struct method *
+api_method(size_t number)
+{
+    return number < COUNT(methods) ? methods[number] : NULL;
+}
+
 const char *
 api_method_name(size_t number)
 {

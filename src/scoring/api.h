@@ -66,6 +66,9 @@ void api_answer(struct api_call *call, enum store_status status,
 /* Accepts NULL. */
 void api_call_free(struct api_call *call);
 
+/* The methods by their number, from 0; NULL beyond the last. */
+const struct method *api_method(size_t number);
+
 /* The names of the methods by their number, from 0; NULL beyond the last. */
 const char *api_method_name(size_t number);
 

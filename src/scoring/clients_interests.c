@@ -179,6 +179,7 @@ release(void *request)
 
 const struct method method_clients_interests = {
     .name = "clients_interests",
+    .meaning = "what clients are interested in, a list for each id",
     .request_size = sizeof(struct clients_interests),
     .fields = {fields, sizeof(fields) / sizeof(fields[0])},
     .context = context,

@@ -8,26 +8,25 @@
 #include "scoring/envelope.h"
 #include "scoring/fields.h"
 
-enum member { ACCOUNT = 0, LOGIN, TOKEN, ARGUMENTS, METHOD, MEMBER__MAX };
+enum member { ACCOUNT = 0, LOGIN, TOKEN, ARGUMENTS, METHOD };
 
-struct row {
-    const char *name;
-    char opening; /* the first byte of a value of its type */
-    enum field_error otherwise;
-    int flags;
-};
-
-static const struct row rows[MEMBER__MAX] = {
-    [ACCOUNT] = {"account", '"', FIELD_NOT_STRING, FIELD_OPTIONAL},
-    [LOGIN] = {"login", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
-    [TOKEN] = {"token", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
-    [ARGUMENTS] = {"arguments", '{', FIELD_NOT_OBJECT, FIELD_REQUIRED},
-    [METHOD] = {"method", '"', FIELD_NOT_STRING, FIELD_REQUIRED},
+const struct envelope_member envelope_members[ENVELOPE_MEMBERS] = {
+    [ACCOUNT] = {"account", '"', FIELD_NOT_STRING, FIELD_OPTIONAL,
+                 "yes; absent, `null` and `\"\"` all count as `\"\"`"},
+    [LOGIN] = {"login", '"', FIELD_NOT_STRING, FIELD_REQUIRED,
+               "yes, but not `null`"},
+    [TOKEN] = {"token", '"', FIELD_NOT_STRING, FIELD_REQUIRED,
+               "yes, but not `null`"},
+    [ARGUMENTS] = {"arguments", '{', FIELD_NOT_OBJECT, FIELD_REQUIRED,
+                   "yes (`{}`), but not `null`"},
+    [METHOD] = {"method", '"', FIELD_NOT_STRING, FIELD_REQUIRED,
+                "no method has an empty name"},
 };
 
 /* Besides null no value begins with an n. */
 static enum field_error
-member_check(const struct row *row, const struct json_member *member)
+member_check(const struct envelope_member *row,
+             const struct json_member *member)
 {
     const bool is_required = row->flags == FIELD_REQUIRED;
 
@@ -40,16 +39,18 @@ member_check(const struct row *row, const struct json_member *member)
 
 /* Tells about every member that fails. */
 static bool
-members_check(const struct json_member members[MEMBER__MAX], struct buf *faults)
+members_check(const struct json_member members[ENVELOPE_MEMBERS],
+              struct buf *faults)
 {
     bool are_good = true;
 
-    for (size_t i = 0; i < MEMBER__MAX; i++) {
-        enum field_error error = member_check(&rows[i], &members[i]);
+    for (size_t i = 0; i < ENVELOPE_MEMBERS; i++) {
+        enum field_error error =
+            member_check(&envelope_members[i], &members[i]);
 
         if (error == FIELD_OK)
             continue;
-        field_add_fault(faults, rows[i].name, error);
+        field_add_fault(faults, envelope_members[i].name, error);
         are_good = false;
     }
     return are_good;
@@ -83,11 +84,11 @@ envelope_read(char *text, size_t length, size_t values_max,
               struct envelope *ret_envelope, struct json_fault *fault,
               struct buf *faults)
 {
-    struct json_member members[MEMBER__MAX] = {{.length = 0}};
+    struct json_member members[ENVELOPE_MEMBERS] = {{.length = 0}};
 
-    for (size_t i = 0; i < MEMBER__MAX; i++)
-        members[i].name = bytes_of(rows[i].name);
-    if (!json_find(text, length, values_max, members, MEMBER__MAX, fault))
+    for (size_t i = 0; i < ENVELOPE_MEMBERS; i++)
+        members[i].name = bytes_of(envelope_members[i].name);
+    if (!json_find(text, length, values_max, members, ENVELOPE_MEMBERS, fault))
         return ENVELOPE_JSON;
     if (!is_object(text, length)) {
         buf_add_text(faults, "the request must be a JSON object");

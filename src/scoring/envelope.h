@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/json.h"
+#include "scoring/fields.h"
 
 /*
  * The five members of a request. They are found in its text, and nothing but
@@ -17,6 +18,19 @@ struct envelope {
     char *arguments; /* an object as it is written; syntax checked */
     size_t arguments_length;
 };
+
+enum { ENVELOPE_MEMBERS = 5 };
+
+/* One of the five, as it is checked and described. */
+struct envelope_member {
+    const char *name;
+    char opening; /* the first byte of a value of its type */
+    enum field_error otherwise;
+    int flags;
+    const char *meaning; /* in the documents: when it may be empty */
+};
+
+extern const struct envelope_member envelope_members[ENVELOPE_MEMBERS];
 
 enum envelope_result {
     ENVELOPE_OK = 0,

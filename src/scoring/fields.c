@@ -310,3 +310,22 @@ fields_walk(const struct field_table *table, const struct json_item *object,
     }
     return faults->failed ? FIELD_MEMORY : result;
 }
+
+const struct field_kind field_kinds[] = {
+    {field_string, "string", "PlainText", "a JSON string"},
+    {field_email, "email", "Email", "a string with at least one `@`"},
+    {field_phone, "phone", "Phone",
+     "a string or an integer: 11 ASCII digits, the first is 7"},
+    {field_date, "date", "CalendarDate",
+     "`DD.MM.YYYY`: 2 + 2 + 4 ASCII digits, a day that exists, years 1 to "
+     "9999"},
+    {field_birthday, "birthday", "Birthday",
+     "a date that is not in the future, and at most 70 years ago to the day"},
+    {field_gender, "gender", "Gender",
+     "the JSON integer 0 (unknown), 1 (male) or 2 (female)"},
+    {field_client_ids, "client_ids", "ClientIds",
+     "a non-empty array of integers of 64 bits, at most "
+     "`SCORING_MAX_CLIENT_IDS` (10000)"},
+};
+
+const size_t field_kinds_count = sizeof(field_kinds) / sizeof(field_kinds[0]);

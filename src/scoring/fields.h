@@ -83,6 +83,17 @@ typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
 field_rule field_string, field_email, field_phone, field_date, field_birthday,
     field_gender, field_client_ids;
 
+/* Each rule in the words of the documents, in Markdown. */
+struct field_kind {
+    field_rule *rule;
+    const char *name;
+    const char *schema; /* that says the same, in docs/openapi.json */
+    const char *meaning;
+};
+
+extern const struct field_kind field_kinds[];
+extern const size_t field_kinds_count;
+
 enum field_flags {
     FIELD_OPTIONAL = 0, /* may be absent, null or "" */
     FIELD_REQUIRED = 1, /* must be present and not null; may be "" */

@@ -45,6 +45,7 @@ struct method_plan {
 
 struct method {
     const char *name;
+    const char *meaning; /* in the documents: what it answers */
     size_t request_size;
     struct field_table fields;
 

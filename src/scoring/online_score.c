@@ -109,6 +109,7 @@ answer(struct method_plan *method_plan, enum store_status status,
 
 const struct method method_online_score = {
     .name = "online_score",
+    .meaning = "how much is known of a client, as a score",
     .request_size = sizeof(struct person),
     .fields = {fields, sizeof(fields) / sizeof(fields[0])},
     .check = check,
