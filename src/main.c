@@ -70,6 +70,7 @@ static const struct command *const commands[] = {
     &command_check_config,
     &command_healthcheck,
     &command_interests,
+    &command_model,
     &help,
     &version,
 };

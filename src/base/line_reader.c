@@ -110,6 +110,19 @@ line_reader_next(struct line_reader *reader, struct bytes *ret_line)
     return is_long ? LINE_READER_LONG : LINE_READER_LINE;
 }
 
+struct bytes
+line_reader_strip(struct bytes line, bool is_first)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    const size_t length = sizeof(mark) - 1;
+
+    if (is_first && line.length >= length && memcmp(line.at, mark, length) == 0)
+        line = (struct bytes){line.at + length, line.length - length};
+    if (line.length > 0 && line.at[line.length - 1] == '\r')
+        line.length--;
+    return line;
+}
+
 int64_t
 line_reader_number(const struct line_reader *reader)
 {

@@ -1,6 +1,7 @@
 #ifndef LINE_READER_H
 #define LINE_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -34,6 +35,13 @@ struct line_reader *line_reader_new(int fd, size_t line_max);
  */
 enum line_reader_result line_reader_next(struct line_reader *reader,
                                          struct bytes *ret_line);
+
+/*
+ * The line itself: without a carriage return at its end and, where it is the
+ * first one, without a byte order mark. LINE_READER_AROUND: of both, in bytes.
+ */
+#define LINE_READER_AROUND 4
+struct bytes line_reader_strip(struct bytes line, bool is_first);
 
 /* The number of the line that was taken last, from 1. */
 int64_t line_reader_number(const struct line_reader *reader);

@@ -20,6 +20,7 @@ extern const struct command command_accounts;
 extern const struct command command_check_config;
 extern const struct command command_healthcheck;
 extern const struct command command_interests;
+extern const struct command command_model;
 extern const struct command command_token;
 
 /* Its line of usage and its details. */

@@ -37,24 +37,6 @@ struct import {
 /* What is done with a good line. Both return false to stop. */
 typedef bool line_fn(struct import *import, const struct interests_line *line);
 
-/* What some editors put in front of a file, and behind each line. */
-static const char mark[] = "\xef\xbb\xbf";
-
-#define MARK_LENGTH (sizeof(mark) - 1)
-#define AROUND_MAX  (MARK_LENGTH + 1) /* with the carriage return */
-
-/* The line itself, of which alone the length counts. */
-static struct bytes
-strip(struct bytes text, bool is_first)
-{
-    if (is_first && text.length >= MARK_LENGTH &&
-        memcmp(text.at, mark, MARK_LENGTH) == 0)
-        text = (struct bytes){text.at + MARK_LENGTH, text.length - MARK_LENGTH};
-    if (text.length > 0 && text.at[text.length - 1] == '\r')
-        text.length--;
-    return text;
-}
-
 /* What was good at first cannot be bad at the second reading. */
 static bool
 take_fault(struct import *import, int64_t number,
@@ -75,7 +57,7 @@ take_line(struct import *import, struct bytes text, int64_t number,
     struct json_fault fault;
     enum interests_line_error error;
 
-    text = strip(text, number == 1);
+    text = line_reader_strip(text, number == 1);
     if (interests_line_is_empty(text))
         return true;
     error = interests_line_parse(text, &line, &fault);
@@ -136,7 +118,8 @@ read_file(struct import *import, const char *label, line_fn *use)
 
     if (lseek(import->fd, import->start, SEEK_SET) < 0)
         return stop(import, strerror(errno), EX_IOERR);
-    reader = line_reader_new(import->fd, INTERESTS_LINE_MAX + AROUND_MAX);
+    reader =
+        line_reader_new(import->fd, INTERESTS_LINE_MAX + LINE_READER_AROUND);
     if (reader == NULL)
         return stop(import, strerror(errno), EX_OSERR);
     progress_start(&import->report.progress, label, "lines", import->size);

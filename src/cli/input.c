@@ -107,15 +107,13 @@ spool(const struct interests_plan *plan, struct interests_report *report,
 }
 
 int
-interests_input_open(const struct interests_plan *plan,
-                     struct interests_report *report, int *ret_fd,
-                     int64_t *ret_size)
+interests_input_begin(const char *path, struct interests_report *report,
+                      int *ret_fd, int64_t *ret_size)
 {
-    const int stream = stream_of_path(plan->path, STDIN_FILENO);
+    const int stream = stream_of_path(path, STDIN_FILENO);
     int fd = stream >= 0 ? stream_dup(stream, O_WRONLY)
-                         : open(plan->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                         : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat st;
-    int status = EX_OK;
 
     if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
         const int error = fd < 0 ? errno : EISDIR;
@@ -127,17 +125,32 @@ interests_input_open(const struct interests_plan *plan,
             (void)close(fd);
         return interests_report_status(stream >= 0 ? EX_IOERR : EX_NOINPUT);
     }
-    if (!S_ISREG(st.st_mode)) {
-        int from = fd;
+    *ret_fd = fd;
+    *ret_size = S_ISREG(st.st_mode)
+                    ? (int64_t)(st.st_size - lseek(fd, 0, SEEK_CUR))
+                    : -1;
+    return EX_OK;
+}
 
+int
+interests_input_open(const struct interests_plan *plan,
+                     struct interests_report *report, int *ret_fd,
+                     int64_t *ret_size)
+{
+    int64_t size;
+    int from, fd, status;
+    struct stat st;
+
+    status = interests_input_begin(plan->path, report, &from, &size);
+    fd = from;
+    if (status == EX_OK && size < 0) {
         status = spool(plan, report, from, &fd);
         (void)close(from);
+        size = status == EX_OK && fstat(fd, &st) == 0 ? st.st_size : 0;
     }
     if (status != EX_OK)
         return status;
     *ret_fd = fd;
-    *ret_size = fstat(fd, &st) == 0
-                    ? (int64_t)(st.st_size - lseek(fd, 0, SEEK_CUR))
-                    : 0;
+    *ret_size = size;
     return EX_OK;
 }

@@ -70,14 +70,11 @@ static const struct job jobs[] = {
 
 #define JOB_COUNT (sizeof(jobs) / sizeof(jobs[0]))
 
-/* A line can be drawn again, and does not get between the data. */
+/* The line must not get between the data. */
 static bool
 can_show_progress(const struct job *job)
 {
-    const char *terminal = getenv("TERM");
-
-    return isatty(STDERR_FILENO) && terminal != NULL &&
-           strcmp(terminal, "") != 0 && strcmp(terminal, "dumb") != 0 &&
+    return progress_is_possible() &&
            (job->needs_path || !isatty(STDOUT_FILENO));
 }
 

@@ -3,6 +3,7 @@
  * export" of docs/protocol.md.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -99,6 +100,15 @@ progress_format(const struct progress_state *state, int columns,
     if (out->length - before > (size_t)columns)
         out->length = before + (size_t)columns;
     buf_free(&figures);
+}
+
+bool
+progress_is_possible(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && terminal != NULL &&
+           strcmp(terminal, "") != 0 && strcmp(terminal, "dumb") != 0;
 }
 
 void

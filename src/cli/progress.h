@@ -33,6 +33,9 @@ struct progress {
     struct progress_state state;
 };
 
+/* Whether standard error is a terminal on which a line can be drawn again. */
+bool progress_is_possible(void);
+
 /* Begins another piece of work; label and unit are borrowed. */
 void progress_start(struct progress *progress, const char *label,
                     const char *unit, int64_t total);

@@ -23,6 +23,16 @@ next_fault(struct interests_report *report)
 }
 
 void
+interests_report_words(struct interests_report *report, int64_t number,
+                       struct bytes words)
+{
+    if (!next_fault(report))
+        return;
+    (void)fprintf(stderr, "scoring: %s:%lld: %.*s\n", report->name,
+                  (long long)number, (int)words.length, words.at);
+}
+
+void
 interests_report_line(struct interests_report *report, int64_t number,
                       enum interests_line_error error,
                       const struct json_fault *fault)

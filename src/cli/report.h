@@ -31,6 +31,8 @@ struct interests_report {
 void interests_report_line(struct interests_report *report, int64_t number,
                            enum interests_line_error error,
                            const struct json_fault *fault);
+void interests_report_words(struct interests_report *report, int64_t number,
+                            struct bytes words);
 void interests_report_key(struct interests_report *report, struct bytes key,
                           const char *words);
 

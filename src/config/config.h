@@ -116,6 +116,16 @@ void config_list_restart(const struct config *old, const struct config *config,
                          struct buf *out);
 
 /*
+ * Reads the file of a model.
+ *
+ * setting    its name, with which each mistake begins; NULL: with the path.
+ * ret_model  set on success only.
+ * errors     as for config_load().
+ */
+bool config_read_model(const char *setting, const char *path,
+                       struct model *ret_model, struct buf *errors);
+
+/*
  * Makes local time that of the settings, for the whole process. It changes
  * the environment: what was `environ` before stays as it was. False without
  * memory.

@@ -7,7 +7,6 @@
 #include "base/number.h"
 #include "config/error.h"
 #include "config/kinds.h"
-#include "config/text.h"
 #include "config/zone.h"
 #include "redis/url.h"
 
@@ -249,46 +248,17 @@ redis_print(const struct config_setting *setting, const void *dest,
     redis_url_print(dest, out);
 }
 
-/* Each fault of the model as a mistake of its own; no file: told likewise. */
-static void
-model_tell(const struct config_setting *setting, const char *path,
-           struct buf *faults, struct buf *errors)
-{
-    char *at = faults->data, *end = at + faults->length;
-
-    if (faults->failed)
-        (void)config_error(errors, setting->name, path, "out of memory");
-    while (!faults->failed && at < end) {
-        char *stop = memchr(at, '\n', (size_t)(end - at));
-
-        *stop = '\0';
-        (void)config_error(errors, setting->name, path, "%s", at);
-        at = stop + 1;
-    }
-}
-
 static bool
 model_setting_read(const struct config_setting *setting,
                    const struct config_given *given, void *dest,
                    struct buf *errors)
 {
     config_model_dest config = {.path = given->text};
-    struct buf faults = {0};
-    char *text = NULL;
-    const char *problem =
-        config_text_read(given->text, CONFIG_TEXT_JSON, &text);
-    bool is_good;
 
-    if (problem != NULL)
-        return config_error(errors, setting->name, given->text, "%s", problem);
-    is_good = model_read(text, strlen(text), &config.model, &faults);
-    if (is_good)
-        *(config_model_dest *)dest = config;
-    else
-        model_tell(setting, given->text, &faults, errors);
-    buf_free(&faults);
-    config_text_free(text);
-    return is_good;
+    if (!config_read_model(setting->name, given->text, &config.model, errors))
+        return false;
+    *(config_model_dest *)dest = config;
+    return true;
 }
 
 static void

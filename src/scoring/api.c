@@ -358,14 +358,10 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
 static bool
 update_limits(struct api *api, time_t now)
 {
-    struct tm local;
-
     if (api->limits_at == now && api->limits.today.year != 0)
         return true;
-    if (localtime_r(&now, &local) == NULL)
+    if (!date_of_time(now, &api->limits.today))
         return false;
-    api->limits.today =
-        (struct date){local.tm_year + 1900, local.tm_mon + 1, local.tm_mday};
     api->limits_at = now;
     return true;
 }

@@ -81,3 +81,15 @@ date_compare(struct date a, struct date b)
         return a.month < b.month ? -1 : 1;
     return (a.day > b.day) - (a.day < b.day);
 }
+
+bool
+date_of_time(time_t time, struct date *ret_date)
+{
+    struct tm local;
+
+    if (localtime_r(&time, &local) == NULL)
+        return false;
+    *ret_date =
+        (struct date){local.tm_year + 1900, local.tm_mon + 1, local.tm_mday};
+    return true;
+}

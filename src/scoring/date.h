@@ -2,6 +2,7 @@
 #define DATE_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/bytes.h"
 
@@ -28,5 +29,8 @@ bool date_parse(struct bytes text, struct date *ret_date);
  * (year, month, day) as triples, whether or not there are such days.
  */
 int date_compare(struct date a, struct date b);
+
+/* The local date at a time; false if it has none. */
+bool date_of_time(time_t time, struct date *ret_date);
 
 #endif

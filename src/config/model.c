@@ -1,0 +1,34 @@
+/*
+ * The file of a model, each fault of which is a mistake of its own. Implements
+ * SCORING_MODEL_FILE of "Settings" of docs/protocol.md.
+ */
+#include <string.h>
+
+#include "config/config.h"
+#include "config/error.h"
+#include "config/text.h"
+
+bool
+config_read_model(const char *setting, const char *path,
+                  struct model *ret_model, struct buf *errors)
+{
+    const char *name = setting != NULL ? setting : path;
+    const char *given = setting != NULL ? path : NULL;
+    struct buf faults = {0};
+    char *text = NULL, *rest, *line;
+    const char *problem = config_text_read(path, CONFIG_TEXT_JSON, &text);
+    bool is_good;
+
+    if (problem != NULL)
+        return config_error(errors, name, given, "%s", problem);
+    is_good = model_read(text, strlen(text), ret_model, &faults);
+    config_text_free(text);
+    buf_add(&faults, "", 1);
+    if (!is_good && faults.failed)
+        (void)config_error(errors, name, given, "out of memory");
+    rest = is_good ? NULL : faults.data;
+    while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+        (void)config_error(errors, name, given, "%s", line);
+    buf_free(&faults);
+    return is_good;
+}
