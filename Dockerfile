@@ -6,12 +6,11 @@ ARG NGINX_IMAGE=nginx:1.28
 FROM debian:trixie-slim AS web
 WORKDIR /build
 COPY deploy/install-packages.sh deploy/packages.txt deploy/
-RUN deploy/install-packages.sh npm
+RUN deploy/install-packages.sh page
 COPY deploy/web.sh deploy/
-COPY docs/openapi.json docs/
+COPY docs/openapi.json docs/api.md docs/
 COPY docs/web docs/web
-# Where no package can be had the page comes without its viewer, and says so.
-RUN deploy/web.sh fetch || true; deploy/web.sh lay-out /site
+RUN deploy/web.sh /site
 
 FROM ${NGINX_IMAGE} AS nginx
 COPY --from=web /site /usr/share/scoring/web

@@ -123,13 +123,12 @@ $B/%.o: %.c Makefile
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 packages:
-	@deploy/install-packages.sh build run
+	@deploy/install-packages.sh build page run
 packages-check: packages
 	@deploy/install-packages.sh unit test bench
 
 run: packages
 	@$(MAKE) --no-print-directory -s all
-	@FETCH_S=20 deploy/web.sh fetch || true # no long wait without a network
 	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
@@ -256,9 +255,9 @@ check-hardening: all
 check-openapi: all $B/tables
 	@tests/openapi.py $B/scoring $B/tables
 
-# The viewer of the documentation page.
+# The documentation page, to be looked at; its forms need the service.
 web:
-	@deploy/web.sh fetch
+	@deploy/web.sh build/web
 check-web: packages all
 	@tests/web/check.sh $B/scoring $(PICTURES)
 
@@ -351,7 +350,7 @@ help:
 	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'
-	@echo 'make web         fetches the viewer of the documentation page'
+	@echo 'make web         makes the documentation page: build/web'
 	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
 	@echo 'make other-debian  build and tests on the other one of Debian 12 and 13'
 	@echo 'make install     PREFIX=/usr/local DESTDIR='

@@ -128,7 +128,7 @@ start_nginx() {
             NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_ERROR_LOG=$run_dir/nginx/error.log
         nginx_render "$top/nginx"
     )
-    "$top/deploy/web.sh" lay-out "$run_dir/web"
+    "$top/deploy/web.sh" "$run_dir/web"
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
     # shellcheck disable=SC2086

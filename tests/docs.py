@@ -115,19 +115,6 @@ def arguments_markdown(tables):
                   for method, name, must, rule in arguments(tables)])
 
 
-def html(text):
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-
-
-def arguments_html(tables):
-    rows = "".join(
-        f"<tr><td><code>{method}</code></td><td><code>{name}</code></td>"
-        f"<td>{must}</td><td>{html(rule)}</td></tr>\n"
-        for method, name, must, rule in arguments(tables))
-    return ("<tr><th>method</th><th>argument</th><th></th><th>rule</th></tr>\n" + rows)
-
-
 def methods(tables):
     return table(("method", "answers"),
                  [(code(row["name"]), row["meaning"]) for row in tables["methods"]])
@@ -211,12 +198,13 @@ def exits_manual(tables):
 DOCUMENTS = {
     "README.md": {"arguments": arguments_markdown, "statuses": statuses, "commands": commands,
                   "methods": methods},
+    "docs/api.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
+                    "methods": methods},
     "docs/protocol.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                          "kinds": kinds, "rules": rules, "metrics": metrics, "methods": methods,
                          "commands": commands, "exits": exits_markdown},
     "docs/operations.md": {"settings": settings_markdown},
     "docs/scoring.8": {"settings": settings_manual, "exits": exits_manual},
-    "docs/web/index.html": {"arguments": arguments_html},
     ".env.example": {"settings": settings_example},
 }
 

@@ -158,8 +158,8 @@ probe_answers() {
     check 'no metrics outside' equal "$(get /metrics)" \
         '{"code": 404, "error": "Not Found"}'
     check 'another path' equal "$(get /nope)" '{"code": 404, "error": "Not Found"}'
-    check 'the page' grep -q 'src="docs/swagger-ui-bundle.js"' <(get /)
-    check 'its viewer' grep -q SwaggerUIBundle <(get /docs/swagger-ui-bundle.js)
+    check 'the page' grep -q 'src="docs/page.js"' <(get /)
+    check 'its script' grep -q "^'use strict'" <(get /docs/page.js)
     check 'the description' cmp <(get /openapi.json) docs/openapi.json
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The documentation page: the description of the API is linted and held to the
-# running service, the page is looked at in headless Chromium, and laid out
-# without its viewer. Installs what is missing: npm, chromium, and what
-# docs/web/package-lock.json lists.
+# The documentation page and the description of the API: this is linted, held to
+# the running service, and opened by tools of partners; the page is looked at in
+# headless Chromium, and its samples are run. Installs what is missing: npm,
+# chromium, and what tests/web/package-lock.json lists.
 #
 #   tests/web/check.sh BINARY [FOLDER for pictures]
 #
@@ -12,18 +12,17 @@ cd "$(dirname "$0")/../.." || exit 1
 
 binary=$(realpath "$1")
 pictures=${2-}
-export NODE_PATH=$PWD/build/web/node_modules
+modules=$PWD/build/web-tests
+export NODE_PATH=$modules/node_modules
 ready_s=60
+fetch_s=300
 
 passed=0 failed=0 skipped=0 stack=
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-web.XXXXXX") || exit 1
 
 clean_up() {
     trap '' INT TERM HUP
-    if [ -n "$stack" ]; then
-        kill -TERM "$stack" 2>/dev/null
-        wait "$stack" 2>/dev/null
-    fi
+    stop_stack
     rm -rf "$work"
 }
 
@@ -53,7 +52,8 @@ add_up() {
     printf '%s:\n' "$name"
     "$@" 2>&1 | tee "$work/out" || status=1
     last=$(tail -n 1 "$work/out")
-    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(, ([0-9]+) skipped)? ]]; then
+        skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
         passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
         [ "$status" -eq 0 ] || [ "${BASH_REMATCH[2]}" -gt 0 ] || failed=$((failed + 1))
     else
@@ -62,11 +62,23 @@ add_up() {
     fi
 }
 
+# What is fetched is named by the lock file's digest.
+fetch() {
+    local stamp
+    stamp=$(sha256sum <tests/web/package-lock.json)
+    [ "$(cat "$modules/fetched" 2>/dev/null)" != "$stamp" ] || return 0
+    mkdir -p "$modules"
+    cp tests/web/package.json tests/web/package-lock.json tests/web/.npmrc "$modules"
+    (cd "$modules" && timeout "$fetch_s" npm ci --prefer-offline --fetch-retries=1 \
+        --no-audit --no-fund --loglevel=error >/dev/null) || return 1
+    printf '%s\n' "$stamp" >"$modules/fetched"
+}
+
 # The npm of other sources comes with their nodejs, and conflicts with Debian's.
 install_missing() {
-    local -a groups=(web)
+    local -a groups=(page web)
     command -v npm >/dev/null || groups+=(npm)
-    deploy/install-packages.sh "${groups[@]}" && deploy/web.sh fetch tests
+    deploy/install-packages.sh "${groups[@]}" && fetch
 }
 
 free_port() {
@@ -79,9 +91,18 @@ free_port() {
     done
 }
 
+stop_stack() {
+    [ -n "$stack" ] || return 0
+    kill -TERM "$stack" 2>/dev/null
+    wait "$stack" 2>/dev/null
+    stack=
+}
+
+# start_stack PORT [SETTING=VALUE...]
 start_stack() {
-    local end=$((SECONDS + ready_s))
-    env HTTP_PORT="$1" RUN_DIR="$work/run" RUN_BINARY="$binary" SCORING_CONFIG_FILE= \
+    local end=$((SECONDS + ready_s)) port=$1
+    shift
+    env HTTP_PORT="$port" RUN_DIR="$work/run" RUN_BINARY="$binary" SCORING_CONFIG_FILE= "$@" \
         setpriv --pdeathsig TERM deploy/run.sh >"$work/log" 2>&1 </dev/null &
     stack=$!
     until grep -q '^ready: ' "$work/log"; do
@@ -93,21 +114,18 @@ start_stack() {
     done
 }
 
-# No viewer, no script, nothing that would not be found; and a word about it.
-plain_page() {
-    mkdir -p "$work/tree" "$work/site" && cp -R deploy docs "$work/tree" &&
-        "$work/tree/deploy/web.sh" lay-out "$work/site" &&
-        grep -q 'not part of this copy' "$work/site/index.html" &&
-        ! grep -qE '<script|swagger' "$work/site/index.html" &&
-        cmp -s docs/openapi.json "$work/site/openapi.json"
-}
-
-# Without npm: a line that says so, and a failure that `make run` overlooks.
-no_npm() {
-    mkdir -p "$work/bin" && ln -sf "$(command -v bash)" "$(command -v sha256sum)" \
-        "$(command -v cut)" "$(command -v dirname)" "$work/bin"
-    ! PATH=$work/bin "$work/tree/deploy/web.sh" fetch 2>"$work/said" &&
-        grep -q '^web: there is no npm' "$work/said"
+# look KIND [SETTING=VALUE...]: at the page of a stack with these settings
+look() {
+    local kind=$1 port
+    shift
+    port=$(free_port)
+    if start_stack "$port" "$@"; then
+        add_up "page in Chromium, $kind" node tests/web/page.js "http://127.0.0.1:$port" \
+            "$kind" ${pictures:+"$pictures"}
+    else
+        check "the stack starts, $kind" false
+    fi
+    stop_stack
 }
 
 trap clean_up EXIT
@@ -115,19 +133,14 @@ trap 'exit 1' INT TERM HUP
 # Whatever the caller has set is not to change what is tried.
 unset HTTP_PORT RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD "${!SCORING_@}"
 if ! install_missing; then
-    printf 'skipped: the packages of docs/web cannot be had here\n'
+    printf 'skipped: the packages of tests/web cannot be had here\n'
     skipped=1
     finish
 fi
 add_up lint node tests/web/lint.js docs/openapi.json
 add_up 'description and service' tests/openapi.py "$binary"
-check 'the page without its viewer' plain_page
-check 'no npm' no_npm
-check 'the lock file names no host' eval '! grep -q "\"resolved\"" docs/web/package-lock.json'
-port=$(free_port)
-if start_stack "$port"; then
-    add_up 'page in Chromium' node tests/web/page.js "http://127.0.0.1:$port" ${pictures:+"$pictures"}
-else
-    check 'the stack starts' false
-fi
+add_up 'description and tools' node tests/web/tools.js "$work/types"
+check 'the lock file names no host' eval '! grep -q "\"resolved\"" tests/web/package-lock.json'
+look trial
+look own SCORING_SALT=a-salt-of-our-own
 finish

@@ -1,0 +1,2 @@
+curl -sS --max-time 5 @ORIGIN@/method \
+  -d '@REQUEST@'
