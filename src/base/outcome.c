@@ -59,8 +59,21 @@ outcome_break(struct outcome *outcome, enum outcome_fault fault,
     outcome_set_code(outcome, 500);
     outcome->body =
         bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}");
+    outcome->part_count = 0;
+    outcome->end.length = 0;
+    outcome->records = outcome->bad_records = 0;
     outcome->fault = fault;
     outcome->fault_text = text;
     outcome->cache = OUTCOME_CACHE_UNUSED;
     outcome->write_key.length = 0;
+}
+
+size_t
+outcome_length(const struct outcome *outcome)
+{
+    size_t length = outcome->body.length + outcome->end.length;
+
+    for (size_t i = 0; i < outcome->part_count; i++)
+        length += outcome->parts[i].length;
+    return length;
 }

@@ -39,7 +39,11 @@ struct outcome {
     const char *reason; /* the status in words */
     const char *header; /* one more header line without its end, or NULL */
     const char *type;   /* the body's media type */
-    struct bytes body;
+    struct bytes body;  /* the whole, or what comes before the parts */
+    const struct bytes
+        *parts; /* then these, several of which may be one text */
+    size_t part_count;
+    struct bytes end; /* and this */
     bool is_routine; /* asked for every few seconds, by machines: neither logged
                         nor counted unless there is a fault */
 
@@ -48,6 +52,8 @@ struct outcome {
     struct bytes context; /* for the log: "nclients=2", or empty */
     enum outcome_fault fault;
     struct bytes fault_text; /* the same in words for the log */
+
+    size_t records, bad_records; /* of a batch, which were scored or not */
 
     enum outcome_cache cache;
     struct bytes write_key, write_value; /* an empty key: nothing to write */
@@ -64,6 +70,9 @@ void outcome_set_code(struct outcome *outcome, int code);
  */
 void outcome_break(struct outcome *outcome, enum outcome_fault fault,
                    struct bytes text);
+
+/* Bytes of the body, its parts and all. */
+size_t outcome_length(const struct outcome *outcome);
 
 /* The statuses of all answers by their number, from 0; 0 beyond the last. */
 int outcome_status_code(size_t number);

@@ -21,8 +21,9 @@
 #include "cli/stream.h"
 #include "scoring/person.h"
 
-#define LINE_MAX_BYTES (1024 * 1024) /* of arguments; as of a request's body   \
-                                      */
+#define LINE_MAX_BYTES                                                         \
+    (1024 * 1024) /* of arguments; as of a request's body                      \
+                   */
 
 #define PATTERNS (1U << PERSON__MAX) /* of what is known */
 
@@ -84,13 +85,7 @@ read_person(struct diff *diff, struct bytes line, struct person *person)
     }
     item.value += strspn(item.value, " \t\r");
     item.length -= (size_t)(item.value - diff->text.data);
-    if (*item.value != '{') {
-        buf_add_text(&diff->faults, "must be a JSON object");
-        return false;
-    }
-    return fields_walk(&person_fields, &item, &diff->limits, person,
-                       &diff->faults) == FIELD_OK &&
-           person_is_enough(person_given(person), &diff->faults);
+    return person_read(&item, &diff->limits, person, &diff->faults);
 }
 
 static void

@@ -303,13 +303,23 @@ add_headers(struct buf *text, const struct outcome *outcome)
     buf_add_text(text, "\r\nContent-Type: ");
     buf_add_text(text, outcome->type);
     buf_add_text(text, "\r\nContent-Length: ");
-    buf_add_int(text, (long long)outcome->body.length);
+    buf_add_int(text, (long long)outcome_length(outcome));
     buf_add_text(text, "\r\n");
     if (outcome->header != NULL) {
         buf_add_text(text, outcome->header);
         buf_add_text(text, "\r\n");
     }
     buf_add_text(text, "\r\n");
+}
+
+static bool
+put_body(struct fcgi *fcgi, const struct outcome *outcome)
+{
+    bool good = put(fcgi, outcome->body);
+
+    for (size_t i = 0; i < outcome->part_count; i++)
+        good = good && put(fcgi, outcome->parts[i]);
+    return good && put(fcgi, outcome->end);
 }
 
 bool
@@ -323,7 +333,7 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome)
     buf_clear(&fcgi->headers);
     add_headers(&fcgi->headers, outcome);
     good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
-           put(fcgi, outcome->body);
+           put_body(fcgi, outcome);
     /* In this order the end of the request goes out in the same write. */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;

@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include <json-c/json.h>
-
 #include "base/buf.h"
 #include "base/json.h"
 #include "scoring/api.h"
@@ -41,6 +39,7 @@ static const struct result_row {
 static const struct method *const methods[] = {
     &method_online_score,
     &method_clients_interests,
+    &method_online_scores,
 };
 
 static const char *const paths[] = {"/method", "/method/"};
@@ -62,7 +61,6 @@ struct api_call {
     size_t method_number;
     struct method_plan plan;
     struct buf detail; /* an error's words, when there are better ones */
-    struct buf context;
     struct buf body;
     enum outcome_fault fault; /* why it is 500 */
     const char *fault_text;
@@ -77,6 +75,7 @@ api_new(const struct api_config *config)
         return NULL;
     api->config = config;
     api->limits.client_ids_max = config->client_ids_max;
+    api->limits.records_max = config->clients_max;
     api->auth = auth_new(&config->secrets);
     if (api->auth == NULL) {
         api_free(api);
@@ -245,7 +244,8 @@ step_arguments(struct api_call *call, const struct request *request)
         return fail_memory(call);
     if (error != FIELD_OK)
         return 422;
-    method->context(call->request, &call->context);
+    call->plan.is_admin = auth_is_admin(call->envelope.login);
+    method->context(call->request, &call->plan.context);
     if (method->check != NULL && !method->check(call->request, &call->detail))
         return 422;
     return 0;
@@ -265,9 +265,8 @@ static int
 step_plan(struct api_call *call, const struct request *request)
 {
     (void)request;
-    call->plan.auth = call->api->auth;
-    call->plan.model = call->api->config->model;
-    call->plan.is_admin = auth_is_admin(call->envelope.login);
+    if (call->method->plan == NULL)
+        return 0;
     return end_by_result(call, call->method->plan(call->request, &call->plan));
 }
 
@@ -277,23 +276,6 @@ static api_step *const steps[] = {
     step_path,  step_verb,   step_body,      step_envelope,
     step_token, step_method, step_arguments, step_plan,
 };
-
-/* A text as a JSON string. Errors are rare: json-c may take its time. */
-static bool
-add_json_string(struct buf *body, struct bytes text)
-{
-    struct json_object *string =
-        json_object_new_string_len(text.at, (int)text.length);
-    const char *quoted = NULL;
-
-    if (string != NULL)
-        quoted = json_object_to_json_string_ext(
-            string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-    if (quoted != NULL)
-        buf_add_text(body, quoted);
-    json_object_put(string);
-    return quoted != NULL;
-}
 
 /* The words of an error, as the caller is to read them. */
 static void
@@ -308,8 +290,7 @@ put_error(struct api_call *call, const struct outcome *outcome)
     buf_add_text(&call->body, "{\"code\": ");
     buf_add_int(&call->body, outcome->code);
     buf_add_text(&call->body, ", \"error\": ");
-    if (!add_json_string(&call->body, text))
-        call->body.failed = true;
+    json_add_string(&call->body, text);
     buf_add_text(&call->body, "}");
 }
 
@@ -325,6 +306,16 @@ fault_text(const struct api_call *call)
     return bytes_of(call->fault_text != NULL ? call->fault_text : "");
 }
 
+static void
+put_parts(const struct method_plan *plan, struct outcome *outcome)
+{
+    outcome->parts = plan->parts;
+    outcome->part_count = plan->part_count;
+    outcome->end = buf_bytes(&plan->end);
+    outcome->records = plan->records;
+    outcome->bad_records = plan->bad_records;
+}
+
 /* The request ends with this code: all that there is to be said of it. */
 static void
 make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
@@ -336,7 +327,9 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
     if (code != 200)
         put_error(call, &outcome);
     outcome.body = buf_bytes(&call->body);
-    outcome.context = buf_bytes(&call->context);
+    if (code == 200 && plan->part_count > 0)
+        put_parts(plan, &outcome);
+    outcome.context = buf_bytes(&plan->context);
     outcome.fault = call->fault;
     outcome.fault_text = fault_text(call);
     if (call->method != NULL) {
@@ -349,7 +342,7 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
         outcome.write_key = plan->keys[0];
         outcome.write_value = buf_bytes(&plan->write_value);
     }
-    if (call->body.failed)
+    if (call->body.failed || plan->end.failed)
         outcome_break(&outcome, OUTCOME_FAULT_MEMORY, bytes_of(API_NO_MEMORY));
     *ret_outcome = outcome;
 }
@@ -392,11 +385,13 @@ api_plan(struct api *api, const struct request *request,
         return NULL;
     }
     call->api = api;
+    call->plan.auth = api->auth;
+    call->plan.model = api->config->model;
+    call->plan.limits = &api->limits;
     if (!update_limits(api, request->now))
         code = fail_clock(call);
     for (size_t i = 0; i < COUNT(steps) && code == 0; i++)
         code = steps[i](call, request);
-    forget_request(call);
     if (code != 0)
         make_outcome(call, code, ret_outcome);
     else if (call->plan.key_count == 0)
@@ -404,6 +399,7 @@ api_plan(struct api *api, const struct request *request,
     else
         *ret_wants = (struct api_wants){call->plan.keys, call->plan.key_count,
                                         call->plan.need};
+    forget_request(call);
     return call;
 }
 
@@ -414,11 +410,13 @@ api_answer(struct api_call *call, enum store_status status,
     int code;
 
     buf_add_text(&call->body, "{\"code\": 200, \"response\": ");
-    code = end_by_result(
-        call, call->method->answer(&call->plan, status, values, &call->body));
+    code =
+        end_by_result(call, call->method->answer(call->request, &call->plan,
+                                                 status, values, &call->body));
     if (code == 422)
         buf_add_bytes(&call->detail, buf_bytes(&call->plan.fault));
-    buf_add_text(&call->body, "}");
+    buf_add_text(call->plan.part_count > 0 ? &call->plan.end : &call->body,
+                 "}");
     make_outcome(call, code != 0 ? code : 200, ret_outcome);
 }
 
@@ -444,7 +442,10 @@ api_call_free(struct api_call *call)
     buf_free(&call->plan.write_value);
     buf_free(&call->plan.fault);
     buf_free(&call->detail);
-    buf_free(&call->context);
+    buf_free(&call->plan.context);
+    buf_free(&call->plan.pool);
+    buf_free(&call->plan.end);
+    free(call->plan.parts);
     buf_free(&call->body);
     free(call);
 }

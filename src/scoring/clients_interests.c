@@ -140,11 +140,13 @@ fault(struct method_plan *method_plan, size_t i,
 }
 
 static enum method_result
-answer(struct method_plan *method_plan, enum store_status status,
-       const struct store_value *values, struct buf *response)
+answer(const void *request, struct method_plan *method_plan,
+       enum store_status status, const struct store_value *values,
+       struct buf *response)
 {
     const size_t prefix = sizeof(INTERESTS_KEY_PREFIX) - 1;
 
+    (void)request;
     if (status == STORE_MEMORY)
         return METHOD_MEMORY;
     if (status == STORE_LARGE) {

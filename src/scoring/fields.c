@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/json.h"
 #include "scoring/fields.h"
 
 #define PHONE_LENGTH       11
@@ -30,6 +29,9 @@ static const char *const error_texts[] = {
     [FIELD_IDS_EMPTY] = "must be a non-empty array of integers",
     [FIELD_IDS_ITEM] = "must hold only integers of at most 64 bits",
     [FIELD_IDS_MANY] = "must not hold so many ids",
+    [FIELD_BOOLEAN] = "must be true or false",
+    [FIELD_RECORDS] = "must be a non-empty array of objects",
+    [FIELD_RECORDS_MANY] = "must not hold so many records",
     [FIELD_MISSING] = "is required",
     [FIELD_NULL] = "must not be null",
     [FIELD_MEMORY] = "could not be read",
@@ -243,6 +245,39 @@ field_client_ids(const struct json_item *item,
     return FIELD_OK;
 }
 
+enum field_error
+field_records(const struct json_item *item, const struct field_limits *limits,
+              void *dest)
+{
+    struct field_records records = {.array = *item};
+
+    if (is_null(item))
+        return FIELD_EMPTY;
+    if (*item->value != '[')
+        return FIELD_RECORDS;
+    records.count = count_items(item);
+    if (records.count == 0)
+        return FIELD_RECORDS;
+    if (records.count > limits->records_max)
+        return FIELD_RECORDS_MANY;
+    *(field_records_dest *)dest = records;
+    return FIELD_OK;
+}
+
+/* Besides true, false and null no value begins with a letter. */
+enum field_error
+field_boolean(const struct json_item *item, const struct field_limits *limits,
+              void *dest)
+{
+    (void)limits;
+    if (is_null(item))
+        return FIELD_EMPTY;
+    if (*item->value != 't' && *item->value != 'f')
+        return FIELD_BOOLEAN;
+    *(field_boolean_dest *)dest = *item->value == 't';
+    return FIELD_OK;
+}
+
 /* A missing member and one that is null are told apart. */
 static enum field_error
 member_read(const struct field *field, const struct json_item *item,
@@ -304,8 +339,10 @@ fields_walk(const struct field_table *table, const struct json_item *object,
         if (error == FIELD_MEMORY)
             return FIELD_MEMORY;
         field_add_fault(faults, field->name.at, error);
-        if (error == FIELD_IDS_MANY)
-            buf_printf(faults, " (at most %zu)", limits->client_ids_max);
+        if (error == FIELD_IDS_MANY || error == FIELD_RECORDS_MANY)
+            buf_printf(faults, " (at most %zu)",
+                       error == FIELD_IDS_MANY ? limits->client_ids_max
+                                               : limits->records_max);
         result = FIELD_MISSING;
     }
     return faults->failed ? FIELD_MEMORY : result;

@@ -7,9 +7,8 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "base/json.h"
 #include "scoring/date.h"
-
-struct json_item;
 
 enum field_error {
     FIELD_OK = 0,
@@ -27,6 +26,9 @@ enum field_error {
     FIELD_IDS_EMPTY,
     FIELD_IDS_ITEM,
     FIELD_IDS_MANY,
+    FIELD_BOOLEAN,
+    FIELD_RECORDS,
+    FIELD_RECORDS_MANY,
     FIELD_MISSING,
     FIELD_NULL,   /* where a value is required */
     FIELD_MEMORY, /* not the caller's fault */
@@ -47,12 +49,19 @@ void field_add_fault(struct buf *faults, const char *name,
 struct field_limits {
     struct date today; /* local */
     size_t client_ids_max;
+    size_t records_max;
 };
 
 /* Ids as given: order and repetitions kept. Zeroed: none. */
 struct field_ids {
     int64_t *item;
     size_t count;
+};
+
+/* Records as they are written, each to be read by itself. */
+struct field_records {
+    struct json_item array;
+    size_t count; /* at least 1 */
 };
 
 #define FIELD_GENDER_UNKNOWN '0' /* a value like others, and not empty */
@@ -79,9 +88,11 @@ typedef struct bytes field_date_dest;  /* as given */
 typedef struct bytes field_birthday_dest;
 typedef struct bytes field_gender_dest;         /* one digit, static */
 typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
+typedef struct field_records field_records_dest;
+typedef bool field_boolean_dest;
 
 field_rule field_string, field_email, field_phone, field_date, field_birthday,
-    field_gender, field_client_ids;
+    field_gender, field_client_ids, field_records, field_boolean;
 
 /* Each rule in the words of the documents, in Markdown. */
 struct field_kind {

@@ -12,8 +12,8 @@
 /*
  * A method of the API as a row of the method table in api.c. Every function
  * is pure: no clock, no network. `request` is the method's own struct, laid
- * out by its field table; it and its texts are gone once the request is
- * planned, so what the answer needs is in the plan.
+ * out by its field table; it and its texts are gone while keys are fetched, so
+ * what the answer needs then is in the plan.
  */
 
 enum method_result {
@@ -32,6 +32,8 @@ struct method_plan {
     bool is_admin;
     struct auth *auth;
     const struct model *model;
+    const struct field_limits *limits;
+    struct buf context; /* for the log: "nclients=2 nfaults=1" */
     size_t key_count;   /* 0: answer at once */
     struct bytes *keys; /* allocated array; bytes in key_text */
     struct buf key_text;
@@ -41,6 +43,13 @@ struct method_plan {
                                  be written under keys[0] */
     struct buf fault;         /* words for the log, of METHOD_BROKEN; for the
                                  caller, of METHOD_LARGE */
+
+    /* Of an answer of many parts: what stands between response and end. */
+    struct bytes *parts; /* allocated array; bytes in pool */
+    size_t part_count;
+    struct buf pool;
+    struct buf end;
+    size_t records, bad_records; /* scored, and not */
 };
 
 struct method {
@@ -55,14 +64,16 @@ struct method {
     /* The logged context: "has=phone,email" or "nclients=2". */
     void (*context)(const void *request, struct buf *context);
 
-    /* Which keys are wanted; fills plan. */
+    /* Which keys are wanted; fills plan. NULL: none ever is. */
     enum method_result (*plan)(const void *request, struct method_plan *plan);
 
     /*
      * The member "response", from the plan and the values of the keys
      * (status of the read; values NULL unless STORE_OK or no keys).
+     *
+     * request   NULL once keys have been fetched.
      */
-    enum method_result (*answer)(struct method_plan *plan,
+    enum method_result (*answer)(const void *request, struct method_plan *plan,
                                  enum store_status status,
                                  const struct store_value *values,
                                  struct buf *response);
@@ -72,6 +83,7 @@ struct method {
 };
 
 extern const struct method method_online_score;
+extern const struct method method_online_scores;
 extern const struct method method_clients_interests;
 
 #endif

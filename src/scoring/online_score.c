@@ -3,17 +3,29 @@
  * the key of a score in the cache, and the answer. Implements "online_score"
  * of docs/protocol.md.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "scoring/method.h"
 #include "scoring/model.h"
 #include "scoring/person.h"
+#include "scoring/score.h"
 
-#define SCORE_ADMIN      "42"
 #define SCORE_KEY_PREFIX "uid:"
 #define SCORE_KEY_MODEL  "model:" /* no input's length begins like that */
 
-static const struct field fields[] = {PERSON_FIELDS(PERSON_ROW)};
+struct online_score {
+    struct person person;
+    bool explain;
+};
+
+static_assert(offsetof(struct online_score, person) == 0,
+              "the rows of a person are rows of the request");
+
+static const struct field fields[] = {
+    PERSON_FIELDS(PERSON_ROW)
+        FIELD(struct online_score, explain, field_boolean, FIELD_OPTIONAL),
+};
 
 static bool
 check(const void *request, struct buf *faults)
@@ -47,30 +59,32 @@ add_inputs(const struct model *model, const struct person *person,
     }
 }
 
-/* Without memory for its key a score is made without the cache. */
+/*
+ * An explained score is made anew: its reasons have to add up to it. Without
+ * memory for its key one is made without the cache, too.
+ */
 static enum method_result
 plan(const void *request, struct method_plan *method_plan)
 {
     char hex[AUTH_KEY_LENGTH + 1];
-    struct buf *text = &method_plan->key_text;
+    const struct online_score *score = request;
     const struct model *model = method_plan->model;
+    struct buf *text = &method_plan->key_text;
 
-    if (method_plan->is_admin) {
-        buf_add_text(&method_plan->write_value, SCORE_ADMIN);
+    if (method_plan->is_admin || score->explain)
         return METHOD_OK;
-    }
-    model_add_points(model_tenths(model, person_known(request)),
-                     &method_plan->write_value);
     method_plan->keys = malloc(sizeof(*method_plan->keys));
     if (method_plan->keys == NULL)
         return METHOD_OK;
-    add_inputs(model, request, text);
+    add_inputs(model, &score->person, text);
     if (text->failed || !auth_key(method_plan->auth, buf_bytes(text), hex))
         return METHOD_OK;
     buf_clear(text);
     buf_add_text(text, SCORE_KEY_PREFIX);
     buf_add(text, hex, AUTH_KEY_LENGTH);
-    if (text->failed)
+    model_add_points(model_tenths(model, person_known(&score->person)),
+                     &method_plan->write_value);
+    if (text->failed || method_plan->write_value.failed)
         return METHOD_OK;
     method_plan->keys[0] = buf_bytes(text);
     method_plan->key_count = 1;
@@ -78,39 +92,36 @@ plan(const void *request, struct method_plan *method_plan)
     return METHOD_OK;
 }
 
-static void
-add_response(struct bytes score, struct buf *response)
-{
-    buf_add_text(response, "{\"score\": ");
-    buf_add_bytes(response, score);
-    buf_add_text(response, "}");
-}
-
 static enum method_result
-answer(struct method_plan *method_plan, enum store_status status,
-       const struct store_value *values, struct buf *response)
+answer(const void *request, struct method_plan *method_plan,
+       enum store_status status, const struct store_value *values,
+       struct buf *response)
 {
-    const struct buf *score = &method_plan->write_value;
+    const struct online_score *score = request;
 
+    if (score != NULL) {
+        const struct score_terms terms = {
+            method_plan->model, method_plan->is_admin, score->explain};
+
+        score_add(&terms, person_known(&score->person), response);
+        return METHOD_OK;
+    }
     if (status == STORE_OK && values != NULL &&
         values[0].kind == STORE_STRING &&
         model_is_score(method_plan->model, values[0].data)) {
         method_plan->cache = OUTCOME_CACHE_HIT;
-        add_response(values[0].data, response);
+        score_add_written(values[0].data, response);
         return METHOD_OK;
     }
-    if (score->failed)
-        return METHOD_MEMORY;
-    if (method_plan->key_count > 0)
-        method_plan->cache = OUTCOME_CACHE_MISS;
-    add_response(buf_bytes(score), response);
+    method_plan->cache = OUTCOME_CACHE_MISS;
+    score_add_written(buf_bytes(&method_plan->write_value), response);
     return METHOD_OK;
 }
 
 const struct method method_online_score = {
     .name = "online_score",
     .meaning = "how much is known of a client, as a score",
-    .request_size = sizeof(struct person),
+    .request_size = sizeof(struct online_score),
     .fields = {fields, sizeof(fields) / sizeof(fields[0])},
     .check = check,
     .context = context,

@@ -73,3 +73,17 @@ person_add_names(unsigned mask, const char *separator, struct buf *out)
         between = separator;
     }
 }
+
+bool
+person_read(const struct json_item *item, const struct field_limits *limits,
+            struct person *person, struct buf *faults)
+{
+    if (*item->value != '{') {
+        field_add_fault(faults, "arguments",
+                        *item->value == 'n' ? FIELD_NULL : FIELD_NOT_OBJECT);
+        return false;
+    }
+    return fields_walk(&person_fields, item, limits, person, faults) ==
+               FIELD_OK &&
+           person_is_enough(person_given(person), faults);
+}

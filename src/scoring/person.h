@@ -44,6 +44,15 @@ struct person {
 /* Each may be absent; person_is_enough() says which must come together. */
 extern const struct field_table person_fields;
 
+/*
+ * Reads the arguments of a score from any JSON value: an object, with enough in
+ * it. False, with the words that online_score has for it added; without memory
+ * faults has failed.
+ */
+bool person_read(const struct json_item *item,
+                 const struct field_limits *limits, struct person *person,
+                 struct buf *faults);
+
 /* A mask of the inputs that are given. */
 unsigned person_given(const struct person *person);
 

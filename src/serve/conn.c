@@ -446,7 +446,7 @@ conn_end(struct conn *conn)
     struct outcome *outcome = &conn->outcome;
     char text[CONN_FAULT_SIZE];
 
-    if (!answer_fits(conn, outcome->body.length))
+    if (!answer_fits(conn, outcome_length(outcome)))
         conn_unfit(conn, errno, text);
     if (!outcome->is_routine || outcome->fault != OUTCOME_FAULT_NONE)
         report_outcome(shared->log, shared->metrics, &conn->request, outcome,
@@ -465,6 +465,7 @@ answer_endpoint(struct conn *conn)
     const struct endpoint_view view = {
         .metrics = shared->metrics,
         .store_is_up = store_is_up(shared->store),
+        .model = shared->config->model.model.name,
     };
     struct buf body = {0};
 

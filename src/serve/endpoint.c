@@ -74,9 +74,10 @@ static void
 respond_metrics(const struct endpoint_view *view, struct buf *body,
                 struct outcome *outcome)
 {
-    static const struct metrics_labels labels = {
+    const struct metrics_labels labels = {
         .method = api_method_name,
         .code = outcome_status_code,
+        .model = view->model,
     };
 
     metrics_text_put(view->metrics, &labels, body);

@@ -16,7 +16,8 @@
 /* What the endpoints tell of; borrowed. */
 struct endpoint_view {
     const struct metrics *metrics;
-    bool store_is_up; /* as far as this worker knows */
+    bool store_is_up;  /* as far as this worker knows */
+    const char *model; /* the name of the one in force */
 };
 
 /*

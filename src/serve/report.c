@@ -54,6 +54,10 @@ report_outcome(struct log *log, struct metrics *metrics,
     log_request(log, request, outcome, duration_us);
     metrics_add_request(metrics, outcome->method_number, outcome->status,
                         duration_us);
+    if (outcome->records > 0)
+        metrics_add(metrics, METRIC_RECORDS_OK, outcome->records);
+    if (outcome->bad_records > 0)
+        metrics_add(metrics, METRIC_RECORDS_BAD, outcome->bad_records);
     if (outcome->cache == OUTCOME_CACHE_HIT)
         metrics_add(metrics, METRIC_CACHE_HITS, 1);
     else if (outcome->cache == OUTCOME_CACHE_MISS)

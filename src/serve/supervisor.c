@@ -86,19 +86,22 @@ struct supervisor {
 static void
 log_settings(struct supervisor *s, const char *what)
 {
-    struct buf store = {0};
+    struct buf parts = {0};
     struct bytes shown;
 
-    redis_url_print(&s->config->redis, &store);
-    shown = store.failed ? bytes_of("not shown: no memory") : buf_bytes(&store);
-    log_info(s->log, "%s: version %s, %d worker(s), store %.*s", what,
+    buf_add_text(&parts, "model ");
+    model_print_name(&s->config->model.model, &parts);
+    buf_add_text(&parts, ", store ");
+    redis_url_print(&s->config->redis, &parts);
+    shown = parts.failed ? bytes_of("not shown: no memory") : buf_bytes(&parts);
+    log_info(s->log, "%s: version %s, %d worker(s), %.*s", what,
              SCORING_VERSION, s->seat_count, (int)shown.length, shown.at);
     if (s->config->salts_published != CONFIG_NONE ||
         s->config->admin_salts_published != CONFIG_NONE)
         log_error(s->log, "running with the published default salts: anyone "
                           "can make tokens; set SCORING_SALT and "
                           "SCORING_ADMIN_SALT");
-    buf_free(&store);
+    buf_free(&parts);
 }
 
 /* Empties all seats, for workers with the settings now in force. */
@@ -421,14 +424,33 @@ log_mistakes(struct log *log, const struct buf *errors)
     }
 }
 
+/* Each change is told, also of a model that has kept its name. */
+static void
+log_model_change(struct supervisor *s, const struct model *old,
+                 const struct model *new)
+{
+    struct buf names[2] = {{0}, {0}};
+
+    model_print_name(old, &names[0]);
+    model_print_name(new, &names[1]);
+    if (names[0].failed || names[1].failed ||
+        !bytes_equal(buf_bytes(&names[0]), buf_bytes(&names[1])))
+        log_info(s->log, "the model changes from %.*s to %.*s",
+                 (int)names[0].length, names[0].data, (int)names[1].length,
+                 names[1].data);
+    buf_free(&names[0]);
+    buf_free(&names[1]);
+}
+
 /* Takes over settings and log; the workers that run keep their copies. */
 static void
 replace_settings(struct supervisor *s, struct config *config, struct log *log,
                  int64_t now)
 {
     log_take_over(log, s->log);
-    config_free(s->config);
     s->log = log;
+    log_model_change(s, &s->config->model.model, &config->model.model);
+    config_free(s->config);
     s->config = config;
     if (!config_use_time_zone(config))
         log_error(log, "settings: TZ: out of memory");

@@ -314,23 +314,37 @@ put_context_json(struct log *log, struct bytes context)
 }
 
 static void
-put_context(struct log *log, struct bytes context)
+put_context_field(struct log *log, struct bytes field)
 {
-    if (context.length == 0)
-        return;
-    if (context.length > LOG_FIELD_MAX)
-        context.length = LOG_FIELD_MAX;
     switch (log->format) {
     case LOG_TEXT:
         put_char(log, ' ');
-        if (is_verbatim(context, LOG_CONTEXT))
-            put(log, context);
+        if (is_verbatim(field, LOG_CONTEXT))
+            put(log, field);
         else
-            put_escaped(log, context, LOG_FIELD_MAX, LOG_CONTEXT);
+            put_escaped(log, field, LOG_FIELD_MAX, LOG_CONTEXT);
         break;
     case LOG_JSON:
-        put_context_json(log, context);
+        put_context_json(log, field);
         break;
+    }
+}
+
+/* Fields with a space between them. */
+static void
+put_context(struct log *log, struct bytes context)
+{
+    if (context.length > LOG_FIELD_MAX)
+        context.length = LOG_FIELD_MAX;
+    while (context.length > 0) {
+        const char *space = memchr(context.at, ' ', context.length);
+        const size_t length =
+            space != NULL ? (size_t)(space - context.at) : context.length;
+        const size_t used = space != NULL ? length + 1 : length;
+
+        put_context_field(log, (struct bytes){context.at, length});
+        context.at += used;
+        context.length -= used;
     }
 }
 

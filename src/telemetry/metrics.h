@@ -17,6 +17,8 @@ struct metrics;
 enum metric {
     METRIC_CACHE_HITS = 0,
     METRIC_CACHE_MISSES,
+    METRIC_RECORDS_OK, /* of batches */
+    METRIC_RECORDS_BAD,
     METRIC_READ_OK, /* reads that an answer depends on */
     METRIC_READ_DOWN,
     METRIC_READ_TIMEOUT,

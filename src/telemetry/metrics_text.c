@@ -25,6 +25,7 @@ enum family {
     FAMILY_PARKED,
     FAMILY_CACHE_HITS,
     FAMILY_CACHE_MISSES,
+    FAMILY_RECORDS,
     FAMILY_STORE_OPERATIONS,
     FAMILY_STORE_RETRIES,
     FAMILY_CONNECTIONS,
@@ -36,6 +37,7 @@ enum family {
     FAMILY_WORKER_RESTARTS,
     FAMILY_RELOADS,
     FAMILY_BUILD_INFO,
+    FAMILY_MODEL_INFO,
     FAMILY_START_TIME,
     FAMILY__MAX
 };
@@ -44,7 +46,7 @@ typedef void put_fn(const struct source *source, const char *name,
                     struct buf *out);
 
 static put_fn put_requests, put_durations, put_parked, put_breaker_open,
-    put_workers, put_build_info, put_start_time;
+    put_workers, put_build_info, put_model_info, put_start_time;
 
 struct family_row {
     const char *name, *type, *help;
@@ -67,6 +69,10 @@ static const struct family_row families[FAMILY__MAX] = {
                              "Scores computed, as the cache had none or could "
                              "not be read.",
                              NULL},
+    [FAMILY_RECORDS] = {"scoring_records_total", "counter",
+                        "Records of requests for many scores: scored, or at "
+                        "fault.",
+                        NULL},
     [FAMILY_STORE_OPERATIONS] = {"scoring_store_operations_total", "counter",
                                  "Operations on the store, by kind and "
                                  "result.",
@@ -102,6 +108,10 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_BUILD_INFO] = {"scoring_build_info", "gauge",
                            "Always 1; the label is the version.",
                            put_build_info},
+    [FAMILY_MODEL_INFO] = {"scoring_model_info", "gauge",
+                           "Always 1; the label is the model of the worker "
+                           "that answers.",
+                           put_model_info},
     [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge",
                            "When the service started, since the epoch.",
                            put_start_time},
@@ -126,6 +136,8 @@ struct counter_row {
 static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CACHE_HITS] = {FAMILY_CACHE_HITS, ""},
     [METRIC_CACHE_MISSES] = {FAMILY_CACHE_MISSES, ""},
+    [METRIC_RECORDS_OK] = {FAMILY_RECORDS, "{result=\"ok\"}"},
+    [METRIC_RECORDS_BAD] = {FAMILY_RECORDS, "{result=\"fault\"}"},
     [METRIC_READ_OK] = OPERATION("read", "ok"),
     [METRIC_READ_DOWN] = OPERATION("read", "down"),
     [METRIC_READ_TIMEOUT] = OPERATION("read", "timeout"),
@@ -276,6 +288,12 @@ put_build_info(const struct source *source, const char *name, struct buf *out)
 {
     (void)source;
     buf_printf(out, "%s{version=\"%s\"} 1\n", name, SCORING_VERSION);
+}
+
+static void
+put_model_info(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s{model=\"%s\"} 1\n", name, source->labels->model);
 }
 
 static void

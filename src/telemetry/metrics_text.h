@@ -10,6 +10,7 @@
 struct metrics_labels {
     const char *(*method)(size_t number); /* NULL beyond the last */
     int (*code)(size_t number);           /* of HTTP; 0 beyond the last */
+    const char *model;                    /* the name of the one in force */
 };
 
 /* The media type of the text below. */

@@ -49,3 +49,12 @@ store_fake_run(const struct store_fake *store, struct api *api,
     free(values);
     return call;
 }
+
+void
+store_fake_put_body(const struct outcome *outcome, struct buf *out)
+{
+    buf_add_bytes(out, outcome->body);
+    for (size_t i = 0; i < outcome->part_count; i++)
+        buf_add_bytes(out, outcome->parts[i]);
+    buf_add_bytes(out, outcome->end);
+}

@@ -21,4 +21,7 @@ struct api_call *store_fake_run(const struct store_fake *store, struct api *api,
                                 const struct request *request,
                                 struct outcome *ret_outcome, size_t *ret_asked);
 
+/* Adds the whole body of an answer. */
+void store_fake_put_body(const struct outcome *outcome, struct buf *out);
+
 #endif

@@ -533,9 +533,10 @@ static const struct body_case body_rows[] = {
     {"token empty", ENVELOPE(A, L, "\"token\": \"\", ", M, R), 403, FORBIDDEN},
     {"no method", ENVELOPE(A, L, T, "", R), 422, E("method: is required")},
     {"method empty", ENVELOPE(A, L, T, "\"method\": \"\", ", R), 422,
-     E("method: must be one of online_score, clients_interests")},
+     E("method: must be one of online_score, clients_interests, "
+       "online_scores")},
     {"method with more behind it",
-     ENVELOPE(A, L, T, "\"method\": \"online_scores\", ", R), 422, NULL},
+     ENVELOPE(A, L, T, "\"method\": \"online_scorex\", ", R), 422, NULL},
     {"method with a NUL",
      ENVELOPE(A, L, T, "\"method\": \"online_score\\u0000\", ", R), 422, NULL},
     {"no arguments", ENVELOPE(A, L, T, M, ""), 422,
@@ -553,7 +554,8 @@ static const struct body_case body_rows[] = {
      FORBIDDEN},
     {"wrong arguments need a method first",
      ENVELOPE(A, L, T, "\"method\": \"x\", ", "\"arguments\": {}, "), 422,
-     E("method: must be one of online_score, clients_interests")},
+     E("method: must be one of online_score, clients_interests, "
+       "online_scores")},
     {"a name that goes on after a NUL is another name",
      ENVELOPE(A, "\"login\\u0000\": \"h&f\", ", T, M, R), 422,
      E("login: is required")},

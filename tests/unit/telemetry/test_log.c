@@ -181,11 +181,16 @@ static const struct request_case request_rows[] = {
      "\"level\":\"I\",\"message\":\"request\",\"id\":\"a\\\\x2cb\\\\x3dc\","
      "\"path\":\"/\","
      "\"method\":\"m\",\"code\":200,\"ms\":0.001}\n"},
-    {"a context with a space and a colon", "1", "/", "m", "has=a b:c", 200, 1,
-     "I request id=1 path=/ method=m code=200 ms=0.001 has=a\\x20b\\x3ac\n",
+    {"a context of two fields", "1", "/", "m", "nclients=2 nfaults=1", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 nclients=2 nfaults=1\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"nclients\":2,\"nfaults\":1}"
+     "\n"},
+    {"a context with a colon", "1", "/", "m", "has=a:b", 200, 1,
+     "I request id=1 path=/ method=m code=200 ms=0.001 has=a\\x3ab\n",
      "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
      "\"method\":\"m\",\"code\":200,\"ms\":0.001,\"has\":["
-     "\"a\\\\x20b\\\\x3ac\"]}\n"},
+     "\"a\\\\x3ab\"]}\n"},
     {"a context of 20 digits", "1", "/", "m", "n=12345678901234567890", 200, 1,
      "I request id=1 path=/ method=m code=200 ms=0.001 "
      "n=12345678901234567890\n",

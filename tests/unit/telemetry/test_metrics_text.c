@@ -27,7 +27,7 @@ two_codes(size_t number)
     return number < 2 ? codes[number] : 0;
 }
 
-static const struct metrics_labels labels = {two_methods, two_codes};
+static const struct metrics_labels labels = {two_methods, two_codes, "risk-4"};
 
 /* The text of a service that has counted a little; to be freed. */
 static char *
@@ -92,6 +92,7 @@ static const struct line_case line_rows[] = {
     {"scoring_requests_parked 5"},
     {"scoring_store_breaker_open 1"},
     {"scoring_workers 1"},
+    {"scoring_model_info{model=\"risk-4\"} 1"},
     {"scoring_build_info{version=\"" SCORING_VERSION "\"} 1"},
 };
 
@@ -125,6 +126,8 @@ struct counter_case {
 static const struct counter_case counter_rows[] = {
     {"scoring_cache_hits_total", METRIC_CACHE_HITS},
     {"scoring_cache_misses_total", METRIC_CACHE_MISSES},
+    {"scoring_records_total{result=\"ok\"}", METRIC_RECORDS_OK},
+    {"scoring_records_total{result=\"fault\"}", METRIC_RECORDS_BAD},
     {"scoring_store_operations_total{operation=\"read\",result=\"ok\"}",
      METRIC_READ_OK},
     {"scoring_store_operations_total{operation=\"read\",result=\"down\"}",

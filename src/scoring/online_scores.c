@@ -1,0 +1,146 @@
+/*
+ * The method online_scores: many records, each scored by itself. Implements
+ * "online_scores" of docs/protocol.md.
+ *
+ * What a good record is answered depends on nothing but what is known of it: so
+ * each answer is written once, however many records have it, and the body is
+ * put together when it is sent.
+ */
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "scoring/method.h"
+#include "scoring/person.h"
+#include "scoring/score.h"
+
+#define PATTERNS  (1U << PERSON__MAX) /* of what is known */
+#define SEPARATOR ", "
+
+struct online_scores {
+    struct field_records clients;
+    bool explain;
+};
+
+static const struct field fields[] = {
+    FIELD(struct online_scores, clients, field_records, FIELD_REQUIRED),
+    FIELD(struct online_scores, explain, field_boolean, FIELD_OPTIONAL),
+};
+
+/* A text in the plan's pool, which may still move. */
+struct piece {
+    size_t at, length; /* of length 0: there is none */
+};
+
+struct batch {
+    struct method_plan *plan;
+    struct score_terms terms;
+    struct piece known[PATTERNS]; /* answers that have been written */
+    struct buf faults;            /* of one record */
+};
+
+static void
+context(const void *request, struct buf *text)
+{
+    const struct online_scores *scores = request;
+
+    buf_add_text(text, "nclients=");
+    buf_add_int(text, (long long)scores->clients.count);
+}
+
+static struct piece
+write_score(struct batch *batch, unsigned known)
+{
+    struct buf *pool = &batch->plan->pool;
+    struct piece *piece = &batch->known[known];
+
+    if (piece->length > 0)
+        return *piece;
+    piece->at = pool->length;
+    buf_add_text(pool, SEPARATOR);
+    score_add(&batch->terms, known, pool);
+    piece->length = pool->length - piece->at;
+    return *piece;
+}
+
+static struct piece
+write_fault(struct batch *batch)
+{
+    struct buf *pool = &batch->plan->pool;
+    const size_t at = pool->length;
+
+    buf_add_text(pool, SEPARATOR "{\"error\": ");
+    json_add_string(pool, buf_bytes(&batch->faults));
+    buf_add_text(pool, "}");
+    return (struct piece){at, pool->length - at};
+}
+
+static struct piece
+take_record(struct batch *batch, const struct json_item *record)
+{
+    struct person person = {.given = {{NULL, 0}}};
+
+    buf_clear(&batch->faults);
+    if (person_read(record, batch->plan->limits, &person, &batch->faults)) {
+        batch->plan->records++;
+        return write_score(batch, person_known(&person));
+    }
+    if (batch->faults.failed)
+        batch->plan->pool.failed = true;
+    batch->plan->bad_records++;
+    return write_fault(batch);
+}
+
+/* Now that the pool stays where it is. */
+static void
+set_parts(struct method_plan *plan, const struct piece *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        plan->parts[i] =
+            (struct bytes){plan->pool.data + pieces[i].at, pieces[i].length};
+    /* The first has none in front. */
+    plan->parts[0].at += sizeof(SEPARATOR) - 1;
+    plan->parts[0].length -= sizeof(SEPARATOR) - 1;
+    plan->part_count = count;
+}
+
+static enum method_result
+answer(const void *request, struct method_plan *plan, enum store_status status,
+       const struct store_value *values, struct buf *response)
+{
+    const struct online_scores *scores = request;
+    const struct json_item *array = &scores->clients.array;
+    const size_t count = scores->clients.count;
+    struct json_walk walk = json_walk(array->value, array->length, array->line);
+    struct piece *pieces = calloc(count, sizeof(*pieces));
+    struct batch batch = {
+        .plan = plan,
+        .terms = {plan->model, plan->is_admin, scores->explain},
+    };
+    struct json_item record;
+
+    (void)status;
+    (void)values;
+    plan->parts = calloc(count, sizeof(*plan->parts));
+    if (pieces == NULL || plan->parts == NULL)
+        plan->pool.failed = true;
+    for (size_t i = 0; !plan->pool.failed && json_walk_next(&walk, &record);
+         i++)
+        pieces[i] = take_record(&batch, &record);
+    if (!plan->pool.failed)
+        set_parts(plan, pieces, count);
+    buf_free(&batch.faults);
+    free(pieces);
+    buf_add_text(&plan->context, " nfaults=");
+    buf_add_int(&plan->context, (long long)plan->bad_records);
+    buf_add_text(response, "{\"scores\": [");
+    buf_add_text(&plan->end, "]}");
+    return plan->pool.failed ? METHOD_MEMORY : METHOD_OK;
+}
+
+const struct method method_online_scores = {
+    .name = "online_scores",
+    .request_size = sizeof(struct online_scores),
+    .fields = {fields, sizeof(fields) / sizeof(fields[0])},
+    .context = context,
+    .answer = answer,
+};
