@@ -259,8 +259,8 @@ put_exits(struct buf *out)
 static void
 put_metrics(struct buf *out)
 {
-    static const struct metrics_labels labels = {api_method_name,
-                                                 outcome_status_code};
+    static const struct metrics_labels labels = {
+        api_method_name, outcome_status_code, model_published.name};
     struct metrics *metrics = metrics_new();
     struct buf text = {0};
 

@@ -48,13 +48,16 @@ mapfile -t commands < <("$binary" --help | sed -nE '/^Settings/q; s/^  ([a-z-]+)
 expect "$(printf '%s\n' "${commands[@]}" | sort | tr '\n' ' ' | sed 's/ $//')" ''
 for command in "${commands[@]}"; do
     expect "$command" "$command"
-    [[ $command == --* ]] || [ "$command" = interests ] || [ "$command" = accounts ] ||
+    [[ $command == --* ]] || [[ $command =~ ^(interests|accounts|model)$ ]] ||
         expect "$(options_of "$command")" "$command" --
 done
 for command in import export; do
     expect "$(options_of interests "$command")" interests "$command" --
 done
 
+for command in check show diff; do
+    expect "$(options_of model "$command")" model "$command" --
+done
 for command in check new list; do
     expect "$(options_of accounts "$command")" accounts "$command" --
 done
@@ -65,6 +68,8 @@ expect '' nonsense
 expect '' nonsense ''
 expect 'export import' interests ''
 expect 'check list new' accounts ''
+expect 'check diff show' model ''
+expect "$work/folder/one.jsonl" model diff published "$work/folder/one.j"
 expect "$work/folder/one.jsonl" accounts check "$work/folder/one.j"
 expect '' accounts new ''
 expect "$work/folder/one.sock" token --config "$work/folder/one.s"

@@ -180,6 +180,8 @@ def check_limits():
     guide = (TOP / "docs/api.md").read_text()
     changes = (TOP / "CHANGELOG.md").read_text()
     version = re.search(r"^## \[(\d[\d.]*)\]", changes, re.M)
+    records = DOCUMENT["components"]["schemas"]["Records"]["maxItems"]
+    check("records at most", f"SCORING_MAX_CLIENTS={records}\n" in settings)
     check("client_ids at most", f"SCORING_MAX_CLIENT_IDS={ids}\n" in settings
           and f"| {ids} |" in guide)
     check("largest body and most values",
@@ -420,6 +422,8 @@ def check_errors(stack, kind):
             check_example(name, status, send(stack))
 
 
+# The rest of the arguments, so that only the field decides.
+FILL = {"first_name": "a", "last_name": "b"}
 # Values of each kind, from both sides of every boundary.
 TEXTS = ["", "a", "0", None, 0, 1.5, False, [], {}]
 DATES = ["01.01.1990", "31.12.1999", "01.01.0001", "9.01.1990", "1990.01.01",
@@ -439,6 +443,9 @@ VALUES = {
     "ClientIds": [[1], [0], [-1], [2**63 - 1], [2**63], [-2**63],
                   [-2**63 - 1], [], [1, "2"], [True], [1.5], [None],
                   [0] * 10000, [0] * 10001, *TEXTS],
+    "Boolean": [True, False, None, 0, 1, "true", "", "false", [], {}],
+    "Records": [[{}], [None], [1], [[]], [FILL], [{"gender": 3}, FILL], [],
+                [{}] * 1000, [{}] * 1001, *TEXTS],
     "Account": ["", None, 1, True, [], {}],
     "Login": ["", None, 1, True, [], {}],
     "Token": ["", None, 1, True, [], {}],
@@ -449,8 +456,6 @@ BEYOND = {
     "Birthday": ["30.02.2000", "29.02.1900", "31.04.1999", "01.01.0001",
                  "01.01.9999"],
 }
-# The rest of the arguments, so that only the field decides.
-FILL = {"first_name": "a", "last_name": "b"}
 FIELDS = [
     ("PlainText", "online_score", "first_name",
      {"phone": "79175002040", "email": "@"}),
@@ -460,6 +465,9 @@ FIELDS = [
     ("Gender", "online_score", "gender", FILL),
     ("CalendarDate", "clients_interests", "date", {"client_ids": [1]}),
     ("ClientIds", "clients_interests", "client_ids", {}),
+    ("Boolean", "online_score", "explain", FILL),
+    ("Boolean", "online_scores", "explain", {"clients": [FILL]}),
+    ("Records", "online_scores", "clients", {}),
 ]
 
 

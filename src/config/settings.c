@@ -130,11 +130,16 @@ const struct config_setting config_settings[] = {
      .min = 1,
      .max = CLIENTS_MAX,
      .meaning = "how many records one request for many scores may have",
-     .note = "More is answered with 422."},
+     .note =
+         "More is answered with 422. At most 1000, because they have to fit "
+         "into the JSON values of a body."},
     {.name = "SCORING_MODEL_FILE",
      CONFIG_TO(config_model, model),
      .no_value = "the published one",
-     .meaning = "the rules of the score, as JSON"},
+     .meaning = "JSON: the rules of the score",
+     .note =
+         "The published ones are share/models/published.json. Read again on "
+         "SIGHUP. In docker compose a path of the host."},
     {.name = "SCORING_MAX_ANSWER_BYTES",
      CONFIG_TO(config_number, max_answer_bytes),
      .initial = "16777216",

@@ -363,6 +363,9 @@ const struct field_kind field_kinds[] = {
     {field_client_ids, "client_ids", "ClientIds",
      "a non-empty array of integers of 64 bits, at most "
      "`SCORING_MAX_CLIENT_IDS` (10000)"},
+    {field_records, "records", "Records",
+     "a non-empty array of records, at most `SCORING_MAX_CLIENTS` (1000)"},
+    {field_boolean, "boolean", "Boolean", "`true` or `false`"},
 };
 
 const size_t field_kinds_count = sizeof(field_kinds) / sizeof(field_kinds[0]);

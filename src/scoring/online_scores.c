@@ -139,6 +139,7 @@ answer(const void *request, struct method_plan *plan, enum store_status status,
 
 const struct method method_online_scores = {
     .name = "online_scores",
+    .meaning = "the scores of many clients at once",
     .request_size = sizeof(struct online_scores),
     .fields = {fields, sizeof(fields) / sizeof(fields[0])},
     .context = context,
