@@ -1,6 +1,6 @@
 /*
- * TLS to Redis, as hiredis 1.0 and later have it. It implements "rediss://"
- * of docs/protocol.md: certificate and host name are verified.
+ * TLS to Redis, as hiredis 1.0 and later have it: certificate and host name are
+ * verified. It serves the connecting part of "Store" of docs/protocol.md.
  */
 #include <stddef.h>
 

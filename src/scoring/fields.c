@@ -1,6 +1,6 @@
 /*
  * The rules for one value of a request, and the walk over a table of them.
- * Implements docs/protocol.md, "Field rules"; which fields a request has, and
+ * Implements docs/protocol.md, "Fields"; which fields a request has, and
  * which must come together, is told by the tables of its methods.
  */
 #include <assert.h>

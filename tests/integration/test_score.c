@@ -1,7 +1,7 @@
 /*
  * The method online_score from end to end: every rule of its fields, the
  * score, and the cache, which is looked into. Source: docs/protocol.md,
- * "Field rules", "online_score".
+ * "Fields", "online_score".
  */
 #include <stdio.h>
 #include <stdlib.h>

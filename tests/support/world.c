@@ -111,7 +111,8 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     ev_break(answer->world->loop, EVBREAK_ONE);
     answer->done++;
     answer->status = status;
-    answer->took_ms = clock_ms() - answer->asked_ms;
+    answer->took_ms =
+        clock_ms() - answer->asked_ms - lost_since_us(&answer->lost) / 1000;
     for (size_t i = 0; status == STORE_OK && i < answer->count; i++)
         answer->kinds[i] = values[i].kind;
     if (status == STORE_OK && values[0].kind == STORE_STRING &&
@@ -128,6 +129,7 @@ world_ask(struct world *world, struct answer *answer, enum store_need need,
     answer->world = world;
     answer->done = 0;
     answer->first_length = 0;
+    lost_look(&answer->lost);
     answer->asked_ms = clock_ms();
     CU_ASSERT(store_read(world->store, answer->keys, answer->count, need,
                          answer->asked_ms, answer->asked_ms + limit_ms, on_done,

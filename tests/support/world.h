@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lost.h"
 #include "store/store_redis.h"
 
 /* The store's limits in here; those of docs/protocol.md. */
@@ -40,7 +41,8 @@ struct answer {
     struct world *world;
     int done; /* times that it was answered */
     enum store_status status;
-    int64_t asked_ms, took_ms;
+    int64_t asked_ms, took_ms; /* without what was lost meanwhile */
+    struct lost lost;
     struct bytes keys[WORLD_KEYS_MAX];
     size_t count;
     enum store_value_kind kinds[WORLD_KEYS_MAX];

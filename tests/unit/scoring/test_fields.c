@@ -1,6 +1,6 @@
 /*
  * The rules for one value, and the walk over a table of them. Expected values
- * come from docs/protocol.md, "Field rules".
+ * come from docs/protocol.md, "Fields".
  */
 #include <stdlib.h>
 
