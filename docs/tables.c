@@ -37,7 +37,7 @@ static const struct status_row {
      "the token is wrong, and the text always exactly this; or `use https`, "
      "where HTTPS is on",
      "check salt, account and login"},
-    {404, NULL, "another path", ""},
+    {404, NULL, "another path", "send it to `/method`"},
     {405, NULL, "another verb; see `Allow`", "use POST"},
     {413, NULL, "the body is over the limit, or has too many values",
      "send less at once"},

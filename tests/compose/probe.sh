@@ -156,8 +156,8 @@ probe_answers() {
     check 'metrics inside' inside nginx sh -c \
         'curl -q -s -m 2 http://127.0.0.1:8081/metrics | grep "^scoring_build_info{"'
     check 'no metrics outside' equal "$(get /metrics)" \
-        '{"code": 404, "error": "Not Found"}'
-    check 'another path' equal "$(get /nope)" '{"code": 404, "error": "Not Found"}'
+        '{"code": 404, "error": "no such path: POST /method"}'
+    check 'another path' equal "$(get /nope)" '{"code": 404, "error": "no such path: POST /method"}'
     check 'the page' grep -q 'src="docs/page.js"' <(get /)
     check 'its script' grep -q "^'use strict'" <(get /docs/page.js)
     check 'the description' cmp <(get /openapi.json) docs/openapi.json
@@ -187,7 +187,7 @@ oversized() {
     limit=$(setting SCORING_MAX_BODY_BYTES 1048576)
     equal "$(head -c $((limit + 1)) /dev/zero |
         curl -q -s -m 5 --noproxy '*' --data-binary @- "$base/method")" \
-        '{"code": 413, "error": "Payload Too Large"}'
+        "{\"code\": 413, \"error\": \"the body may have at most $limit bytes\"}"
 }
 
 # --- the program's other commands
@@ -485,7 +485,7 @@ probe_uploads() {
         ' *limit_conn scoring_spool 127;' /run/nginx/scoring.conf
     check 'a compressed body' equal "$(curl -q -s -m 5 --noproxy '*' \
         -H 'Content-Encoding: gzip' -d '[]' "$base/method")" \
-        '{"code": 415, "error": "Unsupported Media Type"}'
+        '{"code": 415, "error": "the body is compressed: send it as it is"}'
     hold 150 1000000
     check 'large bodies of one address' within 5 equal_large large_from_here \
         '{"code": 503, "error": "Service Unavailable"}'

@@ -187,6 +187,8 @@ TEST_CASES(route, struct route_case, route_rows)
         expect_error(&answer, c->want, NULL);
     if (c->want == 405)
         expect_header(&answer, "Allow", "GET, HEAD");
+    if (c->want == 404)
+        expect_error_text(&answer, 404, "no such path: GET /metrics");
     expect_header(&answer, "Server", "nginx");
     expect_header(&answer, "Cache-Control", "no-store");
     expect_header(&answer, "X-Content-Type-Options", "nosniff");
@@ -206,7 +208,7 @@ TEST_SINGLE(beside, "the API there are none")
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     answer = http_send(http, &request);
-    expect_error_text(&answer, 404, "Not Found");
+    expect_error_text(&answer, 404, "no such path: POST /method");
     http_answer_free(&answer);
     http_close(http);
 }

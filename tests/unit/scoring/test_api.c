@@ -439,8 +439,10 @@ static const struct interests_case interests_rows[] = {
      "{\"client_ids\": [1], \"date\": \"01.01.2000\"}", 200,
      ANSWER("\"1\": [\"books\",\"travel\"]"), "nclients=1", "", 1},
     {"an impossible date", "{\"client_ids\": [1], \"date\": \"31.02.2000\"}",
-     422, "{\"code\": 422, \"error\": \"date: must be a date DD.MM.YYYY\"}", "",
-     "", 0},
+     422,
+     "{\"code\": 422, \"error\": \"date: must be a date that exists, "
+     "DD.MM.YYYY\"}",
+     "", "", 0},
     {"none known, none stored, an empty value", "{\"client_ids\": [11, 2, 3]}",
      200, ANSWER("\"2\": [], \"3\": [], \"11\": []"), "nclients=3", "", 3},
     {"repeated ids are one member", "{\"client_ids\": [1, 1, 1]}", 200,

@@ -411,7 +411,7 @@ static const struct walk_case walk_rows[] = {
      ""},
     {"optional, others empty text", &optional,
      "{\"gender\": \"\", \"client_ids\": \"\"}",
-     "gender: must be 0, 1 or 2; "
+     "gender: must be an integer: 0, 1 or 2; "
      "client_ids: must be a non-empty array of integers"},
     {"optional, all false", &optional,
      "{\"string\": false, \"email\": false, \"phone\": false, \"date\": false,"
@@ -419,7 +419,7 @@ static const struct walk_case walk_rows[] = {
      "string: must be a string; email: must be a string; "
      "phone: must be a string or an integer of 11 digits; "
      "date: must be a string; birthday: must be a string; "
-     "gender: must be 0, 1 or 2; "
+     "gender: must be an integer: 0, 1 or 2; "
      "client_ids: must be a non-empty array of integers"},
     {"every fault in the order of the table", &optional,
      "{\"client_ids\": [\"1\"], \"gender\": 3,"
@@ -427,9 +427,11 @@ static const struct walk_case walk_rows[] = {
      " \"email\": \"x\", \"string\": 1}",
      "string: must be a string; email: must contain @; "
      "phone: must be 11 digits and start with 7; "
-     "date: must be a date DD.MM.YYYY; birthday: must be a date DD.MM.YYYY; "
-     "gender: must be 0, 1 or 2; "
-     "client_ids: must hold only integers of at most 64 bits"},
+     "date: must be a date that exists, DD.MM.YYYY; "
+     "birthday: must be a date that exists, DD.MM.YYYY; "
+     "gender: must be an integer: 0, 1 or 2; "
+     "client_ids: must hold only integers of 64 bits, not in quotes and "
+     "without a fraction"},
     {"good fields among bad ones", &optional,
      "{\"string\": \"x\", \"email\": \"x\", \"phone\": \"8\","
      " \"gender\": 1, \"client_ids\": [1]}",
@@ -447,7 +449,7 @@ static const struct walk_case walk_rows[] = {
     {"name in capitals", &optional, "{\"String\": 1, \"GENDER\": 7}", ""},
     {"repeated, last is good", &optional, "{\"gender\": 7, \"gender\": 1}", ""},
     {"repeated, last is bad", &optional, "{\"gender\": 1, \"gender\": 7}",
-     "gender: must be 0, 1 or 2"},
+     "gender: must be an integer: 0, 1 or 2"},
     {"required, all given", &required, GOOD, ""},
     {"required, none given", &required, "{}",
      "string: is required; email: is required; phone: is required; "
@@ -467,7 +469,7 @@ static const struct walk_case walk_rows[] = {
     {"required, one missing, one null, one wrong", &required,
      "{\"email\": null, " GOOD_REST ", \"gender\": \"1\"}",
      "string: is required; email: must not be null; "
-     "gender: must be 0, 1 or 2"},
+     "gender: must be an integer: 0, 1 or 2"},
 };
 
 TEST_CASES(walk, struct walk_case, walk_rows)

@@ -508,7 +508,7 @@ TEST_SINGLE(admin, "42 without a reason, and each fault all the same")
            "{\"gender\": 3}]}",
            200,
            "{\"code\": 200, \"response\": {\"scores\": [{\"score\": 42}, "
-           "{\"error\": \"gender: must be 0, 1 or 2\"}]}}",
+           "{\"error\": \"gender: must be an integer: 0, 1 or 2\"}]}}",
            "nclients=2 nfaults=1");
     expect("admin", "online_scores",
            "{\"clients\": [{\"phone\": \"79175002040\", \"email\": \"@\"}], "
@@ -545,7 +545,7 @@ static const struct refused_case refused_rows[] = {
      "explain: must be true or false"},
     {"explain an object, alone", "online_score",
      "{\"gender\": 3, \"explain\": {}}",
-     "gender: must be 0, 1 or 2; explain: must be true or false"},
+     "gender: must be an integer: 0, 1 or 2; explain: must be true or false"},
 };
 
 TEST_CASES(refused, struct refused_case, refused_rows)
