@@ -177,6 +177,12 @@ SOAK_SEED ?=
 soak: all
 	@tests/soak/soak.py $B/scoring $(SOAK_SECONDS) $(SOAK_SEED)
 
+# A master, two replicas and three sentinels, and what can go wrong with them.
+# SENTINEL_SCENARIOS: some of them only.
+SENTINEL_SCENARIOS ?=
+sentinel: all
+	@tests/sentinel/sentinel.py $B/scoring $(SENTINEL_SCENARIOS)
+
 # What the tests below reach of src/; fails under 95 % of the lines or 90 % of
 # the branches. The one exclusion: the branch of an assert() that ends the
 # process is our own broken promise, which no test can bring about. Another user
@@ -324,6 +330,7 @@ help:
 	@echo '                 (a suite); JOBS=suites at a time; ROW_LIMIT_S=seconds for a row'
 	@echo 'make asan        unit tests under ASan and UBSan'
 	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
+	@echo 'make sentinel    load while masters and sentinels fail (SENTINEL_SCENARIOS=)'
 	@echo 'make coverage    lines and branches of src/ that the tests reach'
 	@echo '                 (COVERAGE_FILTER=part of a name of an integration test)'
 	@echo 'make mutants     does a test notice? settings:'
@@ -358,7 +365,7 @@ help:
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run quick check tests unit memory cases valgrind integration asan \
-    soak coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
+    soak sentinel coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
     docs check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install clean help

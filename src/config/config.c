@@ -368,6 +368,15 @@ credentials_check(const struct redis_url *redis, struct buf *errors)
                         "a user was given without a password");
 }
 
+static bool
+sentinel_credentials_check(const struct redis_url *redis, struct buf *errors)
+{
+    if (redis->sentinel_username == NULL || redis->sentinel_password != NULL)
+        return true;
+    return config_error(errors, "REDIS_SENTINEL_USERNAME", NULL,
+                        "a user was given without a password");
+}
+
 static enum config_published
 salts_published(const struct auth_salts *salts, const char *published)
 {
@@ -514,6 +523,7 @@ config_load(char *const environment[], struct buf *errors)
     is_good &= file_names_check(&loader.file, errors);
     is_good &= settings_load(&loader);
     is_good &= credentials_check(&config->redis, errors);
+    is_good &= sentinel_credentials_check(&config->redis, errors);
     is_good &= salts_check(&config->secrets, errors);
     is_good &= accounts_load(config, errors);
     if (is_good)

@@ -24,7 +24,8 @@ const struct config_setting config_settings[] = {
     {.name = "REDIS_URL",
      CONFIG_TO(config_redis, redis),
      .initial = "redis://127.0.0.1:6379/0",
-     .meaning = "the store; also unix:///path?db=0, rediss://host",
+     .meaning = "the store; also unix:///path?db=0, rediss://host, "
+                "redis+sentinel://host,host/MASTER",
      .note =
          "In a user or password write / as %2F, ? as %3F, # as %23, @ as %40, "
          "% as %25. `make run` starts a Redis of its own unless this is given.",
@@ -40,6 +41,15 @@ const struct config_setting config_settings[] = {
      .meaning = "overrides the one in REDIS_URL",
      .note = "The Redis of `make run` and of docker compose asks for it.",
      .example = "REDIS_PASSWORD=change-me"},
+    {.name = "REDIS_SENTINEL_USERNAME",
+     CONFIG_TO(config_text, redis.sentinel_username),
+     .no_value = "none",
+     .meaning = "user of the sentinels themselves"},
+    {.name = "REDIS_SENTINEL_PASSWORD",
+     CONFIG_TO(config_text, redis.sentinel_password),
+     .no_value = "none",
+     .is_secret = true,
+     .meaning = "password of the sentinels themselves"},
     {.name = "SCORING_SALT",
      CONFIG_TO(config_salts, secrets.salts),
      .initial = CONFIG_SALT,

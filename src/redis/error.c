@@ -57,6 +57,8 @@ static const struct row {
      .words = "the database number was refused"},
     {.begin = "ERR SELECT is not allowed in cluster mode",
      .words = "the server is part of a cluster: it has database 0 only"},
+    {.begin = "ERR No such master with that name",
+     .words = "it knows no master by that name"},
     {.begin = "ERR max number of clients",
      .words = "the server has too many clients (ERR max number of clients)"},
     {.begin = "ERR unknown command",

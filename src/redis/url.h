@@ -49,6 +49,9 @@ struct redis_url {
     struct redis_url_host hosts[REDIS_URL_HOSTS_MAX];
     size_t host_count;
     const char *master; /* the name that the sentinels know it by */
+
+    /* For the sentinels themselves; no part of the text. */
+    const char *sentinel_username, *sentinel_password;
 };
 
 enum redis_url_error {

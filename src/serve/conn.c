@@ -466,6 +466,7 @@ answer_endpoint(struct conn *conn)
         .metrics = shared->metrics,
         .store_is_up = store_is_up(shared->store),
         .model = shared->config->model.model.name,
+        .role = store_role(shared->store),
     };
     struct buf body = {0};
 

@@ -65,6 +65,10 @@ respond_ready(const struct endpoint_view *view, struct buf *body,
     buf_add_text(body, is_up ? phase->up : phase->down);
     buf_add_text(body, "\", \"store\": \"");
     buf_add_text(body, is_up ? "up" : "down");
+    if (view->role != NULL) {
+        buf_add_text(body, "\", \"role\": \"");
+        buf_add_text(body, view->role);
+    }
     buf_add_text(body, "\"}");
     if (!phase->is_ready)
         outcome_set_code(outcome, 503);

@@ -18,6 +18,7 @@ struct endpoint_view {
     const struct metrics *metrics;
     bool store_is_up;  /* as far as this worker knows */
     const char *model; /* the name of the one in force */
+    const char *role;  /* of the store's server; NULL: not said */
 };
 
 /*

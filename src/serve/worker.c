@@ -80,6 +80,7 @@ struct worker {
     int64_t load_from_us, load_cpu_us; /* at the beginning of the window */
     bool accept_failing;               /* logged once until one goes well */
     bool is_draining;
+    size_t sentinels;   /* that can be reached */
     size_t drain_share; /* connections to let go in each turn */
     int memory_turns;   /* how often memory is still to be given back */
     struct api_config api_config;
@@ -98,7 +99,7 @@ static const struct worker *started;
 
 typedef void event_fn(struct worker *worker, int what, const char *detail);
 
-static event_fn on_store_down, on_store_up, on_refused, on_done;
+static event_fn on_store_down, on_store_up, on_master, on_refused, on_done;
 
 struct event_row {
     event_fn *tell; /* NULL: it is only counted */
@@ -117,6 +118,7 @@ struct event_row {
 static const struct event_row event_rows[STORE_EVENT__MAX] = {
     [STORE_EVENT_DOWN] = {on_store_down, 0, true, METRIC_BREAKER_OPENED},
     [STORE_EVENT_UP] = {.tell = on_store_up},
+    [STORE_EVENT_MASTER] = {.tell = on_master},
     [STORE_EVENT_REFUSED] = {.tell = on_refused, .what = REFUSAL_READ},
     [STORE_EVENT_MANY_REFUSED] = {.tell = on_refused, .what = REFUSAL_MANY},
     [STORE_EVENT_CACHE_REFUSED] = {.tell = on_refused, .what = REFUSAL_CACHE},
@@ -175,6 +177,21 @@ on_store_up(struct worker *worker, int what, const char *detail)
     (void)detail;
     metrics_outage_leave(worker->metrics, worker->slot, OUTAGE_STORE,
                          clock_mono_ms());
+}
+
+static void
+on_master(struct worker *worker, int what, const char *detail)
+{
+    static const char *const words[] = {
+        [MASTER_FIRST] = "the store's master is",
+        [MASTER_CHANGED] = "the store's master is now",
+    };
+    const enum metrics_master news =
+        metrics_set_master(worker->metrics, detail, clock_mono_ms());
+
+    (void)what;
+    if (news != MASTER_SAME)
+        log_info(worker->log, "%s %s", words[news], detail);
 }
 
 static void
@@ -367,6 +384,10 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         arm(loop, &worker->store_due, (double)due_ms * S_PER_MS);
     }
     metrics_set_parked(worker->metrics, store_pending(worker->shared.store));
+    if (worker->sentinels != store_sentinels(worker->shared.store)) {
+        worker->sentinels = store_sentinels(worker->shared.store);
+        metrics_set_sentinels(worker->metrics, worker->sentinels);
+    }
     if (log_pending(worker->log) >= LOG_LINE_MAX)
         log_flush(worker->log);
     if (log_pending(worker->log) > 0 && !ev_is_active(&worker->log_due))

@@ -197,6 +197,12 @@ store_node_is_usable(const struct store_node *node)
     return is_connected(node) && node->news == NEWS_NONE;
 }
 
+enum redis_role
+store_node_role(const struct store_node *node)
+{
+    return node->link->role;
+}
+
 bool
 store_node_is_down(const struct store_node *node)
 {
@@ -597,6 +603,8 @@ void
 store_node_retire(struct store_node *node)
 {
     node->link->ops->free(node->link);
+    for (; node->writes_sent > 0; node->writes_sent--)
+        tell(node, STORE_EVENT_WRITE_FAILED, "the server is left");
     if (store_node_is_down(node))
         tell(node, STORE_EVENT_UP, NULL);
     node->owner->lost(node->arg, node, STORE_LOSS_MOVED, node->fault,

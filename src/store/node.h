@@ -76,6 +76,9 @@ unsigned store_node_way(const struct store_node *node);
 /* Whether there is a connection that commands can be sent over. */
 bool store_node_is_usable(const struct store_node *node);
 
+/* What the server that was reached last has said that it is. */
+enum redis_role store_node_role(const struct store_node *node);
+
 /* Whether the breaker is open: nobody waits for this server. */
 bool store_node_is_down(const struct store_node *node);
 

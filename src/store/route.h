@@ -31,6 +31,10 @@ struct store_route_ops {
      * NULL: never. */
     int64_t (*due_ms)(const struct store_route *route);
 
+    /* As store_role() and store_sentinels(); NULL: there is nothing to say. */
+    const char *(*role)(const struct store_route *route);
+    size_t (*sentinels)(const struct store_route *route);
+
     void (*free)(struct store_route *route);
 };
 
@@ -39,6 +43,7 @@ struct store_route {
     const struct store_route_ops *ops;
     struct store_node **nodes; /* all of them */
     size_t count;
+    bool is_starting; /* who has the keys will be known soon: reads wait */
 };
 
 /* Makes a store on a route, which it then owns; NULL without memory. */

@@ -25,6 +25,14 @@ single_node_of(struct store_route *route, struct bytes key)
     return route->nodes[0];
 }
 
+static const char *
+single_role(const struct store_route *route)
+{
+    const enum redis_role role = store_node_role(route->nodes[0]);
+
+    return role == REDIS_ROLE_MASTER ? NULL : redis_role_text(role);
+}
+
 static void
 single_free(struct store_route *route)
 {
@@ -35,6 +43,7 @@ single_free(struct store_route *route)
 static const struct store_route_ops single_ops = {
     .own = single_own,
     .node_of = single_node_of,
+    .role = single_role,
     .free = single_free,
 };
 
@@ -50,6 +59,7 @@ store_single_new(const struct store_config *config, struct store_link *link)
         return NULL;
     }
     single->node = node;
-    single->base = (struct store_route){&single_ops, &single->node, 1};
+    single->base = (struct store_route){
+        .ops = &single_ops, .nodes = &single->node, .count = 1};
     return &single->base;
 }

@@ -223,6 +223,22 @@ store_is_up(const struct store *store)
     return true;
 }
 
+const char *
+store_role(const struct store *store)
+{
+    const struct store_route *route = store->route;
+
+    return route->ops->role != NULL ? route->ops->role(route) : NULL;
+}
+
+size_t
+store_sentinels(const struct store *store)
+{
+    const struct store_route *route = store->route;
+
+    return route->ops->sentinels != NULL ? route->ops->sentinels(route) : 0;
+}
+
 int64_t
 store_next_try_ms(const struct store *store, int64_t now_ms)
 {
@@ -232,7 +248,7 @@ store_next_try_ms(const struct store *store, int64_t now_ms)
     for (size_t i = 0; i < route->count; i++)
         next_ms =
             sooner(next_ms, store_node_next_try_ms(route->nodes[i], now_ms));
-    return next_ms;
+    return route->count > 0 ? next_ms : 0;
 }
 
 void
@@ -476,7 +492,10 @@ dispatch_read(struct store *store, struct read *read)
 
     read->node = node_of(store, read->fetch.keys[0]);
     if (read->node == NULL) {
-        read_finish(store, read, STORE_DOWN);
+        if (!store->route->is_starting)
+            read_finish(store, read, STORE_DOWN);
+        else if (read->state == READ_FRESH)
+            read_move(store, read, READ_PARKED);
         return;
     }
     way = store_node_way(read->node);

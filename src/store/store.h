@@ -96,6 +96,15 @@ size_t store_pending(const struct store *store);
 bool store_is_up(const struct store *store);
 
 /*
+ * What the server says that it is, in one word; NULL where it does not matter:
+ * with one server, which is the master, or with several.
+ */
+const char *store_role(const struct store *store);
+
+/* Sentinels that can be reached; 0 without any. */
+size_t store_sentinels(const struct store *store);
+
+/*
  * Milliseconds until the next connection is tried; 0 while one is tried, or
  * when there is one.
  */
@@ -115,6 +124,7 @@ enum store_event {
     STORE_EVENT_CACHE_OK,
     STORE_EVENT_WRITE_FAILED,   /* a cache write was lost */
     STORE_EVENT_WROTE,          /* a cache write went well */
+    STORE_EVENT_MASTER,         /* sentinels name another one: its address */
     STORE_EVENT_RETRY,          /* a read moves to a new connection */
     STORE_EVENT_CONNECTED,      /* one is built and shaken hands on */
     STORE_EVENT_CONNECT_FAILED, /* one is not; enum redis_fault is added */

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "telemetry/metrics.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
@@ -49,6 +50,9 @@ struct shared {
     atomic_uint slots[METRICS_SLOTS];     /* bits 1 << enum outage */
     atomic_uint refused;                  /* bits 1 << enum refusal */
     _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the last time */
+    _Atomic uint64_t master; /* a hash of its address; 0: none so far */
+    _Atomic int64_t master_ms;
+    _Atomic uint64_t switches, sentinels;
     struct block blocks[METRICS_SLOTS + 1];
 };
 
@@ -263,6 +267,50 @@ enum metrics_phase
 metrics_get_phase(const struct metrics *metrics)
 {
     return (enum metrics_phase)atomic_load(&metrics->shared->phase);
+}
+
+enum metrics_master
+metrics_set_master(struct metrics *metrics, const char *address, int64_t now_ms)
+{
+    struct shared *shared = metrics->shared;
+    static const struct hash_key key;
+    const uint64_t master = hash_bytes(&key, bytes_of(address)) | 1;
+    const uint64_t before = atomic_exchange(&shared->master, master);
+
+    if (before == master)
+        return MASTER_SAME;
+    atomic_store(&shared->master_ms, now_ms);
+    if (before == 0)
+        return MASTER_FIRST;
+    add(&shared->switches, 1);
+    return MASTER_CHANGED;
+}
+
+uint64_t
+metrics_get_switches(const struct metrics *metrics)
+{
+    return atomic_load(&metrics->shared->switches);
+}
+
+int64_t
+metrics_master_age_ms(const struct metrics *metrics, int64_t now_ms)
+{
+    return atomic_load(&metrics->shared->master) != 0
+               ? now_ms - atomic_load(&metrics->shared->master_ms)
+               : 0;
+}
+
+void
+metrics_set_sentinels(struct metrics *metrics, uint64_t count)
+{
+    atomic_store_explicit(&metrics->shared->sentinels, count,
+                          memory_order_relaxed);
+}
+
+uint64_t
+metrics_get_sentinels(const struct metrics *metrics)
+{
+    return atomic_load(&metrics->shared->sentinels);
 }
 
 int64_t

@@ -161,6 +161,22 @@ uint64_t metrics_take_log(struct metrics *metrics, int slot);
 void metrics_set_phase(struct metrics *metrics, enum metrics_phase phase);
 enum metrics_phase metrics_get_phase(const struct metrics *metrics);
 
+/*
+ * A worker goes to a master that sentinels name. Each does; that is news for
+ * the whole service when it is another one than before.
+ */
+enum metrics_master { MASTER_SAME = 0, MASTER_FIRST, MASTER_CHANGED };
+enum metrics_master metrics_set_master(struct metrics *metrics,
+                                       const char *address, int64_t now_ms);
+uint64_t metrics_get_switches(const struct metrics *metrics);
+
+/* For how long it has been the same one; 0 without any. */
+int64_t metrics_master_age_ms(const struct metrics *metrics, int64_t now_ms);
+
+/* Sentinels that can be reached, as the last worker that looked has it. */
+void metrics_set_sentinels(struct metrics *metrics, uint64_t count);
+uint64_t metrics_get_sentinels(const struct metrics *metrics);
+
 /* When metrics_new() was called, in seconds of the time of day. */
 int64_t metrics_started_s(const struct metrics *metrics);
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "telemetry/metrics_text.h"
 
@@ -31,6 +32,9 @@ enum family {
     FAMILY_CONNECTIONS,
     FAMILY_BREAKER_OPENED,
     FAMILY_BREAKER_OPEN,
+    FAMILY_SWITCHES,
+    FAMILY_MASTER_AGE,
+    FAMILY_SENTINELS,
     FAMILY_ERRORS,
     FAMILY_LOG_LINES_LOST,
     FAMILY_WORKERS,
@@ -46,7 +50,8 @@ typedef void put_fn(const struct source *source, const char *name,
                     struct buf *out);
 
 static put_fn put_requests, put_durations, put_parked, put_breaker_open,
-    put_workers, put_build_info, put_model_info, put_start_time;
+    put_switches, put_master_age, put_sentinels, put_workers, put_build_info,
+    put_model_info, put_start_time;
 
 struct family_row {
     const char *name, *type, *help;
@@ -88,6 +93,15 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_BREAKER_OPEN] = {"scoring_store_breaker_open", "gauge",
                              "Workers that have given the store up.",
                              put_breaker_open},
+    [FAMILY_SWITCHES] = {"scoring_store_master_switches_total", "counter",
+                         "Times that sentinels named another master.",
+                         put_switches},
+    [FAMILY_MASTER_AGE] = {"scoring_store_master_age_seconds", "gauge",
+                           "For how long the master has been the same; 0 "
+                           "without sentinels.",
+                           put_master_age},
+    [FAMILY_SENTINELS] = {"scoring_store_sentinels_reachable", "gauge",
+                          "Sentinels that can be reached.", put_sentinels},
     [FAMILY_ERRORS] = {"scoring_errors_total", "counter",
                        "Faults of the service and its surroundings, by kind.",
                        NULL},
@@ -281,6 +295,29 @@ static void
 put_workers(const struct source *source, const char *name, struct buf *out)
 {
     buf_printf(out, "%s %u\n", name, metrics_workers(source->metrics));
+}
+
+static void
+put_switches(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", name,
+               metrics_get_switches(source->metrics));
+}
+
+static void
+put_master_age(const struct source *source, const char *name, struct buf *out)
+{
+    const int64_t age_ms =
+        metrics_master_age_ms(source->metrics, clock_mono_ms());
+
+    buf_printf(out, "%s %" PRId64 "\n", name, age_ms / MS_PER_S);
+}
+
+static void
+put_sentinels(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", name,
+               metrics_get_sentinels(source->metrics));
 }
 
 static void

@@ -12,9 +12,11 @@
 #include "support/cases.h"
 #include "support/memory.h"
 #include "support/reply_server.h"
+#include "support/steps.h"
 
 #define LIMIT_MS 10000 /* for a busy machine; the server does not wait */
 
+#define MASTER              STEPS_MASTER
 #define PAGE(cursor, count) "*2\r\n$1\r\n" cursor "\r\n*" count "\r\n"
 #define KEY(digit)          "$3\r\ni:" digit "\r\n"
 #define STRING              "$2\r\n[]\r\n"
@@ -30,57 +32,61 @@ struct session_case {
 };
 
 static const struct session_case session_rows[] = {
-    {"export of nothing", ":0\r\n:0\r\n" PAGE("0", "0"), 0, 0, NULL},
-    {"export of a page", ":1\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n" STRING,
-     0, 1, NULL},
+    {"export of nothing", MASTER ":0\r\n:0\r\n" PAGE("0", "0"), 0, 0, NULL},
+    {"export of a page",
+     MASTER ":1\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n" STRING, 0, 1, NULL},
     {"export of two pages",
-     ":0\r\n:2\r\n" PAGE("5", "1") KEY("1") ":2\r\n" PAGE("0", "1") KEY("2")
-         STRING ":2\r\n" STRING,
+     MASTER ":0\r\n:2\r\n" PAGE("5", "1") KEY("1") ":2\r\n" PAGE("0", "1")
+         KEY("2") STRING ":2\r\n" STRING,
      0, 2, NULL},
     {"export with a key that is gone and one of another type",
-     ":0\r\n:2\r\n" PAGE("0", "2") KEY("1") KEY("2") ":2\r\n"
-                                                     "-WRONGTYPE no\r\n" NIL,
+     MASTER ":0\r\n:2\r\n" PAGE("0", "2") KEY("1")
+         KEY("2") ":2\r\n"
+                  "-WRONGTYPE no\r\n" NIL,
      0, 1, NULL},
     {"export with a key whose type changes",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n-WRONGTYPE no\r\n", 0, 1,
-     NULL},
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n-WRONGTYPE no\r\n", 0,
+     1, NULL},
     {"export with a value of 1 MiB and a byte",
-     ":0\r\n:2\r\n" PAGE("0", "2") KEY("1") KEY("2") ":1048577\r\n"
-                                                     ":2\r\n" STRING,
+     MASTER ":0\r\n:2\r\n" PAGE("0", "2") KEY("1") KEY("2") ":1048577\r\n"
+                                                            ":2\r\n" STRING,
      0, 2, NULL},
     {"export by a user who may not ask for lengths",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") "-NOPERM no\r\n" STRING, 0, 1,
-     NULL},
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") "-NOPERM no\r\n" STRING, 0,
+     1, NULL},
     {"export with a text for a length",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") STRING, 0, 0, WRONG_KIND},
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") STRING, 0, 0, WRONG_KIND},
     {"export with a length that is refused",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") "-OOM no\r\n", 0, 0,
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") "-OOM no\r\n", 0, 0,
      "the server is out of memory (OOM)"},
     {"export with a number for a value",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n:1\r\n", 0, 0, WRONG_KIND},
-    {"export of a page that is none", ":0\r\n:1\r\n+OK\r\n", 0, 0, WRONG_KIND},
-    {"export of a page of one part", ":0\r\n:1\r\n*1\r\n$1\r\n0\r\n", 0, 0,
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n:1\r\n", 0, 0,
      WRONG_KIND},
-    {"export of a page of three", ":0\r\n:1\r\n*3\r\n$1\r\n0\r\n*0\r\n*0\r\n",
-     0, 0, WRONG_KIND},
-    {"export with a number for a cursor", ":0\r\n:1\r\n*2\r\n:0\r\n*0\r\n", 0,
+    {"export of a page that is none", MASTER ":0\r\n:1\r\n+OK\r\n", 0, 0,
+     WRONG_KIND},
+    {"export of a page of one part", MASTER ":0\r\n:1\r\n*1\r\n$1\r\n0\r\n", 0,
      0, WRONG_KIND},
+    {"export of a page of three",
+     MASTER ":0\r\n:1\r\n*3\r\n$1\r\n0\r\n*0\r\n*0\r\n", 0, 0, WRONG_KIND},
+    {"export with a number for a cursor",
+     MASTER ":0\r\n:1\r\n*2\r\n:0\r\n*0\r\n", 0, 0, WRONG_KIND},
     {"export with a cursor of 24 digits",
-     ":0\r\n:1\r\n*2\r\n$24\r\n000000000000000000000000\r\n*0\r\n", 0, 0,
+     MASTER ":0\r\n:1\r\n*2\r\n$24\r\n000000000000000000000000\r\n*0\r\n", 0, 0,
      WRONG_KIND},
     {"export with a text for the keys",
-     ":0\r\n:1\r\n*2\r\n$1\r\n0\r\n$1\r\nx\r\n", 0, 0, WRONG_KIND},
+     MASTER ":0\r\n:1\r\n*2\r\n$1\r\n0\r\n$1\r\nx\r\n", 0, 0, WRONG_KIND},
     {"export with a number for a key",
-     ":0\r\n:1\r\n*2\r\n$1\r\n0\r\n*1\r\n:1\r\n", 0, 0, WRONG_KIND},
+     MASTER ":0\r\n:1\r\n*2\r\n$1\r\n0\r\n*1\r\n:1\r\n", 0, 0, WRONG_KIND},
     {"export with a key that may not be read",
-     ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n-NOPERM no\r\n", 0, 0,
+     MASTER ":0\r\n:1\r\n" PAGE("0", "1") KEY("1") ":2\r\n-NOPERM no\r\n", 0, 0,
      "the user lacks a permission (NOPERM)"},
     {"export to a server that gives status for integer", "+OK\r\n", 0, 0,
      WRONG_KIND},
-    {"import", ":0\r\n+OK\r\n", 3, 3, NULL},
-    {"import of two batches", ":0\r\n+OK\r\n+OK\r\n", 600, 600, NULL},
-    {"import that is answered by a number", ":0\r\n:3\r\n", 3, 0, WRONG_KIND},
-    {"import that is answered by nil", ":0\r\n" NIL, 3, 0, WRONG_KIND},
+    {"import", MASTER ":0\r\n+OK\r\n", 3, 3, NULL},
+    {"import of two batches", MASTER ":0\r\n+OK\r\n+OK\r\n", 600, 600, NULL},
+    {"import that is answered by a number", MASTER ":0\r\n:3\r\n", 3, 0,
+     WRONG_KIND},
+    {"import that is answered by nil", MASTER ":0\r\n" NIL, 3, 0, WRONG_KIND},
 };
 
 static struct redis_url redis;

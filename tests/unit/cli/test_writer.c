@@ -16,6 +16,7 @@
 #include "support/clock.h"
 #include "support/files.h"
 #include "support/proc.h"
+#include "support/steps.h"
 
 #define BATCH_KEYS  512 /* of one MSET */
 #define BATCH_BYTES (256 * 1024)
@@ -77,12 +78,14 @@ take_flood(int fd)
 static int
 serve(int listener, enum stay stay)
 {
+    static const char greeting[] = STEPS_MASTER ":0\r\n";
     char piece[64];
     int fd = accept(listener, NULL, NULL);
 
     (void)alarm((unsigned)(stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS) / 1000);
     if (recv(fd, piece, sizeof(piece), 0) <= 0 ||
-        send(fd, ":0\r\n", 4, MSG_NOSIGNAL) != 4)
+        send(fd, greeting, sizeof(greeting) - 1, MSG_NOSIGNAL) !=
+            (ssize_t)sizeof(greeting) - 1)
         return 1;
     switch (stay) {
     case GOES_AT_ONCE:

@@ -12,7 +12,7 @@ ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
     struct buf *body, struct outcome *ret_outcome)
 {
     struct metrics *metrics = metrics_new();
-    const struct endpoint_view view = {metrics, store_is_up, "m"};
+    const struct endpoint_view view = {metrics, store_is_up, "m", NULL};
     bool is_taken;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
@@ -130,12 +130,44 @@ TEST_CASES(body, struct body_case, body_rows)
     buf_free(&body);
 }
 
+struct role_case {
+    const char *name, *role;
+    bool store_is_up;
+    const char *want;
+};
+
+static const struct role_case role_rows[] = {
+    {"a master that sentinels name", "master", true,
+     "{\"status\": \"ready\", \"store\": \"up\", \"role\": \"master\"}"},
+    {"a replica", "replica", false,
+     "{\"status\": \"degraded\", \"store\": \"down\", \"role\": "
+     "\"replica\"}"},
+};
+
+TEST_CASES(role, struct role_case, role_rows)
+{
+    static const struct request request = {.verb = {"GET", 3},
+                                           .path = {"/readyz", 7}};
+    struct metrics *metrics = metrics_new();
+    const struct endpoint_view view = {metrics, c->store_is_up, "m", c->role};
+    struct outcome outcome = {.code = 0};
+    struct buf body = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_set_phase(metrics, METRICS_SERVING);
+    CU_ASSERT_TRUE_FATAL(endpoint_answer(&request, &view, &body, &outcome));
+    CU_ASSERT_EQUAL(outcome.code, 200);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&body), bytes_of(c->want)));
+    buf_free(&body);
+    metrics_free(metrics);
+}
+
 TEST_SINGLE(another_worker, "has lost the store: degraded")
 {
     static const struct request request = {.verb = {"GET", 3},
                                            .path = {"/readyz", 7}};
     struct metrics *metrics = metrics_new();
-    const struct endpoint_view view = {metrics, true, "m"};
+    const struct endpoint_view view = {metrics, true, "m", NULL};
     struct outcome outcome = {.code = 0};
     struct buf body = {0};
 

@@ -333,3 +333,22 @@ TEST_SINGLE(no_memory, "that can be shared: there are none")
     CU_ASSERT_PTR_NULL(metrics_new());
     CU_ASSERT_TRUE(calls_has_failed(CALL_MMAP));
 }
+
+TEST_SINGLE(master, "a master is news once, whichever worker goes there first")
+{
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_master_age_ms(metrics, 900), 0);
+    CU_ASSERT_EQUAL(metrics_set_master(metrics, "a:1", 1000), MASTER_FIRST);
+    CU_ASSERT_EQUAL(metrics_set_master(metrics, "a:1", 2000), MASTER_SAME);
+    CU_ASSERT_EQUAL(metrics_get_switches(metrics), 0);
+    CU_ASSERT_EQUAL(metrics_master_age_ms(metrics, 3000), 2000);
+    CU_ASSERT_EQUAL(metrics_set_master(metrics, "a:2", 4000), MASTER_CHANGED);
+    CU_ASSERT_EQUAL(metrics_set_master(metrics, "a:2", 4001), MASTER_SAME);
+    CU_ASSERT_EQUAL(metrics_get_switches(metrics), 1);
+    CU_ASSERT_EQUAL(metrics_master_age_ms(metrics, 4500), 500);
+    metrics_set_sentinels(metrics, 3);
+    CU_ASSERT_EQUAL(metrics_get_sentinels(metrics), 3);
+    metrics_free(metrics);
+}

@@ -1,0 +1,186 @@
+"""A master with two replicas and three sentinels, as real servers on loopback,
+and what can go wrong with them."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
+from stack import command_bytes, free_port, wait_until  # noqa: E402
+
+NAME = "mymaster"
+DOWN_AFTER_MS = 1000
+START_LIMIT_S = 30
+
+
+def parse(lines):
+    head = lines.readline()
+    if not head.endswith(b"\r\n"):
+        raise OSError("the server has gone")
+    kind, rest = head[:1], head[1:-2].decode()
+    if kind == b"*":
+        return [parse(lines) for _ in range(int(rest))]
+    if kind == b"$":
+        if rest == "-1":
+            return None
+        return lines.read(int(rest) + 2)[:-2].decode()
+    if kind == b"-":
+        raise ValueError(rest)
+    return int(rest) if kind == b":" else rest
+
+
+class Server:
+    """redis-server with these settings; a sentinel is one, too."""
+
+    def __init__(self, folder, name, settings, *arguments, password=""):
+        self.port = free_port()
+        self.password = password
+        self.folder = Path(folder) / name
+        self.folder.mkdir()
+        self.config = self.folder / "redis.conf"
+        self.config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
+            f"logfile {self.folder}/log\n" + settings)
+        self.arguments = arguments
+        self.process = None
+        self.is_frozen = False
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.config),
+             *self.arguments], start_new_session=True)
+        wait_until(self.is_up, START_LIMIT_S, f"{self.config} does not answer")
+
+    def is_up(self):
+        try:
+            return self.run("PING") == "PONG"
+        except (OSError, ValueError):
+            return False
+
+    def run(self, *command, limit_s=1.0):
+        commands = [("AUTH", self.password)] if self.password else []
+        with socket.create_connection(("127.0.0.1", self.port), limit_s) as link:
+            link.settimeout(limit_s)
+            link.sendall(b"".join(map(command_bytes, commands + [command])))
+            lines = link.makefile("rb")
+            return [parse(lines) for _ in commands + [command]][-1]
+
+    def role(self):
+        try:
+            return self.run("ROLE")[0]
+        except (OSError, ValueError):
+            return None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
+
+class Group:
+    def __init__(self, folder, password="", sentinel_password="", sentinels=3):
+        auth = f"requirepass {password}\nmasterauth {password}\n" if password else ""
+        data = 'save ""\nrepl-diskless-sync-delay 0\nrepl-timeout 5\n' + auth
+        self.data = [Server(folder, "data0", data, password=password)]
+        for i in (1, 2):
+            self.data.append(Server(folder, f"data{i}",
+                                    data + f"replicaof 127.0.0.1 {self.data[0].port}\n",
+                                    password=password))
+        watch = (f"sentinel monitor {NAME} 127.0.0.1 {self.data[0].port} 2\n"
+                 f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n"
+                 f"sentinel failover-timeout {NAME} 3000\n")
+        if password:
+            watch += f"sentinel auth-pass {NAME} {password}\n"
+        if sentinel_password:
+            watch += (f"requirepass {sentinel_password}\n"
+                      f"sentinel sentinel-pass {sentinel_password}\n")
+        self.sentinels = [Server(folder, f"sentinel{i}", watch, "--sentinel",
+                                 password=sentinel_password) for i in range(sentinels)]
+
+    def start(self):
+        for server in self.data:
+            server.start()
+        wait_until(self.is_linked, START_LIMIT_S, "the replicas are not linked")
+        for sentinel in self.sentinels:
+            sentinel.start()
+        wait_until(self.is_agreed, START_LIMIT_S, "the sentinels do not agree")
+
+    def is_linked(self):
+        try:
+            return all(server.run("ROLE")[3] == "connected" for server in self.data[1:])
+        except (OSError, ValueError, IndexError):
+            return False
+
+    def is_agreed(self):
+        """Each knows the others and both replicas, and names the same master."""
+        try:
+            views = [dict_of(s.run("SENTINEL", "MASTER", NAME)) for s in self.sentinels]
+        except (OSError, ValueError):
+            return False
+        return (len({view["port"] for view in views}) == 1 and
+                all(view["num-other-sentinels"] == str(len(views) - 1) and
+                    view["num-slaves"] == "2" and view["flags"] == "master"
+                    for view in views))
+
+    def named(self, sentinel):
+        try:
+            return int(sentinel.run("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME,
+                                    limit_s=0.2)[1])
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def master(self):
+        """What a sentinel names, if that is a master; the newest epoch counts."""
+        best = (-1, None)
+        for sentinel in self.sentinels:
+            try:
+                view = dict_of(sentinel.run("SENTINEL", "MASTER", NAME, limit_s=0.2))
+            except (OSError, ValueError):
+                continue
+            best = max(best, (int(view["config-epoch"]), self.named(sentinel) or 0))
+        return next((s for s in self.data if s.port == best[1]), None)
+
+    def epoch(self):
+        best = -1
+        for sentinel in self.sentinels:
+            try:
+                view = dict_of(sentinel.run("SENTINEL", "MASTER", NAME, limit_s=0.2))
+                best = max(best, int(view["config-epoch"]))
+            except (OSError, ValueError):
+                pass
+        return best
+
+    def is_settled(self):
+        """One master, to which the other two are linked, as all sentinels say."""
+        master = self.master()
+        if master is None or master.role() != "master" or not self.is_agreed():
+            return False
+        try:
+            return all(s is master or s.run("ROLE")[2:4] == [master.port, "connected"]
+                       for s in self.data)
+        except (OSError, ValueError, IndexError):
+            return False
+
+    def stop(self):
+        for server in self.data + self.sentinels:
+            server.thaw()
+            server.kill()
+
+
+def dict_of(pairs):
+    return dict(zip(pairs[::2], pairs[1::2]))
+
+
+def now():
+    return time.monotonic()
