@@ -3,19 +3,23 @@
  * hundred, the limit of requests, and what answers and logs give away when
  * nginx makes them. Source: docs/protocol.md, "Transport" and "Settings".
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
+#include "support/fcgi_peer.h"
 #include "support/load.h"
 #include "support/ports.h"
 #include "support/request.h"
@@ -744,4 +748,119 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     CU_ASSERT_TRUE(stack_stop(&in.stack));
 }
 
-TEST_SUITE(.parts = 2);
+/*
+ * An answer that is cut off on its way to nginx: the caller has it whole, or an
+ * error whole, or what is no answer to any client; and once a part of it is on
+ * its way nobody is asked again.
+ */
+
+#define CUT_HEAD                                                               \
+    "Status: 200 OK\r\nContent-Type: application/json\r\n"                     \
+    "Content-Length: 41\r\n"
+#define CUT_BODY "{\"code\": 200, \"response\": {\"score\": 3.0}}"
+
+#define RECORD  8 /* bytes of a record's head */
+#define TEXT_AT RECORD
+#define BODY_AT (TEXT_AT + sizeof(CUT_HEAD "\r\n") - 1)
+#define END_AT  (TEXT_AT + sizeof(CUT_HEAD "\r\n" CUT_BODY) - 1)
+
+struct cut_case {
+    const char *name;
+    size_t length; /* that nginx gets */
+    int status;    /* 0: none that is whole, by its Content-Length */
+    size_t tries;
+};
+
+static const struct cut_case cut_rows[] = {
+    {"before all", 0, 502, ENTRIES},
+    {"within a record's head", 4, 502, ENTRIES},
+    {"behind it", TEXT_AT, 502, ENTRIES},
+    {"within the status", TEXT_AT + 9, 502, ENTRIES},
+    {"within a header", TEXT_AT + 30, 502, ENTRIES},
+    {"behind the headers", BODY_AT - 2, 502, ENTRIES},
+    {"before the body", BODY_AT, 0, 1},
+    {"within the body", BODY_AT + 10, 0, 1},
+    {"a byte before its end", END_AT - 1, 0, 1},
+    {"behind the body", END_AT, 200, 1},
+    {"within the end of the output", END_AT + 4, 200, 1},
+    {"before the end of the request", END_AT + RECORD, 200, 1},
+    {"within it", END_AT + RECORD + 4, 200, 1},
+    {"nowhere", END_AT + RECORD + 16, 200, 1},
+};
+
+static struct stand_in cutter = {.listener = -1};
+
+static void
+cutter_start(void)
+{
+    if (cutter.listener >= 0)
+        return;
+    stand_in_start(&cutter);
+    cutter.listener = listen_unix(cutter.path);
+    CU_ASSERT_FATAL(cutter.listener >= 0);
+}
+
+static int
+cutter_end(void)
+{
+    if (cutter.listener < 0)
+        return 0;
+    (void)close(cutter.listener);
+    return stack_stop(&cutter.stack) ? 0 : -1;
+}
+
+/* In a child: answers whoever comes so, and tells of each. */
+static pid_t
+cut_each(const struct buffer *answer, size_t length, int tell)
+{
+    const pid_t pid = fork();
+    char data[4096];
+
+    if (pid != 0)
+        return pid;
+    for (;;) {
+        int fd = accept(cutter.listener, NULL, NULL);
+
+        (void)recv(fd, data, sizeof(data), 0);
+        (void)!write(tell, "", 1);
+        (void)send(fd, answer->data, length, MSG_NOSIGNAL);
+        (void)close(fd);
+    }
+}
+
+TEST_CASES(cut, struct cut_case, cut_rows)
+{
+    static const char end[RECORD] = {0};
+    struct buffer bytes = {0};
+    struct http_answer answer;
+    int tell[2], tries = 0;
+    pid_t pid;
+
+    CU_ASSERT_EQUAL(strlen(CUT_BODY), 41);
+    cutter_start();
+    fcgi_peer_record(&bytes, FCGI_PEER_STDOUT, 1, CUT_HEAD "\r\n" CUT_BODY,
+                     END_AT - RECORD, 0);
+    fcgi_peer_record(&bytes, FCGI_PEER_STDOUT, 1, NULL, 0, 0);
+    fcgi_peer_record(&bytes, FCGI_PEER_END, 1, end, sizeof(end), 0);
+    CU_ASSERT_EQUAL_FATAL(pipe2(tell, O_CLOEXEC), 0);
+    pid = cut_each(&bytes, c->length, tell[1]);
+    answer = post_marked(&cutter);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    if (c->status == 502)
+        expect_error_text(&answer, 502, "Bad Gateway");
+    else
+        expect_header(&answer, "Content-Length", "41");
+    if (c->status == 200)
+        CU_ASSERT_STRING_EQUAL(answer.body, CUT_BODY);
+    if (c->status == 0)
+        CU_ASSERT(strlen(answer.body) < strlen(CUT_BODY));
+    (void)ioctl(tell[0], FIONREAD, &tries);
+    CU_ASSERT_EQUAL(tries, (int)c->tries);
+    http_answer_free(&answer);
+    buffer_free(&bytes);
+    (void)close(tell[0]);
+    (void)close(tell[1]);
+}
+
+TEST_SUITE(.end = cutter_end, .parts = 2);
