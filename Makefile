@@ -310,11 +310,27 @@ readme-check: all
 contributing-check:
 	@tests/contributing.sh
 
+# The same files as in the package; the user and the units are the package's.
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+NGINX_SITES ?= /etc/nginx/sites-available
+NGINX_ENABLED ?= /etc/nginx/sites-enabled
+NGINX_GROUP ?= www-data
+INSTALL_TO = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' \
+    NGINX_SITES='$(NGINX_SITES)' NGINX_ENABLED='$(NGINX_ENABLED)' NGINX_GROUP='$(NGINX_GROUP)' BINARY='$B/scoring'
 install: all
-	install -D -m 0755 $B/scoring $(DESTDIR)$(PREFIX)/bin/scoring
-	install -D -m 0644 docs/scoring.8 $(DESTDIR)$(PREFIX)/share/man/man8/scoring.8
-	install -D -m 0644 deploy/completion/scoring.bash \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/scoring
+	@$(INSTALL_TO) deploy/install.sh install
+uninstall:
+	@$(INSTALL_TO) deploy/install.sh uninstall
+
+# build/scoring_VERSION_ARCH.deb, of this Debian.
+deb:
+	@deploy/install-packages.sh build deb
+	@VERSION='$(or $(DEB_VERSION),$(VERSION))' deploy/deb.sh
+
+# The package on a bare Debian that is booted; skipped where that cannot be.
+check-package:
+	@tests/package.sh
 
 clean:
 	rm -rf build
@@ -360,7 +376,9 @@ help:
 	@echo 'make web         makes the documentation page: build/web'
 	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
 	@echo 'make other-debian  build and tests on the other one of Debian 12 and 13'
-	@echo 'make install     PREFIX=/usr/local DESTDIR='
+	@echo 'make install     PREFIX=/usr/local DESTDIR=; make uninstall takes it away again'
+	@echo 'make deb         the Debian package: build/scoring_VERSION_ARCH.deb'
+	@echo 'make check-package  tries that on a Debian that is booted for it'
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
@@ -368,5 +386,5 @@ help:
     soak sentinel coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install clean help
+    docs check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

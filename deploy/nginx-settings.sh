@@ -4,8 +4,9 @@
 # SCORING_RATE_LIMIT, SCORING_MAX_CONNECTIONS, HTTP_ADDRESS, HTTP_PORT,
 # HTTPS_PORT, TLS_CERTIFICATE, TLS_KEY, TLS_HSTS_S, TRUSTED_PROXIES;
 # NGINX_HTTPS_PUBLIC, the port of HTTPS as callers see it, where it is another;
-# NGINX_SPOOL_BYTES, the size of what bodies are spooled to, empty where that is
-# a disk; and those names of nginx_names that are not made here.
+# NGINX_LISTEN_OPTIONS, those of each listener; NGINX_SPOOL_BYTES, the size of
+# what bodies are spooled to, empty where that is a disk; and those names of
+# nginx_names that are not made here.
 # shellcheck shell=sh disable=SC2034
 
 # Nothing else in a template is replaced: nginx has variables of its own.
@@ -106,7 +107,8 @@ nginx_addresses() {
 # nginx_listen PORT OPTIONS: a directive for each address
 nginx_listen() {
     for nginx_address in $nginx_at; do
-        printf 'listen %s:%s%s backlog=1024; ' "$nginx_address" "$1" "$2"
+        printf 'listen %s:%s%s %s; ' "$nginx_address" "$1" "$2" \
+            "${NGINX_LISTEN_OPTIONS:-backlog=1024}"
     done
 }
 
@@ -205,15 +207,19 @@ NGINX_SCHEDULER='chrt --batch 0'
 # shellcheck disable=SC2086
 $NGINX_SCHEDULER true 2>/dev/null || NGINX_SCHEDULER=
 
-# nginx_render FOLDER: the templates below FOLDER into RUN_DIR/nginx
-nginx_render() {
+# nginx_render_site FOLDER: the site by the templates below it
+nginx_render_site() {
     export SCORING_MAX_BODY_BYTES NGINX_RATE NGINX_LIMITS NGINX_SPOOL_BODIES \
         NGINX_SPOOL_SHARE NGINX_LISTEN NGINX_LISTEN_HTTPS NGINX_HTTPS_SUFFIX \
         NGINX_HSTS NGINX_PROXIES TLS_CERTIFICATE TLS_KEY
     nginx_leave_out='/# begin https$/,/# end https$/d'
     [ -z "$NGINX_LISTEN_HTTPS" ] || nginx_leave_out=
+    cat "$1/templates/scoring.conf.template" "$1/web.conf.template" |
+        sed "$nginx_leave_out" | envsubst "$nginx_names"
+}
+
+# nginx_render FOLDER: that, and a main configuration, into RUN_DIR/nginx
+nginx_render() {
+    nginx_render_site "$1" >"$RUN_DIR/nginx/scoring.conf"
     envsubst "$nginx_names" <"$1/nginx.conf.template" >"$RUN_DIR/nginx/nginx.conf"
-    sed "$nginx_leave_out" "$1/templates/scoring.conf.template" |
-        envsubst "$nginx_names" >"$RUN_DIR/nginx/scoring.conf"
-    envsubst "$nginx_names" <"$1/web.conf.template" >"$RUN_DIR/nginx/web.conf"
 }

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "serve/notify.h"
 #include "serve/supervisor.h"
 #include "serve/watch.h"
 #include "serve/worker.h"
@@ -244,6 +245,7 @@ settle(struct supervisor *s, int64_t now)
     s->is_settled = true;
     metrics_set_phase(s->metrics, METRICS_SERVING);
     log_info(s->log, "ready: %d worker(s)", s->seat_count);
+    notify_send("READY=1");
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].generation != s->generation)
             end_worker(&s->workers[slot], now);
@@ -405,6 +407,7 @@ on_stop(struct supervisor *s, int64_t now)
     s->is_stopping = true;
     metrics_set_phase(s->metrics, METRICS_DRAINING);
     log_info(s->log, "stopping: %d worker(s) finish what runs", s->live);
+    notify_send("STOPPING=1");
     for (int slot = 0; slot < METRICS_SLOTS; slot++)
         end_worker(&s->workers[slot], now);
 }

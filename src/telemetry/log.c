@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,10 @@
 #define LOG_STAMP_MAX  64
 #define LOG_DIGITS_MAX 20 /* of a 64-bit number */
 #define LOG_LAST_MAX   128
+
+/* For the journal. Source: sd-daemon(3). */
+#define LOG_PRIORITY_ERROR "<3>"
+#define LOG_PRIORITY_INFO  "<6>"
 
 /* How long the end waits for a reader, and between two looks at it. */
 #define LOG_END_MS      500
@@ -107,6 +112,7 @@ struct log {
     const struct log_form *form;
     enum log_format format;
     enum log_level level;
+    bool is_journal; /* the journal reads it */
     struct sink sink;
     struct metrics *metrics; /* of this process, or NULL: nothing is counted */
     bool is_torn;            /* the last byte written was inside a line */
@@ -130,6 +136,22 @@ open_sink(const char *file, struct sink *ret_sink)
                : sink_open_stream(ret_sink, STDOUT_FILENO, LOG_BUFFER_BYTES);
 }
 
+/*
+ * Whether standard output is what the journal reads, as systemd.exec(5) tells:
+ * then a line begins with its priority, and as text has no time of its own.
+ */
+static bool
+journal_reads(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat st;
+
+    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+           fstat(STDOUT_FILENO, &st) == 0 && (uintmax_t)st.st_dev == device &&
+           (uintmax_t)st.st_ino == inode;
+}
+
 struct log *
 log_open(const char *file, enum log_format format, enum log_level level)
 {
@@ -141,6 +163,7 @@ log_open(const char *file, enum log_format format, enum log_level level)
     log->form = &log_forms[format];
     log->level = level;
     log->second = (time_t)-1;
+    log->is_journal = file == NULL && journal_reads();
     if (file != NULL) {
         log->file = strdup(file);
         if (log->file == NULL)
@@ -397,8 +420,13 @@ line_begin(struct log *log, char level)
         return false;
     }
     log->line_limit = log->length + LOG_LINE_MAX - LOG_TAIL_MAX;
-    refresh_stamp(log);
-    put(log, (struct bytes){log->stamp, log->stamp_length});
+    if (log->is_journal)
+        put(log,
+            bytes_of(level == 'E' ? LOG_PRIORITY_ERROR : LOG_PRIORITY_INFO));
+    if (!log->is_journal || log->format == LOG_JSON) {
+        refresh_stamp(log);
+        put(log, (struct bytes){log->stamp, log->stamp_length});
+    }
     put(log, log->form->level);
     put_char(log, level);
     return true;

@@ -227,6 +227,49 @@ TEST_CASES(request, struct request_case, request_rows)
     log_row(c, LOG_JSON, c->want_json);
 }
 
+/* Standard output, and what JOURNAL_STREAM says that the journal reads. */
+struct journal_case {
+    const char *name;
+    const char *stream; /* NULL: that of standard output */
+    enum log_format format;
+    const char *want; /* how it begins */
+};
+
+static const struct journal_case journal_rows[] = {
+    {"text", NULL, LOG_TEXT, "<6>I one\n<3>E two\n"},
+    {"json", NULL, LOG_JSON, "<6>{\"time\":\""},
+    {"another file", "1:2", LOG_TEXT, "["},
+    {"no two numbers", "1", LOG_TEXT, "["},
+    {"empty", "", LOG_TEXT, "["},
+};
+
+TEST_CASES(journal, struct journal_case, journal_rows)
+{
+    char stream[PATH_ROOM];
+    const int kept = dup(STDOUT_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
+    struct stat st;
+    struct log *log;
+
+    CU_ASSERT_FATAL(kept >= 0 && fd >= 0 && fstat(fd, &st) == 0);
+    (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+                   (uintmax_t)st.st_ino);
+    (void)fflush(stdout);
+    (void)setenv("JOURNAL_STREAM", c->stream != NULL ? c->stream : stream, 1);
+    (void)dup2(fd, STDOUT_FILENO);
+    log = log_open(NULL, c->format, LOG_INFO);
+    if (log != NULL) {
+        log_info(log, "one");
+        log_error(log, "two");
+        log_close(log);
+    }
+    (void)dup2(kept, STDOUT_FILENO);
+    (void)close(kept);
+    (void)unsetenv("JOURNAL_STREAM");
+    CU_ASSERT_PTR_NOT_NULL(log);
+    CU_ASSERT_EQUAL(strncmp(content(fd), c->want, strlen(c->want)), 0);
+    (void)close(fd);
+}
+
 struct trace_case {
     const char *name, *trace_id;
     const char *want_text, *want_json;

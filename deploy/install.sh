@@ -1,0 +1,107 @@
+#!/bin/sh
+# `make install` and `make uninstall`: puts the files of the service in place, or
+# takes them away again. From the environment: DESTDIR, PREFIX, SYSCONFDIR, UNITDIR,
+# NGINX_SITES, NGINX_ENABLED, NGINX_GROUP, BINARY. What needs a running system,
+# the user and the units, is left to who asks for it: docs/operations.md.
+set -eu
+cd "$(dirname "$0")/.."
+
+data=$PREFIX/share/scoring
+doc=$PREFIX/share/doc/scoring
+conf=$SYSCONFDIR/scoring/scoring.conf
+
+# mode, source, and target; a source that ends with .sh or is a unit is filled in
+files() {
+    cat <<LIST
+0755 $BINARY $PREFIX/bin/scoring
+0755 deploy/scoring-nginx.sh $PREFIX/sbin/scoring-nginx
+0644 docs/scoring.8 $PREFIX/share/man/man8/scoring.8
+0644 docs/scoring-nginx.8 $PREFIX/share/man/man8/scoring-nginx.8
+0644 deploy/completion/scoring.bash $PREFIX/share/bash-completion/completions/scoring
+0644 deploy/systemd/scoring.socket $UNITDIR/scoring.socket
+0644 deploy/systemd/scoring.service $UNITDIR/scoring.service
+0644 deploy/systemd/nginx.conf $UNITDIR/nginx.service.d/scoring.conf
+0644 deploy/systemd/sysusers.conf $PREFIX/lib/sysusers.d/scoring.conf
+0644 deploy/systemd/tmpfiles.conf $PREFIX/lib/tmpfiles.d/scoring.conf
+0644 deploy/logrotate.conf $SYSCONFDIR/logrotate.d/scoring
+0644 deploy/nginx-settings.sh $data/nginx-settings.sh
+0644 nginx/templates/scoring.conf.template $data/nginx/templates/scoring.conf.template
+0644 nginx/web.conf.template $data/nginx/web.conf.template
+0644 share/models/published.json $data/models/published.json
+0644 docs/operations.md $doc/operations.md
+0644 docs/protocol.md $doc/protocol.md
+0644 CHANGELOG.md $doc/CHANGELOG.md
+LIST
+}
+
+# The example of all settings as those of a machine of its own.
+settings() {
+    awk -v RS= -v ORS='\n\n' -v at="$data" '
+        NR == 1 {
+            print "# Settings of the scoring service and of its nginx, with their defaults. After a\n" \
+                  "# change: systemctl reload scoring; scoring-nginx for those of nginx. What is\n" \
+                  "# wrong in here, `scoring check-config` says.\n#\n" \
+                  "# It is read, not run: put a value with spaces, \"#\", \"$\", quotes or backslashes\n" \
+                  "# into single quotes. A comment after a value needs a space before its \"#\"."
+            next
+        }
+        /RUN_DIR=/ { next }
+        /METRICS_PORT=/ { $0 = "# The port of 127.0.0.1 with the metrics.\nMETRICS_PORT=8081" }
+        /HTTP_PORT=/ { sub(/; for `make run` also several/, ", or several"); sub(/8080/, "80") }
+        /TLS_KEY=/ {
+            sub(/ In docker\n# compose they are in TLS_FOLDER or below it, a folder of the host\./, "")
+            sub(/\n#TLS_FOLDER=/, "")
+            sub(/8443/, "443")
+        }
+        /#TZ=/ { sub(/; UTC in docker compose/, "") }
+        /REDIS_URL=/ { sub(/ `make run` starts a Redis of its own unless this is given\./, "") }
+        /REDIS_PASSWORD=change-me/ {
+            sub(/ The\n# Redis of docker compose, and that of `make run`, ask for this password\./, "")
+            sub(/\nREDIS_PASSWORD=change-me/, "\n#REDIS_PASSWORD=")
+        }
+        { print }' .env.example | sed '$d'
+}
+
+# The folders of this system in what names them.
+fill_in() {
+    sed -e "s,@BINDIR@,$PREFIX/bin,g" -e "s,@DATADIR@,$data,g" -e "s,@DOCDIR@,$doc,g" \
+        -e "s,@SYSCONFDIR@,$SYSCONFDIR,g" -e "s,@NGINX_SITES@,$NGINX_SITES,g" \
+        -e "s,@NGINX_ENABLED@,$NGINX_ENABLED,g" -e "s,@NGINX_GROUP@,$NGINX_GROUP,g" "$1"
+}
+
+put() { # put MODE SOURCE TARGET
+    case $2 in
+    deploy/systemd/* | deploy/scoring-nginx.sh)
+        install -d "$DESTDIR${3%/*}"
+        fill_in "$2" >"$DESTDIR$3"
+        chmod "$1" "$DESTDIR$3"
+        ;;
+    *) install -D -m "$1" "$2" "$DESTDIR$3" ;;
+    esac
+}
+
+put_all() {
+    files | while read -r mode source target; do
+        put "$mode" "$source" "$target"
+    done
+    deploy/web.sh lay-out "$DESTDIR$data/web"
+    chmod -R u=rwX,go=rX "$DESTDIR$data/web"
+    install -d "$DESTDIR$SYSCONFDIR/scoring"
+    # What is there has an owner.
+    [ -e "$DESTDIR$conf" ] || (umask 027 && settings >"$DESTDIR$conf")
+}
+
+remove_all() {
+    [ -n "$DESTDIR" ] || [ ! -x "$PREFIX/sbin/scoring-nginx" ] || "$PREFIX/sbin/scoring-nginx" --remove || true
+    files | while read -r mode source target; do
+        rm -f "$DESTDIR$target"
+    done
+    rm -rf "$DESTDIR$data" "$DESTDIR$doc" "$DESTDIR$SYSCONFDIR/scoring"
+    rmdir "$DESTDIR$UNITDIR/nginx.service.d" 2>/dev/null || true
+}
+
+case $1 in
+install) put_all ;;
+uninstall) remove_all ;;
+settings) settings ;;
+esac

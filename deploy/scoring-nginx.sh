@@ -1,0 +1,82 @@
+#!/bin/sh
+# Renders the site of nginx from the settings of the service, has nginx test it,
+# and makes nginx read it. What does not pass the test changes nothing.
+#
+#   scoring-nginx             after a change of a setting that is nginx's
+#   scoring-nginx --remove    takes the site away
+#
+# The settings are those of SCORING_CONFIG_FILE (@SYSCONFDIR@/scoring/scoring.conf).
+set -eu
+
+PATH=@BINDIR@:$PATH:/usr/sbin:/sbin
+share=@DATADIR@
+site=@NGINX_SITES@/scoring
+enabled=@NGINX_ENABLED@/scoring
+export SCORING_CONFIG_FILE="${SCORING_CONFIG_FILE:-@SYSCONFDIR@/scoring/scoring.conf}"
+
+fail() {
+    printf 'scoring-nginx: %s\n' "$*" >&2
+    exit 1
+}
+
+# A reload loses no request; one that does not run will read it at its start.
+reload() {
+    nginx -t -q || return
+    if [ -d /run/systemd/system ]; then
+        ! systemctl -q is-active nginx.service || systemctl reload nginx.service
+    elif [ -s /run/nginx.pid ]; then
+        nginx -s reload
+    fi
+}
+
+remove() {
+    rm -f "$site" "$site.before"
+    [ "$site" = "$enabled" ] || rm -f "$enabled"
+}
+
+render() {
+    for name in SCORING_MAX_BODY_BYTES SCORING_RATE_LIMIT SCORING_MAX_CONNECTIONS \
+        HTTP_ADDRESS HTTP_PORT HTTPS_PORT METRICS_PORT \
+        TLS_CERTIFICATE TLS_KEY TLS_HSTS_S TRUSTED_PROXIES; do
+        value=$(scoring check-config --get "$name") || exit
+        export "$name=$value"
+    done
+    NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
+    # shellcheck source=deploy/nginx-settings.sh
+    . "$share/nginx-settings.sh"
+    METRICS_PORT=$(nginx_number METRICS_PORT "${METRICS_PORT:-$((nginx_http + 1))}" 1 65535) || exit
+    export NGINX_METRICS_LISTEN="127.0.0.1:$METRICS_PORT" RUN_DIR=/run/scoring NGINX_USER=''
+    export FCGI_SOCKET=/run/scoring/scoring.sock WEB_DIR=$share/web NGINX_LOG_BUFFER=64k
+    export NGINX_ACCESS_LOG=/var/log/nginx/scoring.access.log
+    export NGINX_ERROR_LOG=/var/log/nginx/scoring.error.log
+    printf '# Rendered from %s by scoring-nginx: change that file,\n# and run it again.\n\n' \
+        "$SCORING_CONFIG_FILE"
+    nginx_render_site "$share/nginx"
+}
+
+case ${1:-} in
+'') ;;
+--remove)
+    remove
+    reload || fail 'nginx does not take what is left'
+    exit 0
+    ;;
+*) fail 'scoring-nginx, or scoring-nginx --remove' ;;
+esac
+[ "$(id -u)" -eq 0 ] || fail 'only root can do that'
+[ -d "${site%/*}" ] || fail "there is no ${site%/*}: is nginx installed?"
+rendered=$(render) || exit
+mkdir -p /run/scoring/nginx
+[ ! -e "$site" ] || mv "$site" "$site.before"
+printf '%s\n' "$rendered" >"$site"
+[ "$site" = "$enabled" ] || ln -sf "$site" "$enabled"
+if reload; then
+    rm -f "$site.before"
+    exit 0
+fi
+if [ -e "$site.before" ]; then
+    mv "$site.before" "$site"
+else
+    remove
+fi
+fail "nginx does not take the site, and keeps what it had. If it speaks of a default server, another site has that port: rm /etc/nginx/sites-enabled/default"

@@ -1,0 +1,230 @@
+#!/bin/bash
+# Runs on the Debian that tests/package.sh has booted, as root: does with the
+# package what an operator does, and prints "N passed, N failed" at the end.
+# /package holds old.deb and new.deb, which differ in their version.
+set -u
+cd /
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+conf=/etc/scoring/scoring.conf
+work=$(mktemp -d)
+want='{"code": 200, "response": {"score": 3.0}}'
+callers=2
+passed=0 failed=0
+
+check() { # check WHAT COMMAND...
+    local what=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %s\n' "$what"
+        tail -n 5 "$work/said" | sed 's/^/    /'
+    fi
+}
+
+is() { # is GOT WANTED
+    [ "$1" = "$2" ] || {
+        printf 'got    %s\nwanted %s\n' "$1" "$2"
+        return 1
+    }
+}
+
+fails() { ! "$@"; }
+
+# soon COMMAND...: within ten seconds
+soon() {
+    for _ in $(seq 100); do
+        "$@" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+post() { curl -s -m 9 -d "@$work/body" "$@"; }
+scores() { is "$(post http://127.0.0.1/method)" "$want"; }
+scores_by_https() { is "$(post --cacert /root/cert.pem https://localhost/method)" "$want"; }
+parent() { systemctl show -p MainPID --value scoring.service; }
+install_deb() { dpkg --force-unsafe-io -i "/package/$1.deb"; }
+
+set_in_conf() { # set_in_conf NAME VALUE: the last line of a name wins
+    printf '%s=%s\n' "$1" "$2" >>$conf
+}
+
+unset_in_conf() { sed -i "/^$1=$2\$/d" $conf; }
+
+# Callers that open a connection for each request, until they are told to stop.
+load_start() {
+    local i
+    rm -f "$work"/load.*
+    for i in $(seq $callers); do
+        while [ ! -e "$work/stop" ]; do
+            printf '%s\n' "$(post -w ' %{http_code}' http://127.0.0.1/method)"
+        done >"$work/load.$i" &
+    done
+}
+
+load_stop() { # all have been answered, and rightly
+    local wrong
+    touch "$work/stop"
+    wait
+    rm -f "$work/stop"
+    wrong=$(cat "$work"/load.* | grep -cvxF "$want 200")
+    printf 'load: %d requests, %d lost\n' "$(cat "$work"/load.* | wc -l)" "$wrong" >>"$work/figures"
+    [ "$wrong" -eq 0 ] || {
+        cat "$work"/load.* | grep -vxF "$want 200" | sort | uniq -c
+        return 1
+    }
+}
+
+is_other_parent() { [ "$(parent)" != "$1" ] && [ "$(parent)" != 0 ]; }
+
+kill_parent() {
+    local pid
+    pid=$(parent)
+    kill -9 "$pid"
+    soon is_other_parent "$pid"
+}
+
+# The journal has the line, with this priority and no time in it.
+logged() { # logged PRIORITY PATTERN
+    journalctl -u scoring.service -p "$1..$1" -o cat --no-pager | grep -qE "^$2"
+}
+
+exposure() {
+    local figure
+    figure=$(systemd-analyze security --no-pager scoring.service | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
+    printf 'exposure: %s\n' "$figure" | tee -a "$work/figures"
+    awk -v figure="$figure" 'BEGIN { exit !(figure != "" && figure <= 2.0) }'
+}
+
+limited() { # some of many requests at once are too many
+    local codes
+    codes=$(for _ in $(seq 20); do post -o /dev/null -w '%{http_code}\n' http://127.0.0.1/method; done)
+    grep -q 429 <<<"$codes"
+}
+
+rotated() { # rotated BEFORE: the service goes on in the new file
+    scores && soon grep -q 'code=200' /var/log/scoring/scoring.log &&
+        [ "$(stat -c %i /var/log/scoring/scoring.log)" != "$1" ]
+}
+
+# What a purge may leave: nothing.
+left() {
+    find /etc /run /usr /var/log /var/lib -xdev -name '*scoring*' \
+        ! -path '/var/lib/dpkg/*' ! -path '/var/log/journal/*' 2>/dev/null
+    getent passwd scoring
+    getent group scoring
+}
+
+systemctl is-system-running --wait >/dev/null 2>&1
+left >"$work/before"
+
+# Installed, with another site of nginx's on the same port.
+check 'install' install_deb old
+check 'the service runs' systemctl -q is-active scoring.service
+check 'and the socket' systemctl -q is-active scoring.socket
+check 'both will at the next boot' systemctl -q is-enabled scoring.service scoring.socket
+check 'the settings are its own' is "$(stat -c %U:%G:%a $conf)" root:scoring:640
+check 'the socket is nginx'\''s' is "$(stat -c %U:%G:%a /run/scoring/scoring.sock)" root:www-data:660
+token=$(SCORING_CONFIG_FILE=$conf scoring token --account 'horns&hoofs' --login 'h&f')
+cat >"$work/body" <<BODY
+{"account": "horns&hoofs", "login": "h&f", "token": "$token", "method": "online_score",
+ "arguments": {"phone": "79175002040", "email": "stupnikov@otus.ru"}}
+BODY
+check 'a score on port 80' scores
+check 'again, from the cache' scores
+check 'ready' is "$(curl -s http://127.0.0.1/readyz)" '{"status": "ready", "store": "up"}'
+check 'the page' grep -q '<html' <(curl -s http://127.0.0.1/)
+check 'the metrics' grep -q '^scoring_cache_hits_total 1' <(curl -s http://127.0.0.1:8081/metrics)
+check 'healthcheck' scoring healthcheck
+check 'the manual' test -e /usr/share/man/man8/scoring.8.gz
+check 'log: information' logged 6 'I started'
+check 'log: an error' logged 3 'E running with the published default salts'
+check 'exposure' exposure
+
+# Under load nothing of this loses a request.
+load_start
+for _ in 1 2; do
+    check 'restart' systemctl restart scoring.service
+done
+check 'kill -9 of the parent' kill_parent
+check 'and again' kill_parent
+check 'reload' systemctl reload scoring.service
+check 'the site anew' scoring-nginx
+set_in_conf SCORING_WORKERS 3
+check 'upgrade' install_deb new
+check 'the settings stay' grep -q '^SCORING_WORKERS=3$' $conf
+sleep 1
+check 'no request is lost' load_stop
+check 'the settings have their rights' is "$(stat -c %U:%G:%a $conf)" root:scoring:640
+check 'the new version' is "$(scoring --version)" "scoring $(dpkg-query -W -f '${Version}' scoring)"
+
+# A broken setting.
+set_in_conf SCORING_STORE_ATTEMPTS many
+check 'broken: reload keeps what runs' scores
+check 'broken: restart fails' fails systemctl restart scoring.service
+check 'broken: and says why' soon logged 6 '.*SCORING_STORE_ATTEMPTS: "many"'
+post -o /dev/null http://127.0.0.1/method # which asks for a start
+check 'broken: the site is not rendered' fails scoring-nginx
+unset_in_conf SCORING_STORE_ATTEMPTS many
+check 'fixed: it comes back by itself' soon systemctl -q is-active scoring.service
+check 'fixed: a score' scores
+
+# Settings of nginx.
+set_in_conf HTTP_ADDRESS somewhere
+check 'a wrong address' fails scoring-nginx
+check 'changes nothing' scores
+unset_in_conf HTTP_ADDRESS somewhere
+set_in_conf HTTP_ADDRESS 0.0.0.0
+check 'a port that another site has' fails scoring-nginx
+check 'changes nothing, too' scores
+unset_in_conf HTTP_ADDRESS 0.0.0.0
+set_in_conf SCORING_RATE_LIMIT 5
+check 'a limit reaches nginx' scoring-nginx
+check 'by one command' limited
+unset_in_conf SCORING_RATE_LIMIT 5
+(
+    umask 077
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout /root/key.pem \
+        -out /root/cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost
+) 2>/dev/null
+set_in_conf TLS_CERTIFICATE /root/cert.pem
+set_in_conf TLS_KEY /root/key.pem
+check 'HTTPS' scoring-nginx
+check 'a score by it' scores_by_https
+check 'and none without' is "$(post http://127.0.0.1/method)" '{"code": 403, "error": "use https"}'
+unset_in_conf TLS_CERTIFICATE /root/cert.pem
+unset_in_conf TLS_KEY /root/key.pem
+check 'HTTP again' scoring-nginx
+check 'a score by it' scores
+
+# nginx is killed.
+systemctl kill -s KILL nginx.service
+sleep 0.5
+check 'nginx starts again' systemctl restart nginx.service
+check 'a score' scores
+check 'the page' grep -q '<html' <(curl -s http://127.0.0.1/)
+
+# A log of its own.
+set_in_conf SCORING_LOG_FILE /var/log/scoring/scoring.log
+check 'a log file' systemctl restart scoring.service
+check 'is written' soon grep -q 'I ready' /var/log/scoring/scoring.log
+inode=$(stat -c %i /var/log/scoring/scoring.log)
+check 'and rotated' logrotate -f /etc/logrotate.d/scoring
+check 'and goes on' rotated "$inode"
+
+check 'remove' dpkg --force-unsafe-io -r scoring
+check 'removed: the other site is there' grep -qi nginx <(curl -s http://127.0.0.1/)
+check 'removed: the settings stay' test -e $conf
+check 'installed again' install_deb new
+check 'with the old settings' grep -q '^SCORING_WORKERS=3$' $conf
+check 'purge' dpkg --force-unsafe-io -P scoring
+left >"$work/after"
+check 'purge leaves nothing' diff "$work/before" "$work/after"
+check 'no unit has failed' is "$(systemctl --failed --plain --no-legend --no-pager)" ''
+check 'nginx is well' nginx -t -q
+
+cat "$work/figures"
+printf '%d passed, %d failed\n' "$passed" "$failed"
