@@ -20,12 +20,6 @@ mkdir -p "$copy"
     [ ! -f "$file" ] || printf '%s\n' "$file"
 done | tar cf - -T - | tar xf - -C "$copy"
 
-# The viewer of the page, where it can be had.
-if FETCH_S=20 deploy/web.sh fetch 2>/dev/null; then
-    mkdir -p "$copy/build"
-    cp -a build/web "$copy/build"
-fi
-
 day=$(sed -n 's/^## \[[0-9.]*\] - \([0-9-]*\)$/\1/p' CHANGELOG.md | head -n 1)
 cat >"$copy/debian/changelog" <<CHANGELOG
 scoring ($VERSION) unstable; urgency=medium

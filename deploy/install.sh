@@ -84,7 +84,7 @@ put_all() {
     files | while read -r mode source target; do
         put "$mode" "$source" "$target"
     done
-    deploy/web.sh lay-out "$DESTDIR$data/web"
+    deploy/web.sh "$DESTDIR$data/web"
     chmod -R u=rwX,go=rX "$DESTDIR$data/web"
     install -d "$DESTDIR$SYSCONFDIR/scoring"
     # What is there has an owner.

@@ -68,11 +68,11 @@ only '#include [<"]openssl' scoring/auth.c scoring/model.c redis/tls.c
 # Each fault is logged once, and only from here; the rest return errors.
 only '#include "telemetry/log\.h"' telemetry/ config/ serve/ main.c
 # TERM and TMPDIR are no settings of ours.
-only '\b(secure_)?getenv *\(' config/config.c cli/interests.c cli/progress.c
+only '\b(secure_)?getenv *\(' config/config.c cli/interests.c cli/progress.c telemetry/log.c serve/notify.c
 only '\b(printf|puts|fputs|perror|syslog) *\(' main.c cli/command.c cli/check_config.c \
     cli/accounts.c cli/healthcheck.c cli/model.c cli/model_diff.c cli/token.c
 # One place asks what time it is; what is pure asks neither it nor the network.
 only '\b(time|clock_gettime|gettimeofday|ftime|ev_now|ev_time) *\(' base/clock.c
 only '#include "base/clock\.h"' base/ redis/ store/ serve/ cli/ telemetry/
-only '\b(socket|connect) *\(' redis/ fcgi/client.c cli/healthcheck.c
+only '\b(socket|connect) *\(' redis/ fcgi/client.c cli/healthcheck.c serve/notify.c
 exit "$failed"

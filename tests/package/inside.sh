@@ -128,7 +128,7 @@ check 'and the socket' systemctl -q is-active scoring.socket
 check 'both will at the next boot' systemctl -q is-enabled scoring.service scoring.socket
 check 'the settings are its own' is "$(stat -c %U:%G:%a $conf)" root:scoring:640
 check 'the socket is nginx'\''s' is "$(stat -c %U:%G:%a /run/scoring/scoring.sock)" root:www-data:660
-token=$(SCORING_CONFIG_FILE=$conf scoring token --account 'horns&hoofs' --login 'h&f')
+token=$(scoring token --account 'horns&hoofs' --login 'h&f')
 cat >"$work/body" <<BODY
 {"account": "horns&hoofs", "login": "h&f", "token": "$token", "method": "online_score",
  "arguments": {"phone": "79175002040", "email": "stupnikov@otus.ru"}}
