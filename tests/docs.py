@@ -193,6 +193,14 @@ def exits_manual(tables):
     return "".join(f".It {row['status']}\n{row['meaning']}\n" for row in tables["exits"])
 
 
+def way(_):
+    """The figure at the head of serve/conn.c."""
+    figure = re.search(r"^ \*   nginx  serve/.*?(?=^ \*\n ?\* The states)",
+                       (TOP / "src/serve/conn.c").read_text(), re.M | re.S)
+    lines = [line.removeprefix(" *").rstrip() for line in figure[0].splitlines()]
+    return "```text\n" + textwrap.dedent("\n".join(lines)) + "\n```\n"
+
+
 # --- documents
 
 DOCUMENTS = {
@@ -200,6 +208,7 @@ DOCUMENTS = {
                   "methods": methods},
     "docs/api.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                     "methods": methods},
+    "CONTRIBUTING.md": {"way": way},
     "docs/protocol.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                          "kinds": kinds, "rules": rules, "metrics": metrics, "methods": methods,
                          "commands": commands, "exits": exits_markdown},

@@ -36,11 +36,9 @@ static const struct result_row {
     [METHOD_MEMORY] = {500, OUTCOME_FAULT_MEMORY, API_NO_MEMORY},
 };
 
-static const struct method *const methods[] = {
-    &method_online_score,
-    &method_clients_interests,
-    &method_online_scores,
-};
+#define METHOD_ROW(name) &method_##name,
+
+static const struct method *const methods[] = {METHODS(METHOD_ROW)};
 
 static const char *const paths[] = {"/method", "/method/"};
 

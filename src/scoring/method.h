@@ -82,8 +82,16 @@ struct method {
     void (*release)(void *request);
 };
 
-extern const struct method method_online_score;
-extern const struct method method_online_scores;
-extern const struct method method_clients_interests;
+/*
+ * Every method, in the order of their numbers: each is a file of its name, and
+ * this row.
+ */
+#define METHODS(ROW)                                                           \
+    ROW(online_score)                                                          \
+    ROW(clients_interests)                                                     \
+    ROW(online_scores)
+
+#define METHOD_EXTERN(name) extern const struct method method_##name;
+METHODS(METHOD_EXTERN)
 
 #endif

@@ -3,6 +3,32 @@
  * and again. Nothing here waits for a peer, not even for a hostile one.
  * Implements "Transport" of docs/protocol.md, between nginx and the service.
  *
+ * The way of one request, down and up; other connections have their turn
+ * wherever it waits (~):
+ *
+ *   nginx  serve/             fcgi/          scoring/         store/
+ *     |
+ *     +--> worker: accept
+ *     +--> conn ~ look -----> scan: is it whole?
+ *            | ~ gather <---- no
+ *            |        yes --> read: parameters and body
+ *            | <-- struct request
+ *            +--------------------------> api_plan: envelope, token,
+ *            |                              method, arguments, keys
+ *            | <-- struct outcome, or the keys that are wanted
+ *            +------------------------------------------> store_read
+ *            ~ parked: at the end of the turn store_turn sends the
+ *            ~ commands of all connections in one write
+ *            | <-- values, or a status at the deadline
+ *            +--------------------------> api_answer
+ *            | <-- struct outcome
+ *            +--> report: log and counters (telemetry/)
+ *            +------------------------------------------> store_write
+ *            +---------------> answer: the bytes
+ *     <------+ ~ send what the socket does not take at once
+ *
+ * The states of a connection:
+ *
  *     IDLE ---- a whole exchange has arrived ---------> plan
  *       |                                                | |
  *       +-- part of one --> GATHERING -- whole ----------+ |
