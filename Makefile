@@ -304,7 +304,7 @@ other-debian:
 compose-check:
 	@tests/compose/check.sh
 
-# The README's examples, letter by letter, and those of CONTRIBUTING.md.
+# The examples of README.md and docs/, letter by letter, and those of CONTRIBUTING.md.
 readme-check: all
 	@tests/readme.sh
 contributing-check:
@@ -364,7 +364,7 @@ help:
 	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
-	@echo "make readme-check   runs the README's examples"
+	@echo "make readme-check   runs the examples of the documents"
 	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'

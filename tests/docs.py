@@ -204,15 +204,13 @@ def way(_):
 # --- documents
 
 DOCUMENTS = {
-    "README.md": {"arguments": arguments_markdown, "statuses": statuses, "commands": commands,
-                  "methods": methods},
     "docs/api.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                     "methods": methods},
     "CONTRIBUTING.md": {"way": way},
     "docs/protocol.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                          "kinds": kinds, "rules": rules, "metrics": metrics, "methods": methods,
                          "commands": commands, "exits": exits_markdown},
-    "docs/operations.md": {"settings": settings_markdown},
+    "docs/operations.md": {"settings": settings_markdown, "commands": commands},
     "docs/scoring.8": {"settings": settings_manual, "exits": exits_manual},
     ".env.example": {"settings": settings_example},
 }

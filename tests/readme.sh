@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the README's examples, letter by letter: every ```sh block, in order and
-# in one shell; where a ```json block follows, that must be the output.
+# Runs the examples of README.md, docs/operations.md and docs/api.md, letter by
+# letter: every ```sh block, in order and in one shell; where a ```json block
+# follows, that must be the output.
 #
 #   tests/readme.sh            in a copy of this checkout; what `make run`
 #                              starts stays up for the blocks that follow, and
@@ -13,7 +14,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 mode=${1:-run}
-section='### Docker compose'
+documents=(README.md docs/operations.md docs/api.md)
+section='## Docker compose'
 port=8080 # of the examples
 metrics_port=8081
 ready_s=120
@@ -35,7 +37,7 @@ cut_blocks() {
             next
         }
         is_open { if (wanted) print >file; next }
-        /^#/ { is_inside = $0 == section }' README.md
+        /^#/ { is_inside = $0 == section }' "${documents[@]}"
 }
 
 copy_checkout() {

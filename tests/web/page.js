@@ -30,7 +30,8 @@ const { account, login, token } = examples.score.value;
 const LIMIT_MS = 30000;
 const TABS_MAX = 8;
 const SIZE_MAX = 80 * 1000;
-const PAINT_MAX_MS = 2000; /* of a busy machine; alone it takes some 100 */
+const PAINT_MAX_MS = 1000; /* on a machine at rest it takes some 100 */
+const PAINT_LOADS = 8;
 const PROGRAM_MAX_MS = 120000; /* Go is compiled first */
 
 const screens = [
@@ -98,6 +99,19 @@ async function sizeOf(seen) {
     const bodies = await Promise.all(seen.bodies);
 
     return bodies.reduce((sum, one) => sum + one.length, 0);
+}
+
+/* The soonest of some loads: what takes longer is the machine's. */
+async function firstPaint(page) {
+    let least = Infinity;
+
+    for (let load = 0; load < PAINT_LOADS && least > PAINT_MAX_MS; load++) {
+        if (load > 0)
+            await page.reload({ waitUntil: 'networkidle' });
+        least = Math.min(least, await page.evaluate(() => performance
+            .getEntriesByName('first-contentful-paint')[0].startTime));
+    }
+    return least;
 }
 
 function form(page, method) {
@@ -183,9 +197,7 @@ async function lookAt(browser, base, screen, folder) {
     checkEqual(`${name}: errors`, await page.locator('.error').count(),
         Object.keys(operation.responses).length - 1);
     checkAtMost(`${name}: bytes`, await sizeOf(seen), SIZE_MAX);
-    checkAtMost(`${name}: first paint in ms`, await page.evaluate(() =>
-        performance.getEntriesByName('first-contentful-paint')[0].startTime),
-    PAINT_MAX_MS);
+    checkAtMost(`${name}: first paint in ms`, await firstPaint(page), PAINT_MAX_MS);
     check(`${name}: axe`, await violations(page));
     await tryMethods(page, name);
     checkEqual(`${name}: too wide with an answer by`, await overflow(page), 0);
@@ -225,6 +237,7 @@ async function tryKeyboard(browser, base) {
 
     await tab();
     await page.keyboard.press('Enter'); /* the link that skips the contents */
+    await page.waitForURL('**/#try');
     for (const [name, value] of Object.entries({ account, login, token })) {
         await tab();
         checkEqual(`keyboard: ${tabs} Tabs`, await focused(), name);
