@@ -347,8 +347,9 @@ static const char *const not_masters[REDIS_ROLE__MAX] = {
     [REDIS_ROLE_REPLICA] = "the server is a replica, not the master",
     [REDIS_ROLE_SENTINEL] = "the server is a sentinel: REDIS_URL must be "
                             "redis+sentinel://host:port/MASTER",
-    [REDIS_ROLE_CLUSTER] = "the server is a node of a cluster, which redis:// "
-                           "cannot serve",
+    [REDIS_ROLE_CLUSTER] =
+        "the server is a node of a cluster: REDIS_URL must be "
+        "redis+cluster://host:port",
 };
 
 static void
@@ -359,6 +360,10 @@ take_role(struct redis_conn *conn, enum redis_role role)
     if (conn->config.wants_sentinel)
         why = role != REDIS_ROLE_SENTINEL && role != REDIS_ROLE_UNKNOWN
                   ? "the server is no sentinel"
+                  : NULL;
+    if (conn->config.wants_cluster)
+        why = role != REDIS_ROLE_CLUSTER && role != REDIS_ROLE_UNKNOWN
+                  ? "the server is no node of a cluster"
                   : NULL;
     conn->role = role;
     if (why == NULL)
@@ -399,6 +404,26 @@ role_of(const redisReply *reply)
                 reply_is(reply->element[i + 1], role_words[word].value))
                 return role_words[word].role;
     return REDIS_ROLE_UNKNOWN;
+}
+
+/* Who may not ask for the id believes the address. */
+static bool
+on_id(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct redis_conn *conn = arg;
+
+    (void)command;
+    if (*reply == NULL || (*reply)->type == REDIS_REPLY_ERROR)
+        return true;
+    if ((*reply)->type != REDIS_REPLY_STRING)
+        return false;
+    if (strcmp((*reply)->str, conn->config.node_id) == 0 ||
+        conn->refusal[0] != '\0')
+        return true;
+    (void)snprintf(conn->refusal, sizeof(conn->refusal),
+                   "another node of a cluster has this address");
+    conn->refused = REDIS_FAULT_ROLE;
+    return true;
 }
 
 /* AUTH and SELECT. */
@@ -535,8 +560,8 @@ add_handshake(struct redis_conn *conn)
     char database[16]; /* the digits of any int */
 
     if (!redis_commands_reserve(
-            commands, 4,
-            4 * (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM) +
+            commands, 5,
+            5 * (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM) +
                 username.length + password.length + probe_key.length))
         return false;
     if (server->password != NULL) {
@@ -550,6 +575,10 @@ add_handshake(struct redis_conn *conn)
     conn->is_role_due = true;
     conn->asks_role = false;
     conn->role = REDIS_ROLE_UNKNOWN;
+    if (conn->config.node_id != NULL && conn->config.node_id[0] != '\0') {
+        add_shake(conn, on_id, "CLUSTER", 1);
+        redis_commands_add_argument(commands, bytes_of("MYID"));
+    }
     if (server->database != 0) {
         (void)snprintf(database, sizeof(database), "%d", server->database);
         add_shake(conn, on_agreed, "SELECT", 1);
@@ -618,7 +647,8 @@ redis_conn_new(struct ev_loop *loop, const struct redis_conn_config *config)
     init_watchers(conn);
     conn->connect = redis_connect_new(
         loop, config->server, config->connect_limit_ms, on_connected, conn);
-    conn->stream = redis_stream_new(config->server, config->reply_bytes_max);
+    conn->stream = redis_stream_new(config->server, config->reply_bytes_max,
+                                    config->reply_elements_max);
     if (conn->connect != NULL && conn->stream != NULL &&
         redis_commands_init(&conn->commands))
         return conn;

@@ -39,9 +39,13 @@ struct redis_conn_config {
     const struct redis_url *server;
     struct bytes probe_key; /* read at the end of the handshake; empty: PING */
     bool wants_sentinel;    /* and else a master */
+    bool wants_cluster;     /* a node of one */
+    const char *node_id;    /* which one, of a cluster; NULL or "": any */
     int64_t connect_limit_ms;
     int64_t answer_limit_ms; /* of the handshake, and of each command */
     size_t reply_bytes_max;  /* of one reply, all its elements together */
+    size_t
+        reply_elements_max; /* of an array; 0: as many as a command has keys */
 
     /*
      * The connection is ready for commands, or it has ended; after down()

@@ -24,8 +24,6 @@
 #include "redis/stream.h"
 #include "redis/tls.h"
 
-/* Larger arrays than a chunk's are not meant for us. */
-#define REPLY_ELEMENTS_MAX REDIS_COMMAND_KEYS_MAX
 #define REPLY_ELEMENT_SIZE sizeof(redisReply) /* whatever it holds */
 
 #define ERROR_SIZE 320 /* an error of hiredis has up to 128 */
@@ -36,7 +34,7 @@ struct redis_stream {
     redisContext *context;                 /* NULL: not open */
     redisReplyObjectFunctions *made_by;    /* the context's own */
     redisReplyObjectFunctions reply_bound; /* the same, but bounded */
-    size_t bytes_max;                      /* of one reply */
+    size_t bytes_max, elements_max;        /* of one reply */
     size_t bytes;                          /* of the one that is coming */
     bool is_overfull;                      /* that was too much */
     struct buf unsent;                     /* without TLS */
@@ -67,7 +65,8 @@ fail_tls(struct redis_stream *stream, const char *why)
 }
 
 struct redis_stream *
-redis_stream_new(const struct redis_url *config, size_t bytes_max)
+redis_stream_new(const struct redis_url *config, size_t bytes_max,
+                 size_t elements_max)
 {
     struct redis_stream *stream = calloc(1, sizeof(*stream));
 
@@ -75,6 +74,8 @@ redis_stream_new(const struct redis_url *config, size_t bytes_max)
         return NULL;
     stream->config = config;
     stream->bytes_max = bytes_max;
+    stream->elements_max =
+        elements_max > 0 ? elements_max : REDIS_COMMAND_KEYS_MAX;
     if (!config->tls)
         return stream;
     stream->tls = redis_tls_new();
@@ -106,7 +107,7 @@ create_array(const redisReadTask *task, reply_elements elements)
 {
     struct redis_stream *stream = task->privdata;
 
-    if ((size_t)elements > REPLY_ELEMENTS_MAX ||
+    if ((size_t)elements > stream->elements_max ||
         !count_bytes(stream, (size_t)elements * REPLY_ELEMENT_SIZE))
         return NULL;
     return stream->made_by->createArray(task, elements);

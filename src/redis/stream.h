@@ -22,12 +22,13 @@ struct redis_stream;
 /*
  * config    borrowed until redis_stream_free().
  *
- * bytes_max of one reply, all its elements together.
+ * bytes_max     of one reply, all its elements together.
+ * elements_max  of one array; 0: as many as a command has keys.
  *
  * NULL without memory, or with TLS asked for and not to be had.
  */
 struct redis_stream *redis_stream_new(const struct redis_url *config,
-                                      size_t bytes_max);
+                                      size_t bytes_max, size_t elements_max);
 
 /* Takes over a connected, non-blocking socket, on failure too. */
 bool redis_stream_open(struct redis_stream *stream, int fd);

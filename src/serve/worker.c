@@ -97,7 +97,8 @@ static const struct worker *started;
 
 /* Events of the store: counted, and logged once for the whole service. */
 
-typedef void event_fn(struct worker *worker, int what, const char *detail);
+typedef void event_fn(struct worker *worker, int what, const char *server,
+                      const char *detail);
 
 static event_fn on_store_down, on_store_up, on_master, on_refused, on_done;
 
@@ -129,6 +130,7 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     [STORE_EVENT_CACHE_OK] = {.tell = on_done, .what = REFUSAL_CACHE},
     [STORE_EVENT_WROTE] = {on_done, REFUSAL_WRITE, true, METRIC_CACHE_WRITE_OK},
     [STORE_EVENT_RETRY] = COUNTED(METRIC_STORE_RETRIES),
+    [STORE_EVENT_REDIRECTED] = COUNTED(METRIC_REDIRECTIONS),
     [STORE_EVENT_CONNECTED] = COUNTED(METRIC_CONNECTED),
     FAILED(BROKEN) = COUNTED(METRIC_CONNECT_BROKEN),
     FAILED(REFUSED) = COUNTED(METRIC_CONNECT_REFUSED),
@@ -140,14 +142,20 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     FAILED(ROLE) = COUNTED(METRIC_CONNECT_ROLE),
 };
 
-/* The address of the store is in each line, and nothing else of its URL. */
+/*
+ * The address of the server, or of the store, is in each line, and nothing else
+ * of its URL.
+ */
 static void
-log_outage(struct worker *worker, const char *what, const char *detail,
-           const char *then)
+log_outage(struct worker *worker, const char *what, const char *server,
+           const char *detail, const char *then)
 {
     struct buf address = {0};
 
-    redis_url_print_address(&worker->shared.config->redis, &address);
+    if (server != NULL)
+        buf_add_text(&address, server);
+    else
+        redis_url_print_address(&worker->shared.config->redis, &address);
     log_error(worker->log, "%s: %.*s: %s%s", what, (int)address.length,
               address.data != NULL ? address.data : "",
               detail != NULL ? detail : "-", then);
@@ -155,32 +163,37 @@ log_outage(struct worker *worker, const char *what, const char *detail,
 }
 
 static void
-on_store_down(struct worker *worker, int what, const char *detail)
+on_store_down(struct worker *worker, int what, const char *server,
+              const char *detail)
 {
+    const enum outage outage = metrics_outage_of(worker->metrics, server);
     const int64_t next_ms =
         store_next_try_ms(worker->shared.store, clock_mono_ms());
     char then[64] = "; a connection is being tried";
 
     (void)what;
-    if (!metrics_outage_enter(worker->metrics, worker->slot, OUTAGE_STORE))
+    if (!metrics_outage_enter(worker->metrics, worker->slot, outage))
         return;
     if (next_ms > 0)
         (void)snprintf(then, sizeof(then), "; next try in %lld ms",
                        (long long)next_ms);
-    log_outage(worker, metrics_outage_text(OUTAGE_STORE), detail, then);
+    log_outage(worker, metrics_outage_text(outage), server, detail, then);
 }
 
 static void
-on_store_up(struct worker *worker, int what, const char *detail)
+on_store_up(struct worker *worker, int what, const char *server,
+            const char *detail)
 {
     (void)what;
     (void)detail;
-    metrics_outage_leave(worker->metrics, worker->slot, OUTAGE_STORE,
+    metrics_outage_leave(worker->metrics, worker->slot,
+                         metrics_outage_of(worker->metrics, server),
                          clock_mono_ms());
 }
 
 static void
-on_master(struct worker *worker, int what, const char *detail)
+on_master(struct worker *worker, int what, const char *server,
+          const char *detail)
 {
     static const char *const words[] = {
         [MASTER_FIRST] = "the store's master is",
@@ -190,23 +203,26 @@ on_master(struct worker *worker, int what, const char *detail)
         metrics_set_master(worker->metrics, detail, clock_mono_ms());
 
     (void)what;
+    (void)server;
     if (news != MASTER_SAME)
         log_info(worker->log, "%s %s", words[news], detail);
 }
 
 static void
-on_refused(struct worker *worker, int what, const char *detail)
+on_refused(struct worker *worker, int what, const char *server,
+           const char *detail)
 {
     if (metrics_refusal_begin(worker->metrics, (enum refusal)what,
                               clock_mono_ms()))
-        log_outage(worker, metrics_refusal_text((enum refusal)what), detail,
-                   "");
+        log_outage(worker, metrics_refusal_text((enum refusal)what), server,
+                   detail, "");
 }
 
 /* For each read and write, so that most often it has to cost nothing. */
 static void
-on_done(struct worker *worker, int what, const char *detail)
+on_done(struct worker *worker, int what, const char *server, const char *detail)
 {
+    (void)server;
     (void)detail;
     if (metrics_refusal_is_on(worker->metrics) &&
         metrics_refusal_end(worker->metrics, (enum refusal)what,
@@ -216,7 +232,8 @@ on_done(struct worker *worker, int what, const char *detail)
 }
 
 static void
-on_store_event(void *arg, enum store_event event, const char *detail)
+on_store_event(void *arg, enum store_event event, const char *server,
+               const char *detail)
 {
     struct worker *worker = arg;
     const struct event_row *row = &event_rows[event];
@@ -224,7 +241,7 @@ on_store_event(void *arg, enum store_event event, const char *detail)
     if (row->is_counted)
         metrics_add(worker->metrics, row->metric, 1);
     if (row->tell != NULL)
-        row->tell(worker, row->what, detail);
+        row->tell(worker, row->what, server, detail);
 }
 
 /* Watchers. */
@@ -362,6 +379,19 @@ share_load(struct worker *worker, int64_t now_us)
     pause_accepting(worker, LOAD_PAUSE_S);
 }
 
+static void
+tell_what_is_over(struct worker *worker, int64_t now_ms)
+{
+    for (int i = 0; i < OUTAGE__MAX; i++) {
+        const enum outage what = (enum outage)i;
+        const char *server = metrics_outage_address(worker->metrics, what);
+
+        if (metrics_outage_is_over(worker->metrics, what, now_ms))
+            log_info(worker->log, "%s%s%s: over", metrics_outage_text(what),
+                     server != NULL ? ": " : "", server != NULL ? server : "");
+    }
+}
+
 /* The store comes last of what may want it: the commands go out before the
  * loop waits. */
 static void
@@ -373,9 +403,8 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 
     (void)events;
     metrics_beat(worker->metrics);
-    if (metrics_outage_is_over(worker->metrics, OUTAGE_STORE,
-                               now_us / US_PER_MS))
-        log_info(worker->log, "%s: over", metrics_outage_text(OUTAGE_STORE));
+    if (metrics_outage_is_ending(worker->metrics))
+        tell_what_is_over(worker, now_us / US_PER_MS);
     share_load(worker, now_us);
     due_ms = store_turn(worker->shared.store, now_us / US_PER_MS);
     ev_timer_stop(loop, &worker->store_due);

@@ -13,6 +13,8 @@
  *     nil keys    EXISTS, then TYPE        of a chunk, if there are any
  *     guarded     STRLEN before MGET       of every key, so that no answer is
  *                                          larger than a flight or a value
+ *     a Cluster   GETRANGE, key by key     each may be redirected, and none is
+ *                                          refused for what others are
  *
  * A value over its bound is never asked for once its size is known, and ends
  * the read: the caller can do nothing with the others.
@@ -144,11 +146,22 @@ settle(struct store_fetch *fetch)
 
     if (--fetch->waiting > 0)
         return;
+    if (!fetch->is_kept || fetch->is_lost)
+        fetch->kept = NULL;
+    else
+        kept = NULL;
     if (!fetch->is_lost) { /* else the link will tell */
         check_sum(fetch);
         store_link_reply(fetch->link, fetch, fetch->status, fetch->refusal);
     }
     release(kept);
+}
+
+void
+store_fetch_release(struct store_fetch *fetch)
+{
+    release(fetch->kept);
+    fetch->kept = NULL;
 }
 
 /* A reply that did not come, or is none to its command. */
@@ -162,13 +175,41 @@ lose(struct store_fetch *fetch, const struct redis_command *command, bool fits)
     return fits;
 }
 
-/* One key. */
+/* One key, or one of several that are asked for one by one. */
+
+static void ask_each(struct store_fetch *fetch);
+
+/* Keeps the reply, which a value points into; there is room for it. */
+static void
+keep(struct store_fetch *fetch, redisReply **reply)
+{
+    struct kept *kept = fetch->kept;
+
+    kept->replies[kept->count++] = *reply;
+    *reply = NULL;
+}
+
+static void
+take_error(struct store_fetch *fetch, struct store_value *value,
+           const redisReply *reply)
+{
+    if (redis_error_is(reply->str, "WRONGTYPE")) {
+        value->kind = STORE_WRONG_TYPE;
+    } else if (fetch->link->is_single && (redis_error_is(reply->str, "MOVED") ||
+                                          redis_error_is(reply->str, "ASK"))) {
+        value->kind = STORE_ELSEWHERE;
+        value->data = (struct bytes){reply->str, (size_t)reply->len};
+    } else {
+        refuse(fetch, reply);
+    }
+}
 
 /* False if it is no reply to such a command. */
 static bool
-take_value(struct store_fetch *fetch, const redisReply *reply)
+take_value(struct store_fetch *fetch, const struct redis_command *command,
+           const redisReply *reply)
 {
-    struct store_value *value = &fetch->values[0];
+    struct store_value *value = &fetch->values[command->first];
 
     switch (reply->type) {
     case REDIS_REPLY_STRING:
@@ -179,14 +220,33 @@ take_value(struct store_fetch *fetch, const redisReply *reply)
     case REDIS_REPLY_NIL:
         return true;
     case REDIS_REPLY_ERROR:
-        if (redis_error_is(reply->str, "WRONGTYPE"))
-            value->kind = STORE_WRONG_TYPE;
-        else
-            refuse(fetch, reply);
+        take_error(fetch, value, reply);
         return true;
     default:
         return false;
     }
+}
+
+/* One key has been dealt with. */
+static void
+settle_value(struct store_fetch *fetch, redisReply **reply)
+{
+    if (fetch->link->is_single) {
+        keep(fetch, reply);
+        fetch->chunks--;
+        fetch->taken++;
+        check_sum(fetch);
+        ask_each(fetch);
+    }
+    settle(fetch);
+}
+
+static bool
+may_range(const struct store_fetch *fetch)
+{
+    return (fetch->is_guarded ||
+            (fetch->link->is_single && fetch->count > 1)) &&
+           !fetch->link->has_no_range;
 }
 
 /* What GET alone is answered to, is asked for by GET from now on. */
@@ -197,11 +257,11 @@ on_get(void *arg, const struct redis_command *command, redisReply **reply)
 
     if (*reply == NULL)
         return lose(fetch, command, true);
-    if (!take_value(fetch, *reply))
+    if (!take_value(fetch, command, *reply))
         return lose(fetch, command, false);
-    if (fetch->is_guarded && fetch->status == STORE_OK)
+    if (may_range(fetch) && fetch->status == STORE_OK)
         fetch->link->has_no_range = true;
-    settle(fetch);
+    settle_value(fetch, reply);
     return true;
 }
 
@@ -214,52 +274,71 @@ is_denied(const redisReply *reply)
             redis_error_is(reply->str, "ERR"));
 }
 
+static bool add_value(struct store_fetch *fetch, size_t i, bool is_range);
+
 /* Of an absent key the range is as empty as that of an empty value. */
 static bool
 on_range(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct store_fetch *fetch = arg;
-    struct store_value *value = &fetch->values[0];
+    struct store_value *value = &fetch->values[command->first];
 
     if (*reply == NULL)
         return lose(fetch, command, true);
-    if (is_denied(*reply)) {
-        if (goes_on(fetch) && !add_command(fetch, "GET", on_get, 0, 1, 1))
+    if (is_denied(*reply) && goes_on(fetch)) {
+        if (!add_value(fetch, command->first, false))
             fetch->status = STORE_MEMORY;
-    } else if (!take_value(fetch, *reply)) {
-        return lose(fetch, command, false);
-    } else if (value->kind == STORE_STRING && value->data.length == 0) {
-        value->kind = STORE_ABSENT;
+        settle(fetch);
+        return true;
     }
+    if (!take_value(fetch, command, *reply))
+        return lose(fetch, command, false);
+    if (value->kind == STORE_STRING && value->data.length == 0)
+        value->kind = STORE_ABSENT;
+    settle_value(fetch, reply);
+    return true;
+}
+
+/* If it is refused, the next command is redirected, which says all. */
+static bool
+on_asking(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct store_fetch *fetch = arg;
+
+    if (*reply == NULL)
+        return lose(fetch, command, true);
     settle(fetch);
     return true;
 }
 
+/* False, with nothing added, without memory. */
 static bool
-add_range(struct store_fetch *fetch)
+add_value(struct store_fetch *fetch, size_t i, bool is_range)
 {
-    const struct redis_command command = {
-        .done = on_range, .arg = fetch, .count = 1};
+    const struct redis_command command = {.done = is_range ? on_range : on_get,
+                                          .arg = fetch,
+                                          .first = i,
+                                          .count = 1};
+    const struct redis_command asking = {.done = on_asking, .arg = fetch};
     struct redis_commands *commands = redis_link_commands(fetch->link);
-    const size_t bytes = REDIS_COMMAND_ROOM + 3 * REDIS_ARGUMENT_ROOM +
-                         fetch->keys[0].length + range_end.length;
+    const size_t bytes = 2 * REDIS_COMMAND_ROOM + 3 * REDIS_ARGUMENT_ROOM +
+                         fetch->keys[i].length + range_end.length;
 
-    if (!redis_commands_reserve(commands, 1, bytes))
+    if (!redis_commands_reserve(commands, 2, bytes))
         return false;
-    redis_commands_add(commands, &command, "GETRANGE", 3);
-    redis_commands_add_argument(commands, fetch->keys[0]);
-    redis_commands_add_argument(commands, (struct bytes){"0", 1});
-    redis_commands_add_argument(commands, range_end);
+    if (fetch->is_asking) {
+        redis_commands_add(commands, &asking, "ASKING", 0);
+        fetch->waiting++;
+    }
+    redis_commands_add(commands, &command, is_range ? "GETRANGE" : "GET",
+                       is_range ? 3 : 1);
+    redis_commands_add_argument(commands, fetch->keys[i]);
+    if (is_range) {
+        redis_commands_add_argument(commands, (struct bytes){"0", 1});
+        redis_commands_add_argument(commands, range_end);
+    }
     fetch->waiting++;
     return true;
-}
-
-static bool
-ask_value(struct store_fetch *fetch)
-{
-    return fetch->is_guarded && !fetch->link->has_no_range
-               ? add_range(fetch)
-               : add_command(fetch, "GET", on_get, 0, 1, 1);
 }
 
 /* What is nil. */
@@ -337,7 +416,6 @@ static void
 take_chunk(struct store_fetch *fetch, const struct redis_command *command,
            redisReply **reply)
 {
-    struct kept *kept = fetch->kept;
     const size_t end = command->first + command->count;
     size_t absent = 0;
 
@@ -353,8 +431,7 @@ take_chunk(struct store_fetch *fetch, const struct redis_command *command,
             count_value(fetch, value, value->data.length);
         }
     }
-    kept->replies[kept->count++] = *reply;
-    *reply = NULL;
+    keep(fetch, reply);
     fetch->taken += command->count;
     if (absent > 0 &&
         !add_command(fetch, "EXISTS", on_exists, command->first, end, absent))
@@ -446,14 +523,43 @@ ask_more(struct store_fetch *fetch)
     }
 }
 
+/* Of keys that are asked for one by one: as many as may be under way. */
+static void
+ask_each(struct store_fetch *fetch)
+{
+    const size_t keys_max = is_known(fetch) || fetch->count <= WHOLE_KEYS
+                                ? CHUNK_KEYS
+                                : SAMPLE_KEYS;
+
+    while (goes_on(fetch) && fetch->next < fetch->count &&
+           fetch->chunks < keys_max) {
+        const size_t bytes = expected_bytes(fetch, fetch->next);
+
+        if (fetch->chunks == 0)
+            fetch->flight = 0;
+        if (fetch->chunks > 0 && fetch->flight + bytes > FLIGHT_BYTES)
+            return;
+        if (!reserve_kept(fetch) ||
+            !add_value(fetch, fetch->next, may_range(fetch))) {
+            fetch->status = STORE_MEMORY;
+            return;
+        }
+        fetch->flight += bytes;
+        fetch->chunks++;
+        fetch->next++;
+    }
+}
+
 static void
 ask_values(struct store_fetch *fetch)
 {
     fetch->next = 0;
     fetch->bytes = 0;
-    if (fetch->count > 1)
+    if (fetch->link->is_single)
+        ask_each(fetch);
+    else if (fetch->count > 1)
         ask_more(fetch);
-    else if (!ask_value(fetch))
+    else if (!add_value(fetch, 0, may_range(fetch)))
         fetch->status = STORE_MEMORY;
 }
 
@@ -510,7 +616,8 @@ bool
 redis_fetch_send(struct store_link *link, struct store_fetch *fetch)
 {
     fetch->link = link;
-    fetch->is_measured = fetch->is_guarded && fetch->count > 1;
+    fetch->is_measured =
+        fetch->is_guarded && fetch->count > 1 && !link->is_single;
     if (fetch->is_measured)
         ask_sizes(fetch);
     else

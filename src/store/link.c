@@ -156,14 +156,16 @@ static const struct store_link_ops link_ops = {
     .free = link_free,
 };
 
-struct store_link *
-store_link_redis(struct ev_loop *loop, const struct redis_url *redis,
-                 const struct store_config *config)
+static struct store_link *
+link_new(struct ev_loop *loop, const struct redis_url *redis,
+         const char *node_id, const struct store_config *config)
 {
     struct redis_link *link = calloc(1, sizeof(*link));
     const struct redis_conn_config conn_config = {
         .server = redis,
         .probe_key = config->probe_key,
+        .wants_cluster = node_id != NULL,
+        .node_id = node_id,
         .connect_limit_ms = config->connect_timeout_ms,
         .answer_limit_ms = config->command_timeout_ms,
         .reply_bytes_max = REPLY_BYTES_MAX,
@@ -175,9 +177,24 @@ store_link_redis(struct ev_loop *loop, const struct redis_url *redis,
     if (link == NULL)
         return NULL;
     link->base.ops = &link_ops;
+    link->base.is_single = node_id != NULL;
     link->conn = redis_conn_new(loop, &conn_config);
     if (link->conn != NULL)
         return &link->base;
     link_free(&link->base);
     return NULL;
+}
+
+struct store_link *
+store_link_redis(struct ev_loop *loop, const struct redis_url *redis,
+                 const struct store_config *config)
+{
+    return link_new(loop, redis, NULL, config);
+}
+
+struct store_link *
+store_link_cluster(struct ev_loop *loop, const struct redis_url *redis,
+                   const char *id, const struct store_config *config)
+{
+    return link_new(loop, redis, id, config);
 }

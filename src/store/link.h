@@ -27,6 +27,9 @@ struct store_fetch {
     bool is_guarded;   /* ask for no answer that is too large: one key's are
                           cut off, of more the sizes are learnt first */
     bool is_abandoned; /* nobody waits any more: keys may be gone by now */
+    bool is_asking;    /* of a Cluster: each key with ASKING before it */
+    bool is_kept;      /* what the values point into is not freed with the
+                          answer, but by store_fetch_release() */
 
     /* For the link alone; all 0 when the fetch is handed over. */
     struct store_link *link;
@@ -76,6 +79,7 @@ struct store_link {
     struct store_fetch *blamed; /* whose answer ends the connection */
     enum redis_role role;       /* of the server that was reached last */
     bool has_no_range; /* the server of this connection cuts nothing off */
+    bool is_single;    /* of a Cluster: keys are asked for one by one */
 };
 
 /*
@@ -101,6 +105,9 @@ void store_link_down(struct store_link *link, enum redis_fault fault,
 void store_link_reply(struct store_link *link, struct store_fetch *fetch,
                       enum store_status status, const char *refusal);
 
+/* Frees what the values of an answered fetch point into, if it is_kept. */
+void store_fetch_release(struct store_fetch *fetch);
+
 /* Answers the oldest unanswered write; error is NULL if it went well. */
 void store_link_wrote(struct store_link *link, const char *error);
 
@@ -119,5 +126,15 @@ struct ev_loop;
 struct store_link *store_link_redis(struct ev_loop *loop,
                                     const struct redis_url *redis,
                                     const struct store_config *config);
+
+/*
+ * The same to one server of a Cluster.
+ *
+ * id        its own, borrowed; "": not known. Another server is not taken.
+ */
+struct store_link *store_link_cluster(struct ev_loop *loop,
+                                      const struct redis_url *redis,
+                                      const char *id,
+                                      const struct store_config *config);
 
 #endif

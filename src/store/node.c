@@ -156,6 +156,7 @@ struct store_node {
     struct store_link *link;
     const struct store_node_owner *owner;
     void *arg;
+    const char *address; /* NULL: that of the URL */
 
     enum state state;
     enum news news;           /* from the link; settled in the next turn */
@@ -181,7 +182,7 @@ struct store_node {
 static void
 tell(const struct store_node *node, enum store_event event, const char *detail)
 {
-    node->owner->event(node->arg, event, detail);
+    node->owner->event(node->arg, event, node->address, detail);
 }
 
 static bool
@@ -585,6 +586,12 @@ store_node_new(const struct store_config *config, struct store_link *link)
     node->link = link;
     link->node = node;
     return node;
+}
+
+void
+store_node_set_address(struct store_node *node, const char *address)
+{
+    node->address = address;
 }
 
 void

@@ -28,7 +28,9 @@ enum store_loss {
 };
 
 struct store_node_owner {
-    void (*event)(void *arg, enum store_event event, const char *detail);
+    /* As store_event_fn. */
+    void (*event)(void *arg, enum store_event event, const char *server,
+                  const char *detail);
 
     /* A fetch has its answer, as store_link_reply() says. */
     void (*answered)(void *arg, struct store_fetch *fetch,
@@ -51,6 +53,9 @@ struct store_node *store_node_new(const struct store_config *config,
 /* To be called once, before anything else. owner is borrowed. */
 void store_node_set_owner(struct store_node *node,
                           const struct store_node_owner *owner, void *arg);
+
+/* Its address, for the owner's event(); borrowed. NULL: that of the URL. */
+void store_node_set_address(struct store_node *node, const char *address);
 
 /*
  * A turn, in three parts: what the link has reported takes effect; time does;

@@ -35,6 +35,18 @@ struct store_route_ops {
     const char *(*role)(const struct store_route *route);
     size_t (*sentinels)(const struct store_route *route);
 
+    /*
+     * A key was asked for at a node, and the answer was that it is elsewhere.
+     * Returns the node that is to be asked now, NULL: none; of required reads,
+     * which such a route has in parts. NULL: no key is ever elsewhere.
+     */
+    struct store_node *(*follow)(struct store_route *route,
+                                 struct store_node *from,
+                                 struct bytes redirection, bool *ret_is_asking);
+
+    /* A node has failed a read, or its connection ended. NULL: no matter. */
+    void (*doubt)(struct store_route *route, struct store_node *node);
+
     void (*free)(struct store_route *route);
 };
 

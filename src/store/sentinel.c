@@ -48,19 +48,21 @@ put_master(const struct sentinel_route *route, struct buf *out)
 /* What the node tells goes on, with its address in it. */
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
     const struct sentinel_route *route = arg;
     struct buf words = {0};
 
     if (event != STORE_EVENT_DOWN) {
-        route->owner->event(route->arg, event, detail);
+        route->owner->event(route->arg, event, server, detail);
         return;
     }
     put_master(route, &words);
     buf_printf(&words, ": %s", detail);
     buf_add(&words, "", 1);
-    route->owner->event(route->arg, event, words.failed ? detail : words.data);
+    route->owner->event(route->arg, event, server,
+                        words.failed ? detail : words.data);
     buf_free(&words);
 }
 
@@ -129,10 +131,10 @@ enter(struct sentinel_route *route)
     redis_url_print_address(&route->url, &words);
     buf_add(&words, "", 1);
     if (!words.failed)
-        route->owner->event(route->arg, STORE_EVENT_MASTER, words.data);
+        route->owner->event(route->arg, STORE_EVENT_MASTER, NULL, words.data);
     buf_free(&words);
     if (route->is_down)
-        route->owner->event(route->arg, STORE_EVENT_UP, NULL);
+        route->owner->event(route->arg, STORE_EVENT_UP, NULL, NULL);
     route->is_down = false;
 }
 
@@ -152,7 +154,7 @@ tell_down(struct sentinel_route *route)
     buf_add(&words, "", 1);
     route->is_down = true;
     route->base.is_starting = false;
-    route->owner->event(route->arg, STORE_EVENT_DOWN,
+    route->owner->event(route->arg, STORE_EVENT_DOWN, NULL,
                         words.failed ? NULL : words.data);
     buf_free(&words);
 }

@@ -35,6 +35,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "store/reads.h"
 #include "store/route.h"
 #include "store/store.h"
 
@@ -74,6 +75,8 @@ struct read {
     enum read_state state;
     enum store_need need;
     struct store_node *node; /* that has its keys; NULL: not known yet */
+    bool is_fixed;           /* the node does not follow from the keys */
+    bool is_part;            /* of a split read, which is counted as one */
     bool is_resent;          /* its fetch has been used before */
     int losses;              /* connections and sends that failed it */
     int64_t deadline_ms;
@@ -122,7 +125,17 @@ static void
 tell(const struct store *store, enum store_event event, const char *detail)
 {
     if (store->config.event != NULL)
-        store->config.event(store->config.event_arg, event, detail);
+        store->config.event(store->config.event_arg, event, NULL, detail);
+}
+
+/* Something is wrong there: a route of several looks where else to go. */
+static void
+doubt(struct store *store, struct store_node *node)
+{
+    struct store_route *route = store->route;
+
+    if (route != NULL && route->ops->doubt != NULL)
+        route->ops->doubt(route, node);
 }
 
 static struct store_node *
@@ -147,7 +160,18 @@ static void
 read_delete(struct store *store, struct read *read)
 {
     TAILQ_REMOVE(&store->by_state[read->state], read, in_state);
+    if (read->fetch.is_kept)
+        store_fetch_release(&read->fetch);
     free(read);
+}
+
+/* Nobody waits for it from now on. */
+static void
+read_drop(struct store *store, struct read *read)
+{
+    TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
+    store->pending -= !read->is_part;
+    read->fetch.is_abandoned = true;
 }
 
 /*
@@ -157,12 +181,53 @@ read_delete(struct store *store, struct read *read)
 static void
 read_finish(struct store *store, struct read *read, enum store_status status)
 {
-    TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
-    store->pending--;
-    read->fetch.is_abandoned = true;
+    read_drop(store, read);
     read->done(read->arg, status, status == STORE_OK ? read->values : NULL);
     if (read->state != READ_SENT)
         read_delete(store, read);
+}
+
+static void
+add_deadline(struct store *store, struct read *read)
+{
+    struct read_queue *deadlines = &store->deadlines[read->need];
+    struct read *before = TAILQ_LAST(deadlines, read_queue);
+
+    while (before != NULL && before->deadline_ms > read->deadline_ms)
+        before = TAILQ_PREV(before, read_queue, in_deadlines);
+    if (before == NULL)
+        TAILQ_INSERT_HEAD(deadlines, read, in_deadlines);
+    else
+        TAILQ_INSERT_AFTER(deadlines, before, read, in_deadlines);
+}
+
+struct read *
+read_begin(struct store *store, const struct read_plan *plan)
+{
+    struct read *read;
+
+    if (plan->count > (SIZE_MAX - sizeof(*read)) / sizeof(read->values[0]))
+        return NULL;
+    read = calloc(1, sizeof(*read) + plan->count * sizeof(read->values[0]));
+    if (read == NULL)
+        return NULL;
+    read->fetch.keys = plan->keys;
+    read->fetch.count = plan->count;
+    read->fetch.values = read->values;
+    read->fetch.bytes_max = store->config.answer_bytes_max;
+    read->fetch.is_asking = plan->is_asking;
+    read->fetch.is_kept = plan->is_part;
+    read->need = plan->need;
+    read->deadline_ms = plan->deadline_ms;
+    read->node = plan->node;
+    read->is_fixed = plan->node != NULL;
+    read->is_part = plan->is_part;
+    read->done = plan->done;
+    read->arg = plan->arg;
+    TAILQ_INSERT_TAIL(&store->by_state[READ_FRESH], read, in_state);
+    add_deadline(store, read);
+    store->pending += !read->is_part;
+    return read;
 }
 
 bool
@@ -170,37 +235,75 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
            enum store_need need, int64_t now_ms, int64_t deadline_ms,
            store_done_fn *done, void *arg)
 {
-    struct read_queue *deadlines = &store->deadlines[need];
-    int64_t limit_ms = now_ms + store->config.command_timeout_ms;
-    struct read *read, *before;
+    const int64_t limit_ms = now_ms + store->config.command_timeout_ms;
+    const struct read_plan plan = {
+        .keys = keys,
+        .count = count,
+        .need = need,
+        .deadline_ms =
+            need == STORE_CACHE ? sooner(limit_ms, deadline_ms) : deadline_ms,
+        .done = done,
+        .arg = arg};
 
     assert(count > 0);
-    if (count > (SIZE_MAX - sizeof(*read)) / sizeof(read->values[0]))
-        return false;
-    read = calloc(1, sizeof(*read) + count * sizeof(read->values[0]));
-    if (read == NULL)
-        return false;
-    read->fetch.keys = keys;
-    read->fetch.count = count;
-    read->fetch.values = read->values;
-    read->fetch.bytes_max = store->config.answer_bytes_max;
-    read->need = need;
-    read->deadline_ms = deadline_ms;
-    if (need == STORE_CACHE && limit_ms < deadline_ms)
-        read->deadline_ms = limit_ms;
-    read->done = done;
-    read->arg = arg;
-    TAILQ_INSERT_TAIL(&store->by_state[READ_FRESH], read, in_state);
+    if (need == STORE_MUST && store->route->ops->follow != NULL)
+        return split_begin(store, &plan);
+    return read_begin(store, &plan) != NULL;
+}
 
-    before = TAILQ_LAST(deadlines, read_queue);
-    while (before != NULL && before->deadline_ms > read->deadline_ms)
-        before = TAILQ_PREV(before, read_queue, in_deadlines);
-    if (before == NULL)
-        TAILQ_INSERT_HEAD(deadlines, read, in_deadlines);
-    else
-        TAILQ_INSERT_AFTER(deadlines, before, read, in_deadlines);
-    store->pending++;
-    return true;
+/* It stays in its queue, for whoever walks along there just now. */
+void
+read_abandon(struct store *store, struct read *read)
+{
+    read_drop(store, read);
+}
+
+void *
+read_take_kept(struct read *read)
+{
+    void *kept = read->fetch.kept;
+
+    read->fetch.kept = NULL;
+    return kept;
+}
+
+void
+read_free_kept(void *kept)
+{
+    struct store_fetch fetch = {.kept = kept};
+
+    store_fetch_release(&fetch);
+}
+
+struct store_node *
+read_node(const struct read *read)
+{
+    return read->node;
+}
+
+void
+store_count_pending(struct store *store, int by)
+{
+    store->pending += (size_t)by;
+}
+
+void
+store_count_redirections(struct store *store, size_t count)
+{
+    for (; count > 0; count--)
+        tell(store, STORE_EVENT_REDIRECTED, NULL);
+}
+
+struct store_route *
+store_get_route(struct store *store)
+{
+    return store->route;
+}
+
+size_t
+store_get_bytes_max(const struct store *store)
+{
+    return store->config.answer_bytes_max;
 }
 
 size_t
@@ -266,9 +369,13 @@ store_write(struct store *store, struct bytes key, struct bytes value,
 /* What the nodes report. */
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
-    tell(arg, event, detail);
+    const struct store *store = arg;
+
+    if (store->config.event != NULL)
+        store->config.event(store->config.event_arg, event, server, detail);
 }
 
 /*
@@ -289,6 +396,19 @@ tell_how(const struct store *store, const struct read *read,
         tell(store, kind_events[kind].good, NULL);
 }
 
+/* A cache has one try: the next one will go where this should have gone. */
+static void
+take_redirection(struct store *store, struct read *read)
+{
+    struct store_value *value = &read->values[0];
+    bool is_asking;
+
+    (void)store->route->ops->follow(store->route, read->node, value->data,
+                                    &is_asking);
+    store_count_redirections(store, 1);
+    *value = (struct store_value){.kind = STORE_ABSENT};
+}
+
 static void
 on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
             const char *refusal)
@@ -297,6 +417,10 @@ on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
     struct read *read = (struct read *)fetch;
 
     assert(read->state == READ_SENT);
+    if (read->values[0].kind == STORE_ELSEWHERE && !read->is_part)
+        take_redirection(store, read);
+    if (status == STORE_REFUSED)
+        doubt(store, read->node);
     tell_how(store, read, status, refusal);
     if (fetch->is_guarded && fetch->count > 1 &&
         (status == STORE_LARGE || fetch->has_large_value ||
@@ -311,9 +435,13 @@ on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
 static void
 read_lose(struct store *store, struct read *read, const char *reason)
 {
-    bool again = !read->fetch.is_abandoned && read->need == STORE_MUST &&
-                 ++read->losses < store->config.attempts &&
-                 !store_node_is_down(read->node);
+    bool again;
+
+    if (read->fetch.is_abandoned && read->state != READ_SENT)
+        return; /* dispatch() deletes it */
+    again = !read->fetch.is_abandoned && read->need == STORE_MUST &&
+            ++read->losses < store->config.attempts &&
+            !store_node_is_down(read->node);
 
     if (again && read->state == READ_SENT) {
         read_move(store, read, READ_PARKED);
@@ -398,6 +526,15 @@ send_again(struct store *store, const struct store_node *node,
         read_blame(store, blamed, fault);
 }
 
+static void
+read_forget_node(struct read *read, const struct store_node *node)
+{
+    if (read->node != node)
+        return;
+    read->node = NULL;
+    read->is_fixed = read->fetch.is_asking = false;
+}
+
 /* The node is no more; which one is asked now is found in the next turn. */
 static void
 move_reads(struct store *store, const struct store_node *node)
@@ -416,14 +553,18 @@ move_reads(struct store *store, const struct store_node *node)
     }
     for (struct read *read = TAILQ_FIRST(&store->by_state[READ_PARKED]);
          read != NULL; read = TAILQ_NEXT(read, in_state))
-        if (read->node == node)
-            read->node = NULL;
+        read_forget_node(read, node);
+    for (struct read *read = TAILQ_FIRST(&store->by_state[READ_FRESH]);
+         read != NULL; read = TAILQ_NEXT(read, in_state))
+        read_forget_node(read, node);
 }
 
 static void
 on_lost(void *arg, struct store_node *node, enum store_loss loss,
         enum redis_fault fault, const char *reason, struct store_fetch *blamed)
 {
+    if (loss != STORE_LOSS_MOVED)
+        doubt(arg, node);
     switch (loss) {
     case STORE_LOSS_SENT:
         lose_reads(arg, node, READ_SENT, fault, reason);
@@ -468,7 +609,9 @@ read_send(struct store *store, struct read *read)
             (struct store_fetch){.keys = fetch->keys,
                                  .count = fetch->count,
                                  .values = fetch->values,
-                                 .bytes_max = store->config.answer_bytes_max};
+                                 .bytes_max = store->config.answer_bytes_max,
+                                 .is_asking = fetch->is_asking,
+                                 .is_kept = fetch->is_kept};
         memset(read->values, 0, fetch->count * sizeof(read->values[0]));
     }
     read->is_resent = true;
@@ -490,7 +633,12 @@ dispatch_read(struct store *store, struct read *read)
     unsigned way;
     bool waits;
 
-    read->node = node_of(store, read->fetch.keys[0]);
+    if (read->fetch.is_abandoned) {
+        read_delete(store, read);
+        return;
+    }
+    if (!read->is_fixed)
+        read->node = node_of(store, read->fetch.keys[0]);
     if (read->node == NULL) {
         if (!store->route->is_starting)
             read_finish(store, read, STORE_DOWN);
@@ -605,9 +753,11 @@ store_free(struct store *store)
         struct read *read;
 
         while ((read = TAILQ_FIRST(&store->by_state[state])) != NULL) {
+            const bool is_left = read->fetch.is_abandoned || state == READ_SENT;
+
             if (!read->fetch.is_abandoned)
                 read_finish(store, read, STORE_DOWN);
-            if (state == READ_SENT)
+            if (is_left)
                 read_delete(store, read);
         }
     }

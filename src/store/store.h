@@ -37,6 +37,8 @@ enum store_value_kind {
     STORE_ABSENT = 0, /* no such key; read alone by STORE_MUST: or empty */
     STORE_STRING,
     STORE_WRONG_TYPE, /* there is such a key, and it holds no string */
+    STORE_ELSEWHERE,  /* of a Cluster, below the store only: data is the
+                         redirection */
     STORE_LARGE_VALUE /* a string of more than STORE_VALUE_BYTES_MAX; the values
                          of other keys may be missing then */
 };
@@ -126,6 +128,7 @@ enum store_event {
     STORE_EVENT_WROTE,          /* a cache write went well */
     STORE_EVENT_MASTER,         /* sentinels name another one: its address */
     STORE_EVENT_RETRY,          /* a read moves to a new connection */
+    STORE_EVENT_REDIRECTED,     /* a key is asked for at another server */
     STORE_EVENT_CONNECTED,      /* one is built and shaken hands on */
     STORE_EVENT_CONNECT_FAILED, /* one is not; enum redis_fault is added */
     STORE_EVENT__MAX = STORE_EVENT_CONNECT_FAILED + REDIS_FAULT__MAX
@@ -135,10 +138,12 @@ enum store_event {
  * What happened, to be counted, and logged if it changes anything. DOWN and UP
  * come only on a change.
  *
+ * server   lent; the address of the one of several servers that it happened to;
+ *          NULL: that of the URL, or it is a matter of no single server.
  * detail   lent; a reason in words, without values or keys; may be NULL.
  */
 typedef void store_event_fn(void *arg, enum store_event event,
-                            const char *detail);
+                            const char *server, const char *detail);
 
 struct store_config {
     int attempts; /* N */

@@ -12,7 +12,9 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
@@ -41,14 +43,26 @@ struct block {
     _Atomic uint64_t log_waiting, log_untold; /* lines */
 };
 
+/* The address of a server; it is written once, by who took it first. */
+enum { ADDRESS_FREE = 0, ADDRESS_TAKEN, ADDRESS_SET };
+struct address {
+    atomic_int state;
+    char text[METRICS_ADDRESS_SIZE];
+};
+
+/* The last number is that of all for which there is no room. */
+#define ADDRESSES (OUTAGE__MAX - OUTAGE_SERVER - 1)
+
 struct shared {
     int64_t started_s;
     atomic_int phase;
     atomic_int used;                      /* slots that ever were in use */
     atomic_uint inside[OUTAGE__MAX];      /* workers in the outage */
     _Atomic int64_t left_ms[OUTAGE__MAX]; /* by the last; 0: has been told */
+    atomic_uint ending;                   /* bits: left, and not yet told */
     atomic_uint slots[METRICS_SLOTS];     /* bits 1 << enum outage */
-    atomic_uint refused;                  /* bits 1 << enum refusal */
+    struct address addresses[ADDRESSES];
+    atomic_uint refused;                      /* bits 1 << enum refusal */
     _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the last time */
     _Atomic uint64_t master; /* a hash of its address; 0: none so far */
     _Atomic int64_t master_ms;
@@ -68,8 +82,9 @@ static const int64_t bucket_us[METRICS_BUCKETS - 1] = {
     50000, 100000, 250000, 500000, 1000000, 2500000,
 };
 
-static const char *const outage_texts[OUTAGE__MAX] = {
+static const char *const outage_texts[OUTAGE_SERVER + 1] = {
     [OUTAGE_STORE] = "the store is down",
+    [OUTAGE_SERVER] = "a server of the store is down",
 };
 
 /* Which kinds are told of together, as bits 1 << enum refusal; and as what. */
@@ -349,7 +364,7 @@ const char *
 metrics_outage_text(enum outage what)
 {
     assert(what < OUTAGE__MAX);
-    return outage_texts[what];
+    return outage_texts[what < OUTAGE_SERVER ? what : OUTAGE_SERVER];
 }
 
 /*
@@ -377,8 +392,10 @@ metrics_outage_enter(struct metrics *metrics, int slot, enum outage what)
     assert(slot >= 0 && slot < METRICS_SLOTS);
     if (atomic_fetch_or(&metrics->shared->slots[slot], bit) & bit)
         return false;
-    return atomic_fetch_add(&metrics->shared->inside[what], 1) == 0 &&
-           atomic_exchange(&metrics->shared->left_ms[what], 0) == 0;
+    if (atomic_fetch_add(&metrics->shared->inside[what], 1) != 0)
+        return false;
+    (void)atomic_fetch_and(&metrics->shared->ending, ~bit);
+    return atomic_exchange(&metrics->shared->left_ms[what], 0) == 0;
 }
 
 void
@@ -390,8 +407,10 @@ metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
     assert(slot >= 0 && slot < METRICS_SLOTS);
     if (!(atomic_load(&metrics->shared->slots[slot]) & bit))
         return;
-    if (outage_decrement(metrics, what))
+    if (outage_decrement(metrics, what)) {
         atomic_store(&metrics->shared->left_ms[what], now_ms > 0 ? now_ms : 1);
+        (void)atomic_fetch_or(&metrics->shared->ending, bit);
+    }
     (void)atomic_fetch_and(&metrics->shared->slots[slot], ~bit);
 }
 
@@ -402,8 +421,55 @@ metrics_outage_is_over(struct metrics *metrics, enum outage what,
     _Atomic int64_t *left = &metrics->shared->left_ms[what];
     int64_t left_ms = atomic_load_explicit(left, memory_order_relaxed);
 
-    return left_ms != 0 && now_ms - left_ms >= METRICS_OUTAGE_QUIET_MS &&
-           atomic_compare_exchange_strong(left, &left_ms, 0);
+    if (left_ms == 0 || now_ms - left_ms < METRICS_OUTAGE_QUIET_MS ||
+        !atomic_compare_exchange_strong(left, &left_ms, 0))
+        return false;
+    (void)atomic_fetch_and(&metrics->shared->ending, ~(1U << what));
+    return true;
+}
+
+bool
+metrics_outage_is_ending(const struct metrics *metrics)
+{
+    return atomic_load_explicit(&metrics->shared->ending,
+                                memory_order_relaxed) != 0;
+}
+
+/* Whether an address has a place, or gets it now. */
+static bool
+take_place(struct address *place, const char *address)
+{
+    int state = ADDRESS_FREE;
+
+    if (!atomic_compare_exchange_strong(&place->state, &state, ADDRESS_TAKEN))
+        return state == ADDRESS_SET && strcmp(place->text, address) == 0;
+    (void)snprintf(place->text, sizeof(place->text), "%s", address);
+    atomic_store(&place->state, ADDRESS_SET);
+    return true;
+}
+
+enum outage
+metrics_outage_of(struct metrics *metrics, const char *address)
+{
+    int i = 0;
+
+    if (address == NULL)
+        return OUTAGE_STORE;
+    while (i < ADDRESSES &&
+           !take_place(&metrics->shared->addresses[i], address))
+        i++;
+    return (enum outage)(OUTAGE_SERVER + i);
+}
+
+const char *
+metrics_outage_address(const struct metrics *metrics, enum outage what)
+{
+    const int i = (int)what - OUTAGE_SERVER;
+
+    if (i < 0 || i >= ADDRESSES ||
+        atomic_load(&metrics->shared->addresses[i].state) != ADDRESS_SET)
+        return NULL;
+    return metrics->shared->addresses[i].text;
 }
 
 const char *

@@ -34,6 +34,7 @@ enum metric {
     METRIC_CACHE_WRITE_OK,
     METRIC_CACHE_WRITE_LOST,
     METRIC_STORE_RETRIES,
+    METRIC_REDIRECTIONS,
     METRIC_BREAKER_OPENED,
     METRIC_CONNECTED,
     METRIC_CONNECT_REFUSED,
@@ -62,8 +63,13 @@ enum metric {
 /* One outage is noticed by every worker and told once. */
 enum outage {
     OUTAGE_STORE = 0, /* no connection: the breaker of a worker is open */
-    OUTAGE__MAX
+    OUTAGE_SERVER,    /* likewise of one of several servers; from here on each
+                         number is that of an address, see
+                         metrics_outage_of() */
+    OUTAGE__MAX = OUTAGE_SERVER + 23
 };
+
+#define METRICS_ADDRESS_SIZE 272 /* of a server: name, port, and a NUL */
 
 /*
  * Work that the server may refuse while it does the rest. That depends on no
@@ -204,6 +210,21 @@ void metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
 /* Whether an outage has been over for long enough to say so; true once. */
 bool metrics_outage_is_over(struct metrics *metrics, enum outage what,
                             int64_t now_ms);
+
+/* Whether any outage has ended that has not been said to be over. */
+bool metrics_outage_is_ending(const struct metrics *metrics);
+
+/*
+ * The outage of a server. Each address has a number of its own, for all
+ * workers and as long as the service lives; those beyond 22 share the last.
+ *
+ * address   NULL: OUTAGE_STORE.
+ */
+enum outage metrics_outage_of(struct metrics *metrics, const char *address);
+
+/* What metrics_outage_of() was given; NULL: nothing, or several. */
+const char *metrics_outage_address(const struct metrics *metrics,
+                                   enum outage what);
 
 /* What is out of order, in words for the log; static. */
 const char *metrics_outage_text(enum outage what);

@@ -29,12 +29,14 @@ enum family {
     FAMILY_RECORDS,
     FAMILY_STORE_OPERATIONS,
     FAMILY_STORE_RETRIES,
+    FAMILY_REDIRECTIONS,
     FAMILY_CONNECTIONS,
     FAMILY_BREAKER_OPENED,
     FAMILY_BREAKER_OPEN,
     FAMILY_SWITCHES,
     FAMILY_MASTER_AGE,
     FAMILY_SENTINELS,
+    FAMILY_SERVER_BREAKER_OPEN,
     FAMILY_ERRORS,
     FAMILY_LOG_LINES_LOST,
     FAMILY_WORKERS,
@@ -50,8 +52,8 @@ typedef void put_fn(const struct source *source, const char *name,
                     struct buf *out);
 
 static put_fn put_requests, put_durations, put_parked, put_breaker_open,
-    put_switches, put_master_age, put_sentinels, put_workers, put_build_info,
-    put_model_info, put_start_time;
+    put_server_breakers, put_switches, put_master_age, put_sentinels,
+    put_workers, put_build_info, put_model_info, put_start_time;
 
 struct family_row {
     const char *name, *type, *help;
@@ -84,6 +86,10 @@ static const struct family_row families[FAMILY__MAX] = {
                                  NULL},
     [FAMILY_STORE_RETRIES] = {"scoring_store_retries_total", "counter",
                               "Reads that moved to a new connection.", NULL},
+    [FAMILY_REDIRECTIONS] = {"scoring_store_redirections_total", "counter",
+                             "Keys of a Redis Cluster that were asked for at "
+                             "another server.",
+                             NULL},
     [FAMILY_CONNECTIONS] = {"scoring_store_connections_total", "counter",
                             "Connections to the store that were begun, by "
                             "what became of them.",
@@ -102,6 +108,12 @@ static const struct family_row families[FAMILY__MAX] = {
                            put_master_age},
     [FAMILY_SENTINELS] = {"scoring_store_sentinels_reachable", "gauge",
                           "Sentinels that can be reached.", put_sentinels},
+    [FAMILY_SERVER_BREAKER_OPEN] = {"scoring_store_server_breaker_open",
+                                    "gauge",
+                                    "Workers that have given a server of a "
+                                    "Redis Cluster up, for each server that "
+                                    "ever was.",
+                                    put_server_breakers},
     [FAMILY_ERRORS] = {"scoring_errors_total", "counter",
                        "Faults of the service and its surroundings, by kind.",
                        NULL},
@@ -167,6 +179,7 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CACHE_WRITE_OK] = OPERATION("cache_write", "ok"),
     [METRIC_CACHE_WRITE_LOST] = OPERATION("cache_write", "lost"),
     [METRIC_STORE_RETRIES] = {FAMILY_STORE_RETRIES, ""},
+    [METRIC_REDIRECTIONS] = {FAMILY_REDIRECTIONS, ""},
     [METRIC_CONNECTED] = CONNECTION("ok"),
     [METRIC_CONNECT_REFUSED] = CONNECTION("refused"),
     [METRIC_CONNECT_UNREACHABLE] = CONNECTION("unreachable"),
@@ -289,6 +302,20 @@ put_breaker_open(const struct source *source, const char *name, struct buf *out)
 {
     buf_printf(out, "%s %u\n", name,
                metrics_outage_count(source->metrics, OUTAGE_STORE));
+}
+
+static void
+put_server_breakers(const struct source *source, const char *name,
+                    struct buf *out)
+{
+    for (int i = 0; i < OUTAGE__MAX; i++) {
+        const enum outage what = (enum outage)i;
+        const char *server = metrics_outage_address(source->metrics, what);
+
+        if (server != NULL)
+            buf_printf(out, "%s{server=\"%s\"} %u\n", name, server,
+                       metrics_outage_count(source->metrics, what));
+    }
 }
 
 static void

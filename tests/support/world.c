@@ -10,9 +10,12 @@
 #include "world.h"
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
     struct world *world = arg;
+
+    (void)server;
 
     world->events[event]++;
     ev_break(world->loop, EVBREAK_ONE); /* look, do not sleep on it */

@@ -268,7 +268,8 @@ static const struct handshake_case handshake_rows[] = {
      A_SENTINEL, REDIS_FAULT_ROLE},
     {"a node of a cluster", NULL, NULL, 0, PROBE,
      HELLO("cluster", "master") "-MOVED 1 a:1\r\n",
-     "the server is a node of a cluster, which redis:// cannot serve",
+     "the server is a node of a cluster: REDIS_URL must be "
+     "redis+cluster://host:port",
      REDIS_FAULT_ROLE},
     {"one that does not tell", NULL, NULL, 0, PROBE, "*0\r\n:0\r\n", NULL, 0},
     {"what it is by a number", NULL, NULL, 0, PROBE, ":1\r\n:0\r\n", WRONG_KIND,

@@ -59,7 +59,7 @@ static struct redis_stream *
 open_stream(int *ret_peer)
 {
     const int size = SOCKET_BYTES;
-    struct redis_stream *stream = redis_stream_new(&plain, REPLY_MAX);
+    struct redis_stream *stream = redis_stream_new(&plain, REPLY_MAX, 0);
     int fd[2];
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
@@ -339,7 +339,7 @@ static const struct ending_case ending_rows[] = {
 TEST_CASES(ending, struct ending_case, ending_rows)
 {
     const struct redis_url server = {.unix_path = c->path, .host = "h"};
-    struct redis_stream *stream = redis_stream_new(&server, REPLY_MAX);
+    struct redis_stream *stream = redis_stream_new(&server, REPLY_MAX, 0);
     struct redisReply *reply = NULL;
     size_t bytes = 0;
     int fd[2];
@@ -379,7 +379,7 @@ TEST_CASES(tls, struct tls_case, tls_rows)
     static const unsigned char handshake = 22; /* RFC 8446, section 5.1 */
     char host[300] = "", got[4096] = "";
     struct redis_url config = {.host = host, .tls = true};
-    struct redis_stream *stream = redis_stream_new(&config, REPLY_MAX);
+    struct redis_stream *stream = redis_stream_new(&config, REPLY_MAX, 0);
     int fd[2];
     ssize_t length;
     bool waits;

@@ -43,9 +43,12 @@ struct rig {
 };
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
     struct rig *rig = arg;
+
+    (void)server;
     const char *words = detail != NULL ? detail : "";
 
     if (event == STORE_EVENT_UP)

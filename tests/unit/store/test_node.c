@@ -82,8 +82,10 @@ static const struct store_link_ops fake_ops = {
 };
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
+    (void)server;
     (void)arg;
     (void)detail;
     if (event == STORE_EVENT_DOWN)

@@ -167,8 +167,10 @@ make_store(const struct store_config *config)
 }
 
 static void
-on_event(void *arg, enum store_event event, const char *detail)
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
 {
+    (void)server;
     static const char *const names[STORE_EVENT__MAX] = {
         [STORE_EVENT_DOWN] = "DOWN",
         [STORE_EVENT_UP] = "UP",
@@ -723,8 +725,10 @@ static const struct connection_case connection_rows[] = {
 };
 
 static void
-count_event(void *arg, enum store_event event, const char *detail)
+count_event(void *arg, enum store_event event, const char *server,
+            const char *detail)
 {
+    (void)server;
     (void)detail;
     ((int *)arg)[event]++;
 }

@@ -3,6 +3,7 @@
  * becomes of a worker's part in it when the worker is killed.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -350,5 +351,50 @@ TEST_SINGLE(master, "a master is news once, whichever worker goes there first")
     CU_ASSERT_EQUAL(metrics_master_age_ms(metrics, 4500), 500);
     metrics_set_sentinels(metrics, 3);
     CU_ASSERT_EQUAL(metrics_get_sentinels(metrics), 3);
+    metrics_free(metrics);
+}
+
+/* Outages of servers, each by its address. */
+
+TEST_SINGLE(server, "has an outage of its own")
+{
+    struct metrics *metrics = metrics_new();
+    enum outage a, b;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
+    CU_ASSERT_EQUAL(metrics_outage_of(metrics, NULL), OUTAGE_STORE);
+    a = metrics_outage_of(metrics, "10.0.0.1:7001");
+    b = metrics_outage_of(metrics, "10.0.0.1:7002");
+    CU_ASSERT_NOT_EQUAL(a, b);
+    CU_ASSERT_EQUAL(metrics_outage_of(metrics, "10.0.0.1:7001"), a);
+    CU_ASSERT_STRING_EQUAL(metrics_outage_address(metrics, b), "10.0.0.1:7002");
+    CU_ASSERT_PTR_NULL(metrics_outage_address(metrics, OUTAGE_STORE));
+    CU_ASSERT_TRUE(metrics_outage_enter(metrics, 0, a));
+    CU_ASSERT_TRUE(metrics_outage_enter(metrics, 0, b));
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 0);
+    metrics_outage_leave(metrics, 0, a, 1);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, a), 0);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, b), 1);
+    CU_ASSERT_TRUE(metrics_outage_is_ending(metrics));
+    CU_ASSERT_FALSE(metrics_outage_is_over(metrics, b, 1000000));
+    CU_ASSERT_TRUE(metrics_outage_is_over(metrics, a, 1000000));
+    CU_ASSERT_FALSE(metrics_outage_is_ending(metrics));
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(server_room, "what is beyond shares the last number")
+{
+    struct metrics *metrics = metrics_new();
+    const int last = OUTAGE__MAX - 1;
+    char address[32];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    for (int i = OUTAGE_SERVER; i < OUTAGE__MAX + 2; i++) {
+        (void)snprintf(address, sizeof(address), "h:%d", i);
+        CU_ASSERT_EQUAL(metrics_outage_of(metrics, address),
+                        i < last ? i : last);
+    }
+    CU_ASSERT_PTR_NULL(metrics_outage_address(metrics, (enum outage)last));
     metrics_free(metrics);
 }

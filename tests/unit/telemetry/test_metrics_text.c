@@ -162,6 +162,7 @@ static const struct counter_case counter_rows[] = {
      "\"lost\"}",
      METRIC_CACHE_WRITE_LOST},
     {"scoring_store_retries_total", METRIC_STORE_RETRIES},
+    {"scoring_store_redirections_total", METRIC_REDIRECTIONS},
     {"scoring_store_breaker_opened_total", METRIC_BREAKER_OPENED},
     {"scoring_store_connections_total{result=\"ok\"}", METRIC_CONNECTED},
     {"scoring_store_connections_total{result=\"refused\"}",

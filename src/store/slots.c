@@ -1,0 +1,390 @@
+/*
+ * The map of a Redis Cluster: which server has which of the 16,384 slots. It
+ * implements "Store" of docs/protocol.md below the routes.
+ */
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "store/slots.h"
+
+#define PORT_MAX    65535
+#define ROOM_FIRST  8
+#define SLOT_DIGITS 6 /* with a NUL */
+
+/* A row is [first, last, master, replica...]; a server [endpoint, port, ...].
+ */
+enum { ROW_FIRST = 0, ROW_LAST, ROW_MASTER };
+enum { SERVER_ENDPOINT = 0, SERVER_PORT, SERVER_ID, SERVER_MORE };
+#define SERVER_FIELDS_MIN 2 /* Redis 3.0 tells no more */
+
+/* CRC-16/XMODEM (polynomial 0x1021), which the specification names, of each
+ * half of a byte. */
+static const uint16_t crc_table[16] = {
+    0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7,
+    0x8108, 0x9129, 0xa14a, 0xb16b, 0xc18c, 0xd1ad, 0xe1ce, 0xf1ef};
+
+struct entry {
+    struct slots_server server;
+    bool is_master;
+};
+
+struct slots {
+    size_t count, room;
+    struct entry *entries;
+    uint16_t owners[SLOTS_COUNT]; /* a number plus 1; 0: nobody */
+};
+_Static_assert(SLOTS_SERVERS_MAX < UINT16_MAX, "a number fits its type");
+
+/* Of names, and of addresses of both families. */
+static const char host_bytes[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:%";
+
+static const char *const error_texts[SLOTS__MAX] = {
+    [SLOTS_OK] = "ok",
+    [SLOTS_SHAPE] = "not an answer to CLUSTER SLOTS",
+    [SLOTS_EMPTY] = "no slot has a server",
+    [SLOTS_MANY] = "too many servers",
+    [SLOTS_MEMORY] = "out of memory",
+};
+
+const char *
+slots_error_text(enum slots_error error)
+{
+    assert(error < SLOTS__MAX);
+    return error_texts[error];
+}
+
+/* Slots of keys. */
+
+static unsigned
+crc16(struct bytes text)
+{
+    unsigned crc = 0;
+
+    for (size_t i = 0; i < text.length; i++) {
+        const unsigned byte = (unsigned char)text.at[i];
+
+        crc = (crc << 4) ^ crc_table[((crc >> 12) ^ (byte >> 4)) & 0xf];
+        crc = (crc << 4) ^ crc_table[((crc >> 12) ^ byte) & 0xf];
+    }
+    return crc & 0xffff;
+}
+
+static struct bytes
+hashed_part(struct bytes key)
+{
+    const char *open = memchr(key.at, '{', key.length), *close;
+    struct bytes tag;
+
+    if (open == NULL)
+        return key;
+    tag.at = open + 1;
+    tag.length = key.length - (size_t)(tag.at - key.at);
+    close = memchr(tag.at, '}', tag.length);
+    if (close == NULL || close == tag.at)
+        return key;
+    tag.length = (size_t)(close - tag.at);
+    return tag;
+}
+
+unsigned
+slots_of_key(struct bytes key)
+{
+    if (key.length == 0)
+        return 0;
+    return crc16(hashed_part(key)) % SLOTS_COUNT;
+}
+
+/* Servers. */
+
+bool
+slots_is_same_address(const struct slots_server *a,
+                      const struct slots_server *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static bool
+is_same_server(const struct slots_server *a, const struct slots_server *b)
+{
+    return a->id[0] != '\0' && b->id[0] != '\0' ? strcmp(a->id, b->id) == 0
+                                                : slots_is_same_address(a, b);
+}
+
+/* False if it is no host: what else a server says is fit for no log. */
+static bool
+set_host(struct slots_server *server, struct bytes host)
+{
+    if (host.length == 0 || host.length >= sizeof(server->host))
+        return false;
+    memcpy(server->host, host.at, host.length);
+    server->host[host.length] = '\0';
+    return strspn(server->host, host_bytes) == host.length;
+}
+
+static bool
+is_unknown(struct bytes endpoint)
+{
+    return endpoint.length == 0 || bytes_equal(endpoint, bytes_of("?"));
+}
+
+/* The number of a server that is added if it is new, or -1 without room. */
+static int
+server_number(struct slots *slots, const struct slots_server *server)
+{
+    for (size_t i = 0; i < slots->count; i++)
+        if (slots_is_same_address(&slots->entries[i].server, server))
+            return (int)i;
+    if (slots->count == SLOTS_SERVERS_MAX)
+        return -1;
+    if (slots->count == slots->room) {
+        size_t room = slots->room == 0 ? ROOM_FIRST : 2 * slots->room;
+        struct entry *entries =
+            realloc(slots->entries, room * sizeof(entries[0]));
+
+        if (entries == NULL)
+            return -1;
+        slots->entries = entries;
+        slots->room = room;
+    }
+    slots->entries[slots->count] = (struct entry){.server = *server};
+    return (int)slots->count++;
+}
+
+size_t
+slots_server_count(const struct slots *slots)
+{
+    return slots->count;
+}
+
+const struct slots_server *
+slots_server(const struct slots *slots, size_t number)
+{
+    assert(number < slots->count);
+    return &slots->entries[number].server;
+}
+
+bool
+slots_is_master(const struct slots *slots, size_t number)
+{
+    assert(number < slots->count);
+    return slots->entries[number].is_master;
+}
+
+int
+slots_owner(const struct slots *slots, unsigned slot)
+{
+    assert(slot < SLOTS_COUNT);
+    return (int)slots->owners[slot] - 1;
+}
+
+bool
+slots_set_owner(struct slots *slots, unsigned slot,
+                const struct slots_server *server)
+{
+    int number = server_number(slots, server);
+
+    assert(slot < SLOTS_COUNT);
+    if (number < 0)
+        return false;
+    slots->entries[number].is_master = true;
+    slots->owners[slot] = (uint16_t)(number + 1);
+    return true;
+}
+
+bool
+slots_share_server(const struct slots *a, const struct slots *b)
+{
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; j < b->count; j++)
+            if (is_same_server(&a->entries[i].server, &b->entries[j].server))
+                return true;
+    return false;
+}
+
+/* The answer to CLUSTER SLOTS. */
+
+static bool
+is_integer(const redisReply *reply, long long min, long long max)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer >= min &&
+           reply->integer <= max;
+}
+
+/* Redis 7 names the address of a server that has no name beside it. */
+static struct bytes
+address_beside(const redisReply *row)
+{
+    const redisReply *more =
+        row->elements > SERVER_MORE ? row->element[SERVER_MORE] : NULL;
+
+    if (more == NULL || more->type != REDIS_REPLY_ARRAY)
+        return (struct bytes){"", 0};
+    for (size_t i = 0; i + 1 < more->elements; i += 2) {
+        const redisReply *name = more->element[i],
+                         *value = more->element[i + 1];
+
+        if (name->type == REDIS_REPLY_STRING &&
+            value->type == REDIS_REPLY_STRING && strcmp(name->str, "ip") == 0)
+            return (struct bytes){value->str, (size_t)value->len};
+    }
+    return (struct bytes){"", 0};
+}
+
+static void
+read_id(const redisReply *row, struct slots_server *server)
+{
+    const redisReply *id =
+        row->elements > SERVER_ID ? row->element[SERVER_ID] : NULL;
+
+    server->id[0] = '\0';
+    if (id != NULL && id->type == REDIS_REPLY_STRING &&
+        (size_t)id->len < sizeof(server->id))
+        (void)snprintf(server->id, sizeof(server->id), "%s", id->str);
+}
+
+static bool
+read_server(const redisReply *row, const char *source,
+            struct slots_server *ret_server)
+{
+    const redisReply *endpoint;
+    struct bytes host = {"", 0};
+
+    if (row->type != REDIS_REPLY_ARRAY || row->elements < SERVER_FIELDS_MIN ||
+        !is_integer(row->element[SERVER_PORT], 1, PORT_MAX))
+        return false;
+    endpoint = row->element[SERVER_ENDPOINT];
+    if (endpoint->type == REDIS_REPLY_STRING)
+        host = (struct bytes){endpoint->str, (size_t)endpoint->len};
+    else if (endpoint->type != REDIS_REPLY_NIL)
+        return false;
+    if (is_unknown(host) && endpoint->type == REDIS_REPLY_STRING)
+        host = address_beside(row);
+    if (is_unknown(host))
+        host = bytes_of(source);
+    ret_server->port = (int)row->element[SERVER_PORT]->integer;
+    read_id(row, ret_server);
+    return set_host(ret_server, host);
+}
+
+static enum slots_error
+read_row(struct slots *slots, const redisReply *row, const char *source)
+{
+    if (row->type != REDIS_REPLY_ARRAY || row->elements <= ROW_MASTER ||
+        !is_integer(row->element[ROW_FIRST], 0, SLOTS_COUNT - 1) ||
+        !is_integer(row->element[ROW_LAST], row->element[ROW_FIRST]->integer,
+                    SLOTS_COUNT - 1))
+        return SLOTS_SHAPE;
+    for (size_t i = ROW_MASTER; i < row->elements; i++) {
+        struct slots_server server;
+        int number;
+
+        if (!read_server(row->element[i], source, &server))
+            return SLOTS_SHAPE;
+        number = server_number(slots, &server);
+        if (number < 0)
+            return slots->count == SLOTS_SERVERS_MAX ? SLOTS_MANY
+                                                     : SLOTS_MEMORY;
+        if (i > ROW_MASTER)
+            continue;
+        slots->entries[number].is_master = true;
+        for (long long slot = row->element[ROW_FIRST]->integer;
+             slot <= row->element[ROW_LAST]->integer; slot++)
+            slots->owners[slot] = (uint16_t)(number + 1);
+    }
+    return SLOTS_OK;
+}
+
+enum slots_error
+slots_read(const redisReply *reply, const char *source,
+           struct slots **ret_slots)
+{
+    enum slots_error error = SLOTS_OK;
+    struct slots *slots;
+
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return SLOTS_SHAPE;
+    if (reply->elements == 0)
+        return SLOTS_EMPTY;
+    slots = calloc(1, sizeof(*slots));
+    if (slots == NULL)
+        return SLOTS_MEMORY;
+    for (size_t i = 0; i < reply->elements && error == SLOTS_OK; i++)
+        error = read_row(slots, reply->element[i], source);
+    if (error != SLOTS_OK) {
+        slots_free(slots);
+        return error;
+    }
+    *ret_slots = slots;
+    return SLOTS_OK;
+}
+
+void
+slots_free(struct slots *slots)
+{
+    if (slots == NULL)
+        return;
+    free(slots->entries);
+    free(slots);
+}
+
+/* Redirections: "MOVED 3999 127.0.0.1:6381", also with IPv6 "::1:6381". */
+
+static const struct {
+    const char *code;
+    enum slots_redirection redirection;
+} redirections[] = {
+    {"MOVED ", SLOTS_REDIRECTION_MOVED},
+    {"ASK ", SLOTS_REDIRECTION_ASK},
+};
+
+#define REDIRECTIONS (sizeof(redirections) / sizeof(redirections[0]))
+
+static bool
+read_target(const char *text, const char *source, unsigned *ret_slot,
+            struct slots_server *ret_server)
+{
+    const char *space = strchr(text, ' '), *colon = strrchr(text, ':');
+    char digits[SLOT_DIGITS];
+    int64_t slot, port;
+    struct bytes host;
+
+    if (space == NULL || colon == NULL || colon < space ||
+        (size_t)(space - text) >= sizeof(digits))
+        return false;
+    (void)snprintf(digits, sizeof(digits), "%.*s", (int)(space - text), text);
+    host = (struct bytes){space + 1, (size_t)(colon - space - 1)};
+    if (is_unknown(host))
+        host = bytes_of(source);
+    if (!number_parse(digits, 0, SLOTS_COUNT - 1, &slot) ||
+        !number_parse(colon + 1, 1, PORT_MAX, &port) ||
+        !set_host(ret_server, host))
+        return false;
+    *ret_slot = (unsigned)slot;
+    ret_server->port = (int)port;
+    ret_server->id[0] = '\0';
+    return true;
+}
+
+enum slots_redirection
+slots_redirection(const char *error, const char *source, unsigned *ret_slot,
+                  struct slots_server *ret_server)
+{
+    for (size_t i = 0; i < REDIRECTIONS; i++) {
+        size_t length = strlen(redirections[i].code);
+        struct slots_server server;
+        unsigned slot = 0;
+
+        if (strncmp(error, redirections[i].code, length) != 0 ||
+            !read_target(error + length, source, &slot, &server))
+            continue;
+        *ret_slot = slot;
+        *ret_server = server;
+        return redirections[i].redirection;
+    }
+    return SLOTS_REDIRECTION_NONE;
+}

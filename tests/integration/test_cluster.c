@@ -1,0 +1,474 @@
+/*
+ * The service on a real Redis Cluster: three masters, each with a replica,
+ * under load, with every answer checked. Source: docs/protocol.md, "Store".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/slots.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/cluster.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/ports.h"
+#include "support/request.h"
+#include "support/stack.h"
+
+#define PASSWORD  STACK_PASSWORD /* in the settings of the stack already */
+#define IDS       60             /* clients, of all three masters */
+#define ANSWER_S  1.05           /* of interests, at most */
+#define SCORE_S   1.0
+#define KILLED_MS 5000 /* until the last 503 after a master was killed */
+#define FROZEN_MS 5500
+#define RUN_MS    1000 /* of load before and after a fault */
+#define PERSON    "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
+#define TEXT_SIZE 8192
+
+static struct cluster cluster;
+static char url[CLUSTER_URL_MAX + 16];
+static const char *const environment[] = {url, NULL};
+static const struct stack_plan plan = {.store = STACK_URL_GIVEN,
+                                       .environment = environment};
+static char every_request[TEXT_SIZE], every_answer[TEXT_SIZE];
+
+static unsigned
+slot_of(int id)
+{
+    char key[32];
+
+    (void)snprintf(key, sizeof(key), "i:%d", id);
+    return slots_of_key(bytes_of(key));
+}
+
+/* The interests of a client: one, which names it. */
+static bool
+fill(void)
+{
+    char key[32], value[64];
+
+    for (int id = 1; id <= IDS; id++) {
+        (void)snprintf(key, sizeof(key), "i:%d", id);
+        (void)snprintf(value, sizeof(value), "[\"%d\"]", id);
+        if (!cluster_set(&cluster, slot_of(id), key, value))
+            return false;
+    }
+    return true;
+}
+
+static size_t
+append(char *text, size_t length, const char *format, int id)
+{
+    return length +
+           (size_t)snprintf(text + length, TEXT_SIZE - length, format, id, id);
+}
+
+/* A request for all clients, and its answer. */
+static void
+make_texts(void)
+{
+    char arguments[TEXT_SIZE];
+    size_t asked = append(arguments, 0, "{\"client_ids\": [", 0), told = 0;
+    char *request;
+
+    told = append(every_answer, told, "{", 0);
+    for (int id = 1; id <= IDS; id++) {
+        asked = append(arguments, asked, id > 1 ? ", %d" : "%d", id);
+        told = append(every_answer, told,
+                      id > 1 ? ", \"%d\": [\"%d\"]" : "\"%d\": [\"%d\"]", id);
+    }
+    (void)append(arguments, asked, "]}", 0);
+    (void)append(every_answer, told, "}", 0);
+    request = request_interests(arguments);
+    (void)snprintf(every_request, sizeof(every_request), "%s", request);
+    free(request);
+}
+
+static int
+suite_start(void)
+{
+    const struct cluster_plan servers = {.has_replicas = true,
+                                         .password = PASSWORD,
+                                         .settings =
+                                             "cluster-require-full-coverage "
+                                             "no\n"};
+    char address[CLUSTER_URL_MAX];
+
+    if (!cluster_start(&cluster, &servers) || !fill())
+        return 1;
+    cluster_url(&cluster, address);
+    (void)snprintf(url, sizeof(url), "REDIS_URL=%s", address);
+    make_texts();
+    return 0;
+}
+
+static int
+suite_end(void)
+{
+    bool is_good = stack_shared_end();
+
+    cluster_stop(&cluster);
+    return is_good ? 0 : 1;
+}
+
+TEST_SUITE(.start = suite_start, .end = suite_end, .limit_s = 120);
+
+/* Checks of single answers, on several threads. */
+
+/* The body without the envelope. */
+static bool
+is_whole(const struct http_answer *answer)
+{
+    const char *response = strstr(answer->body, "{\"1\"");
+    const char *want = every_answer;
+
+    if (answer->status != 200 || response == NULL)
+        return false;
+    for (; *want != '\0'; want++) {
+        if (*want == ' ')
+            continue;
+        while (*response == ' ')
+            response++;
+        if (*response++ != *want)
+            return false;
+    }
+    return answer->seconds < ANSWER_S;
+}
+
+static bool
+is_whole_or_none(const struct http_answer *answer)
+{
+    return is_whole(answer) ||
+           (answer->status == 503 && answer->seconds < ANSWER_S);
+}
+
+static bool
+is_scored(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0 && answer->seconds < SCORE_S;
+}
+
+static bool
+is_answered(void *arg)
+{
+    struct stack *stack = arg;
+    struct http_answer answer = expect_post(stack->port, strdup(every_request));
+    bool is_good = is_whole(&answer);
+
+    http_answer_free(&answer);
+    return is_good;
+}
+
+/* Load. */
+
+struct crowd {
+    struct load *interests, *scores;
+    char *score;
+};
+
+static void
+crowd_start(struct crowd *crowd, const struct stack *stack,
+            load_check_fn *is_right)
+{
+    const struct load_plan interests = {.port = stack->port,
+                                        .body = every_request,
+                                        .is_right = is_right,
+                                        .callers = 4,
+                                        .is_kept = true};
+    struct load_plan scores = interests;
+
+    crowd->score = request_score(PERSON);
+    scores.body = crowd->score;
+    scores.is_right = is_scored;
+    crowd->interests = load_start(&interests);
+    crowd->scores = load_start(&scores);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(crowd->interests);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(crowd->scores);
+    clock_sleep_ms(RUN_MS);
+}
+
+static void
+expect_load(const char *what, struct load_result result)
+{
+    CU_ASSERT_TRUE(result.requests > 0);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of %zu %s were wrong: %s\n", result.failures,
+                     result.requests, what, result.example);
+}
+
+static void
+crowd_stop(struct crowd *crowd)
+{
+    expect_load("interests", load_stop(crowd->interests));
+    expect_load("scores", load_stop(crowd->scores));
+    free(crowd->score);
+}
+
+/* All that is asked from now on is answered whole. */
+static void
+expect_calm(struct stack *stack)
+{
+    struct crowd crowd;
+
+    crowd_start(&crowd, stack, is_whole);
+    crowd_stop(&crowd);
+}
+
+/* Rows. */
+
+TEST_SINGLE(reads, "of all masters are one answer")
+{
+    struct stack *stack = stack_shared(&plan);
+    struct http_answer answer = expect_post(stack->port, strdup(every_request));
+
+    expect_response(&answer, every_answer);
+    http_answer_free(&answer);
+}
+
+TEST_SINGLE(cache, "a score is written, and found again")
+{
+    struct stack *stack = stack_shared(&plan);
+    long long keys = 0;
+
+    for (int i = 0; i < 20; i++) {
+        struct http_answer answer =
+            expect_post(stack->port, request_score(PERSON));
+
+        expect_score(&answer, 3.0);
+        http_answer_free(&answer);
+    }
+    for (size_t i = 0; i < CLUSTER_MASTERS; i++) {
+        redisReply *reply = redis_run(&cluster.nodes[i], "KEYS uid:*");
+
+        if (reply != NULL && reply->type == REDIS_REPLY_ARRAY)
+            keys += (long long)reply->elements;
+        freeReplyObject(reply);
+    }
+    CU_ASSERT_EQUAL(keys, 1);
+}
+
+TEST_SINGLE(load, "all is right when nothing happens")
+{
+    expect_calm(stack_shared(&plan));
+}
+
+/* 20 slots that have keys, from one master to the next. */
+TEST_SINGLE(reshard, "slots move under load, and nothing is lost")
+{
+    struct stack *stack = stack_shared(&plan);
+    struct crowd crowd;
+
+    crowd_start(&crowd, stack, is_whole);
+    for (int id = 1; id <= 20; id++) {
+        const unsigned slot = slot_of(id);
+        const struct redis *owner = cluster_owner(&cluster, 0, slot);
+        const size_t from = (size_t)(owner - cluster.nodes);
+        const size_t to = (from + 1) % CLUSTER_MASTERS;
+
+        CU_ASSERT_TRUE(cluster_move_begin(&cluster, from, to, slot));
+        clock_sleep_ms(10);
+        CU_ASSERT_TRUE(cluster_move_keys(&cluster, from, to, slot));
+        clock_sleep_ms(10);
+        CU_ASSERT_TRUE(cluster_move_end(&cluster, from, to, slot));
+    }
+    crowd_stop(&crowd);
+    expect_calm(stack);
+}
+
+/* The replica of a master takes over while nothing is wrong. */
+static bool
+has_master_role(void *arg)
+{
+    redisReply *reply = redis_run(arg, "ROLE");
+    bool is_master = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
+                     reply->elements > 0 &&
+                     strcmp(reply->element[0]->str, "master") == 0;
+
+    freeReplyObject(reply);
+    return is_master;
+}
+
+TEST_SINGLE(failover, "that is planned costs no request")
+{
+    struct stack *stack = stack_shared(&plan);
+    struct redis *replica = &cluster.nodes[CLUSTER_MASTERS];
+    struct crowd crowd;
+
+    crowd_start(&crowd, stack, is_whole);
+    CU_ASSERT_TRUE(redis_do(replica, "CLUSTER FAILOVER"));
+    CU_ASSERT_TRUE(clock_wait(has_master_role, replica, CLOCK_PATIENCE_MS));
+    clock_sleep_ms(RUN_MS);
+    crowd_stop(&crowd);
+    CU_ASSERT_TRUE(redis_do(&cluster.nodes[0], "CLUSTER FAILOVER"));
+    CU_ASSERT_TRUE(
+        clock_wait(has_master_role, &cluster.nodes[0], CLOCK_PATIENCE_MS));
+    expect_calm(stack);
+}
+
+/* A master ends without a word; its replica is promoted. */
+
+struct harm_case {
+    const char *name;
+    void (*begin)(struct redis *node);
+    int64_t limit_ms;
+};
+
+static void
+kill_node(struct redis *node)
+{
+    redis_kill(node);
+}
+
+/* A server of another Cluster, at the address of one that has ended. */
+static struct redis alien;
+
+static bool
+start_alien(const struct redis *node)
+{
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    FILE *file;
+    bool is_good;
+
+    files_path(folder, "%s/alien", cluster.folder);
+    files_path(path, "%s/redis.conf", folder);
+    if (mkdir(folder, S_IRWXU) != 0 || !redis_init(&alien, folder, PASSWORD))
+        return false;
+    file = fopen(path, "a");
+    if (file == NULL)
+        return false;
+    is_good = fprintf(file, "port %d\ncluster-enabled yes\ncluster-port %d\n",
+                      node->port, ports_free()) > 0;
+    return fclose(file) == 0 && is_good && redis_start(&alien) &&
+           redis_do(&alien, "CLUSTER ADDSLOTSRANGE 0 16383");
+}
+
+static void
+replace_node(struct redis *node)
+{
+    redis_kill(node);
+    CU_ASSERT_TRUE(start_alien(node));
+}
+
+static const struct harm_case harm_rows[] = {
+    {"a master is killed", kill_node, KILLED_MS},
+    {"a master is frozen", redis_freeze, FROZEN_MS},
+    {"another cluster gets a master's address", replace_node, KILLED_MS},
+};
+
+static void
+bring_back(struct redis *node)
+{
+    redis_kill(&alien);
+    redis_kill(node);
+    CU_ASSERT_TRUE(redis_start(node));
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
+}
+
+/* The others' interests and all scores are answered as ever. */
+static int64_t
+wait_for_whole(struct stack *stack)
+{
+    const int64_t begin_ms = clock_ms();
+
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
+    return clock_ms() - begin_ms;
+}
+
+TEST_CASES(harm, struct harm_case, harm_rows)
+{
+    struct stack *stack = stack_shared(&plan);
+    struct redis *node = cluster_owner(&cluster, 1, slot_of(1));
+    char down[128], over[128];
+    size_t downs, overs;
+    struct crowd crowd;
+    int64_t took_ms;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+    (void)snprintf(down, sizeof(down),
+                   "\\] E .*is down: 127.0.0.1:%d: ", node->port);
+    (void)snprintf(over, sizeof(over), "\\] I .*is down: 127.0.0.1:%d: over",
+                   node->port);
+    downs = stack_log_count(stack, down);
+    overs = stack_log_count(stack, over);
+    crowd_start(&crowd, stack, is_whole_or_none);
+    c->begin(node);
+    clock_sleep_ms(500); /* till it is noticed */
+    took_ms = wait_for_whole(stack) + 500;
+    CU_ASSERT_TRUE(took_ms <= c->limit_ms);
+    (void)printf("%s: whole again after %lld ms\n", c->name,
+                 (long long)took_ms);
+    crowd_stop(&crowd);
+    expect_calm(stack);
+    bring_back(node);
+    expect_calm(stack);
+    CU_ASSERT_TRUE(stack_log_wait(stack, over, overs + 1));
+    CU_ASSERT_EQUAL(stack_log_count(stack, down), downs + 1);
+    CU_ASSERT_EQUAL(stack_log_count(stack, over), overs + 1);
+}
+
+/* A master and its replica are gone: their clients only are not answered. */
+
+static const struct redis *lost_master;
+
+static bool
+is_lost(int id)
+{
+    return cluster_owner(&cluster, 1, slot_of(id)) == lost_master;
+}
+
+static struct http_answer
+ask_one(const struct stack *stack, int id)
+{
+    char arguments[64];
+
+    (void)snprintf(arguments, sizeof(arguments), "{\"client_ids\": [%d]}", id);
+    return expect_post(stack->port, request_interests(arguments));
+}
+
+static bool
+is_gone(void *arg)
+{
+    int id = 1;
+    struct http_answer answer;
+    bool is_good;
+
+    while (!is_lost(id))
+        id++;
+    answer = ask_one(arg, id);
+    is_good = answer.status == 503;
+    http_answer_free(&answer);
+    return is_good;
+}
+
+/* Whose slots a server has does not change when it ends. */
+TEST_SINGLE(shard, "without a server harms its own clients only")
+{
+    struct stack *stack = stack_shared(&plan);
+    struct redis *master = cluster_owner(&cluster, 1, slot_of(2));
+    struct redis *replica = cluster_replica(&cluster, master);
+    bool lost[IDS + 1] = {false};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(replica);
+    lost_master = master;
+    for (int id = 1; id <= IDS; id++)
+        lost[id] = is_lost(id);
+    redis_kill(replica);
+    redis_kill(master);
+    CU_ASSERT_TRUE(clock_wait(is_gone, stack, CLOCK_PATIENCE_MS));
+    for (int id = 1; id <= IDS; id++) {
+        struct http_answer answer = ask_one(stack, id);
+
+        CU_ASSERT_EQUAL(answer.status, lost[id] ? 503 : 200);
+        CU_ASSERT_TRUE(answer.seconds < ANSWER_S);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_TRUE(redis_start(master));
+    CU_ASSERT_TRUE(redis_start(replica));
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(fill());
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
+    expect_calm(stack);
+}
