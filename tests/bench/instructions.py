@@ -28,11 +28,15 @@ REQUESTS = 500
 START_LIMIT_S = 60  # everything is some fifty times slower
 ANSWER_LIMIT_S = 30
 MEASURED = (
-    ("hot score", workloads.hot_scores),
-    ("new score", workloads.new_scores),
-    ("interests of 10", lambda: workloads.interests(10)),
-    ("interests of 100", lambda: workloads.interests(100)),
-    ("wrong token", workloads.wrong_tokens),
+    ("hot score", workloads.hot_scores, REQUESTS),
+    ("new score", workloads.new_scores, REQUESTS),
+    ("explained score", workloads.explained_scores, REQUESTS),
+    ("scores of 10", lambda: workloads.batches(10), REQUESTS // 5),
+    ("scores of 100", lambda: workloads.batches(100), REQUESTS // 25),
+    ("scores of 1000", lambda: workloads.batches(1000), REQUESTS // 50),
+    ("interests of 10", lambda: workloads.interests(10), REQUESTS),
+    ("interests of 100", lambda: workloads.interests(100), REQUESTS),
+    ("wrong token", workloads.wrong_tokens, REQUESTS),
 )
 
 
@@ -147,13 +151,13 @@ def measure(folder, binary, redis):
     try:
         wait_until(lambda: answers(stack.port), START_LIMIT_S, "does not start: see " + folder)
         rows = []
-        for _, workload in MEASURED:
+        for _, workload, requests in MEASURED:
             bodies = workload().bodies
-            send(stack.port, bodies, WARM_UP)
+            send(stack.port, bodies, min(WARM_UP, requests))
             for program in counted:
                 program.zero()
-            send(stack.port, bodies, REQUESTS, WARM_UP)
-            rows.append([program.count() // REQUESTS for program in counted])
+            send(stack.port, bodies, requests, WARM_UP)
+            rows.append([program.count() // requests for program in counted])
         return rows
     finally:
         for program in counted:
@@ -176,7 +180,7 @@ def main():
         redis.stop()
         shutil.rmtree(folder, ignore_errors=True)
     print("instructions a request" + "%10s %10s" % ("nginx", "service") * len(columns))
-    for i, (name, _) in enumerate(MEASURED):
+    for i, (name, *_) in enumerate(MEASURED):
         print("%-22s" % name + "".join("%10d %10d" % tuple(rows[i]) for rows in columns))
     return 0
 

@@ -116,6 +116,48 @@ def new_scores(name="scores, all new", redis="up"):
     return Workload(name, [score_body(NUMBER)], score_question, redis=redis)
 
 
+EXPLAINED = {
+    "model": "published",
+    "reasons": [
+        {"reason": "phone", "points": 1.5},
+        {"reason": "email", "points": 1.5},
+        {"reason": "age_and_gender", "points": 1.5},
+        {"reason": "full_name", "points": 0.5},
+    ],
+    "missing": [],
+}
+
+
+def explained_question(number):
+    arguments = dict(person("%010d" % number), explain=True)
+    return Question(request("online_score", arguments), 200, dict(EXPLAINED, score=5.0))
+
+
+def explained_scores():
+    bodies = [explained_question(i).body for i in range(RING)]
+    return Workload("scores, explained", bodies, explained_question)
+
+
+def batch_question(number, count, explain=False):
+    clients = [person("%010d" % (number * count + i)) for i in range(count)]
+    score = dict(EXPLAINED, score=5.0) if explain else {"score": 5.0}
+    arguments = {"clients": clients}
+    if explain:
+        arguments["explain"] = True
+    return Question(
+        request("online_scores", arguments), 200, {"scores": [score] * count}
+    )
+
+
+def batches(count, explain=False):
+    bodies = [batch_question(i, count, explain).body for i in range(RING)]
+    return Workload(
+        "scores, %d at once%s" % (count, ", explained" if explain else ""),
+        bodies,
+        lambda number: batch_question(number, count, explain),
+    )
+
+
 def padded_scores(name, padding):
     return Workload(name, [score_body("%010d" % 1, padding=padding)], score_question)
 
@@ -168,6 +210,11 @@ def standard():
         ceiling("libfcgi echo", "echo"),
         hot_scores(),
         new_scores(),
+        explained_scores(),
+        batches(10),
+        batches(100),
+        batches(1000),
+        batches(1000, explain=True),
         interests(1),
         interests(10),
         interests(100),
