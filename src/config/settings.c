@@ -25,7 +25,8 @@ const struct config_setting config_settings[] = {
      CONFIG_TO(config_redis, redis),
      .initial = "redis://127.0.0.1:6379/0",
      .meaning = "the store; also unix:///path?db=0, rediss://host, "
-                "redis+sentinel://host,host/MASTER",
+                "redis+sentinel://host,host/MASTER, "
+                "redis+cluster://host,host",
      .note =
          "In a user or password write / as %2F, ? as %3F, # as %23, @ as %40, "
          "% as %25. `make run` starts a Redis of its own unless this is given.",
