@@ -204,6 +204,11 @@ write_to_store(struct import *import, const struct redis_url *redis)
                                session_error(import->session),
                                "; nothing is written");
         status = interests_report_status(status);
+    } else if (!writer_ask_replicas(import->writer,
+                                    import->plan->limit_ms / 2)) {
+        status = stop(import, session_error(import->session), EX_UNAVAILABLE);
+        interests_report_store(&import->report, redis, import->why,
+                               "; nothing is written");
     } else {
         status = write_file(import);
     }

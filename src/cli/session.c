@@ -8,21 +8,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "cli/session.h"
 #include "redis/error.h"
 #include "scoring/interests.h"
+#include "store/sentinels.h"
 
 #define ERROR_SIZE 400 /* more than those of a connection */
 
 /* Several hundred lines of import are one answer to export. */
 #define REPLY_BYTES_MAX ((size_t)64 << 20)
 
+/* For what the other sentinels say, once the first has named a master. */
+#define OTHERS_MS 1000
+
 struct session {
     struct ev_loop *loop;
-    struct redis_conn *conn;
-    bool is_up;
-    char error[ERROR_SIZE]; /* empty: it has not failed */
+    int64_t limit_ms;
+    const struct redis_url *server; /* as it was given */
+    struct redis_conn *conn;        /* NULL: the master is not known yet */
+    bool is_up, is_no_master;
+
+    struct sentinels *sentinels; /* NULL: there are none */
+    struct election election;
+    struct redis_url master; /* that they name */
+    char error[ERROR_SIZE];  /* empty: it has not failed */
 };
 
 static bool
@@ -55,11 +66,26 @@ on_up(void *arg)
     ((struct session *)arg)->is_up = true;
 }
 
+/* Sentinels may name another one, and their master's address is not known. */
 static void
 on_down(void *arg, enum redis_fault fault, const char *words)
 {
-    (void)fault;
-    (void)session_fail(arg, words);
+    struct session *session = arg;
+    struct buf text = {0};
+
+    session->is_no_master = session->sentinels != NULL && !session->is_up &&
+                            fault == REDIS_FAULT_ROLE;
+    if (session->is_no_master)
+        return;
+    if (session->sentinels != NULL) {
+        buf_printf(&text, "master %s at ", session->server->master);
+        redis_url_print_address(&session->master, &text);
+        buf_add_text(&text, ": ");
+    }
+    buf_add_text(&text, words);
+    buf_add(&text, "", 1);
+    (void)session_fail(session, text.failed ? words : text.data);
+    buf_free(&text);
 }
 
 struct redis_commands *
@@ -78,7 +104,7 @@ session_commands(struct session *session, size_t arguments, size_t bytes)
 bool
 session_send(struct session *session)
 {
-    if (is_well(session))
+    if (is_well(session) && session->conn != NULL)
         redis_conn_flush(session->conn);
     return is_well(session);
 }
@@ -94,19 +120,128 @@ session_turn(struct session *session)
     return is_well(session);
 }
 
+static struct redis_conn *
+make_conn(struct session *session, const struct redis_url *server)
+{
+    const struct redis_conn_config config = {
+        .server = server,
+        .probe_key = bytes_of(INTERESTS_KEY_PREFIX "0"), /* it may be absent */
+        .connect_limit_ms = session->limit_ms,
+        .answer_limit_ms = session->limit_ms,
+        .reply_bytes_max = REPLY_BYTES_MAX,
+        .up = on_up,
+        .down = on_down,
+        .arg = session,
+    };
+
+    return redis_conn_new(session->loop, &config);
+}
+
+static bool
+hold_election(struct session *session)
+{
+    struct master votes[SENTINELS_MAX];
+    const size_t count = sentinels_votes(session->sentinels, votes);
+    const int64_t now_ms = clock_mono_ms();
+
+    (void)election_hold(&session->election, votes, count,
+                        sentinels_known(session->sentinels), now_ms);
+    return election_has_master(&session->election, now_ms);
+}
+
+/* Who is distrusted is known, and may become a master before long. */
+static bool
+fail_without_master(struct session *session)
+{
+    struct buf reason = {0};
+
+    if (session->election.current.host[0] != '\0')
+        buf_add_text(&reason, "who the sentinels name is not the master");
+    else
+        sentinels_put_reason(session->sentinels, &reason);
+    buf_add(&reason, "", 1);
+    (void)session_fail(session, reason.failed ? "out of memory" : reason.data);
+    buf_free(&reason);
+    return false;
+}
+
+/* Waits for those who have not spoken yet: they may know better. */
+static bool
+await_master(struct session *session, int64_t since_ms)
+{
+    for (;;) {
+        const bool has_master = hold_election(session);
+        const bool all = sentinels_have_spoken(session->sentinels);
+        const int64_t passed_ms = clock_mono_ms() - since_ms;
+
+        if (has_master && (all || passed_ms >= OTHERS_MS))
+            return true;
+        if (passed_ms >= session->limit_ms ||
+            (all && session->election.current.host[0] == '\0'))
+            return fail_without_master(session);
+        if (!session_turn(session))
+            return false;
+    }
+}
+
+/* Prepares a connection to whom the sentinels name. */
+static bool
+find_master(struct session *session, int64_t since_ms)
+{
+    const struct master *master = &session->election.current;
+
+    if (!await_master(session, since_ms))
+        return false;
+    session->master = *session->server;
+    session->master.kind = REDIS_URL_SINGLE;
+    session->master.host_count = 0;
+    session->master.host = master->host;
+    session->master.port = master->port;
+    session->conn = make_conn(session, &session->master);
+    return session->conn != NULL || session_fail(session, "out of memory");
+}
+
+static bool
+connect_to(struct session *session)
+{
+    session->is_no_master = false;
+    redis_conn_open(session->conn);
+    while (!session->is_up && !session->is_no_master)
+        if (!session_turn(session))
+            return false;
+    return session->is_up;
+}
+
+/* Who is no master after all is asked for again, as long as there is time. */
+static bool
+open_master(struct session *session)
+{
+    const int64_t since_ms = clock_mono_ms();
+
+    while (find_master(session, since_ms)) {
+        if (connect_to(session))
+            return true;
+        if (!is_well(session))
+            return false;
+        redis_conn_free(session->conn);
+        session->conn = NULL;
+        election_distrust(&session->election, clock_mono_ms());
+    }
+    return false;
+}
+
 bool
 session_open(struct session *session)
 {
-    redis_conn_open(session->conn);
-    while (!session->is_up && session_turn(session))
-        continue;
-    return is_well(session);
+    return session->sentinels != NULL ? open_master(session)
+                                      : connect_to(session);
 }
 
 void
 session_close(struct session *session)
 {
-    redis_conn_close(session->conn);
+    if (session->conn != NULL)
+        redis_conn_close(session->conn);
 }
 
 const char *
@@ -119,23 +254,18 @@ struct session *
 session_new(const struct redis_url *server, int64_t limit_ms)
 {
     struct session *session = calloc(1, sizeof(*session));
-    const struct redis_conn_config config = {
-        .server = server,
-        .probe_key = bytes_of(INTERESTS_KEY_PREFIX "0"), /* it may be absent */
-        .connect_limit_ms = limit_ms,
-        .answer_limit_ms = limit_ms,
-        .reply_bytes_max = REPLY_BYTES_MAX,
-        .up = on_up,
-        .down = on_down,
-        .arg = session,
-    };
 
     if (session == NULL)
         return NULL;
+    session->server = server;
+    session->limit_ms = limit_ms;
     session->loop = ev_loop_new(EVFLAG_AUTO);
-    if (session->loop != NULL)
-        session->conn = redis_conn_new(session->loop, &config);
-    if (session->conn != NULL)
+    if (session->loop != NULL && server->kind == REDIS_URL_SENTINEL)
+        session->sentinels =
+            sentinels_new(session->loop, server, limit_ms, limit_ms);
+    else if (session->loop != NULL)
+        session->conn = make_conn(session, server);
+    if (session->conn != NULL || session->sentinels != NULL)
         return session;
     session_free(session);
     return NULL;
@@ -147,6 +277,7 @@ session_free(struct session *session)
     if (session == NULL)
         return;
     redis_conn_free(session->conn);
+    sentinels_free(session->sentinels);
     if (session->loop != NULL)
         ev_loop_destroy(session->loop);
     free(session);

@@ -3,6 +3,7 @@
  * "Import and export" of docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/session.h"
@@ -15,12 +16,16 @@
 /* Enough to keep both sides busy; more would only be memory. */
 #define BATCHES_MAX 4
 
+#define WAIT_ROOM (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM)
+
 struct writer {
     struct session *session;
     struct buf text; /* keys and values of the batch, end to end */
     size_t lengths[2 * BATCH_KEYS_MAX];
     size_t count; /* keys of the batch */
     size_t under_way;
+    bool is_asking;   /* for replicas */
+    char wait_ms[24]; /* for one of them; empty: there is none */
     int64_t confirmed;
 };
 
@@ -32,6 +37,61 @@ writer_new(struct session *session)
     if (writer != NULL)
         writer->session = session;
     return writer;
+}
+
+/* Of a master the third element is a list of its replicas. */
+static bool
+on_role(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct writer *writer = arg;
+    const redisReply *role = *reply;
+
+    (void)command;
+    writer->is_asking = false;
+    if (role == NULL || role->type != REDIS_REPLY_ARRAY || role->elements < 3 ||
+        role->element[2]->type != REDIS_REPLY_ARRAY ||
+        role->element[2]->elements == 0)
+        writer->wait_ms[0] = '\0';
+    return true;
+}
+
+bool
+writer_ask_replicas(struct writer *writer, int64_t limit_ms)
+{
+    const struct redis_command command = {.done = on_role, .arg = writer};
+    struct redis_commands *commands = session_commands(writer->session, 0, 0);
+
+    if (commands == NULL)
+        return false;
+    (void)snprintf(writer->wait_ms, sizeof(writer->wait_ms), "%lld",
+                   (long long)limit_ms);
+    writer->is_asking = true;
+    redis_commands_add(commands, &command, "ROLE", 0);
+    while (writer->is_asking)
+        if (!session_turn(writer->session))
+            return false;
+    return true;
+}
+
+/* WAIT: how many replicas have all that was written before. */
+static bool
+on_replicated(void *arg, const struct redis_command *command,
+              redisReply **reply)
+{
+    struct writer *writer = arg;
+
+    writer->under_way--;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        writer->wait_ms[0] = '\0'; /* the master's word has to do */
+    else if ((*reply)->type != REDIS_REPLY_INTEGER)
+        return false;
+    else if ((*reply)->integer == 0)
+        return !session_fail(writer->session,
+                             "no replica has confirmed in time");
+    writer->confirmed += (int64_t)command->count;
+    return true;
 }
 
 static bool
@@ -51,24 +111,56 @@ on_written(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
+/* Its confirmation is that of its WAIT. */
+static bool
+on_taken(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct writer *writer = arg;
+
+    (void)command;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_ERROR)
+        (void)session_refuse(writer->session, *reply);
+    return (*reply)->type == REDIS_REPLY_ERROR ||
+           (*reply)->type == REDIS_REPLY_STATUS;
+}
+
+static void
+add_wait(struct writer *writer, struct redis_commands *commands, size_t count)
+{
+    const struct redis_command command = {
+        .done = on_replicated, .arg = writer, .count = count};
+
+    redis_commands_add(commands, &command, "WAIT", 2);
+    redis_commands_add_argument(commands, bytes_of("1"));
+    redis_commands_add_argument(commands, bytes_of(writer->wait_ms));
+}
+
 static bool
 send_batch(struct writer *writer)
 {
-    const struct redis_command command = {
-        .done = on_written, .arg = writer, .count = writer->count};
+    const bool waits = writer->wait_ms[0] != '\0';
+    const struct redis_command command = {.done = waits ? on_taken : on_written,
+                                          .arg = writer,
+                                          .count = writer->count};
     const size_t arguments = 2 * writer->count;
     const char *at = writer->text.data;
-    struct redis_commands *commands =
-        session_commands(writer->session, arguments, writer->text.length);
+    struct redis_commands *commands = session_commands(
+        writer->session, arguments + 2, writer->text.length + WAIT_ROOM);
 
     if (commands == NULL)
         return false;
+    if (!redis_commands_reserve(commands, 2, 0))
+        return session_fail(writer->session, "out of memory");
     redis_commands_add(commands, &command, "MSET", arguments);
     for (size_t i = 0; i < arguments; i++) {
         redis_commands_add_argument(commands,
                                     (struct bytes){at, writer->lengths[i]});
         at += writer->lengths[i];
     }
+    if (waits)
+        add_wait(writer, commands, writer->count);
     buf_clear(&writer->text);
     writer->count = 0;
     writer->under_way++;

@@ -19,13 +19,24 @@ struct writer;
 /* session is borrowed until writer_free(). NULL without memory. */
 struct writer *writer_new(struct session *session);
 
+/*
+ * Asks whether the server has replicas, for a master's word alone is not to be
+ * relied on where it may be replaced: with any, a key is written when one of
+ * them has it. Who may not ask goes on as without. limit_ms is of their
+ * confirmation.
+ */
+bool writer_ask_replicas(struct writer *writer, int64_t limit_ms);
+
 /* Both are copied. */
 bool writer_add(struct writer *writer, struct bytes key, struct bytes value);
 
 /* Sends what is left, and waits until all of it is written. */
 bool writer_finish(struct writer *writer);
 
-/* Keys that the server has said to be written, in the order of adding. */
+/*
+ * Keys that the server, and a replica if it has one, has said to be written, in
+ * the order of adding.
+ */
 int64_t writer_confirmed(const struct writer *writer);
 
 /* Ends the connection, if anything is still under way. Accepts NULL. */

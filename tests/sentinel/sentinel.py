@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -404,6 +405,54 @@ def wrong_name(scene):
     return lines[0].split("] ")[1]
 
 
+def scoring(scene, *arguments, text=""):
+    done = subprocess.run([scene.binary, *arguments], input=text, text=True,
+                          env=scene.stack.environment, capture_output=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def lines_of(first, count):
+    return "".join(json.dumps({"client_id": first + i, "interests": [f"x{first + i}"]}) + "\n"
+                   for i in range(count))
+
+
+def commands(scene):
+    """Import and export find the master, before and after a failover; what is
+    written has been confirmed by a replica."""
+    for round_ in range(2):
+        first = 1000 + 2000 * round_
+        status, _, said = scoring(scene, "interests", "import", "-",
+                                  text=lines_of(first, 2000))
+        check(status == 0, f"import: {status} {said}")
+        replica = next(s for s in scene.group.data if s is not scene.group.master())
+        check(scene.group.master().run("EXISTS", f"i:{first + 1999}") == 1, "not written")
+        status, out, said = scoring(scene, "interests", "export", "-")
+        check(status == 0 and f'"client_id": {first},' in out,
+              f"export: {status} {said}")
+        if round_ == 0:
+            before = scene.group.master()
+            before.kill()
+            await_switch(scene, before.port, 10)
+            before.start()
+            scene.settle()
+    # No replica confirms any more: nothing is said to be written.
+    for server in scene.group.data:
+        if server is not scene.group.master():
+            server.freeze()
+    status, _, said = scoring(scene, "interests", "import", "--timeout", "2", "-",
+                              text=lines_of(9000, 10))
+    check(status == 69 and "no replica has confirmed" in said and
+          "at least the first 0 clients" in said, f"import without replicas: {status} {said}")
+    for server in scene.group.data:
+        server.thaw()
+    status, _, said = scoring(scene, "interests", "import", "-", text="")
+    for sentinel in scene.group.sentinels:
+        sentinel.kill()
+    status, _, said = scoring(scene, "interests", "export", "-")
+    check(status == 69 and "connection refused" in said, f"without sentinels: {status} {said}")
+    return "import and export"
+
+
 def ready(scene):
     import urllib.request
     with urllib.request.urlopen(f"http://127.0.0.1:{scene.stack.port}/readyz") as answer:
@@ -422,6 +471,7 @@ SCENARIOS = {  # name: function, whether the load runs from the beginning, lines
     "late start": (late_start, False, 10, {}),
     "wrong name": (wrong_name, False, 10, {}),
     "passwords": (passwords, True, 10, SECRETS),
+    "commands": (commands, True, 10, {}),
     "many": (many, True, 100, {}),
 }
 
