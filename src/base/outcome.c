@@ -24,6 +24,7 @@ static const struct status statuses[] = {
     {405, "Method Not Allowed", "Allow: POST"},
     {413, "Payload Too Large", NULL},
     {422, "Invalid Request", NULL},
+    {429, "Too Many Requests", NULL}, /* whoever says so says for how long */
     {500, "Internal Server Error", NULL},
     {503, "Service Unavailable", "Retry-After: 1"},
 };

@@ -50,6 +50,9 @@ struct outcome {
     size_t method_number; /* or OUTCOME_NO_METHOD */
     struct bytes method;  /* its name, or empty */
     struct bytes context; /* for the log: "nclients=2", or empty */
+    struct bytes account; /* its name: of one that is listed, else at NULL */
+    size_t account_place; /* by which it is counted */
+    size_t salt; /* of the good token: its place in its list, from 1; or 0 */
     enum outcome_fault fault;
     struct bytes fault_text; /* the same in words for the log */
 

@@ -2,6 +2,7 @@
 #define REQUEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -27,7 +28,8 @@ struct request {
     enum request_body body_state;
     char *body; /* of REQUEST_BODY_WHOLE; may be altered */
     size_t body_length;
-    time_t now; /* when it was planned */
+    time_t now;         /* when it was planned */
+    int64_t arrived_ns; /* CLOCK_MONOTONIC */
 };
 
 #endif

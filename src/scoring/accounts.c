@@ -508,9 +508,11 @@ accounts_get(const struct accounts *accounts, size_t number)
 }
 
 void
-accounts_set_place(struct accounts *accounts, size_t number, size_t place)
+accounts_set_place(struct accounts *accounts, size_t number, size_t place,
+                   limit_used *used)
 {
     accounts->items[number].place = place;
+    accounts->items[number].used = used;
 }
 
 const struct account *

@@ -30,7 +30,8 @@ struct account {
     int64_t rate, burst; /* as given; 0: no limit */
     struct limit limit;
     bool is_disabled;
-    size_t place; /* of what all workers know of it */
+    size_t place;     /* by which it is counted */
+    limit_used *used; /* of its limit; NULL: it is not held to one */
 };
 
 /*
@@ -71,7 +72,9 @@ size_t accounts_count(const struct accounts *accounts);
 const struct account *accounts_get(const struct accounts *accounts,
                                    size_t number);
 
-void accounts_set_place(struct accounts *accounts, size_t number, size_t place);
+/* Where all workers count it. used is borrowed. */
+void accounts_set_place(struct accounts *accounts, size_t number, size_t place,
+                        limit_used *used);
 
 /* The account that has this salt, which no two have; NULL: none has. */
 const struct account *accounts_with_salt(const struct accounts *accounts,

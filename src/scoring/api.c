@@ -6,10 +6,13 @@
  * docs/protocol.md.
  */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "scoring/api.h"
 #include "scoring/envelope.h"
 #include "scoring/fields.h"
@@ -44,6 +47,8 @@ static const char *const paths[] = {"/method", "/method/"};
 
 _Static_assert(COUNT(methods) <= API_METHODS_MAX, "methods are counted");
 
+#define API_HEADER_SIZE sizeof("Retry-After: -9223372036854775808")
+
 struct api {
     const struct api_config *config;
     struct auth *auth;
@@ -60,7 +65,10 @@ struct api_call {
     struct method_plan plan;
     struct buf detail; /* an error's words, when there are better ones */
     struct buf body;
-    enum outcome_fault fault; /* why it is 500 */
+    const struct account *account; /* whose request it says to be */
+    size_t salt;                   /* that its token was made by, from 1 */
+    char header[API_HEADER_SIZE];  /* of its own; or empty */
+    enum outcome_fault fault;      /* why it is 500 */
     const char *fault_text;
 };
 
@@ -181,17 +189,34 @@ step_envelope(struct api_call *call, const struct request *request)
     return 400;
 }
 
+/* An account that is not listed has had its token checked against somebody's
+ * salts, which may have been its own. */
+static int
+enter(struct api_call *call, bool needs_account, size_t salt)
+{
+    if (needs_account && (call->account == NULL || call->account->is_disabled))
+        return 403;
+    call->salt = salt;
+    return 0;
+}
+
 static int
 step_token(struct api_call *call, const struct request *request)
 {
+    const struct accounts *accounts = call->api->config->accounts;
     const struct envelope *envelope = &call->envelope;
     const struct auth_claim claim = {envelope->account, envelope->login,
                                      envelope->token};
-    size_t place;
+    const bool needs_account =
+        accounts != NULL && !auth_is_admin(envelope->login);
+    const struct auth_salts *salts = NULL;
+    size_t salt;
 
-    switch (auth_check(call->api->auth, &claim, NULL, request->now, &place)) {
+    if (needs_account)
+        call->account = accounts_find(accounts, envelope->account, &salts);
+    switch (auth_check(call->api->auth, &claim, salts, request->now, &salt)) {
     case AUTH_OK:
-        return 0;
+        return enter(call, needs_account, salt);
     case AUTH_REFUSED:
         return 403;
     case AUTH_NO_HOUR:
@@ -220,6 +245,28 @@ step_method(struct api_call *call, const struct request *request)
         buf_add_text(&call->detail, methods[i]->name);
     }
     return 422;
+}
+
+/* What the account may do, and how often. */
+static int
+step_account(struct api_call *call, const struct request *request)
+{
+    const struct account *account = call->account;
+    int64_t wait_ns;
+
+    if (account == NULL)
+        return 0;
+    if ((account->methods >> call->method_number & 1) == 0)
+        return 403;
+    if (account->used == NULL)
+        return 0;
+    wait_ns =
+        limit_take(&account->limit, account->used, 1, request->arrived_ns);
+    if (wait_ns == 0)
+        return 0;
+    (void)snprintf(call->header, sizeof(call->header), "Retry-After: %" PRId64,
+                   (wait_ns + NS_PER_S - 1) / NS_PER_S);
+    return 429;
 }
 
 static int
@@ -271,8 +318,8 @@ step_plan(struct api_call *call, const struct request *request)
 typedef int api_step(struct api_call *call, const struct request *request);
 
 static api_step *const steps[] = {
-    step_path,  step_verb,   step_body,      step_envelope,
-    step_token, step_method, step_arguments, step_plan,
+    step_path,   step_verb,    step_body,      step_envelope, step_token,
+    step_method, step_account, step_arguments, step_plan,
 };
 
 /* The words of an error, as the caller is to read them. */
@@ -328,6 +375,13 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
     if (code == 200 && plan->part_count > 0)
         put_parts(plan, &outcome);
     outcome.context = buf_bytes(&plan->context);
+    if (call->header[0] != '\0')
+        outcome.header = call->header;
+    if (call->account != NULL) {
+        outcome.account = call->account->name;
+        outcome.account_place = call->account->place;
+    }
+    outcome.salt = call->salt;
     outcome.fault = call->fault;
     outcome.fault_text = fault_text(call);
     if (call->method != NULL) {

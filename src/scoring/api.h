@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/outcome.h"
 #include "base/request.h"
+#include "scoring/accounts.h"
 #include "scoring/auth.h"
 #include "scoring/method.h"
 #include "store/store.h"
@@ -24,7 +25,8 @@ struct model;
 
 struct api_config {
     struct auth_secrets secrets;
-    const struct model *model; /* borrowed, as the whole */
+    const struct model *model;       /* borrowed, as the whole */
+    const struct accounts *accounts; /* NULL: all partners have one salt */
     size_t client_ids_max;
     size_t clients_max; /* records of a batch */
     size_t body_max_bytes;

@@ -493,6 +493,7 @@ answer_endpoint(struct conn *conn)
         .store_is_up = store_is_up(shared->store),
         .model = shared->config->model.model.name,
         .role = store_role(shared->store),
+        .accounts = shared->config->accounts,
     };
     struct buf body = {0};
 
@@ -537,6 +538,7 @@ conn_plan(struct conn *conn)
     if (answer_endpoint(conn))
         return;
     conn->request.now = clock_wall_s();
+    conn->request.arrived_ns = conn->arrived_us * NS_PER_US;
     conn->call = api_plan(conn->shared->api, &conn->request, &conn->wants,
                           &conn->outcome);
     conn->request.body = NULL;

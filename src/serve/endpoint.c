@@ -74,6 +74,20 @@ respond_ready(const struct endpoint_view *view, struct buf *body,
         outcome_set_code(outcome, 503);
 }
 
+static bool
+account_label(const void *accounts, size_t number, struct bytes *ret_name,
+              size_t *ret_place)
+{
+    const struct account *account;
+
+    if (accounts == NULL || number >= accounts_count(accounts))
+        return false;
+    account = accounts_get(accounts, number);
+    *ret_name = account->name;
+    *ret_place = account->place;
+    return true;
+}
+
 static void
 respond_metrics(const struct endpoint_view *view, struct buf *body,
                 struct outcome *outcome)
@@ -82,6 +96,8 @@ respond_metrics(const struct endpoint_view *view, struct buf *body,
         .method = api_method_name,
         .code = outcome_status_code,
         .model = view->model,
+        .account = account_label,
+        .accounts = view->accounts,
     };
 
     metrics_text_put(view->metrics, &labels, body);

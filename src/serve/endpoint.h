@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/outcome.h"
 #include "base/request.h"
+#include "scoring/accounts.h"
 #include "telemetry/metrics.h"
 
 /*
@@ -19,6 +20,7 @@ struct endpoint_view {
     bool store_is_up;  /* as far as this worker knows */
     const char *model; /* the name of the one in force */
     const char *role;  /* of the store's server; NULL: not said */
+    const struct accounts *accounts; /* NULL: none */
 };
 
 /*

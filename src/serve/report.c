@@ -38,6 +38,7 @@ static const enum metric fault_metrics[OUTCOME_FAULT__MAX] = {
 };
 
 _Static_assert(API_METHODS_MAX < METRICS_METHODS, "and one for no method");
+_Static_assert(AUTH_SALTS_MAX <= METRICS_SALTS, "so has each salt");
 _Static_assert(OUTCOME_STATUSES_MAX <= METRICS_STATUSES, "each has its number");
 
 void
@@ -58,6 +59,10 @@ report_outcome(struct log *log, struct metrics *metrics,
         metrics_add(metrics, METRIC_RECORDS_OK, outcome->records);
     if (outcome->bad_records > 0)
         metrics_add(metrics, METRIC_RECORDS_BAD, outcome->bad_records);
+    if (outcome->account.at != NULL)
+        metrics_add_account(metrics, outcome->account_place, outcome->status);
+    if (outcome->salt > 0)
+        metrics_add_token(metrics, outcome->salt);
     if (outcome->cache == OUTCOME_CACHE_HIT)
         metrics_add(metrics, METRIC_CACHE_HITS, 1);
     else if (outcome->cache == OUTCOME_CACHE_MISS)

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "serve/notify.h"
+#include "serve/roster.h"
 #include "serve/supervisor.h"
 #include "serve/watch.h"
 #include "serve/worker.h"
@@ -70,6 +71,7 @@ struct supervisor {
     struct config *config;
     struct log *log;
     struct metrics *metrics;
+    struct roster *roster;
     sigset_t signals;
     int own_slot; /* in a worker's process; -1 in the parent */
     int own_seat; /* likewise */
@@ -83,6 +85,23 @@ struct supervisor {
     struct seat seats[METRICS_WORKERS_MAX];
     struct worker workers[METRICS_SLOTS];
 };
+
+/* What of the accounts may not be meant. */
+static void
+log_accounts(struct supervisor *s)
+{
+    const struct config *config = s->config;
+
+    if (config->accounts == NULL)
+        return;
+    log_info(s->log, "accounts: %zu", accounts_count(config->accounts));
+    if (config->accounts_mode != 0)
+        log_error(s->log, CONFIG_ACCOUNTS_NAME ": %s: " CONFIG_ACCOUNTS_OPEN,
+                  config->accounts_file, config->accounts_mode);
+    if (config->cache_secret_published != CONFIG_NONE)
+        log_error(s->log, "the key of the cache is made of the published salt; "
+                          "set SCORING_CACHE_SECRET");
+}
 
 static void
 log_settings(struct supervisor *s, const char *what)
@@ -103,6 +122,7 @@ log_settings(struct supervisor *s, const char *what)
                           "can make tokens; set SCORING_SALT and "
                           "SCORING_ADMIN_SALT");
     buf_free(&parts);
+    log_accounts(s);
 }
 
 /* Empties all seats, for workers with the settings now in force. */
@@ -455,6 +475,8 @@ replace_settings(struct supervisor *s, struct config *config, struct log *log,
     log_model_change(s, &s->config->model.model, &config->model.model);
     config_free(s->config);
     s->config = config;
+    roster_place(s->roster, config->accounts, s->metrics,
+                 clock_mono_us() * NS_PER_US);
     if (!config_use_time_zone(config))
         log_error(log, "settings: TZ: out of memory");
     /* Workers that have not stood yet go at once: older ones still serve. */
@@ -645,6 +667,13 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         log_error(s->log, "no shared memory: %s", strerror(errno));
         goto out;
     }
+    s->roster = roster_new();
+    if (s->roster == NULL) {
+        log_error(s->log, "no shared memory: %s", strerror(errno));
+        goto out;
+    }
+    roster_place(s->roster, config->accounts, s->metrics,
+                 clock_mono_us() * NS_PER_US);
     log_count_in(s->log, s->metrics);
     block_signals(s);
     start_generation(s, clock_mono_ms());
@@ -660,6 +689,7 @@ out:
     if (untold > 0 && s->own_slot < 0) /* else the parent says so */
         log_say_lost(metrics_get(s->metrics, METRIC_LOG_LINES_LOST));
     metrics_free(s->metrics);
+    roster_free(s->roster);
     config_free(s->config);
     free(s);
     return status;

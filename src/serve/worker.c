@@ -577,6 +577,7 @@ start(struct worker *worker, const struct config *config)
     worker->api_config = (struct api_config){
         .secrets = config->secrets,
         .model = &config->model.model,
+        .accounts = config->accounts,
         .client_ids_max = (size_t)config->max_client_ids,
         .clients_max = (size_t)config->max_clients,
         .body_max_bytes = (size_t)config->max_body_bytes,

@@ -23,13 +23,14 @@
 #include "telemetry/metrics.h"
 #include "telemetry/sink.h"
 
-#define LOG_FIELD_MAX  128 /* bytes of one text of a request */
-#define LOG_ESCAPE_MAX 5   /* bytes that one byte may become: \\xHH in JSON */
-#define LOG_TAIL_MAX   16  /* "..." and the end of a line, in any format */
-#define LOG_FIXED_MAX  512 /* of a request's line: all but its five texts */
-#define LOG_STAMP_MAX  64
-#define LOG_DIGITS_MAX 20 /* of a 64-bit number */
-#define LOG_LAST_MAX   128
+#define LOG_FIELD_MAX   128 /* bytes of one text of a request */
+#define LOG_ESCAPE_MAX  5   /* bytes that one byte may become: \\xHH in JSON */
+#define LOG_ACCOUNT_MAX 256 /* bytes of an account's name */
+#define LOG_TAIL_MAX    16  /* "..." and the end of a line, in any format */
+#define LOG_FIXED_MAX   320 /* of a request's line: all but its texts */
+#define LOG_STAMP_MAX   64
+#define LOG_DIGITS_MAX  20 /* of a 64-bit number */
+#define LOG_LAST_MAX    128
 
 /* For the journal. Source: sd-daemon(3). */
 #define LOG_PRIORITY_ERROR "<3>"
@@ -40,7 +41,8 @@
 #define LOG_END_TICK_MS 5
 
 _Static_assert(LOG_LINE_MAX <= SINK_ATOMIC, "a line must not be torn");
-_Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
+_Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + 2 * LOG_ACCOUNT_MAX +
+                       LOG_FIXED_MAX <
                    LOG_LINE_MAX - LOG_TAIL_MAX,
                "a request must fit a line, however it is escaped");
 
@@ -53,7 +55,7 @@ _Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + LOG_FIXED_MAX <
 struct log_form {
     const char *stamp; /* for strftime() */
     struct bytes level, message, message_end, end;
-    struct bytes request, trace_id, path, method, code, ms;
+    struct bytes request, trace_id, path, method, account, code, ms;
 };
 
 static const struct log_form log_forms[] = {
@@ -68,6 +70,7 @@ static const struct log_form log_forms[] = {
             .trace_id = LITERAL(" trace_id="),
             .path = LITERAL(" path="),
             .method = LITERAL(" method="),
+            .account = LITERAL(" account="),
             .code = LITERAL(" code="),
             .ms = LITERAL(" ms="),
         },
@@ -82,6 +85,7 @@ static const struct log_form log_forms[] = {
             .trace_id = LITERAL("\",\"trace_id\":\""),
             .path = LITERAL("\",\"path\":\""),
             .method = LITERAL("\",\"method\":\""),
+            .account = LITERAL("\",\"account\":\""),
             .code = LITERAL("\",\"code\":"),
             .ms = LITERAL(",\"ms\":"),
         },
@@ -279,6 +283,45 @@ put_word(struct log *log, struct bytes word)
         put(log, word);
     else
         put_escaped(log, word, LOG_FIELD_MAX, LOG_WORD);
+}
+
+/* Whether a name stands for itself between blanks, as all readers have it. */
+static bool
+is_bare(struct bytes name)
+{
+    for (size_t i = 0; i < name.length; i++) {
+        if (!is_plain((unsigned char)name.at[i], LOG_MESSAGE) ||
+            strchr(" \"\\=", name.at[i]) != NULL)
+            return false;
+    }
+    return name.length > 0;
+}
+
+/*
+ * The name of an account: UTF-8 without control characters, which JSON has as
+ * it is. It is the operator's own, so that it is not cut.
+ */
+static void
+put_account(struct log *log, struct bytes name)
+{
+    const bool is_quoted = log->format == LOG_TEXT && !is_bare(name);
+
+    if (is_quoted)
+        put_char(log, '"');
+    for (size_t i = 0; i < name.length; i++) {
+        const char c = name.at[i];
+
+        if (log->format == LOG_TEXT &&
+            !is_plain((unsigned char)c, LOG_MESSAGE)) {
+            put_escape(log, (unsigned char)c);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            put_char(log, '\\');
+        put_char(log, c);
+    }
+    if (is_quoted)
+        put_char(log, '"');
 }
 
 static bool
@@ -502,6 +545,10 @@ log_request(struct log *log, const struct request *request,
     put_word(log, request->path);
     put(log, form->method);
     put_word(log, outcome->method);
+    if (outcome->account.at != NULL) {
+        put(log, form->account);
+        put_account(log, outcome->account);
+    }
     put(log, form->code);
     put_number(log, outcome->code > 0 ? (uint64_t)outcome->code : 0);
     put(log, form->ms);

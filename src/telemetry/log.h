@@ -79,11 +79,11 @@ void log_error(struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * One line for a request: level I, also if it ends in 4xx; E for codes of 500
- * and above. Texts may be empty (an empty trace_id is left out); each is cut at
- * 128 bytes, and escaped beyond [A-Za-z0-9/._~-]. The context is
- * fields "name=value" with a space between them: digits, or words joined by
- * commas.
+ * One line for a request; of one that names a listed account, with its name:
+ * level I, also if it ends in 4xx; E for codes of 500 and above. Texts may be
+ * empty (an empty trace_id is left out); each is cut at 128 bytes, and escaped
+ * beyond [A-Za-z0-9/._~-]. The context is fields "name=value" with a space
+ * between them: digits, or words joined by commas.
  */
 void log_request(struct log *log, const struct request *request,
                  const struct outcome *outcome, int64_t duration_us);

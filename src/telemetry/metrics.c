@@ -38,6 +38,7 @@ struct block {
     _Atomic uint64_t requests[METRICS_METHODS][METRICS_STATUSES];
     _Atomic uint64_t buckets[METRICS_METHODS][METRICS_BUCKETS];
     _Atomic uint64_t duration_us[METRICS_METHODS];
+    _Atomic uint64_t tokens[METRICS_SALTS];
     _Atomic uint64_t parked;
     _Atomic uint64_t beats;
     _Atomic uint64_t log_waiting, log_untold; /* lines */
@@ -67,6 +68,8 @@ struct shared {
     _Atomic uint64_t master; /* a hash of its address; 0: none so far */
     _Atomic int64_t master_ms;
     _Atomic uint64_t switches, sentinels;
+    /* One for all workers: of many accounts few call at a time. */
+    _Atomic uint64_t accounts[METRICS_ACCOUNTS][METRICS_STATUSES];
     struct block blocks[METRICS_SLOTS + 1];
 };
 
@@ -206,6 +209,45 @@ metrics_get_requests(const struct metrics *metrics, size_t method,
 {
     assert(method < METRICS_METHODS && status < METRICS_STATUSES);
     return sum(metrics, offsetof(struct block, requests[method][status]));
+}
+
+void
+metrics_add_account(struct metrics *metrics, size_t place, size_t status)
+{
+    status = at_most(status, METRICS_STATUSES - 1);
+    if (place < METRICS_ACCOUNTS)
+        add(&metrics->shared->accounts[place][status], 1);
+}
+
+uint64_t
+metrics_get_account(const struct metrics *metrics, size_t place, size_t status)
+{
+    if (place >= METRICS_ACCOUNTS)
+        return 0;
+    return atomic_load_explicit(&metrics->shared->accounts[place][status],
+                                memory_order_relaxed);
+}
+
+void
+metrics_clear_account(struct metrics *metrics, size_t place)
+{
+    assert(place < METRICS_ACCOUNTS);
+    for (size_t i = 0; i < METRICS_STATUSES; i++)
+        atomic_store(&metrics->shared->accounts[place][i], 0);
+}
+
+void
+metrics_add_token(struct metrics *metrics, size_t salt)
+{
+    assert(salt >= 1 && salt <= METRICS_SALTS);
+    add(&metrics->own->tokens[salt - 1], 1);
+}
+
+uint64_t
+metrics_get_tokens(const struct metrics *metrics, size_t salt)
+{
+    assert(salt >= 1 && salt <= METRICS_SALTS);
+    return sum(metrics, offsetof(struct block, tokens[salt - 1]));
 }
 
 struct metrics_durations

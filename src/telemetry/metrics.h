@@ -108,6 +108,13 @@ enum metrics_phase {
 #define METRICS_METHODS  9
 #define METRICS_STATUSES 16
 
+/* Accounts are counted by places that are given to them: more than there may be
+ * at a time, so that one that comes back finds its counts. */
+#define METRICS_ACCOUNTS 4096
+
+/* Places of salts in their lists. */
+#define METRICS_SALTS 16
+
 /* Buckets of the durations; the last one has no bound. */
 #define METRICS_BUCKETS 13
 
@@ -135,6 +142,18 @@ void metrics_add_request(struct metrics *metrics, size_t method, size_t status,
                          int64_t duration_us);
 uint64_t metrics_get_requests(const struct metrics *metrics, size_t method,
                               size_t status);
+
+/* It was an account's; of a place that there is not, nobody's. */
+void metrics_add_account(struct metrics *metrics, size_t place, size_t status);
+uint64_t metrics_get_account(const struct metrics *metrics, size_t place,
+                             size_t status);
+
+/* The place is another account's from now on. */
+void metrics_clear_account(struct metrics *metrics, size_t place);
+
+/* Its token was good, by the salt of this place, from 1. */
+void metrics_add_token(struct metrics *metrics, size_t salt);
+uint64_t metrics_get_tokens(const struct metrics *metrics, size_t salt);
 
 struct metrics_durations {
     uint64_t buckets[METRICS_BUCKETS]; /* not cumulative */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "telemetry/metrics_text.h"
 
@@ -23,6 +24,8 @@ struct source {
 enum family {
     FAMILY_REQUESTS = 0,
     FAMILY_DURATION,
+    FAMILY_ACCOUNTS,
+    FAMILY_TOKENS,
     FAMILY_PARKED,
     FAMILY_CACHE_HITS,
     FAMILY_CACHE_MISSES,
@@ -51,9 +54,9 @@ enum family {
 typedef void put_fn(const struct source *source, const char *name,
                     struct buf *out);
 
-static put_fn put_requests, put_durations, put_parked, put_breaker_open,
-    put_server_breakers, put_switches, put_master_age, put_sentinels,
-    put_workers, put_build_info, put_model_info, put_start_time;
+static put_fn put_requests, put_durations, put_accounts, put_tokens, put_parked,
+    put_breaker_open, put_server_breakers, put_switches, put_master_age,
+    put_sentinels, put_workers, put_build_info, put_model_info, put_start_time;
 
 struct family_row {
     const char *name, *type, *help;
@@ -68,6 +71,15 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_DURATION] = {"scoring_request_duration_seconds", "histogram",
                          "From a request's arrival to its answer.",
                          put_durations},
+    [FAMILY_ACCOUNTS] =
+        {"scoring_account_requests_total", "counter",
+         "API requests that name an account which is listed, by "
+         "account and code.",
+         put_accounts},
+    [FAMILY_TOKENS] = {"scoring_tokens_total", "counter",
+                       "Good tokens, by the place of their salt in its list: 1 "
+                       "is the newest.",
+                       put_tokens},
     [FAMILY_PARKED] = {"scoring_requests_parked", "gauge",
                        "Requests that wait for the store.", put_parked},
     [FAMILY_CACHE_HITS] = {"scoring_cache_hits_total", "counter",
@@ -288,6 +300,50 @@ put_durations(const struct source *source, const char *name, struct buf *out)
         durations = metrics_get_durations(source->metrics, method);
         put_histogram(&durations, name, label, out);
     }
+}
+
+/* Zeros only of the codes that one waits for: there may be many accounts. */
+static bool
+is_awaited(int code)
+{
+    return code == 200 || code == 403 || code == 429;
+}
+
+static void
+put_account(const struct source *source, const char *name, struct bytes label,
+            size_t place, struct buf *out)
+{
+    int code;
+
+    for (size_t i = 0; (code = source->labels->code(i)) != 0; i++) {
+        const uint64_t count = metrics_get_account(source->metrics, place, i);
+
+        if (count == 0 && !is_awaited(code))
+            continue;
+        buf_printf(out, "%s{account=", name);
+        json_add_string(out, label);
+        buf_printf(out, ",code=\"%d\"} %" PRIu64 "\n", code, count);
+    }
+}
+
+static void
+put_accounts(const struct source *source, const char *name, struct buf *out)
+{
+    struct bytes label;
+    size_t place;
+
+    for (size_t i = 0;
+         source->labels->account(source->labels->accounts, i, &label, &place);
+         i++)
+        put_account(source, name, label, place, out);
+}
+
+static void
+put_tokens(const struct source *source, const char *name, struct buf *out)
+{
+    for (size_t salt = 1; salt <= METRICS_SALTS; salt++)
+        buf_printf(out, "%s{salt=\"%zu\"} %" PRIu64 "\n", name, salt,
+                   metrics_get_tokens(source->metrics, salt));
 }
 
 static void

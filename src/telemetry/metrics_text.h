@@ -1,6 +1,7 @@
 #ifndef METRICS_TEXT_H
 #define METRICS_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -11,6 +12,11 @@ struct metrics_labels {
     const char *(*method)(size_t number); /* NULL beyond the last */
     int (*code)(size_t number);           /* of HTTP; 0 beyond the last */
     const char *model;                    /* the name of the one in force */
+
+    /* The account of a number, and its place; false beyond the last. */
+    bool (*account)(const void *accounts, size_t number, struct bytes *ret_name,
+                    size_t *ret_place);
+    const void *accounts;
 };
 
 /* The media type of the text below. */

@@ -12,7 +12,8 @@ ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
     struct buf *body, struct outcome *ret_outcome)
 {
     struct metrics *metrics = metrics_new();
-    const struct endpoint_view view = {metrics, store_is_up, "m", NULL};
+    const struct endpoint_view view = {
+        .metrics = metrics, .store_is_up = store_is_up, .model = "m"};
     bool is_taken;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
@@ -167,7 +168,8 @@ TEST_SINGLE(another_worker, "has lost the store: degraded")
     static const struct request request = {.verb = {"GET", 3},
                                            .path = {"/readyz", 7}};
     struct metrics *metrics = metrics_new();
-    const struct endpoint_view view = {metrics, true, "m", NULL};
+    const struct endpoint_view view = {
+        .metrics = metrics, .store_is_up = true, .model = "m"};
     struct outcome outcome = {.code = 0};
     struct buf body = {0};
 

@@ -306,6 +306,58 @@ TEST_CASES(trace, struct trace_case, trace_rows)
     }
 }
 
+struct account_case {
+    const char *name;
+    struct bytes account;
+    const char *want_text, *want_json; /* from the method to the code */
+};
+
+#define LITERAL_BYTES(text)                                                    \
+    {                                                                          \
+        text, sizeof(text) - 1                                                 \
+    }
+#define X256 X128 X128
+
+static const struct account_case account_rows[] = {
+    {"none", {NULL, 0}, "m code", "m\",\"code\""},
+    {"a word", LITERAL_BYTES("acme"), "m account=acme code",
+     "m\",\"account\":\"acme\",\"code\""},
+    {"a word with marks", LITERAL_BYTES("horns&hoofs,'(x)"),
+     "m account=horns&hoofs,'(x) code",
+     "m\",\"account\":\"horns&hoofs,'(x)\",\"code\""},
+    {"an empty one", LITERAL_BYTES(""), "m account=\"\" code",
+     "m\",\"account\":\"\",\"code\""},
+    {"a blank", LITERAL_BYTES("a b"), "m account=\"a b\" code",
+     "m\",\"account\":\"a b\",\"code\""},
+    {"an equals sign", LITERAL_BYTES("a=b"), "m account=\"a=b\" code",
+     "m\",\"account\":\"a=b\",\"code\""},
+    {"a quote and a backslash", LITERAL_BYTES("\"\\"),
+     "m account=\"\\\"\\\\\" code", "m\",\"account\":\"\\\"\\\\\",\"code\""},
+    {"beyond ASCII", LITERAL_BYTES("\xd1\x8f"), "m account=\"\\xd1\\x8f\" code",
+     "m\",\"account\":\"\xd1\x8f\",\"code\""},
+    {"the longest", LITERAL_BYTES(X256), "m account=" X256 " code",
+     "m\",\"account\":\"" X256 "\",\"code\""},
+};
+
+TEST_CASES(account, struct account_case, account_rows)
+{
+    const enum log_format formats[] = {LOG_TEXT, LOG_JSON};
+    const char *const want[] = {c->want_text, c->want_json};
+    const struct request request = {.id = text("1"), .path = text("/")};
+    const struct outcome outcome = {
+        .code = 200, .method = text("m"), .account = c->account};
+
+    for (size_t i = 0; i < 2; i++) {
+        int fd;
+        struct log *log = open_memory(formats[i], LOG_INFO, &fd);
+
+        log_request(log, &request, &outcome, 0);
+        log_close(log);
+        CU_ASSERT_PTR_NOT_NULL(strstr(first_line(fd, formats[i]), want[i]));
+        (void)close(fd);
+    }
+}
+
 /*
  * JSON by a decoder that is not ours to bend, and in it what the text form
  * has, in its words.
@@ -388,10 +440,15 @@ TEST_SINGLE(worst, "a request of nothing but escapes fits its line")
     static char dirt[1024];
     const struct bytes all = {dirt, sizeof(dirt)};
     const struct request request = {.id = all, .trace_id = all, .path = all};
-    const struct outcome outcome = {.method = all, .context = all, .code = 200};
+    static char quotes[256];
+    const struct outcome outcome = {.method = all,
+                                    .context = all,
+                                    .account = {quotes, sizeof(quotes)},
+                                    .code = 200};
     int fd;
     struct log *log = open_memory(LOG_JSON, LOG_INFO, &fd);
 
+    memset(quotes, '"', sizeof(quotes));
     memset(dirt, '\n', sizeof(dirt));
     log_request(log, &request, &outcome, INT64_MAX);
     memset(dirt, ',', sizeof(dirt));

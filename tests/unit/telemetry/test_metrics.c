@@ -328,6 +328,24 @@ TEST_CASES(number, struct number_case, number_rows)
     metrics_free(metrics);
 }
 
+TEST_SINGLE(accounts, "have counts of their own until their place is cleared")
+{
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_account(metrics, METRICS_ACCOUNTS - 1, 3);
+    metrics_add_account(metrics, 0, SIZE_MAX);
+    metrics_add_account(metrics, METRICS_ACCOUNTS, 0);
+    metrics_add_account(metrics, SIZE_MAX, 0);
+    CU_ASSERT_EQUAL(metrics_get_account(metrics, METRICS_ACCOUNTS - 1, 3), 1);
+    CU_ASSERT_EQUAL(metrics_get_account(metrics, 0, METRICS_STATUSES - 1), 1);
+    CU_ASSERT_EQUAL(metrics_get_account(metrics, METRICS_ACCOUNTS, 0), 0);
+    metrics_clear_account(metrics, 0);
+    CU_ASSERT_EQUAL(metrics_get_account(metrics, 0, METRICS_STATUSES - 1), 0);
+    CU_ASSERT_EQUAL(metrics_get_account(metrics, METRICS_ACCOUNTS - 1, 3), 1);
+    metrics_free(metrics);
+}
+
 TEST_SINGLE(no_memory, "that can be shared: there are none")
 {
     calls_fail(CALL_MMAP, ENOMEM);

@@ -27,7 +27,22 @@ two_codes(size_t number)
     return number < 2 ? codes[number] : 0;
 }
 
-static const struct metrics_labels labels = {two_methods, two_codes, "risk-4"};
+/* The accounts, "" at NULL at the end, have the places 7, 8 and so on. */
+static bool
+some_accounts(const void *accounts, size_t number, struct bytes *ret_name,
+              size_t *ret_place)
+{
+    const char *const *names = accounts;
+
+    if (names == NULL || names[number] == NULL)
+        return false;
+    *ret_name = bytes_of(names[number]);
+    *ret_place = number + 7;
+    return true;
+}
+
+static const struct metrics_labels labels = {
+    .method = two_methods, .code = two_codes, .model = "risk-4", .account = some_accounts};
 
 /* The text of a service that has counted a little; to be freed. */
 static char *
@@ -116,6 +131,64 @@ TEST_CASES(line, struct line_case, line_rows)
 
     CU_ASSERT_TRUE(has_line(text, c->name));
     free(text);
+}
+
+struct account_case {
+    const char *name; /* a whole line */
+    const char *account;
+    size_t status; /* that is counted twice */
+    bool is_there;
+};
+
+#define REQUESTS "scoring_account_requests_total"
+
+static const struct account_case account_rows[] = {
+    {REQUESTS "{account=\"acme\",code=\"200\"} 2", "acme", 0, true},
+    {REQUESTS "{account=\"acme\",code=\"503\"} 2", "acme", 1, true},
+    {REQUESTS "{account=\"acme\",code=\"200\"} 0", "acme", 1, true},
+    {REQUESTS "{account=\"acme\",code=\"503\"} 0", "acme", 0, false},
+    {REQUESTS "{account=\"\",code=\"200\"} 2", "", 0, true},
+    {REQUESTS "{account=\"a\\\"b\\\\c\",code=\"200\"} 2", "a\"b\\c", 0, true},
+    {REQUESTS "{account=\"\xd1\x8f\",code=\"200\"} 2", "\xd1\x8f", 0, true},
+};
+
+TEST_CASES(account, struct account_case, account_rows)
+{
+    struct metrics *metrics = metrics_new();
+    const char *const names[] = {"first", c->account, NULL};
+    struct metrics_labels with_accounts = labels;
+    struct buf out = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    with_accounts.accounts = names;
+    metrics_add_account(metrics, 8, c->status);
+    metrics_add_account(metrics, 8, c->status);
+    metrics_add_account(metrics, 9, 0);
+    metrics_text_put(metrics, &with_accounts, &out);
+    buf_add(&out, "", 1);
+    CU_ASSERT_EQUAL(has_line(out.data, c->name), c->is_there);
+    CU_ASSERT_TRUE(
+        has_line(out.data, REQUESTS "{account=\"first\",code=\"200\"} 0"));
+    buf_free(&out);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(tokens, "by the place of their salts, the last one included")
+{
+    struct metrics *metrics = metrics_new();
+    struct buf out = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add_token(metrics, 1);
+    metrics_add_token(metrics, 16);
+    metrics_add_token(metrics, 16);
+    metrics_text_put(metrics, &labels, &out);
+    buf_add(&out, "", 1);
+    CU_ASSERT_TRUE(has_line(out.data, "scoring_tokens_total{salt=\"1\"} 1"));
+    CU_ASSERT_TRUE(has_line(out.data, "scoring_tokens_total{salt=\"2\"} 0"));
+    CU_ASSERT_TRUE(has_line(out.data, "scoring_tokens_total{salt=\"16\"} 2"));
+    buf_free(&out);
+    metrics_free(metrics);
 }
 
 struct counter_case {
