@@ -1,0 +1,441 @@
+/*
+ * Partners with a file of accounts, over the whole stack: who is let in, what
+ * is logged and counted of them, what a reload keeps, and that nobody's
+ * requests suffer from another's. Source: docs/protocol.md, "Partners".
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/buffer.h"
+#include "support/cases.h"
+#include "support/clock.h"
+#include "support/expect.h"
+#include "support/load.h"
+#include "support/request.h"
+#include "support/stack.h"
+#include "support/token.h"
+
+#define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
+#define IDS   "{\"client_ids\": [1]}"
+
+/* Of all rows; each has accounts of its own, or leaves them as they are. */
+static const char file_text[] =
+    "{\n"
+    "\"horns&hoofs\": {\"salts\": [\"new\", \"old\"]},\n"
+    "\"acme\": {\"salts\": [\"acme's\"], \"methods\": [\"online_score\"]},\n"
+    "\"gone\": {\"salts\": [\"gone's\"], \"disabled\": true},\n"
+    "\"a \\\"quoted\\\" one\": {\"salts\": [\"quoted's\"]},\n"
+    "\"\xd1\x8f\": {\"salts\": [\"ya's\"]},\n"
+    "\"slow\": {\"salts\": [\"slow's\"], \"rate\": 1, \"burst\": 2},\n"
+    "\"kept\": {\"salts\": [\"kept's\"], \"rate\": 1, \"burst\": 1},\n"
+    "\"fast\": {\"salts\": [\"fast's\"], \"rate\": 100, \"burst\": 20}\n"
+    "}\n";
+
+static char accounts_setting[FILES_PATH_MAX + 32];
+static char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+
+static const char *const environment[] = {accounts_setting, "SCORING_WORKERS=4",
+                                          NULL};
+static const struct stack_plan plan = {.store = STACK_REDIS_UNIX,
+                                       .environment = environment};
+
+static int
+start(void)
+{
+    if (!files_folder_make(folder))
+        return 1;
+    files_path(path, "%.200s/accounts.json", folder);
+    (void)snprintf(accounts_setting, sizeof(accounts_setting),
+                   "SCORING_ACCOUNTS_FILE=%s", path);
+    return files_write(path, file_text) ? 0 : 1;
+}
+
+static int
+end(void)
+{
+    bool is_ended = stack_shared_end();
+
+    files_folder_remove(folder);
+    return is_ended ? 0 : 1;
+}
+
+/* Signed by this salt; to be freed. */
+static char *
+signed_request(const char *account, const char *salt, const char *method,
+               const char *arguments)
+{
+    char token[TOKEN_LENGTH + 1], plain[64] = "";
+    struct request request = {.account = account,
+                              .login = "h&f",
+                              .token = token,
+                              .method = method,
+                              .arguments = arguments};
+
+    /* Without the escapes that it has as JSON. */
+    for (size_t i = 0, j = 0; account[i] != '\0' && j < sizeof(plain) - 1;
+         i++) {
+        if (account[i] != '\\')
+            plain[j++] = account[i];
+    }
+    token_user(plain, "h&f", salt, token);
+    return request_text(&request);
+}
+
+static int
+ask(const struct stack *stack, const char *account, const char *salt)
+{
+    struct http_answer answer = expect_post(
+        stack->port, signed_request(account, salt, "online_score", NAMES));
+    const int status = answer.status;
+
+    http_answer_free(&answer);
+    return status;
+}
+
+/* The value of a sample; -1: there is none. */
+static double
+metric(const struct stack *stack, const char *sample)
+{
+    const struct http_request request = {.verb = "GET", .path = "/metrics"};
+    struct http *http = http_open(stack->metrics_port);
+    struct http_answer answer;
+    const size_t length = strlen(sample);
+    double value = -1;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    http_close(http);
+    for (const char *at = answer.body; (at = strstr(at, sample)) != NULL;
+         at++) {
+        if (at != answer.body && at[-1] == '\n' && at[length] == ' ')
+            value = strtod(at + length, NULL);
+    }
+    http_answer_free(&answer);
+    return value;
+}
+
+#define COUNTED "scoring_account_requests_total{account="
+
+struct entry_case {
+    const char *name;
+    const char *account, *salt, *method, *arguments;
+    int status;
+    const char *logged; /* of its line; NULL: no account= */
+    const char *sample; /* that it adds to; NULL: none */
+};
+
+static const struct entry_case entry_rows[] = {
+    {"by the newest salt", "horns&hoofs", "new", "online_score", NAMES, 200,
+     "account=horns&hoofs code=200", COUNTED "\"horns&hoofs\",code=\"200\"}"},
+    {"by the older salt", "horns&hoofs", "old", "online_score", NAMES, 200,
+     "account=horns&hoofs code=200", "scoring_tokens_total{salt=\"2\"}"},
+    {"by the published salt", "horns&hoofs", "Otus", "online_score", NAMES, 403,
+     "account=horns&hoofs code=403", COUNTED "\"horns&hoofs\",code=\"403\"}"},
+    {"a method that it has", "acme", "acme's", "online_score", NAMES, 200,
+     "account=acme code=200", COUNTED "\"acme\",code=\"200\"}"},
+    {"a method that it has not", "acme", "acme's", "clients_interests", IDS,
+     403, "account=acme code=403", COUNTED "\"acme\",code=\"403\"}"},
+    {"disabled", "gone", "gone's", "online_score", NAMES, 403,
+     "account=gone code=403", COUNTED "\"gone\",code=\"403\"}"},
+    {"not listed", "nobody", "new", "online_score", NAMES, 403, NULL, NULL},
+    {"a name with quotes", "a \\\"quoted\\\" one", "quoted's", "online_score",
+     NAMES, 200, "account=\"a \\\\\"quoted\\\\\" one\" code=200",
+     COUNTED "\"a \\\"quoted\\\" one\",code=\"200\"}"},
+    {"a name beyond ASCII", "\xd1\x8f", "ya's", "clients_interests", IDS, 200,
+     "account=\"\\\\xd1\\\\x8f\" code=200",
+     COUNTED "\"\xd1\x8f\",code=\"200\"}"},
+};
+
+TEST_CASES(entry, struct entry_case, entry_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    const double before = c->sample != NULL ? metric(stack, c->sample) : -1;
+    char pattern[128];
+    size_t lines = 0;
+    struct http_answer answer;
+
+    (void)snprintf(pattern, sizeof(pattern), " %s ",
+                   c->logged != NULL ? c->logged : "account=");
+    lines = stack_log_count(stack, pattern);
+    answer = expect_post(stack->port, signed_request(c->account, c->salt,
+                                                     c->method, c->arguments));
+    CU_ASSERT_EQUAL(answer.status, c->status);
+    if (c->status == 403)
+        expect_error_text(&answer, 403, "Forbidden");
+    http_answer_free(&answer);
+    if (c->sample != NULL)
+        CU_ASSERT_EQUAL(metric(stack, c->sample), before + 1);
+    if (c->logged != NULL)
+        CU_ASSERT_TRUE(stack_log_wait(stack, pattern, lines + 1));
+    if (c->logged == NULL) {
+        CU_ASSERT_EQUAL(metric(stack, COUNTED "\"nobody\",code=\"403\"}"), -1);
+        CU_ASSERT_TRUE(stack_log_wait(stack, "method=- code=403 ", 1));
+        CU_ASSERT_EQUAL(stack_log_count(stack, "nobody"), 0);
+    }
+}
+
+TEST_SINGLE(admin, "is as before, with an account or without")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct http_answer answer =
+        expect_post(stack->port, request_admin("online_score", NAMES));
+
+    expect_score(&answer, 42);
+    http_answer_free(&answer);
+}
+
+TEST_SINGLE(limit, "429 with Retry-After, and its end")
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *body = signed_request("slow", "slow's", "online_score", NAMES);
+    struct http *http = http_open(stack->port);
+    int counts[600] = {0};
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    for (int i = 0; i < 4; i++) {
+        answer = http_post(http, body);
+        counts[answer.status < 600 ? answer.status : 0]++;
+        if (answer.status == 429) {
+            expect_error_text(&answer, 429, "Too Many Requests");
+            expect_header(&answer, "Retry-After", "1");
+        }
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_TRUE(counts[200] >= 2 && counts[429] >= 1);
+    CU_ASSERT_EQUAL(counts[200] + counts[429], 4);
+    clock_sleep_ms(1100);
+    answer = http_post(http, body);
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+    http_close(http);
+    free(body);
+}
+
+/* Another file comes into force: its settings are read again, and served. */
+
+struct reload {
+    const struct stack *stack;
+    size_t lines;
+};
+
+static bool
+is_served(void *arg)
+{
+    const struct reload *reload = arg;
+
+    return stack_log_count(reload->stack, "\\] I ready: ") >= reload->lines;
+}
+
+static void
+reload(const struct stack *stack, const char *text)
+{
+    struct reload wanted = {stack, stack_log_count(stack, "\\] I ready: ") + 1};
+
+    CU_ASSERT_TRUE(files_write(path, text));
+    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(clock_wait(is_served, &wanted, CLOCK_PATIENCE_MS));
+}
+
+/* The text with each "from" replaced; to be freed. */
+static char *
+replaced(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    struct buffer out = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    buffer_add(&out, text, (size_t)(at - text));
+    buffer_add_text(&out, to);
+    buffer_add_text(&out, at + strlen(from));
+    return buffer_take(&out);
+}
+
+/* Workers of the old settings finish what they have taken, on connections that
+ * nginx keeps: for a moment after the new ones stand. */
+struct answered {
+    const struct stack *stack;
+    const char *account, *salt;
+    int status;
+};
+
+static bool
+is_answered(void *arg)
+{
+    const struct answered *wanted = arg;
+
+    return ask(wanted->stack, wanted->account, wanted->salt) == wanted->status;
+}
+
+TEST_SINGLE(keep, "counts and limits over reloads, also of who was away")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct answered away = {stack, "kept", "kept's", 403};
+    char *without =
+        replaced(file_text, "\"kept\": {\"salts\"", "\"other\": {\"salts\"");
+    double before = metric(stack, COUNTED "\"kept\",code=\"200\"}");
+    double acme = metric(stack, COUNTED "\"acme\",code=\"200\"}");
+    struct http_answer answer = expect_post(
+        stack->port, signed_request("kept", "kept's", "online_score", NAMES));
+
+    CU_ASSERT_EQUAL(answer.status, 200);
+    http_answer_free(&answer);
+    reload(stack, without);
+    CU_ASSERT_TRUE(clock_wait(is_answered, &away, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"), -1);
+    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"acme\",code=\"200\"}"), acme);
+    reload(stack, file_text);
+    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"),
+                    before + 1);
+    free(without);
+}
+
+struct broken_case {
+    const char *name, *text, *logged;
+};
+
+static const struct broken_case broken_rows[] = {
+    {"no JSON", "{\n\"acme\"}", "line 2: a colon was expected"},
+    {"a fault of an account", "{\"acme\": {\"salts\": []}}",
+     "line 1: account \"acme\": salts: must be at least one text"},
+    {"a published salt", "{\"acme\": {\"salts\": [\"Otus\"]}}",
+     "SCORING_ACCOUNTS_FILE: would become a published one"},
+    {"a salt of the admin's", "{\"acme\": {\"salts\": [\"42\"]}}",
+     "account \"acme\": salts: no salt may be equal to"},
+};
+
+TEST_CASES(broken, struct broken_case, broken_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    const size_t before =
+        stack_log_count(stack, "settings not read again: the old stay");
+
+    CU_ASSERT_TRUE(files_write(path, c->text));
+    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_log_wait(
+        stack, "settings not read again: the old stay", before + 1));
+    CU_ASSERT_TRUE(stack_log_count(stack, c->logged) > 0);
+    CU_ASSERT_EQUAL(ask(stack, "acme", "acme's"), 200);
+    CU_ASSERT_TRUE(files_write(path, file_text));
+}
+
+TEST_SINGLE(open_file, "a mode beyond 0640 is said")
+{
+    const struct stack *stack = stack_shared(&plan);
+
+    CU_ASSERT_EQUAL(
+        stack_log_count(stack, "\\] E SCORING_ACCOUNTS_FILE: .* mode"), 0);
+    CU_ASSERT_EQUAL(chmod(path, 0644), 0);
+    reload(stack, file_text);
+    CU_ASSERT_EQUAL(
+        stack_log_count(stack, "\\] E SCORING_ACCOUNTS_FILE: .*: mode 0644 "),
+        1);
+    CU_ASSERT_EQUAL(chmod(path, 0600), 0);
+}
+
+/*
+ * Load on one account while another is rotated, limited and disabled, the file
+ * broken, and workers are killed.
+ */
+static bool
+is_half(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 0.5;
+}
+
+TEST_SINGLE(neighbours, "no request of one is lost by what is done to another")
+{
+    static const char *const others[] = {
+        "\"acme\": {\"salts\": [\"newer\", \"acme's\"]",
+        "\"acme\": {\"salts\": [\"newer\"], \"rate\": 1",
+        "\"acme\": {\"salts\": [\"newer\"], \"disabled\": true",
+        "\"other\": {\"salts\": [\"newer\"]",
+        "\"acme\": {\"salts\": []",
+        "\"acme\": {\"salts\": [\"acme's\"]",
+    };
+    const struct stack *stack = stack_shared(&plan);
+    char *body = signed_request("horns&hoofs", "new", "online_score", NAMES);
+    const struct load_plan load_plan = {.port = stack->port,
+                                        .body = body,
+                                        .is_right = is_half,
+                                        .callers = 4,
+                                        .is_kept = true};
+    struct load *load = load_start(&load_plan);
+    struct load_result result;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char *text = replaced(file_text, "\"acme\": {\"salts\": [\"acme's\"]",
+                              others[i]);
+        struct proc_found workers = stack_workers(stack);
+
+        CU_ASSERT_TRUE(files_write(path, text));
+        CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+        clock_sleep_ms(250);
+        if (workers.count > 0)
+            (void)kill(workers.pid[0], SIGKILL);
+        (void)ask(stack, "acme", "newer");
+        clock_sleep_ms(250);
+        free(text);
+    }
+    result = load_stop(load);
+    CU_ASSERT_TRUE(result.requests > 0);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of %zu: %s\n", result.failures, result.requests,
+                     result.example);
+    free(body);
+    reload(stack, file_text);
+}
+
+/*
+ * All workers keep to one limit together: what is let in is the burst, and the
+ * rate for the time that it took, to a few in a hundred.
+ */
+#define SHARED_MS    2000
+#define SHARED_RATE  100
+#define SHARED_BURST 20
+
+static atomic_size_t let_in;
+
+static bool
+is_limited(const struct http_answer *answer)
+{
+    let_in += answer->status == 200;
+    return answer->status == 200 || answer->status == 429;
+}
+
+TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *body = signed_request("fast", "fast's", "online_score", NAMES);
+    const struct load_plan load_plan = {.port = stack->port,
+                                        .body = body,
+                                        .is_right = is_limited,
+                                        .callers = 8,
+                                        .is_kept = false};
+    struct load_result result;
+    struct load *load;
+    int64_t from_ms, most;
+
+    let_in = 0;
+    from_ms = clock_ms();
+    load = load_start(&load_plan);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    clock_sleep_ms(SHARED_MS);
+    result = load_stop(load);
+    most = SHARED_BURST + (clock_ms() - from_ms) * SHARED_RATE / 1000;
+    CU_ASSERT_EQUAL(result.failures, 0);
+    CU_ASSERT_TRUE((int64_t)let_in <= most + 1);
+    CU_ASSERT_TRUE((int64_t)let_in >= most * 9 / 10);
+    (void)printf("let in: %zu of at most %lld\n", (size_t)let_in,
+                 (long long)most);
+    free(body);
+}
+
+TEST_SUITE(.start = start, .end = end);
