@@ -80,7 +80,7 @@ account_label(const void *accounts, size_t number, struct bytes *ret_name,
 {
     const struct account *account;
 
-    if (accounts == NULL || number >= accounts_count(accounts))
+    if (number >= accounts_count(accounts))
         return false;
     account = accounts_get(accounts, number);
     *ret_name = account->name;

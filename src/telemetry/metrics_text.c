@@ -329,12 +329,12 @@ put_account(const struct source *source, const char *name, struct bytes label,
 static void
 put_accounts(const struct source *source, const char *name, struct buf *out)
 {
+    const struct metrics_labels *labels = source->labels;
     struct bytes label;
-    size_t place;
+    size_t place, i = 0;
 
-    for (size_t i = 0;
-         source->labels->account(source->labels->accounts, i, &label, &place);
-         i++)
+    while (labels->accounts != NULL &&
+           labels->account(labels->accounts, i++, &label, &place))
         put_account(source, name, label, place, out);
 }
 

@@ -16,7 +16,7 @@ struct metrics_labels {
     /* The account of a number, and its place; false beyond the last. */
     bool (*account)(const void *accounts, size_t number, struct bytes *ret_name,
                     size_t *ret_place);
-    const void *accounts;
+    const void *accounts; /* NULL: there are none */
 };
 
 /* The media type of the text below. */

@@ -251,7 +251,7 @@ struct count_case {
     enum kind kind;
     const char *text; /* arguments, or the whole body */
     int status;
-    const char *samples[4]; /* each grows by 1, and nothing else */
+    const char *samples[5]; /* each grows by 1, and nothing else */
 };
 
 #define REQUESTS(method, code)                                                 \
@@ -260,41 +260,44 @@ struct count_case {
     "scoring_store_operations_total{operation=\"" kind "\",result=\"" result   \
     "\"}"
 
+#define TOKENS "scoring_tokens_total{salt=\"1\"}"
+
 static const struct count_case count_rows[] = {
     {"a new score",
      SCORE,
      PERSON,
      200,
      {REQUESTS("online_score", "200"), "scoring_cache_misses_total",
-      OPERATIONS("cache_read", "ok"), OPERATIONS("cache_write", "ok")}},
+      OPERATIONS("cache_read", "ok"), OPERATIONS("cache_write", "ok"), TOKENS}},
     {"the same score",
      SCORE,
      PERSON,
      200,
      {REQUESTS("online_score", "200"), "scoring_cache_hits_total",
-      OPERATIONS("cache_read", "ok")}},
+      OPERATIONS("cache_read", "ok"), TOKENS}},
     {"the admin's score",
      ADMIN_SCORE,
      NAMES,
      200,
-     {REQUESTS("online_score", "200")}},
+     {REQUESTS("online_score", "200"), TOKENS}},
     {"interests",
      INTERESTS,
      IDS,
      200,
-     {REQUESTS("clients_interests", "200"), OPERATIONS("read", "ok")}},
+     {REQUESTS("clients_interests", "200"), OPERATIONS("read", "ok"), TOKENS}},
     {"a damaged value",
      INTERESTS,
      "{\"client_ids\": [66]}",
      500,
      {REQUESTS("clients_interests", "500"), OPERATIONS("read", "ok"),
-      "scoring_errors_total{kind=\"damaged_value\"}"}},
+      "scoring_errors_total{kind=\"damaged_value\"}", TOKENS}},
     {"a bad argument",
      SCORE,
      "{\"phone\": 1}",
      422,
      {REQUESTS("online_score", "422"),
-      "scoring_request_duration_seconds_count{method=\"online_score\"}"}},
+      "scoring_request_duration_seconds_count{method=\"online_score\"}",
+      TOKENS}},
     {"no JSON",
      AS_IT_IS,
      "{",
@@ -332,7 +335,7 @@ may_change(const struct count_case *c, const char *sample)
 {
     static const char durations[] = "scoring_request_duration_seconds_";
 
-    for (size_t i = 0; i < 4 && c->samples[i] != NULL; i++) {
+    for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
         if (strcmp(sample, c->samples[i]) == 0)
             return true;
     }
@@ -372,7 +375,7 @@ TEST_CASES(count, struct count_case, count_rows)
     answer = expect_post(stack->port, make_body(c->kind, c->text));
     CU_ASSERT_EQUAL(answer.status, c->status);
     http_answer_free(&answer);
-    for (size_t i = 0; i < 4 && c->samples[i] != NULL; i++) {
+    for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
         double was = value_in(before, c->samples[i]);
 
         CU_ASSERT(was >= 0);

@@ -34,7 +34,7 @@ some_accounts(const void *accounts, size_t number, struct bytes *ret_name,
 {
     const char *const *names = accounts;
 
-    if (names == NULL || names[number] == NULL)
+    if (names[number] == NULL)
         return false;
     *ret_name = bytes_of(names[number]);
     *ret_place = number + 7;
