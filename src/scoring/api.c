@@ -67,6 +67,7 @@ struct api_call {
     struct buf body;
     const struct account *account; /* whose request it says to be */
     size_t salt;                   /* that its token was made by, from 1 */
+    int64_t arrived_ns;            /* CLOCK_MONOTONIC */
     char header[API_HEADER_SIZE];  /* of its own; or empty */
     enum outcome_fault fault;      /* why it is 500 */
     const char *fault_text;
@@ -260,8 +261,8 @@ step_account(struct api_call *call, const struct request *request)
         return 403;
     if (account->used == NULL)
         return 0;
-    wait_ns =
-        limit_take(&account->limit, account->used, 1, request->arrived_ns);
+    call->arrived_ns = request->arrived_ns;
+    wait_ns = limit_take(&account->limit, account->used, 1, call->arrived_ns);
     if (wait_ns == 0)
         return 0;
     (void)snprintf(call->header, sizeof(call->header), "Retry-After: %" PRId64,
@@ -359,6 +360,18 @@ put_parts(const struct method_plan *plan, struct outcome *outcome)
     outcome->end = buf_bytes(&plan->end);
     outcome->records = plan->records;
     outcome->bad_records = plan->bad_records;
+}
+
+/* One was taken before it was known how many there are: now the others. */
+static void
+take_records(const struct api_call *call)
+{
+    const struct account *account = call->account;
+    const size_t count = call->plan.records + call->plan.bad_records;
+
+    if (account != NULL && account->used != NULL && count > 1)
+        limit_take_more(&account->limit, account->used, (int64_t)count - 1,
+                        call->arrived_ns);
 }
 
 /* The request ends with this code: all that there is to be said of it. */
@@ -465,6 +478,7 @@ api_answer(struct api_call *call, enum store_status status,
     code =
         end_by_result(call, call->method->answer(call->request, &call->plan,
                                                  status, values, &call->body));
+    take_records(call);
     if (code == 422)
         buf_add_bytes(&call->detail, buf_bytes(&call->plan.fault));
     buf_add_text(call->plan.part_count > 0 ? &call->plan.end : &call->body,

@@ -280,16 +280,24 @@ TEST_SINGLE(keep, "counts and limits over reloads, also of who was away")
         replaced(file_text, "\"kept\": {\"salts\"", "\"other\": {\"salts\"");
     double before = metric(stack, COUNTED "\"kept\",code=\"200\"}");
     double acme = metric(stack, COUNTED "\"acme\",code=\"200\"}");
-    struct http_answer answer = expect_post(
-        stack->port, signed_request("kept", "kept's", "online_score", NAMES));
+    char *batch = signed_request(
+        "kept", "kept's", "online_scores",
+        "{\"clients\": [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "
+        "{}, "
+        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "
+        "{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}]}");
+    struct http_answer answer = expect_post(stack->port, batch);
 
     CU_ASSERT_EQUAL(answer.status, 200);
     http_answer_free(&answer);
+    CU_ASSERT_EQUAL(ask(stack, "kept", "kept's"), 429);
     reload(stack, without);
     CU_ASSERT_TRUE(clock_wait(is_answered, &away, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"), -1);
     CU_ASSERT_EQUAL(metric(stack, COUNTED "\"acme\",code=\"200\"}"), acme);
     reload(stack, file_text);
+    away.status = 429;
+    CU_ASSERT_TRUE(clock_wait(is_answered, &away, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"),
                     before + 1);
     free(without);

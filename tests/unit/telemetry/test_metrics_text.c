@@ -41,8 +41,10 @@ some_accounts(const void *accounts, size_t number, struct bytes *ret_name,
     return true;
 }
 
-static const struct metrics_labels labels = {
-    .method = two_methods, .code = two_codes, .model = "risk-4", .account = some_accounts};
+static const struct metrics_labels labels = {.method = two_methods,
+                                             .code = two_codes,
+                                             .model = "risk-4",
+                                             .account = some_accounts};
 
 /* The text of a service that has counted a little; to be freed. */
 static char *
