@@ -17,9 +17,9 @@
 /* What the endpoints tell of; borrowed. */
 struct endpoint_view {
     const struct metrics *metrics;
-    bool store_is_up;  /* as far as this worker knows */
-    const char *model; /* the name of the one in force */
-    const char *role;  /* of the store's server; NULL: not said */
+    bool store_is_up;                /* as far as this worker knows */
+    const char *model;               /* the name of the one in force */
+    const char *role;                /* of the store's server; NULL: not said */
     const struct accounts *accounts; /* NULL: none */
 };
 

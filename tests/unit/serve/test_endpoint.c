@@ -150,7 +150,10 @@ TEST_CASES(role, struct role_case, role_rows)
     static const struct request request = {.verb = {"GET", 3},
                                            .path = {"/readyz", 7}};
     struct metrics *metrics = metrics_new();
-    const struct endpoint_view view = {metrics, c->store_is_up, "m", c->role};
+    const struct endpoint_view view = {.metrics = metrics,
+                                       .store_is_up = c->store_is_up,
+                                       .model = "m",
+                                       .role = c->role};
     struct outcome outcome = {.code = 0};
     struct buf body = {0};
 
