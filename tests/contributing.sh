@@ -64,6 +64,7 @@ try_section() { # try_section SECTION-FOLDER: in a copy
 cut_blocks
 for section in "$work"/*/; do
     section=${section%/}
+    compgen -G "$section/*.sh" >/dev/null || continue # a figure
     title=$(sed 's/^## //' "$section.title")
     printf -- '- %s\n' "$title"
     if try_section "$section" >"$section.log" 2>&1; then

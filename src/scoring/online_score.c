@@ -14,6 +14,10 @@
 #define SCORE_KEY_PREFIX "uid:"
 #define SCORE_KEY_MODEL  "model:" /* no input's length begins like that */
 
+/* Those of the first release are in every key; one that was added later only
+ * if it is given, so that the scores of who does not give it stay cached. */
+#define SCORE_KEY_INPUTS 6
+
 struct online_score {
     struct person person;
     bool explain;
@@ -53,6 +57,13 @@ add_inputs(const struct model *model, const struct person *person,
         buf_add(text, model->digest, model->digest_length);
     }
     for (size_t i = 0; i < PERSON__MAX; i++) {
+        if (i >= SCORE_KEY_INPUTS && person->given[i].length == 0)
+            continue;
+        if (i >= SCORE_KEY_INPUTS) {
+            buf_add_text(text, "+");
+            buf_add_int(text, (long long)i);
+            buf_add_text(text, "=");
+        }
         buf_add_int(text, (long long)person->given[i].length);
         buf_add_text(text, ":");
         buf_add_bytes(text, person->given[i]);

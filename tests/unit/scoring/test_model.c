@@ -91,9 +91,7 @@ read_text(const char *text, struct model *ret_model, struct buf *faults)
 #define NAME_FAULT "must be 1 to 64 characters of A-Z a-z 0-9 . _ -\n"
 #define POINTS_FAULT                                                           \
     "line 1: rule 1: points: must be a multiple of 0.1 from 0 to 100\n"
-#define INPUT_FAULT                                                            \
-    "line 1: rule 1: given: may only hold phone, email, first_name, "          \
-    "last_name, birthday, gender\n"
+#define INPUT_FAULT "line 1: rule 1: given: may only hold " /* all inputs */
 #define GIVEN_FAULT                                                            \
     "line 1: rule 1: given: must be a non-empty array of arguments\n"
 #define RULES_FAULT "line 1: rules: must be an array of 1 to 64 rules\n"
@@ -200,16 +198,22 @@ static const struct file_case file_rows[] = {
 TEST_CASES(file, struct file_case, file_rows)
 {
     struct model model = {.name = "untouched"};
-    struct buf faults = {0};
+    struct buf faults = {0}, want = {0};
     const bool is_good = read_text(c->text, &model, &faults);
 
+    buf_add_text(&want, c->faults);
+    if (strcmp(c->faults, INPUT_FAULT) == 0) {
+        person_add_names(~0U, ", ", &want);
+        buf_add_text(&want, "\n");
+    }
     CU_ASSERT_EQUAL(is_good, c->want >= 0);
-    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults), bytes_of(c->faults)));
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults), buf_bytes(&want)));
     if (is_good)
         CU_ASSERT_EQUAL(model.rules[0].tenths, c->want);
     else
         CU_ASSERT_STRING_EQUAL(model.name, "untouched");
     buf_free(&faults);
+    buf_free(&want);
 }
 
 /* A model with so many rules, each of the phone and a point. */
