@@ -806,70 +806,121 @@ json_line(struct bytes text, size_t offset)
     return 1 + count_lines(text.at, text.at + offset);
 }
 
+/*
+ * What follows walks over texts that have been checked: it finds where values
+ * end, and looks at nothing else.
+ */
+
+static char *
+skip_space(char *at, const char *end)
+{
+    while (at < end &&
+           (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
+}
+
+/* Whether an odd number of backslashes stands before it. */
+static bool
+is_escaped(const char *from, const char *quote)
+{
+    const char *at = quote;
+
+    while (at > from && at[-1] == '\\')
+        at--;
+    return (quote - at) % 2 != 0;
+}
+
+/* From behind the opening quote to behind the closing one. */
+static char *
+skip_string(char *from, const char *end)
+{
+    char *at = from, *quote;
+
+    do {
+        quote = memchr(at, '"', (size_t)(end - at));
+        at = quote + 1;
+    } while (is_escaped(from, quote));
+    return at;
+}
+
+static char *
+skip_value(char *at, const char *end)
+{
+    size_t depth = 0;
+
+    if (is_word((unsigned char)*at)) {
+        while (at < end && is_word((unsigned char)*at))
+            at++;
+        return at;
+    }
+    do {
+        const char byte = *at++;
+
+        if (byte == '"')
+            at = skip_string(at, end);
+        else if (byte == '{' || byte == '[')
+            depth++;
+        else if (byte == '}' || byte == ']')
+            depth--;
+    } while (depth > 0);
+    return at;
+}
+
 struct json_walk
 json_walk(char *text, size_t length, size_t line)
 {
-    struct scan scan = scan_start((struct bytes){text, length});
     struct json_walk walk = {.end = text + length, .line = line};
 
-    scan_space(&scan);
-    walk.at = text + (scan.at - scan.start);
-    walk.line += count_lines(text, walk.at);
-    if (scan_peek(&scan) == '{')
+    walk.at = skip_space(text, walk.end);
+    if (line > 0)
+        walk.line += count_lines(text, walk.at);
+    if (walk.at < walk.end && *walk.at == '{')
         walk.closing = '}';
-    else if (scan_peek(&scan) == '[')
+    else if (walk.at < walk.end && *walk.at == '[')
         walk.closing = ']';
     return walk;
 }
 
-/* Steps over the opening bracket, or the comma after the last item. */
-static bool
-walk_step(const struct json_walk *walk, struct scan *scan)
+/*
+ * Steps over the opening bracket, or the comma after the last item, to the next
+ * one; NULL: there is none.
+ */
+static char *
+walk_step(const struct json_walk *walk)
 {
-    scan_space(scan);
-    if (walk->closing == '\0' || scan_peek(scan) == walk->closing)
-        return false;
-    scan->at++;
-    return !scan_take(scan, walk->closing);
-}
+    char *at = skip_space(walk->at, walk->end);
 
-/* Steps over a name and its colon; returns how long it is as it is written. */
-static size_t
-walk_name(struct scan *scan)
-{
-    const unsigned char *name = ++scan->at;
-    size_t length;
-
-    (void)scan_string(scan, true);
-    length = (size_t)(scan->at - 1 - name);
-    (void)scan_take(scan, ':');
-    scan_space(scan);
-    return length;
+    if (walk->closing == '\0' || *at == walk->closing)
+        return NULL;
+    at = skip_space(at + 1, walk->end);
+    return *at == walk->closing ? NULL : at;
 }
 
 /* A name that is decoded may get line feeds: lines are counted before. */
 bool
 json_walk_next(struct json_walk *walk, struct json_item *ret_item)
 {
-    char *const from = walk->at, *name = NULL;
-    struct scan scan =
-        scan_start((struct bytes){from, (size_t)(walk->end - from)});
-    struct json_item item = {.name = {NULL, 0}};
+    char *const from = walk->at;
+    char *at = walk_step(walk), *name = NULL;
+    struct json_item item = {.line = walk->line};
     size_t name_length = 0;
 
-    if (!walk_step(walk, &scan))
+    if (at == NULL)
         return false;
-    scan_space(&scan);
     if (walk->closing == '}') {
-        name = from + (scan.at - scan.start) + 1;
-        name_length = walk_name(&scan);
+        name = at + 1;
+        at = skip_string(name, walk->end);
+        name_length = (size_t)(at - 1 - name);
+        at = skip_space(skip_space(at, walk->end) + 1, walk->end);
     }
-    item.value = from + (scan.at - scan.start);
-    (void)scan_value(&scan);
-    walk->at = from + (scan.at - scan.start);
-    item.length = (size_t)(walk->at - item.value);
-    item.line = walk->line + count_lines(from, item.value);
-    walk->line = item.line + count_lines(item.value, walk->at);
+    item.value = at;
+    walk->at = skip_value(at, walk->end);
+    item.length = (size_t)(walk->at - at);
+    if (walk->line > 0) {
+        item.line += count_lines(from, at);
+        walk->line = item.line + count_lines(at, walk->at);
+    }
     if (name != NULL)
         item.name = (struct bytes){name, json_unescape(name, name_length)};
     *ret_item = item;

@@ -99,7 +99,7 @@ bool json_find(char *text, size_t length, size_t values_max,
  * text     length bytes that json_check() has found good, from the container's
  *          first byte or the blanks before it; altered in place, so that it can
  *          be walked over once.
- * line     the number that its first byte's line has.
+ * line     the number that its first byte's line has; 0: lines are not counted.
  */
 struct json_walk {
     char *at, *end;

@@ -66,7 +66,7 @@ struct effect {
 static bool
 read_person(struct diff *diff, struct bytes line, struct person *person)
 {
-    struct json_item item = {.line = 1};
+    struct json_item item = {.line = 0};
     struct json_fault fault;
 
     buf_clear(&diff->text);
