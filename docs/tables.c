@@ -34,8 +34,8 @@ static const struct status_row {
      "plain HTTP on the port of HTTPS",
      "fix the request"},
     {403, NULL,
-     "the token is wrong, and the text always exactly this; or `use https`, "
-     "where HTTPS is on",
+     "the token is wrong, or the account may not do this, and the text always "
+     "exactly this; or `use https`, where HTTPS is on",
      "check salt, account and login"},
     {404, NULL, "another path", "send it to `/method`"},
     {405, NULL, "another verb; see `Allow`", "use POST"},
@@ -47,7 +47,8 @@ static const struct status_row {
      "send it as it is"},
     {422, NULL, "every field that is wrong is named with its fault",
      "fix the request"},
-    {429, "Too Many Requests", "too many requests per second, or at once",
+    {429, "Too Many Requests",
+     "too many requests per second, or at once, of an address or an account",
      "wait for `Retry-After` seconds"},
     {431, "the headers are too large: at most 8 KiB each", "a limit of nginx",
      "send fewer headers"},
