@@ -166,7 +166,7 @@ valgrind: all $B/unit
 	    $B/unit $(or $(FILTER_WORD),$(VALGRIND_SUITES))
 
 integration: all $B/integration
-	RUN_BINARY=$(abspath $B/scoring) tests/sanitized.sh $B/reports $B/integration $(FILTER_WORD)
+	RUN_BINARY="$$PWD/$B/scoring" tests/sanitized.sh $B/reports $B/integration $(FILTER_WORD)
 
 asan:
 	$(MAKE) unit VARIANT=asan

@@ -115,8 +115,8 @@ nginx_listen() {
 # nginx_file NAME PATH: it can be read, and named in a configuration
 nginx_file() {
     case $2 in
-    *[!A-Za-z0-9/._~+@,:=-]*)
-        nginx_fail "$1: \"$2\": must not hold spaces or other special characters"
+    *[[:cntrl:]\"\\\$]*)
+        nginx_fail "$1: \"$2\": must not hold quotes, \\ or \$"
         ;;
     esac
     [ -f "$2" ] && [ -r "$2" ] || nginx_fail "$1: $2: cannot be read"

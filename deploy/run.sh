@@ -37,11 +37,12 @@ check_settings() {
         fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
     [ "$metrics_port" != "$nginx_https" ] || [ -z "$metrics_port" ] ||
         fail "METRICS_PORT: $metrics_port: must not be HTTPS_PORT"
-    local longest=$run_dir/redis/redis.sock
+    local longest=$run_dir/redis/redis.sock LC_ALL=C # bytes count
     ((${#longest} <= socket_path_max)) ||
         fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
-    [[ $run_dir =~ ^[A-Za-z0-9/._~+@,:=-]+$ ]] ||
-        fail "RUN_DIR: $run_dir: must not hold spaces or other special characters"
+    # What nginx or a URL would not take as it is, quoted or not.
+    [[ $run_dir != *[[:cntrl:]\"\\\$*?[%#]* ]] ||
+        fail "RUN_DIR: $run_dir: must not hold any of \" \\ \$ * ? [ % #"
 }
 
 check_programs() {
@@ -80,11 +81,11 @@ start_redis() {
     local conf=$run_dir/redis/redis.conf log=$run_dir/redis/redis.log
     (
         umask 077
-        printf '%s\n' 'port 0' "unixsocket $run_dir/redis/redis.sock" \
-            'unixsocketperm 700' "dir $run_dir/redis" 'appendonly yes' \
-            'save ""' 'daemonize no' "logfile $log" >"$conf"
+        printf '%s\n' 'port 0' "unixsocket $(quote "$run_dir/redis/redis.sock")" \
+            'unixsocketperm 700' "dir $(quote "$run_dir/redis")" 'appendonly yes' \
+            'save ""' 'daemonize no' "logfile $(quote "$log")" >"$conf"
         if [ -n "$redis_password" ]; then
-            printf 'requirepass "%s"\n' "$(escape "$redis_password")" >>"$conf"
+            printf 'requirepass %s\n' "$(quote "$redis_password")" >>"$conf"
         fi
     )
     # Mistakes in its configuration are told before it has opened its log.
@@ -103,9 +104,9 @@ redis_said() {
         sed -E 's/^[0-9]+:[A-Z] [0-9]+ [A-Za-z]+ [0-9]+ [0-9:.]+ [-.*#] //'
 }
 
-# for a double-quoted string of redis.conf: every byte as \xHH
-escape() {
-    printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g'
+# a double-quoted string of redis.conf: every byte as \xHH
+quote() {
+    printf '"%s"' "$(printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"
 }
 
 redis_answers() {

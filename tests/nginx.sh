@@ -126,7 +126,7 @@ refuses "TLS_KEY: $work/cert.pem: is no private key in PEM form, or has a passwo
 refuses "TLS_KEY: $work/locked.pem: is no private key in PEM form, or has a password" \
     "$cert" TLS_KEY="$work/locked.pem"
 refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
-refuses "TLS_KEY: \"a;b\": must not hold spaces or other special characters" "$cert" 'TLS_KEY=a;b'
+refuses "TLS_KEY: \"a\$b\": must not hold quotes, \\ or \$" "$cert" 'TLS_KEY=a$b'
 count 'an expired certificate is said' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
     "TLS_CERTIFICATE: $work/old.pem: has expired"
 refuses "HTTPS_PORT: 8080: must not be HTTP_PORT" "$cert" "$key" HTTPS_PORT=8080

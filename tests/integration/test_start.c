@@ -248,14 +248,34 @@ TEST_SINGLE(run_folder_long, "is too long for a socket")
     stack_discard(&stack);
 }
 
-TEST_SINGLE(run_folder_space, "has a name that settings cannot hold")
+TEST_SINGLE(run_folder_quote, "has a name that settings cannot hold")
 {
     struct stack stack;
 
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
-    files_path(stack.run_folder, "%s/a b", stack.folder);
+    files_path(stack.run_folder, "%s/a\"b", stack.folder);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
     check_refused(&stack, "RUN_DIR: ");
+    stack_discard(&stack);
+}
+
+/* As below a checkout whose path has them; with a Redis of its own there. */
+TEST_SINGLE(run_folder_space, "has spaces, signs and letters beyond ASCII")
+{
+    static const char *const environment[] = {NULL};
+    static const struct stack_plan private_redis = {.store = STACK_URL_GIVEN,
+                                                    .environment = environment};
+    struct http_answer answer;
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(stack.run_folder, "%s/a b; \xc3\xa9 '{1}'&", stack.folder);
+    CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
+    CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
+    answer = expect_post(stack.port, request_score(NAMES));
+    expect_score(&answer, 0.5);
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(stack_stop(&stack));
     stack_discard(&stack);
 }
 

@@ -88,7 +88,7 @@ function watch(page, base) {
             seen.strangers.push(request.url());
     });
     page.on('response', (response) => {
-        if (response.request().method() === 'GET')
+        if (response.request().method() === 'GET' && response.status() === 200)
             seen.bodies.push(response.body());
     });
     return seen;
