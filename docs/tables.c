@@ -82,6 +82,7 @@ static const struct exit_row {
                    "a pipe sends."},
     {EX_IOERR, "A file cannot be read or written to its end; a standard stream "
                "is closed."},
+    {EX_TEMPFAIL, "Slots of a Redis Cluster are being moved: run it again."},
     {EX_CONFIG, "Settings are wrong."},
 };
 

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/scan.h"
 #include "cli/session.h"
+#include "cli/shards.h"
 #include "cli/stream.h"
 #include "scoring/interests.h"
 
@@ -22,7 +23,8 @@ struct export
 {
     struct interests_report report;
     const struct redis_url *redis;
-    struct session *session;
+    struct shards *shards;
+    bool has_moved; /* a slot of the Cluster, meanwhile */
     struct interests_output *output;
     struct buf text; /* not yet written */
     int64_t clients;
@@ -110,9 +112,30 @@ say_failure(struct export *export)
                              strerror(export->output_errno));
     else
         interests_report_store(&export->report, export->redis,
-                               session_error(export->session), "");
+                               export->has_moved
+                                   ? "slots of the cluster are being moved"
+                                   : shards_error(export->shards),
+                               export->has_moved ? ": run it again later" : "");
+    if (export->has_moved)
+        return interests_report_status(EX_TEMPFAIL);
     return interests_report_status(export->is_output_lost ? EX_IOERR
                                                           : EX_UNAVAILABLE);
+}
+
+/* Of each server after the other; false too if keys moved between them. */
+static bool
+scan_all(struct export *export, const struct scan *scan)
+{
+    for (size_t i = 0; i < shards_count(export->shards); i++) {
+        struct session *session = shards_session(export->shards, i);
+
+        if (!scan_run(session, scan)) {
+            export->has_moved = session_has_moved(session);
+            return false;
+        }
+    }
+    export->has_moved = shards_have_moved(export->shards);
+    return !export->has_moved;
 }
 
 static int
@@ -124,7 +147,7 @@ write_clients(struct export *export)
                               .arg = export};
 
     progress_start(&export->report.progress, "exporting", "clients", 0);
-    if (!session_open(export->session) || !scan_run(export->session, &scan) ||
+    if (!shards_open(export->shards) || !scan_all(export, &scan) ||
         !write_out(export))
         return say_failure(export);
     if (!interests_output_finish(export->output)) {
@@ -160,8 +183,8 @@ interests_export(const struct interests_plan *plan,
     if (export.output == NULL) {
         return say_unopened(&export);
     }
-    export.session = session_new(redis, plan->limit_ms);
-    if (export.session == NULL) {
+    export.shards = shards_new(redis, plan->limit_ms);
+    if (export.shards == NULL) {
         interests_report_say(&export.report, "out of memory");
         status = EX_OSERR;
     } else {
@@ -171,7 +194,7 @@ interests_export(const struct interests_plan *plan,
         interests_report_say(&export.report, "%s: %lld clients are exported",
                              export.report.name, (long long)export.clients);
     progress_erase(&export.report.progress);
-    session_free(export.session);
+    shards_free(export.shards);
     interests_output_free(export.output);
     buf_free(&export.text);
     return status;

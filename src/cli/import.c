@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "cli/import.h"
 #include "cli/input.h"
 #include "cli/session.h"
+#include "cli/shards.h"
 #include "cli/stream.h"
 #include "cli/writer.h"
 #include "scoring/interests.h"
@@ -30,8 +32,8 @@ struct import {
     int64_t clients;
     bool has_changed; /* the file, since it was checked */
     const char *why;  /* it stopped, in words */
-    struct session *session;
-    struct writer *writer;
+    struct shards *shards;
+    struct writer **writers; /* one for each; NULL: the file is checked */
 };
 
 /* What is done with a good line. Both return false to stop. */
@@ -42,7 +44,7 @@ static bool
 take_fault(struct import *import, int64_t number,
            enum interests_line_error error, const struct json_fault *fault)
 {
-    import->has_changed = import->writer != NULL;
+    import->has_changed = import->writers != NULL;
     if (!import->has_changed)
         interests_report_line(&import->report, number, error, fault);
     return !import->has_changed;
@@ -72,6 +74,18 @@ stop(struct import *import, const char *why, int status)
 {
     import->why = interrupt_signal() != 0 ? "interrupted" : why;
     return interests_report_status(status);
+}
+
+/* The store has failed; that slots are being moved passes by itself. */
+static int
+stop_by_store(struct import *import)
+{
+    int status = EX_UNAVAILABLE;
+
+    for (size_t i = 0; i < shards_count(import->shards); i++)
+        if (session_has_moved(shards_session(import->shards, i)))
+            status = EX_TEMPFAIL;
+    return stop(import, shards_error(import->shards), status);
 }
 
 /*
@@ -104,7 +118,7 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
     if (import->has_changed)
         return stop(import, changed, EX_DATAERR);
     if (!is_going_on)
-        return stop(import, session_error(import->session), EX_UNAVAILABLE);
+        return stop_by_store(import);
     if (result == LINE_READER_FAILED)
         return stop(import, strerror(errno), EX_IOERR);
     return EX_OK;
@@ -163,7 +177,28 @@ write_client(struct import *import, const struct interests_line *line)
     (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
                    (long long)line->client_id);
     import->clients++;
-    return writer_add(import->writer, bytes_of(key), line->interests);
+    return writer_add(
+        import->writers[shards_find(import->shards, bytes_of(key))],
+        bytes_of(key), line->interests);
+}
+
+static bool
+finish_writers(struct import *import)
+{
+    for (size_t i = 0; i < shards_count(import->shards); i++)
+        if (!writer_finish(import->writers[i]))
+            return false;
+    return true;
+}
+
+static int64_t
+confirmed(const struct import *import)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < shards_count(import->shards); i++)
+        sum += writer_confirmed(import->writers[i]);
+    return sum;
 }
 
 /* The second reading; the file should be what it was. */
@@ -175,45 +210,70 @@ write_file(struct import *import)
 
     import->clients = 0;
     status = read_file(import, "writing", write_client);
-    if (status == EX_OK && !writer_finish(import->writer))
-        status = stop(import, session_error(import->session), EX_UNAVAILABLE);
+    if (status == EX_OK && !finish_writers(import))
+        status = stop_by_store(import);
     if (status == EX_OK && import->clients != clients)
         status = stop(import, changed, EX_DATAERR);
     if (status != EX_OK)
         interests_report_say(
             &import->report,
-            "%s: %s; at least the first %lld clients are written: run it again",
+            "%s: %s; at least %s%lld clients are written: run it again",
             import->report.name, import->why,
-            (long long)writer_confirmed(import->writer));
+            shards_count(import->shards) == 1 ? "the first " : "",
+            (long long)confirmed(import));
     return status;
+}
+
+/* One for each server, which is asked for its replicas; false if not. */
+static bool
+make_writers(struct import *import)
+{
+    const size_t count = shards_count(import->shards);
+    bool is_good = true;
+
+    import->writers = calloc(count, sizeof(import->writers[0]));
+    if (import->writers == NULL)
+        return false;
+    for (size_t i = 0; i < count && is_good; i++) {
+        struct session *session = shards_session(import->shards, i);
+
+        import->writers[i] = writer_new(session, session_is_node(session));
+        is_good =
+            import->writers[i] != NULL &&
+            writer_ask_replicas(import->writers[i], import->plan->limit_ms / 2);
+    }
+    return is_good;
+}
+
+static void
+free_writers(struct import *import)
+{
+    for (size_t i = 0;
+         import->writers != NULL && i < shards_count(import->shards); i++)
+        writer_free(import->writers[i]);
+    free(import->writers);
 }
 
 static int
 write_to_store(struct import *import, const struct redis_url *redis)
 {
-    int status = EX_UNAVAILABLE;
+    int status = EX_OSERR;
 
-    import->session = session_new(redis, import->plan->limit_ms);
-    if (import->session != NULL)
-        import->writer = writer_new(import->session);
-    if (import->writer == NULL) {
-        interests_report_say(&import->report, "out of memory");
-        status = EX_OSERR;
-    } else if (!session_open(import->session)) {
-        interests_report_store(&import->report, redis,
-                               session_error(import->session),
-                               "; nothing is written");
-        status = interests_report_status(status);
-    } else if (!writer_ask_replicas(import->writer,
-                                    import->plan->limit_ms / 2)) {
-        status = stop(import, session_error(import->session), EX_UNAVAILABLE);
-        interests_report_store(&import->report, redis, import->why,
-                               "; nothing is written");
-    } else {
+    import->shards = shards_new(redis, import->plan->limit_ms);
+    if (import->shards != NULL && shards_open(import->shards) &&
+        make_writers(import)) {
         status = write_file(import);
+    } else if (import->shards == NULL ||
+               shards_error(import->shards)[0] == '\0') {
+        interests_report_say(&import->report, "out of memory");
+    } else {
+        status = stop_by_store(import);
+        interests_report_store(&import->report, redis,
+                               shards_error(import->shards),
+                               "; nothing is written");
     }
-    writer_free(import->writer);
-    session_free(import->session);
+    free_writers(import);
+    shards_free(import->shards);
     return status;
 }
 

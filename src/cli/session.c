@@ -14,6 +14,7 @@
 #include "redis/error.h"
 #include "scoring/interests.h"
 #include "store/sentinels.h"
+#include "store/slots.h"
 
 #define ERROR_SIZE 400 /* more than those of a connection */
 
@@ -29,6 +30,8 @@ struct session {
     const struct redis_url *server; /* as it was given */
     struct redis_conn *conn;        /* NULL: the master is not known yet */
     bool is_up, is_no_master;
+    bool is_node;   /* of a Cluster */
+    bool has_moved; /* a slot of it */
 
     struct sentinels *sentinels; /* NULL: there are none */
     struct election election;
@@ -51,11 +54,35 @@ session_fail(struct session *session, const char *words)
     return false;
 }
 
+static bool
+is_moving(const struct redisReply *reply)
+{
+    return redis_error_is(reply->str, "MOVED") ||
+           redis_error_is(reply->str, "ASK") ||
+           redis_error_is(reply->str, "TRYAGAIN");
+}
+
+bool
+session_is_node(const struct session *session)
+{
+    return session->is_node;
+}
+
+bool
+session_has_moved(const struct session *session)
+{
+    return session->has_moved;
+}
+
 bool
 session_refuse(struct session *session, const struct redisReply *reply)
 {
     char words[REDIS_ERROR_WORDS];
 
+    if (session->is_node && is_moving(reply)) {
+        session->has_moved = is_well(session);
+        return session_fail(session, "slots of the cluster are being moved");
+    }
     redis_error_words(reply->str, words);
     return session_fail(session, words);
 }
@@ -125,7 +152,10 @@ make_conn(struct session *session, const struct redis_url *server)
 {
     const struct redis_conn_config config = {
         .server = server,
-        .probe_key = bytes_of(INTERESTS_KEY_PREFIX "0"), /* it may be absent */
+        .probe_key = bytes_of(
+            session->is_node ? "" : INTERESTS_KEY_PREFIX "0"), /* or absent */
+        .wants_cluster = session->is_node,
+        .reply_elements_max = session->is_node ? SLOTS_COUNT : 0,
         .connect_limit_ms = session->limit_ms,
         .answer_limit_ms = session->limit_ms,
         .reply_bytes_max = REPLY_BYTES_MAX,
@@ -250,8 +280,8 @@ session_error(const struct session *session)
     return session->error;
 }
 
-struct session *
-session_new(const struct redis_url *server, int64_t limit_ms)
+static struct session *
+make_session(const struct redis_url *server, int64_t limit_ms, bool is_node)
 {
     struct session *session = calloc(1, sizeof(*session));
 
@@ -259,6 +289,7 @@ session_new(const struct redis_url *server, int64_t limit_ms)
         return NULL;
     session->server = server;
     session->limit_ms = limit_ms;
+    session->is_node = is_node;
     session->loop = ev_loop_new(EVFLAG_AUTO);
     if (session->loop != NULL && server->kind == REDIS_URL_SENTINEL)
         session->sentinels =
@@ -269,6 +300,18 @@ session_new(const struct redis_url *server, int64_t limit_ms)
         return session;
     session_free(session);
     return NULL;
+}
+
+struct session *
+session_new(const struct redis_url *server, int64_t limit_ms)
+{
+    return make_session(server, limit_ms, false);
+}
+
+struct session *
+session_new_node(const struct redis_url *server, int64_t limit_ms)
+{
+    return make_session(server, limit_ms, true);
 }
 
 void

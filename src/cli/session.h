@@ -22,6 +22,15 @@ struct session;
  */
 struct session *session_new(const struct redis_url *server, int64_t limit_ms);
 
+/* The same to a node of a Redis Cluster. */
+struct session *session_new_node(const struct redis_url *server,
+                                 int64_t limit_ms);
+
+bool session_is_node(const struct session *session);
+
+/* Whether it has failed since slots of the Cluster move. */
+bool session_has_moved(const struct session *session);
+
 /* Connects and shakes hands. Once only. */
 bool session_open(struct session *session);
 

@@ -24,18 +24,21 @@ struct writer {
     size_t lengths[2 * BATCH_KEYS_MAX];
     size_t count; /* keys of the batch */
     size_t under_way;
+    bool is_single;   /* each key is a command */
     bool is_asking;   /* for replicas */
     char wait_ms[24]; /* for one of them; empty: there is none */
     int64_t confirmed;
 };
 
 struct writer *
-writer_new(struct session *session)
+writer_new(struct session *session, bool is_single)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
 
-    if (writer != NULL)
-        writer->session = session;
+    if (writer == NULL)
+        return NULL;
+    writer->session = session;
+    writer->is_single = is_single;
     return writer;
 }
 
@@ -137,28 +140,45 @@ add_wait(struct writer *writer, struct redis_commands *commands, size_t count)
     redis_commands_add_argument(commands, bytes_of(writer->wait_ms));
 }
 
-static bool
-send_batch(struct writer *writer)
+/* A command of keys and values from the batch; returns where they end. */
+static const char *
+add_keys(struct writer *writer, struct redis_commands *commands,
+         const struct redis_command *command, size_t first, size_t keys,
+         const char *at)
 {
-    const bool waits = writer->wait_ms[0] != '\0';
-    const struct redis_command command = {.done = waits ? on_taken : on_written,
-                                          .arg = writer,
-                                          .count = writer->count};
-    const size_t arguments = 2 * writer->count;
-    const char *at = writer->text.data;
-    struct redis_commands *commands = session_commands(
-        writer->session, arguments + 2, writer->text.length + WAIT_ROOM);
-
-    if (commands == NULL)
-        return false;
-    if (!redis_commands_reserve(commands, 2, 0))
-        return session_fail(writer->session, "out of memory");
-    redis_commands_add(commands, &command, "MSET", arguments);
-    for (size_t i = 0; i < arguments; i++) {
+    redis_commands_add(commands, command, writer->is_single ? "SET" : "MSET",
+                       2 * keys);
+    for (size_t i = 2 * first; i < 2 * (first + keys); i++) {
         redis_commands_add_argument(commands,
                                     (struct bytes){at, writer->lengths[i]});
         at += writer->lengths[i];
     }
+    return at;
+}
+
+/* The last command, or the WAIT behind it, speaks for the whole batch. */
+static bool
+send_batch(struct writer *writer)
+{
+    const bool waits = writer->wait_ms[0] != '\0';
+    const size_t keys = writer->is_single ? 1 : writer->count;
+    const struct redis_command last = {.done = waits ? on_taken : on_written,
+                                       .arg = writer,
+                                       .count = writer->count};
+    const struct redis_command other = {.done = on_taken, .arg = writer};
+    const size_t rooms = writer->count / keys * REDIS_COMMAND_ROOM;
+    const char *at = writer->text.data;
+    struct redis_commands *commands =
+        session_commands(writer->session, 2 * writer->count + 2,
+                         writer->text.length + rooms + WAIT_ROOM);
+
+    if (commands == NULL)
+        return false;
+    if (!redis_commands_reserve(commands, writer->count / keys + 1, 0))
+        return session_fail(writer->session, "out of memory");
+    for (size_t i = 0; i < writer->count; i += keys)
+        at = add_keys(writer, commands,
+                      i + keys == writer->count ? &last : &other, i, keys, at);
     if (waits)
         add_wait(writer, commands, writer->count);
     buf_clear(&writer->text);

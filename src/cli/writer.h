@@ -16,8 +16,11 @@ struct session;
  */
 struct writer;
 
-/* session is borrowed until writer_free(). NULL without memory. */
-struct writer *writer_new(struct session *session);
+/*
+ * session is borrowed until writer_free(). is_single: each key is a SET, as
+ * their slots may differ. NULL without memory.
+ */
+struct writer *writer_new(struct session *session, bool is_single);
 
 /*
  * Asks whether the server has replicas, for a master's word alone is not to be

@@ -206,6 +206,20 @@ slots_share_server(const struct slots *a, const struct slots *b)
     return false;
 }
 
+bool
+slots_have_same_owners(const struct slots *a, const struct slots *b)
+{
+    for (unsigned slot = 0; slot < SLOTS_COUNT; slot++) {
+        const int in_a = slots_owner(a, slot), in_b = slots_owner(b, slot);
+
+        if ((in_a < 0) != (in_b < 0) ||
+            (in_a >= 0 && !is_same_server(&a->entries[in_a].server,
+                                          &b->entries[in_b].server)))
+            return false;
+    }
+    return true;
+}
+
 /* The answer to CLUSTER SLOTS. */
 
 static bool

@@ -85,6 +85,9 @@ bool slots_set_owner(struct slots *slots, unsigned slot,
  */
 bool slots_share_server(const struct slots *a, const struct slots *b);
 
+/* Whether every slot has the same server in both. */
+bool slots_have_same_owners(const struct slots *a, const struct slots *b);
+
 /* Whether host and port are the same. */
 bool slots_is_same_address(const struct slots_server *a,
                            const struct slots_server *b);
