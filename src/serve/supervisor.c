@@ -136,6 +136,11 @@ start_generation(struct supervisor *s, int64_t now)
         s->seat_count = METRICS_WORKERS_MAX;
     for (int i = 0; i < s->seat_count; i++)
         s->seats[i] = (struct seat){.due_ms = now};
+    metrics_set(s->metrics, METRICS_WANTED, (unsigned)s->seat_count);
+    metrics_set(
+        s->metrics, METRICS_PUBLISHED,
+        (s->config->salts_published != CONFIG_NONE ? 1U : 0U) +
+            (s->config->admin_salts_published != CONFIG_NONE ? 1U : 0U));
 }
 
 /* In the new process: what differs from the parent. */

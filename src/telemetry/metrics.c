@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -56,6 +57,10 @@ struct address {
 
 struct shared {
     int64_t started_s;
+    pid_t parent;
+    _Atomic pid_t pids[METRICS_SLOTS]; /* of workers; may have ended */
+    atomic_uint settings[METRICS_SETTINGS];
+    _Atomic uint64_t cpu_ms; /* the most that has been shown */
     atomic_int phase;
     atomic_int used;                      /* slots that ever were in use */
     atomic_uint inside[OUTAGE__MAX];      /* workers in the outage */
@@ -81,8 +86,8 @@ struct metrics {
 
 /* From what the cache answers in, to the longest that a request may take. */
 static const int64_t bucket_us[METRICS_BUCKETS - 1] = {
-    500,   1000,   2500,   5000,   10000,   25000,
-    50000, 100000, 250000, 500000, 1000000, 2500000,
+    50,    100,   250,    500,    1000,   2500,    5000,    10000,
+    25000, 50000, 100000, 250000, 500000, 1000000, 2500000,
 };
 
 static const char *const outage_texts[OUTAGE_SERVER + 1] = {
@@ -117,6 +122,7 @@ metrics_new(void)
     }
     metrics->shared = map;
     metrics->shared->started_s = clock_wall_s();
+    metrics->shared->parent = getpid();
     metrics->own = &metrics->shared->blocks[METRICS_SLOTS];
     return metrics;
 }
@@ -135,6 +141,51 @@ metrics_use_slot(struct metrics *metrics, int slot)
 {
     assert(slot >= 0 && slot < METRICS_SLOTS);
     metrics->own = &metrics->shared->blocks[slot];
+    atomic_store(&metrics->shared->pids[slot], getpid());
+}
+
+void
+metrics_set(struct metrics *metrics, enum metrics_setting what, unsigned value)
+{
+    atomic_store(&metrics->shared->settings[what], value);
+}
+
+unsigned
+metrics_get_setting(const struct metrics *metrics, enum metrics_setting what)
+{
+    return atomic_load(&metrics->shared->settings[what]);
+}
+
+uint64_t
+metrics_at_least(const struct metrics *metrics, uint64_t cpu_ms)
+{
+    _Atomic uint64_t *most = &metrics->shared->cpu_ms;
+    uint64_t before = atomic_load(most);
+
+    while (before < cpu_ms &&
+           !atomic_compare_exchange_weak(most, &before, cpu_ms))
+        ;
+    return before > cpu_ms ? before : cpu_ms;
+}
+
+size_t
+metrics_list_pids(const struct metrics *metrics, pid_t *ret_pids, size_t max)
+{
+    const struct shared *shared = metrics->shared;
+    const int used = atomic_load(&shared->used);
+    size_t count = 0;
+
+    if (count < max)
+        ret_pids[count++] = shared->parent;
+    for (int slot = 0; slot < used && count < max; slot++) {
+        const bool is_taken =
+            (atomic_load(&shared->slots[slot]) & METRICS_TAKEN) != 0;
+        const pid_t pid = atomic_load(&shared->pids[slot]);
+
+        if (is_taken && pid != 0)
+            ret_pids[count++] = pid;
+    }
+    return count;
 }
 
 static void
@@ -577,5 +628,6 @@ metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms)
     for (int what = 0; what < OUTAGE__MAX; what++)
         metrics_outage_leave(metrics, slot, (enum outage)what, now_ms);
     atomic_store(&metrics->shared->blocks[slot].parked, 0);
+    atomic_store(&metrics->shared->pids[slot], 0);
     atomic_store(&metrics->shared->slots[slot], 0);
 }

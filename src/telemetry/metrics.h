@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Counters, gauges and outage flags in memory that the parent maps before it
@@ -116,7 +117,7 @@ enum metrics_phase {
 #define METRICS_SALTS 16
 
 /* Buckets of the durations; the last one has no bound. */
-#define METRICS_BUCKETS 13
+#define METRICS_BUCKETS 16
 
 /* The upper bound of a bucket, inclusive; bucket < METRICS_BUCKETS - 1. */
 int64_t metrics_bucket_us(size_t bucket);
@@ -161,6 +162,27 @@ struct metrics_durations {
 };
 struct metrics_durations metrics_get_durations(const struct metrics *metrics,
                                                size_t method);
+
+/* What the settings in force ask for, and say; set by the parent. */
+enum metrics_setting {
+    METRICS_WANTED = 0, /* worker processes */
+    METRICS_PUBLISHED,  /* salts that anybody knows: of users, of the admin */
+    METRICS_SETTINGS
+};
+void metrics_set(struct metrics *metrics, enum metrics_setting what,
+                 unsigned value);
+unsigned metrics_get_setting(const struct metrics *metrics,
+                             enum metrics_setting what);
+
+/* The processes: the parent first, then the workers that live. */
+size_t metrics_list_pids(const struct metrics *metrics, pid_t *ret_pids,
+                         size_t max);
+
+/*
+ * The time, or the longest that was ever asked about: a worker that ends while
+ * its time is looked up is missing once, and a counter never goes back.
+ */
+uint64_t metrics_at_least(const struct metrics *metrics, uint64_t cpu_ms);
 
 /* How many requests of this worker wait for the store at the moment. */
 void metrics_set_parked(struct metrics *metrics, uint64_t parked);

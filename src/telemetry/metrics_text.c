@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/process.h"
 
 /* Requests that never came to name a method that there is. */
 #define NO_METHOD "none"
@@ -19,6 +20,7 @@
 struct source {
     const struct metrics *metrics;
     const struct metrics_labels *labels;
+    struct process_usage usage;
 };
 
 enum family {
@@ -43,11 +45,16 @@ enum family {
     FAMILY_ERRORS,
     FAMILY_LOG_LINES_LOST,
     FAMILY_WORKERS,
+    FAMILY_WORKERS_WANTED,
+    FAMILY_PUBLISHED,
     FAMILY_WORKER_RESTARTS,
     FAMILY_RELOADS,
     FAMILY_BUILD_INFO,
     FAMILY_MODEL_INFO,
     FAMILY_START_TIME,
+    FAMILY_CPU,
+    FAMILY_MEMORY,
+    FAMILY_FILES,
     FAMILY__MAX
 };
 
@@ -57,6 +64,7 @@ typedef void put_fn(const struct source *source, const char *name,
 static put_fn put_requests, put_durations, put_accounts, put_tokens, put_parked,
     put_breaker_open, put_server_breakers, put_switches, put_master_age,
     put_sentinels, put_workers, put_build_info, put_model_info, put_start_time;
+static put_fn put_workers_wanted, put_published, put_cpu, put_memory, put_files;
 
 struct family_row {
     const char *name, *type, *help;
@@ -136,6 +144,13 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_WORKERS] = {"scoring_workers", "gauge",
                         "Worker processes, those that finish included.",
                         put_workers},
+    [FAMILY_WORKERS_WANTED] = {"scoring_workers_wanted", "gauge",
+                               "Worker processes that the settings ask for.",
+                               put_workers_wanted},
+    [FAMILY_PUBLISHED] = {"scoring_published_salts", "gauge",
+                          "Salts in force that anybody knows, of users and of "
+                          "the admin.",
+                          put_published},
     [FAMILY_WORKER_RESTARTS] = {"scoring_worker_restarts_total", "counter",
                                 "Workers replaced: killed by a signal, ended "
                                 "by themselves, of older settings, or killed "
@@ -153,6 +168,14 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge",
                            "When the service started, since the epoch.",
                            put_start_time},
+    [FAMILY_CPU] = {"process_cpu_seconds_total", "counter",
+                    "Processor time of the parent and all workers.", put_cpu},
+    [FAMILY_MEMORY] = {"process_resident_memory_bytes", "gauge",
+                       "Memory of the parent and the workers; what they share "
+                       "counts for each.",
+                       put_memory},
+    [FAMILY_FILES] = {"process_open_fds", "gauge",
+                      "Descriptors of the parent and the workers.", put_files},
 };
 
 struct counter_row {
@@ -381,6 +404,41 @@ put_workers(const struct source *source, const char *name, struct buf *out)
 }
 
 static void
+put_workers_wanted(const struct source *source, const char *name,
+                   struct buf *out)
+{
+    buf_printf(out, "%s %u\n", name,
+               metrics_get_setting(source->metrics, METRICS_WANTED));
+}
+
+static void
+put_published(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %u\n", name,
+               metrics_get_setting(source->metrics, METRICS_PUBLISHED));
+}
+
+static void
+put_cpu(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s ", name);
+    put_seconds(out, source->usage.cpu_ms * US_PER_MS);
+    buf_add_text(out, "\n");
+}
+
+static void
+put_memory(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", name, source->usage.memory_bytes);
+}
+
+static void
+put_files(const struct source *source, const char *name, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", name, source->usage.files);
+}
+
+static void
 put_switches(const struct source *source, const char *name, struct buf *out)
 {
     buf_printf(out, "%s %" PRIu64 "\n", name,
@@ -427,8 +485,12 @@ void
 metrics_text_put(const struct metrics *metrics,
                  const struct metrics_labels *labels, struct buf *out)
 {
-    const struct source source = {metrics, labels};
+    struct source source = {metrics, labels, {0}};
+    pid_t pids[METRICS_SLOTS + 1];
 
+    source.usage = process_sum(
+        pids, metrics_list_pids(metrics, pids, sizeof(pids) / sizeof(pids[0])));
+    source.usage.cpu_ms = metrics_at_least(metrics, source.usage.cpu_ms);
     for (size_t i = 0; i < FAMILY__MAX; i++) {
         const struct family_row *row = &families[i];
 

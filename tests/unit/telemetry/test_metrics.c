@@ -259,31 +259,63 @@ struct bucket_case {
 static const struct bucket_case bucket_rows[] = {
     {"a clock that went back", -1, 0, 0},
     {"nothing", 0, 0, 0},
-    {"0.5 ms", 500, 0, 500},
-    {"just more", 501, 1, 501},
-    {"1 ms", 1000, 1, 1000},
-    {"more than 1 ms", 1001, 2, 1001},
-    {"2.5 ms", 2500, 2, 2500},
-    {"more than 2.5 ms", 2501, 3, 2501},
-    {"5 ms", 5000, 3, 5000},
-    {"more than 5 ms", 5001, 4, 5001},
-    {"10 ms", 10000, 4, 10000},
-    {"more than 10 ms", 10001, 5, 10001},
-    {"25 ms", 25000, 5, 25000},
-    {"more than 25 ms", 25001, 6, 25001},
-    {"50 ms", 50000, 6, 50000},
-    {"more than 50 ms", 50001, 7, 50001},
-    {"100 ms", 100000, 7, 100000},
-    {"more than 100 ms", 100001, 8, 100001},
-    {"250 ms", 250000, 8, 250000},
-    {"more than 250 ms", 250001, 9, 250001},
-    {"500 ms", 500000, 9, 500000},
-    {"more than 500 ms", 500001, 10, 500001},
-    {"1 s", 1000000, 10, 1000000},
-    {"more than 1 s", 1000001, 11, 1000001},
-    {"2.5 s", 2500000, 11, 2500000},
-    {"more than any bound", 2500001, 12, 2500001},
+    {"50 us", 50, 0, 50},
+    {"more than 50 us", 51, 1, 51},
+    {"100 us", 100, 1, 100},
+    {"more than 100 us", 101, 2, 101},
+    {"250 us", 250, 2, 250},
+    {"more than 250 us", 251, 3, 251},
+    {"0.5 ms", 500, 3, 500},
+    {"just more", 501, 4, 501},
+    {"1 ms", 1000, 4, 1000},
+    {"more than 1 ms", 1001, 5, 1001},
+    {"2.5 ms", 2500, 5, 2500},
+    {"more than 2.5 ms", 2501, 6, 2501},
+    {"5 ms", 5000, 6, 5000},
+    {"more than 5 ms", 5001, 7, 5001},
+    {"10 ms", 10000, 7, 10000},
+    {"more than 10 ms", 10001, 8, 10001},
+    {"25 ms", 25000, 8, 25000},
+    {"more than 25 ms", 25001, 9, 25001},
+    {"50 ms", 50000, 9, 50000},
+    {"more than 50 ms", 50001, 10, 50001},
+    {"100 ms", 100000, 10, 100000},
+    {"more than 100 ms", 100001, 11, 100001},
+    {"250 ms", 250000, 11, 250000},
+    {"more than 250 ms", 250001, 12, 250001},
+    {"500 ms", 500000, 12, 500000},
+    {"more than 500 ms", 500001, 13, 500001},
+    {"1 s", 1000000, 13, 1000000},
+    {"more than 1 s", 1000001, 14, 1000001},
+    {"2.5 s", 2500000, 14, 2500000},
+    {"more than any bound", 2500001, 15, 2500001},
 };
+
+/* What the settings say, and which processes there are. */
+TEST_SINGLE(settings, "and processes are told as they were set")
+{
+    struct metrics *metrics = metrics_new();
+    pid_t pids[3] = {0};
+    int slot;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    slot = metrics_slot_take(metrics);
+    metrics_set(metrics, METRICS_WANTED, 7);
+    CU_ASSERT_EQUAL(metrics_get_setting(metrics, METRICS_WANTED), 7);
+    CU_ASSERT_EQUAL(metrics_get_setting(metrics, METRICS_PUBLISHED), 0);
+    CU_ASSERT_EQUAL(metrics_list_pids(metrics, pids, 3), 1);
+    CU_ASSERT_EQUAL(pids[0], getpid());
+    metrics_use_slot(metrics, slot);
+    CU_ASSERT_EQUAL(metrics_list_pids(metrics, pids, 3), 2);
+    CU_ASSERT_EQUAL(pids[1], getpid());
+    CU_ASSERT_EQUAL(metrics_list_pids(metrics, pids, 1), 1);
+    (void)metrics_slot_release(metrics, slot, 0);
+    CU_ASSERT_EQUAL(metrics_list_pids(metrics, pids, 3), 1);
+    CU_ASSERT_EQUAL(metrics_at_least(metrics, 5), 5);
+    CU_ASSERT_EQUAL(metrics_at_least(metrics, 4), 5);
+    CU_ASSERT_EQUAL(metrics_at_least(metrics, 6), 6);
+    metrics_free(metrics);
+}
 
 TEST_CASES(bucket, struct bucket_case, bucket_rows)
 {
