@@ -146,23 +146,23 @@ take_places(const struct service *service)
 }
 
 #define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to end */
+#define STOOD_MS  220  /* by SIGURG; a worker stands after 200 ms */
 
 static void
 pass_time(int number)
 {
-    (void)number;
-    calls_pass_ms(PASSED_MS);
+    calls_pass_ms(number == SIGURG ? STOOD_MS : PASSED_MS);
 }
+
+static bool is_clock_stopped;
 
 /* Or lets it go on, the next time. */
 static void
 stop_clock(int number)
 {
-    static bool is_stopped;
-
     (void)number;
-    is_stopped = !is_stopped;
-    if (is_stopped)
+    is_clock_stopped = !is_clock_stopped;
+    if (is_clock_stopped)
         calls_stop_clock();
     else
         calls_let_clock_go();
@@ -208,6 +208,7 @@ run_program(const struct service *service, const char *const *settings)
     (void)close_range(STDERR_FILENO + 1, ~0U, 0);
     (void)prctl(PR_SET_NAME, PROGRAM);
     (void)signal(SIGUSR2, pass_time);
+    (void)signal(SIGURG, pass_time);
     (void)signal(SIGWINCH, stop_clock);
     (void)signal(SIGVTALRM, spin);
     (void)signal(SIGPROF, wait_for_ever);
@@ -334,6 +335,7 @@ struct change {
     const struct service *service;
     struct proc_found gone;
     size_t count;
+    unsigned died; /* so far */
 };
 
 static bool
@@ -593,40 +595,50 @@ check_calm(const struct service *service, pid_t stays, int64_t for_ms)
     return is_in_time;
 }
 
-/*
- * A service of which one seat is never taken for long, and which has not said
- * that it is ready. False if we came too late for that once.
+/* Until the other worker has died so often that its seat stays empty a while.
  */
-static bool
-start_unsettled(struct service *service, size_t stays)
+static void
+kill_until(const struct service *service, pid_t stays, const char *words)
 {
-    enum { UNSETTLED_MS = 600 };
-    static const char *const none[ARGUMENTS_MAX] = {NULL};
-    struct change start = {.service = service, .count = 2};
-    struct proc_found workers;
+    struct change both = {.service = service, .count = 2};
 
-    service_start(service, INPUT_SOCKET, none, two_workers);
-    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &start, CLOCK_PATIENCE_MS));
-    workers = workers_of(service);
-    if (workers.count == 2 &&
-        check_calm(service, workers.pid[stays], UNSETTLED_MS) &&
-        !has_said(service, "] I ready: "))
-        return true;
-    service_end(service);
-    return false;
+    for (;;) {
+        CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
+        kill_others(service, stays);
+        CU_ASSERT_TRUE_FATAL(await_said(service, "; next in ", ++both.died));
+        if (has_said(service, words))
+            return;
+        proc_signal(&service->proc, SIGUSR2);
+    }
 }
 
-/* Not ready before every seat has a worker that stands; and then once. */
+/*
+ * Not ready before every seat has a worker that stands; and then once. Time
+ * passes by signals only.
+ */
 TEST_CASES(settle, struct settle_case, settle_rows)
 {
-    enum { TRIES = 30, IDLE_MS = 150 };
+    enum { IDLE_MS = 150 };
     struct service service;
-    int tries = 0;
+    struct change both = {.service = &service, .count = 2};
     long sleeps;
 
-    while (!start_unsettled(&service, c->stays))
-        CU_ASSERT_FATAL(++tries < TRIES);
+    stop_clock(0);
+    service_start(&service, INPUT_SOCKET, NULL, two_workers);
+    stop_clock(0);
+    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
+    kill_until(&service, workers_of(&service).pid[c->stays],
+               "; next in 400 ms\n");
+    proc_signal(&service.proc, SIGURG);
+    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT_FALSE(has_said(&service, "] I ready: ")); /* a seat is empty */
+    proc_signal(&service.proc, SIGUSR2);
+    CU_ASSERT_TRUE(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
+    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT_FALSE(has_said(&service, "] I ready: ")); /* one is new */
+    proc_signal(&service.proc, SIGURG);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
+    proc_signal_group(&service.proc, SIGWINCH);
     sleeps = count_sleeps(service.proc.pid);
     clock_sleep_ms(IDLE_MS);
     /* It may just have been on its way there, and looks at its workers. */
