@@ -45,19 +45,17 @@ settings() {
                   "# into single quotes. A comment after a value needs a space before its \"#\"."
             next
         }
-        /RUN_DIR=/ { next }
-        /METRICS_PORT=/ { $0 = "# The port of 127.0.0.1 with the metrics.\nMETRICS_PORT=8081" }
-        /HTTP_PORT=/ { sub(/; for `make run` also several/, ", or several"); sub(/8080/, "80") }
-        /TLS_KEY=/ {
-            sub(/ In docker\n# compose they are in TLS_FOLDER or below it, a folder of the host\./, "")
-            sub(/\n#TLS_FOLDER=/, "")
-            sub(/8443/, "443")
-        }
-        /#TZ=/ { sub(/; UTC in docker compose/, "") }
-        /REDIS_URL=/ { sub(/ `make run` starts a Redis of its own unless this is given\./, "") }
-        /REDIS_PASSWORD=change-me/ {
-            sub(/ The\n# Redis of docker compose, and that of `make run`, ask for this password\./, "")
+        /\n#?(RUN_DIR|TLS_FOLDER)=/ || /^# end: / { next }
+        { sub(/^# generated: settings\n/, "") }
+        /\n#?METRICS_PORT=/ { $0 = "# Of nginx: the port of the metrics.\nMETRICS_PORT=8081" }
+        {
+            sub(/\nHTTP_PORT=8080/, "\nHTTP_PORT=80")
+            sub(/\nHTTPS_PORT=8443/, "\nHTTPS_PORT=443")
             sub(/\nREDIS_PASSWORD=change-me/, "\n#REDIS_PASSWORD=")
+            sub(/[ \n#]+In docker[ \n#]+compose[^.]*\./, "")
+            sub(/[ \n#]+`make run`[ \n#]+starts[^.]*\./, "")
+            sub(/[ \n#]+The Redis of `make run`[^.]*\./, "")
+            sub(/share\/models/, at "/models")
         }
         { print }' .env.example | sed '$d'
 }
