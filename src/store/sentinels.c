@@ -15,7 +15,8 @@
 #include "redis/conn.h"
 #include "store/sentinels.h"
 
-#define POLL_MS 500
+/* So that a new master is followed within half a second on a busy machine. */
+#define POLL_MS 400
 
 /* One that is not in the URL is forgotten when nobody has named it for long. */
 #define FORGET_MS 10000
