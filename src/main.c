@@ -1,7 +1,7 @@
 /*
  * The command line: a table of commands. `serve`, the default, checks what the
  * process was given (settings, the listening socket), puts it in order, and
- * leaves the rest to the supervisor. Implements "Starting it" of
+ * leaves the rest to the supervisor. Implements S26 of
  * docs/protocol.md; exit statuses are those of sysexits(3).
  */
 #include <errno.h>

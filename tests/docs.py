@@ -201,6 +201,29 @@ def way(_):
     return "```text\n" + textwrap.dedent("\n".join(lines)) + "\n```\n"
 
 
+# --- citations
+
+CITED = re.compile(r"((?:S\d+(?:\.\d+)?(?:, | and )?)+) (?:of|in) (?:docs/)?protocol\.md"
+                   r"|protocol\.md, ((?:S\d+(?:\.\d+)?(?:, | and )?)+)"
+                   r"|\b(S\d+\.\d+)\b")
+
+
+def wrong_citations():
+    """Rules of docs/protocol.md that are cited and do not exist, or exist twice."""
+    rules = re.findall(r"\*\*(S\d+\.\d+)\*\*", (TOP / "docs/protocol.md").read_text())
+    known = {*rules, *(rule.split(".")[0] for rule in rules)}
+    wrong = [f"docs/protocol.md: {rule}: there are two" for rule in known if rules.count(rule) > 1]
+    for path in sorted(file for folder in ("src", "tests", "deploy", "nginx", "docs")
+                       for file in (TOP / folder).rglob("*.*")
+                       if file.suffix in (".c", ".h", ".sh", ".py", ".js", ".md", ".template")):
+        text = re.sub(r"\s*\n\s*[*#/]*\s*", " ", path.read_text())
+        for groups in CITED.findall(text):
+            wrong += [f"{path.relative_to(TOP)}: {name}: there is no such rule"
+                      for name in re.findall(r"S\d+(?:\.\d+)?", " ".join(groups))
+                      if name not in known]
+    return wrong
+
+
 # --- documents
 
 DOCUMENTS = {
@@ -259,7 +282,9 @@ def main():
     tables = json.loads(output(program)) | {"binary": binary}
     makers = {file: (lambda text, file=file: rendered(file, text, tables)) for file in DOCUMENTS}
     makers[OPENAPI] = lambda text: openapi(text, tables)
-    status = 0
+    wrong = wrong_citations() if "--check" in options else []
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    status = 1 if wrong else 0
     for file, make in makers.items():
         path = TOP / file
         old = path.read_text()

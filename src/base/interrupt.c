@@ -1,6 +1,6 @@
 /*
- * SIGHUP, SIGINT and SIGTERM for commands that take a while. It serves "Import
- * and export" of docs/protocol.md.
+ * SIGHUP, SIGINT and SIGTERM for commands that take a while. It serves S19 of
+ * docs/protocol.md.
  *
  * A signal may come just before a wait begins, which it then does not end.
  * ppoll() would close that gap for waits that are polls, but a command also

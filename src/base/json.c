@@ -2,8 +2,8 @@
  * Strict decoding: a scanner that checks a whole text against RFC 8259, says
  * where and why it fails, counts its values and finds the members that are
  * wanted, in front of json-c, which is laxer than that, differs from version
- * to version, and makes hundreds of bytes of each value. Implements "JSON" of
- * docs/protocol.md, section "Transport".
+ * to version, and makes hundreds of bytes of each value. Implements S6 of
+ * docs/protocol.md.
  */
 #include <json-c/json.h>
 #include <limits.h>

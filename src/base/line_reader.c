@@ -1,5 +1,5 @@
 /*
- * Lines of a file or pipe in constant memory. It serves "Import and export" of
+ * Lines of a file or pipe in constant memory. It serves S19 of
  * docs/protocol.md.
  */
 #include <errno.h>

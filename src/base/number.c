@@ -1,5 +1,5 @@
 /*
- * Whole numbers as operators write them. Used for "Settings" of
+ * Whole numbers as operators write them. Used for S24 of
  * docs/protocol.md; strtol() is of no use there, since it takes signs, spaces
  * and, with a locale, more.
  */

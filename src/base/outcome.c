@@ -1,6 +1,6 @@
 /*
  * The statuses of all answers: their words, and the header that goes with
- * them. Implements "Transport" and "Errors" of docs/protocol.md.
+ * them. Implements S2 and S7 of docs/protocol.md.
  */
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 /*
  * The caller's trace: which header is well formed, and its id. Implements
- * `traceparent` in "Transport" of docs/protocol.md; the format is that of
+ * `traceparent` in S2 of docs/protocol.md; the format is that of
  * https://www.w3.org/TR/trace-context/, sections 3.2 and 4.3.
  */
 #include <stddef.h>

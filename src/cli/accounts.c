@@ -1,6 +1,6 @@
 /*
  * `scoring accounts`: checks, lists and begins files of accounts. Implements
- * the commands of "Partners" of docs/protocol.md. No salt is ever shown but one
+ * the commands of S11 of docs/protocol.md. No salt is ever shown but one
  * that has just been made.
  */
 #include <stdbool.h>

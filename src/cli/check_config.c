@@ -1,6 +1,6 @@
 /*
  * `scoring check-config`: the settings as `scoring serve` would take them, or
- * every mistake in them; or one of them, for a script. Implements "Starting it"
+ * every mistake in them; or one of them, for a script. Implements S26
  * of docs/protocol.md.
  */
 #include <getopt.h>

@@ -1,6 +1,6 @@
 /*
  * What the commands of the command line share: their usage, their settings,
- * and the check that their output has arrived. Implements "Starting it" of
+ * and the check that their output has arrived. Implements S26 of
  * docs/protocol.md.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
  * `scoring interests export`: all clients of the store as lines. Implements
- * "Import and export" of docs/protocol.md.
+ * S19 of docs/protocol.md.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * `scoring healthcheck`: asks the service on its socket for /healthz, as nginx
- * would; that is in no log, and needs no store. Implements "Starting it" of
+ * would; that is in no log, and needs no store. Implements S26 of
  * docs/protocol.md.
  */
 #include <errno.h>

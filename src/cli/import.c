@@ -1,6 +1,6 @@
 /*
  * `scoring interests import`: a file is read twice, first to check all of it,
- * then to write it. Implements "Import and export" of docs/protocol.md.
+ * then to write it. Implements S19 of docs/protocol.md.
  */
 #include <errno.h>
 #include <stdio.h>

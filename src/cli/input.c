@@ -1,6 +1,6 @@
 /*
  * The file of an import: opened, and spooled where it could be read only once.
- * It serves "Import and export" of docs/protocol.md: all of it is checked
+ * It serves S19 of docs/protocol.md: all of it is checked
  * before any of it is written.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
  * `scoring interests`: its two sub-commands and their options. Implements
- * "Import and export" of docs/protocol.md.
+ * S19 of docs/protocol.md.
  */
 #include <getopt.h>
 #include <signal.h>

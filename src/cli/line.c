@@ -1,6 +1,6 @@
 /*
  * One client as a line of JSON Lines, and as a key of the store. Implements
- * "Import and export" of docs/protocol.md.
+ * S19 of docs/protocol.md.
  *
  * A line is first checked as a whole by json.c, so that the walk over its
  * members need not look for mistakes. json-c is left out: it would cost more

@@ -1,6 +1,6 @@
 /*
  * `scoring model`: checks, shows and compares the rules of scores. Implements
- * the commands of "Model" of docs/protocol.md.
+ * the commands of S15 of docs/protocol.md.
  */
 #include <signal.h>
 #include <stdio.h>

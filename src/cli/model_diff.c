@@ -1,7 +1,7 @@
 /*
  * `scoring model diff`: two models over a file of arguments. A score depends on
  * nothing but which inputs are known, so that all that is kept of a file is how
- * many lines know which. Implements "Model" of docs/protocol.md.
+ * many lines know which. Implements S15 of docs/protocol.md.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * The file of an export. It serves "Import and export" of docs/protocol.md: a
+ * The file of an export. It serves S19 of docs/protocol.md: a
  * file by that name is either the old one or the whole new one, and what others
  * have put in the way, in a folder that all may write to, is not touched.
  */

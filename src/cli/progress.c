@@ -1,6 +1,6 @@
 /*
- * The line that shows how far a command has come. It serves "Import and
- * export" of docs/protocol.md.
+ * The line that shows how far a command has come. It serves S19 of
+ * docs/protocol.md.
  */
 #include <stdio.h>
 #include <stdlib.h>

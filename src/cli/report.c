@@ -1,6 +1,6 @@
 /*
  * What import and export tell on standard error. Implements the messages of
- * "Import and export" of docs/protocol.md: where and why, and nothing of what
+ * S19 of docs/protocol.md: where and why, and nothing of what
  * a line says about a client.
  */
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /*
- * All keys of a pattern with their values. It serves "Import and export" of
+ * All keys of a pattern with their values. It serves S19 of
  * docs/protocol.md.
  *
  * A value is asked for when its length is known, so that one that is too large

@@ -1,7 +1,7 @@
 /*
  * A connection to Redis that may wait: that of the service, whose loop is
- * turned until all is done or a signal comes. It serves "Import and
- * export" of docs/protocol.md.
+ * turned until all is done or a signal comes. It serves S19 of
+ * docs/protocol.md.
  */
 #include <ev.h>
 #include <hiredis/hiredis.h>

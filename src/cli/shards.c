@@ -1,6 +1,6 @@
 /*
- * The masters of a Redis Cluster, for import and export. It serves "Import and
- * export" of docs/protocol.md.
+ * The masters of a Redis Cluster, for import and export. It serves S19 of
+ * docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * Paths that are names of descriptors. It serves "Import and export" of
+ * Paths that are names of descriptors. It serves S19 of
  * docs/protocol.md. What is behind such a name is already open, and is used as
  * it is: by its own path a file would be opened anew, or replaced.
  */

@@ -1,6 +1,6 @@
 /*
  * `scoring token`: the token of a user, or the admin's of this hour, by the
- * salts in force. Implements "Token" of docs/protocol.md.
+ * salts in force. Implements S10 of docs/protocol.md.
  */
 #include <getopt.h>
 #include <stdbool.h>

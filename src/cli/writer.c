@@ -1,6 +1,6 @@
 /*
  * Many keys to be written: batches, and how many are under way. It serves
- * "Import and export" of docs/protocol.md.
+ * S19 of docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Loads and shows the settings by walking over their table: each value is
  * taken from the environment, from the file that SCORING_CONFIG_FILE names,
  * from a secret's own file, or from the table. The only part that looks at the
- * environment. Implements "Settings" of docs/protocol.md.
+ * environment. Implements S24 of docs/protocol.md.
  */
 #include <errno.h>
 #include <sched.h>

@@ -37,7 +37,7 @@ struct config_model {
 /*
  * All settings, checked, as one value that never changes. Every pointer
  * belongs to the struct. Names, defaults and bounds: docs/protocol.md,
- * "Settings", and settings.c.
+ * S24, and settings.c.
  */
 struct config {
     struct redis_url redis;

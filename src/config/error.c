@@ -1,6 +1,6 @@
 /*
  * How mistakes in the settings are worded: one line each, whatever was given.
- * Implements that part of "Settings" of docs/protocol.md.
+ * Implements that part of S24 of docs/protocol.md.
  */
 #include <stdarg.h>
 #include <stdio.h>

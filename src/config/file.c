@@ -1,5 +1,5 @@
 /*
- * Files of NAME=value lines. Implements "Settings" of docs/protocol.md where it
+ * Files of NAME=value lines. Implements S24 of docs/protocol.md where it
  * says what a line may look like; the rules are those of the reader that docker
  * compose has (the package dotenv of compose-go).
  */

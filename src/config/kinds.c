@@ -1,6 +1,6 @@
 /*
  * Kinds of settings: how each is read from a text, and printed. Implements
- * the values of "Settings" of docs/protocol.md.
+ * the values of S24 of docs/protocol.md.
  */
 #include <string.h>
 

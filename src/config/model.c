@@ -1,6 +1,6 @@
 /*
  * The file of a model, each fault of which is a mistake of its own. Implements
- * SCORING_MODEL_FILE of "Settings" of docs/protocol.md.
+ * SCORING_MODEL_FILE of S24 of docs/protocol.md.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
  * The table of all settings: names, defaults, bounds, and what they mean.
- * Implements the names and defaults of "Settings" of docs/protocol.md.
+ * Implements the names and defaults of S24 of docs/protocol.md.
  */
 #include <stdint.h>
 

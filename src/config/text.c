@@ -1,6 +1,6 @@
 /*
  * Small text files: that of the settings, those of secrets, and the JSON that a
- * setting names. Implements "Settings" of docs/protocol.md where it says what
+ * setting names. Implements S24 of docs/protocol.md where it says what
  * may be such a file.
  */
 #include <errno.h>

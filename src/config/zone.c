@@ -1,5 +1,5 @@
 /*
- * Which time zones there are. Implements TZ in "Settings" of docs/protocol.md.
+ * Which time zones there are. Implements TZ in S24 of docs/protocol.md.
  */
 #include <fcntl.h>
 #include <limits.h>

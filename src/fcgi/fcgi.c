@@ -1,6 +1,6 @@
 /*
  * One FastCGI exchange through libfcgi: its parameters, its body, its answer.
- * Implements the parts of "Transport" in docs/protocol.md that are about
+ * Implements the parts of S2 in docs/protocol.md that are about
  * lengths and request ids.
  *
  * libfcgi reads and writes through the public member ipcFd of its request, as

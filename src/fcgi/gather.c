@@ -1,5 +1,5 @@
 /*
- * Exchanges that arrive in pieces. Implements "Transport" of docs/protocol.md
+ * Exchanges that arrive in pieces. Implements S2 of docs/protocol.md
  * for requests that are too large for one look at the socket.
  */
 #include "fcgi/gather.h"

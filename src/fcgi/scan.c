@@ -4,7 +4,7 @@
  * one request; within PARAMS the lengths of names and values. An
  * ABORT_REQUEST ends it anywhere between records. Whatever else the protocol
  * has (management records, data, several requests on one connection) no web
- * server sends to a responder, and is refused. Implements "Topology" of
+ * server sends to a responder, and is refused. Implements S1 of
  * docs/protocol.md; the format is that of the FastCGI specification 1.0,
  * sections 3.3, 3.4 and 5.
  */

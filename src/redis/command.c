@@ -1,6 +1,6 @@
 /*
  * Commands to Redis: their form on the wire, and the ring that tells which
- * command a reply belongs to. It serves "Store" of docs/protocol.md: a reply
+ * command a reply belongs to. It serves S20 of docs/protocol.md: a reply
  * is never taken for the answer to another command.
  *
  * The protocol's framing is written here because hiredis wants arrays of

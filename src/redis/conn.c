@@ -1,6 +1,6 @@
 /*
  * One connection to one Redis, from the look-up of its name to its last reply.
- * It implements "Store" of docs/protocol.md below the decisions.
+ * It implements S20 of docs/protocol.md below the decisions.
  *
  * A reply belongs to the oldest command under way; anything that does not fit
  * ends the connection, and each command that is left is told so.

@@ -14,7 +14,7 @@ struct ev_loop;
 /*
  * One connection to one server, on a libev loop: look-up, connecting, TLS, the
  * checked handshake, and commands, each with a callback. It never blocks, and
- * begins no new connection by itself. Source: docs/protocol.md, "Store".
+ * begins no new connection by itself. Source: docs/protocol.md, S20.
  */
 struct redis_conn;
 

@@ -1,7 +1,7 @@
 /*
  * A connected socket to Redis: its name looked up, its addresses tried one
  * after the other within one time limit. It implements the connecting part of
- * "Store" in docs/protocol.md.
+ * S20 in docs/protocol.md.
  */
 #include <errno.h>
 #include <ev.h>

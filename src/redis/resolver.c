@@ -1,6 +1,6 @@
 /*
  * Host names to addresses, through c-ares on the loop. It implements "name
- * lookup never holds up requests" of "Store" in docs/protocol.md.
+ * lookup never holds up requests" of S20 in docs/protocol.md.
  */
 
 /* What replaces ares_get_servers_ports() is not in c-ares 1.18. */

@@ -1,6 +1,6 @@
 /*
  * The bytes and replies of one connection to Redis, which are believed in
- * bounds only. It is the transport under "Store" of docs/protocol.md.
+ * bounds only. It is the transport under S20 of docs/protocol.md.
  *
  * hiredis is used as a non-blocking context on a socket of our own. Its
  * callback layer (async.c) is left out on purpose: 0.14 aborts the process

@@ -1,6 +1,6 @@
 /*
  * TLS to Redis, as hiredis 1.0 and later have it: certificate and host name are
- * verified. It serves the connecting part of "Store" of docs/protocol.md.
+ * verified. It serves the connecting part of S20 of docs/protocol.md.
  */
 #include <stddef.h>
 

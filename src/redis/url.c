@@ -1,6 +1,6 @@
 /*
  * The value of REDIS_URL: taking it apart, and putting it together again
- * without its secrets. Implements that row of "Settings" of docs/protocol.md.
+ * without its secrets. Implements that row of S24 of docs/protocol.md.
  */
 #include <arpa/inet.h>
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
  * The file of the partners: strict JSON, read member by member of a table, and
- * the table by which an account is found. Implements "Partners" of
+ * the table by which an account is found. Implements S11 of
  * docs/protocol.md, up to what an account may do.
  */
 #include <stdarg.h>

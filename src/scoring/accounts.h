@@ -13,7 +13,7 @@
 /*
  * The partners: who may call, by which salts, what, and how often. Read as a
  * whole from a file of JSON, and never changed. Source: docs/protocol.md,
- * "Partners".
+ * S11.
  */
 struct accounts;
 

@@ -2,7 +2,7 @@
  * One request in two pure steps: bytes and a clock become an answer or the
  * keys wanted; the values of these keys become an answer. Owns the table of
  * methods, the order of work, and the only map from errors to statuses.
- * Implements "Transport", "Request" and "Errors" of
+ * Implements S2, S9 and S7 of
  * docs/protocol.md.
  */
 #include <assert.h>
@@ -20,7 +20,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Of a request, besides what ids may need. */
+/* Of a request, besides what ids may need: docs/protocol.md, S6.2. */
 #define API_VALUES_MAX 10000
 
 #define API_NO_MEMORY "out of memory"

@@ -1,7 +1,7 @@
 /*
  * Tokens and keyed digests: made from the secrets in force, compared whole and
- * in constant time. Implements "Token" of docs/protocol.md, and the digest
- * that the cache keys of "online_score" are made of.
+ * in constant time. Implements S10 of docs/protocol.md, and the digest
+ * that the cache keys of S13 are made of.
  */
 #include <assert.h>
 #include <openssl/core_names.h>

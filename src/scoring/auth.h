@@ -77,7 +77,7 @@ struct auth_claim {
  * ret_place   of the salt that it was made by, in its list, from 1; set with
  *             AUTH_OK only.
  *
- * Source: docs/protocol.md, "Token".
+ * Source: docs/protocol.md, S10.
  */
 enum auth_result auth_check(struct auth *auth, const struct auth_claim *claim,
                             const struct auth_salts *salts, time_t now,

@@ -1,6 +1,6 @@
 /*
  * The method clients_interests: its arguments, the keys of the interests, and
- * the answer. Implements "clients_interests" of docs/protocol.md.
+ * the answer. Implements S17 of docs/protocol.md.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
  * Days of the calendar: reading DD.MM.YYYY and telling which day comes first.
- * Implements the rule "date" of docs/protocol.md, "Fields".
+ * Implements the rule "date" of docs/protocol.md, S12.
  */
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /*
  * The five members of a request: one table of their names and types. Implements
- * "Request" of docs/protocol.md up to the token, before which nothing of a
+ * S9 of docs/protocol.md up to the token, before which nothing of a
  * request is decoded that it does not need.
  */
 #include <assert.h>

@@ -48,7 +48,7 @@ enum envelope_result {
  * fault          set on ENVELOPE_JSON only.
  * faults         gets the words of ENVELOPE_FIELDS, every member's.
  *
- * Source: docs/protocol.md, "Request".
+ * Source: docs/protocol.md, S9.
  */
 enum envelope_result envelope_read(char *text, size_t length, size_t values_max,
                                    struct envelope *ret_envelope,

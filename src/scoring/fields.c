@@ -1,6 +1,6 @@
 /*
  * The rules for one value of a request, and the walk over a table of them.
- * Implements docs/protocol.md, "Fields"; which fields a request has, and
+ * Implements docs/protocol.md, S12; which fields a request has, and
  * which must come together, is told by the tables of its methods.
  */
 #include <assert.h>
@@ -165,8 +165,8 @@ field_date(const struct json_item *item, const struct field_limits *limits,
 }
 
 /*
- * The last accepted day is a triple, not always a day: 70 years after a 29
- * February there is none, so 28 February is accepted and 1 March is not.
+ * S12.2: the last accepted day is a triple, not always a day: 70 years after a
+ * 29 February there is none, so 28 February is accepted and 1 March is not.
  */
 enum field_error
 field_birthday(const struct json_item *item, const struct field_limits *limits,
@@ -279,7 +279,7 @@ field_boolean(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* A missing member and one that is null are told apart. */
+/* S12.1: a missing member and one that is null are told apart. */
 static enum field_error
 member_read(const struct field *field, const struct json_item *item,
             const struct field_limits *limits, void *dest)

@@ -75,7 +75,7 @@ struct field_records {
  *
  * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, in text, "";
  * or what is wrong. *dest is set on FIELD_OK only.
- * Source: docs/protocol.md, "Fields".
+ * Source: docs/protocol.md, S12.
  */
 typedef enum field_error field_rule(const struct json_item *item,
                                     const struct field_limits *limits,

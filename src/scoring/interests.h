@@ -3,7 +3,7 @@
 
 /*
  * How the interests of a client are kept in the store: a JSON array of strings
- * under this prefix and the client's id. Source: docs/protocol.md, "Interests".
+ * under this prefix and the client's id. Source: docs/protocol.md, S18.
  */
 #define INTERESTS_KEY_PREFIX "i:"
 #define INTERESTS_KEY_MAX    22   /* prefix, sign and 19 digits */

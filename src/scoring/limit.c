@@ -1,7 +1,7 @@
 /*
  * How often an account may call: the generic cell rate algorithm on one atomic
  * number, which is all that the workers of a host share of it. Implements the
- * limits of "Partners" of docs/protocol.md.
+ * limits of S11 of docs/protocol.md.
  */
 #include <assert.h>
 

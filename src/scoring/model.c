@@ -1,7 +1,7 @@
 /*
  * What a score is: a sum of rules, each of which is a mask of inputs and its
  * points. Reads and writes models, explains scores, and holds the published
- * one. Implements "Model" of docs/protocol.md.
+ * one. Implements S15 of docs/protocol.md.
  */
 #include <assert.h>
 #include <openssl/evp.h>

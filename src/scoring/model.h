@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
-/* Limits of docs/protocol.md, "Model"; names are of [A-Za-z0-9._-]. */
+/* Limits of docs/protocol.md, S15; names are of [A-Za-z0-9._-]. */
 #define MODEL_RULES_MAX  64
 #define MODEL_NAME_MAX   64
 #define MODEL_TENTHS_MAX 1000 /* of one rule: 100 points */

@@ -1,6 +1,6 @@
 /*
  * The method online_score: its arguments, which of them must come together,
- * the key of a score in the cache, and the answer. Implements "online_score"
+ * the key of a score in the cache, and the answer. Implements S13
  * of docs/protocol.md.
  */
 #include <assert.h>

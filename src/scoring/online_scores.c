@@ -1,6 +1,6 @@
 /*
  * The method online_scores: many records, each scored by itself. Implements
- * "online_scores" of docs/protocol.md.
+ * S16 of docs/protocol.md.
  *
  * What a good record is answered depends on nothing but what is known of it: so
  * each answer is written once, however many records have it, and the body is

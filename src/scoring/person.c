@@ -1,6 +1,6 @@
 /*
  * What a score is made of: the table of its inputs, and which of them must
- * come together. Implements the arguments of "online_score" of
+ * come together. Implements the arguments of S13 of
  * docs/protocol.md.
  */
 #include "scoring/person.h"

@@ -1,6 +1,6 @@
 /*
- * A score as it is answered. Implements the answers of "online_score" and
- * "Model" of docs/protocol.md.
+ * A score as it is answered. Implements the answers of S13 and
+ * S15 of docs/protocol.md.
  */
 #include "scoring/score.h"
 #include "scoring/model.h"

@@ -1,7 +1,7 @@
 /*
  * The life of one FastCGI connection: wait, look, gather, plan, park, answer,
  * and again. Nothing here waits for a peer, not even for a hostile one.
- * Implements "Transport" of docs/protocol.md, between nginx and the service.
+ * Implements S2 of docs/protocol.md, between nginx and the service.
  *
  * The way of one request, down and up; other connections have their turn
  * wherever it waits (~):

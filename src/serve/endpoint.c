@@ -1,5 +1,5 @@
 /*
- * Health and metrics: a table of paths. Implements "Health" and "Metrics" of
+ * Health and metrics: a table of paths. Implements S8 and S23 of
  * docs/protocol.md. The metrics have a listener of their own, and neither
  * knows the other's paths.
  */

@@ -1,6 +1,6 @@
 /*
  * The one thing that systemd wants to be told by a service of Type=notify, as a
- * datagram to the socket that it names. Implements "Installed" of
+ * datagram to the socket that it names. Implements S27 of
  * docs/protocol.md.
  */
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
  * What is told of each request: its line in the log, and the counters. Nothing
- * personal is in either. Implements "Log" and "Metrics" of docs/protocol.md.
+ * personal is in either. Implements S28 and S23 of docs/protocol.md.
  */
 #include "serve/report.h"
 #include "base/outcome.h"

@@ -1,6 +1,6 @@
 /*
  * Which account has which place in the memory that all workers share.
- * Implements "Partners" of docs/protocol.md where it says what a reload keeps.
+ * Implements S11 of docs/protocol.md where it says what a reload keeps.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
  * The parent process: as many workers as the settings say, each replaced when
  * it dies; settings read again without losing a request; an orderly end.
- * Implements the signals of docs/protocol.md, "Settings". The parent holds no
+ * Implements the signals of docs/protocol.md, S24. The parent holds no
  * connection and handles no request. It sleeps in sigtimedwait(), so that no
  * signal can come at a bad moment.
  */

@@ -1,6 +1,6 @@
 /*
  * How the parent tells a worker that stands still from one that is busy, or
- * that the machine is too busy for. Implements "Signals" of docs/protocol.md
+ * that the machine is too busy for. Implements S25 of docs/protocol.md
  * where it says that such a worker is replaced.
  */
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * One worker: an event loop over the listening socket, the FastCGI connections
  * and the store's connection. It accepts, turns the store at the end of every
  * turn of the loop, tells the log what the store reports, and drains at the
- * end. Implements "Signals" of docs/protocol.md, as far as workers go.
+ * end. Implements S25 of docs/protocol.md, as far as workers go.
  */
 #include <errno.h>
 #include <ev.h>

@@ -1,5 +1,5 @@
 /*
- * The route to a Redis Cluster. It implements "Store" of docs/protocol.md for
+ * The route to a Redis Cluster. It implements S20 of docs/protocol.md for
  * redis+cluster:// and rediss+cluster://.
  *
  * The map comes by CLUSTER SLOTS over a connection of its own, which is made

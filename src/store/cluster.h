@@ -9,7 +9,7 @@ struct ev_loop;
 /*
  * The route to a Redis Cluster: a node for each master, so that one that is
  * dead takes no other with it, and the map of slots, which is asked for when
- * it may have changed, and now and then. Source: docs/protocol.md, "Store".
+ * it may have changed, and now and then. Source: docs/protocol.md, S20.
  *
  * url       borrowed until the route is freed; its hosts are asked for the map
  *           first, and whenever no server that is known answers.

@@ -1,6 +1,6 @@
 /*
  * Who of several that sentinels name is the master. It implements the choice of
- * "Sentinel" in docs/protocol.md: the highest epoch of configuration, and among
+ * S21 in docs/protocol.md: the highest epoch of configuration, and among
  * equals what most sentinels say. Who says himself that he is no master is not
  * believed in for a while. Nobody goes back to an older epoch at the word of a
  * few, who may have been cut off from the others; with all sentinels gone the

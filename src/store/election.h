@@ -22,7 +22,7 @@ struct master {
 
 /*
  * The choice among what sentinels say. Pure. Source: docs/protocol.md,
- * "Sentinel".
+ * S21.
  */
 struct election {
     struct master current;    /* chosen; nobody at first */

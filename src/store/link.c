@@ -1,6 +1,6 @@
 /*
  * The link to one Redis: a connection that shows a node what it wants to see.
- * It implements "Store" of docs/protocol.md below the decisions, which are
+ * It implements S20 of docs/protocol.md below the decisions, which are
  * those of node.c and store.c.
  */
 #include <hiredis/hiredis.h>

@@ -1,6 +1,6 @@
 /*
  * The health of one server: when a connection is built, what it takes to be
- * trusted, and the breaker. It implements "Store" of docs/protocol.md for one
+ * trusted, and the breaker. It implements S20 of docs/protocol.md for one
  * server; which read goes where is store.c's.
  *
  * The breaker opens after so many failures in a row, when they last as long as

@@ -13,7 +13,7 @@
  * connect, and whom the server may serve meanwhile; it knows neither keys nor
  * requests, and tells its owner what becomes of what was sent. Pure: time is a
  * parameter, in milliseconds of CLOCK_MONOTONIC. Source: docs/protocol.md,
- * "Store".
+ * S20.
  */
 struct store_node;
 

@@ -1,6 +1,6 @@
 /*
  * The route to the master that sentinels name: one node, which ends when
- * another server becomes the master. It implements "Sentinel" of
+ * another server becomes the master. It implements S21 of
  * docs/protocol.md. What was under way on the old one is asked of the new one,
  * and counts neither as a failure nor as an attempt.
  *

@@ -1,7 +1,7 @@
 /*
  * What sentinels say, polled: a message that they publish may be lost, and
  * comes a second later than the answer of the one that leads a failover. It
- * implements "Sentinel" of docs/protocol.md, but for the choice.
+ * implements S21 of docs/protocol.md, but for the choice.
  */
 #include <ev.h>
 #include <hiredis/hiredis.h>

@@ -14,7 +14,7 @@ struct ev_loop;
 /*
  * The sentinels of a master, each asked every half a second over a connection
  * of its own: who it is, and which other sentinels there are. Those of the URL
- * are never dropped. Source: docs/protocol.md, "Sentinel".
+ * are never dropped. Source: docs/protocol.md, S21.
  */
 struct sentinels;
 

@@ -1,5 +1,5 @@
 /*
- * The route to one server. It implements "Store" of docs/protocol.md for
+ * The route to one server. It implements S20 of docs/protocol.md for
  * redis://, rediss:// and unix://.
  */
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * The map of a Redis Cluster: which server has which of the 16,384 slots. It
- * implements "Store" of docs/protocol.md below the routes.
+ * implements S20 of docs/protocol.md below the routes.
  */
 #include <assert.h>
 #include <hiredis/hiredis.h>

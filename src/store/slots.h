@@ -13,7 +13,7 @@ struct redisReply;
  * Which server of a Redis Cluster has a key: the hash slot of a key, the map
  * of slots to servers, and redirections. Pure. Source: Redis Cluster
  * specification, "Key distribution model", "MOVED redirection", "ASK
- * redirection"; docs/protocol.md, "Store".
+ * redirection"; docs/protocol.md, S20.
  */
 #define SLOTS_COUNT 16384
 

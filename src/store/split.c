@@ -1,5 +1,5 @@
 /*
- * A required read of a Cluster. It implements "Store" of docs/protocol.md for
+ * A required read of a Cluster. It implements S20 of docs/protocol.md for
  * reads of several nodes: all parts travel in the same turn, and the answer is
  * all of them, or none.
  *

@@ -1,6 +1,6 @@
 /*
  * The store's reads: which is sent, parked, sent again or given up, and when
- * each is answered, exactly once. It implements "Store" of docs/protocol.md.
+ * each is answered, exactly once. It implements S20 of docs/protocol.md.
  * Pure: no clock, no loop, no Redis. What is reported from below takes effect
  * in store_turn(), but answers, which go up as they come.
  *

@@ -12,7 +12,7 @@
  * The store as the rest of the service sees it: reads under a deadline, each
  * answered exactly once; writes that nobody waits for. Pure: time is a
  * parameter everywhere, in milliseconds of CLOCK_MONOTONIC. Source:
- * docs/protocol.md, "Store".
+ * docs/protocol.md, S20.
  */
 struct store;
 

@@ -1,7 +1,7 @@
 /*
  * The log's lines: two formats, two levels, one line per request, nothing
  * personal. They are gathered here, go out through a sink that never waits, and
- * none vanishes unsaid. Implements "Log" of docs/protocol.md.
+ * none vanishes unsaid. Implements S28 of docs/protocol.md.
  */
 #include <assert.h>
 #include <errno.h>

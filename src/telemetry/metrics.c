@@ -1,8 +1,8 @@
 /*
  * Counters, gauges and outage flags shared by the parent and its workers, in
- * one anonymous mapping made before the first fork. Implements "Store" of
+ * one anonymous mapping made before the first fork. Implements S20 of
  * docs/protocol.md where it says that an outage is logged once for the whole
- * service, and the numbers behind "Metrics". Nothing here locks: a worker that
+ * service, and the numbers behind S23. Nothing here locks: a worker that
  * is killed leaves no lock behind.
  *
  * A sum is taken over the blocks of all slots that ever were in use. They are

@@ -1,6 +1,6 @@
 /*
  * The metrics in words: one table of families, one of the counters in them.
- * Implements "Metrics" of docs/protocol.md, in Prometheus's text format 0.0.4.
+ * Implements S23 of docs/protocol.md, in Prometheus's text format 0.0.4.
  * Read while others count: sums that belong together may differ by requests
  * that are answered at this moment.
  */

@@ -1,6 +1,6 @@
 /*
  * Where a log's lines go, without ever waiting for whoever reads them.
- * Implements "Log" of docs/protocol.md where it says that the log holds up no
+ * Implements S28 of docs/protocol.md where it says that the log holds up no
  * request.
  *
  * O_NONBLOCK belongs to the open file, which standard output shares with

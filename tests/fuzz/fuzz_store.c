@@ -13,7 +13,7 @@
 #define COMMANDS_MAX  256
 #define DEADLINE_MS   800
 #define STEP_MS       7
-#define RECOVERY_MS   2000 /* a promise of docs/protocol.md, "Store" */
+#define RECOVERY_MS   2000 /* a promise of docs/protocol.md, S20 */
 #define MAX_WAIT_STEP 8    /* of one byte's time, in milliseconds */
 
 enum event {

@@ -1,7 +1,7 @@
 /*
  * Partners with a file of accounts, over the whole stack: who is let in, what
  * is logged and counted of them, what a reload keeps, and that nobody's
- * requests suffer from another's. Source: docs/protocol.md, "Partners".
+ * requests suffer from another's. Source: docs/protocol.md, S11.
  */
 #include <signal.h>
 #include <stdatomic.h>

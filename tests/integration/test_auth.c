@@ -1,6 +1,6 @@
 /*
  * Tokens from end to end, of users and of the admin. Source: docs/protocol.md,
- * "Token".
+ * S10.
  */
 
 #include "support/buffer.h"

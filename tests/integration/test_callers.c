@@ -2,7 +2,7 @@
  * What callers may cost: bodies of any shape without a good token, uploads that
  * end at once, callers that hang up, answers for which there is no room. The
  * real stack, with one worker, which is looked at from outside. Source:
- * docs/protocol.md, "JSON", "Topology" and "Metrics".
+ * docs/protocol.md, S6, S1 and S23.
  */
 #include <errno.h>
 #include <poll.h>

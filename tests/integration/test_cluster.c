@@ -1,6 +1,6 @@
 /*
  * The service on a real Redis Cluster: three masters, each with a replica,
- * under load, with every answer checked. Source: docs/protocol.md, "Store".
+ * under load, with every answer checked. Source: docs/protocol.md, S20.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * The commands of the program beside `serve`: what they print, and how they
- * end. Source: docs/protocol.md, "Starting it", "Token", "Settings".
+ * end. Source: docs/protocol.md, S26, S10, S24.
  */
 #include <poll.h>
 #include <regex.h>

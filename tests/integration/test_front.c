@@ -1,7 +1,7 @@
 /*
  * What stands before the service: clients that are slow or silent by the
  * hundred, the limit of requests, and what answers and logs give away when
- * nginx makes them. Source: docs/protocol.md, "Transport" and "Settings".
+ * nginx makes them. Source: docs/protocol.md, S2 and S24.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /*
  * Health as a load balancer sees it, through nginx and, where nginx would not
- * ask, on the service's own socket. Source: docs/protocol.md, "Health".
+ * ask, on the service's own socket. Source: docs/protocol.md, S8.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * HTTPS, and proxies in front: who is answered where, that every answer has
  * what it must, and that a renewed certificate costs no request. With an
- * authority of its own. Source: docs/protocol.md, "HTTPS and proxies".
+ * authority of its own. Source: docs/protocol.md, S3.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * The method clients_interests from end to end: its arguments, and what it
  * makes of what the store holds. Source: docs/protocol.md,
- * "clients_interests".
+ * S17.
  */
 #include <stdio.h>
 #include <stdlib.h>

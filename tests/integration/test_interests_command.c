@@ -1,7 +1,7 @@
 /*
  * `scoring interests`: files to the store and back, on a real Redis that is
  * also killed, frozen, slow and full of other things. Source: docs/protocol.md,
- * "Import and export".
+ * S19.
  */
 #include <fcntl.h>
 #include <regex.h>

@@ -1,7 +1,7 @@
 /*
  * Reads whose answers are large, on a real Redis: they fail alone, or are
  * answered, and those beside them are as if they were not there. Source:
- * docs/protocol.md, "Store".
+ * docs/protocol.md, S20.
  */
 #include <stdio.h>
 #include <string.h>

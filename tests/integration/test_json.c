@@ -2,7 +2,7 @@
  * What is JSON and what is not, by texts of our own in the order of RFC 8259,
  * through the whole stack: 400 with a byte offset for what is not, and any
  * other status (422, as none is a request) for what is. Source:
- * docs/protocol.md, "Transport".
+ * docs/protocol.md, S2.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * What operators read: one line per request, and in no log anything of what
- * callers sent. Source: docs/protocol.md, "Settings".
+ * callers sent. Source: docs/protocol.md, S24.
  */
 #include <signal.h>
 #include <stdio.h>

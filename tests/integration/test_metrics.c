@@ -1,7 +1,7 @@
 /*
  * The metrics as Prometheus gets them, on their own port: what each request
  * adds, that nothing is lost when workers die or settings are read again, and
- * that nobody is named. Source: docs/protocol.md, "Metrics".
+ * that nobody is named. Source: docs/protocol.md, S23.
  */
 #include <signal.h>
 #include <stdio.h>

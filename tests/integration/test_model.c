@@ -1,7 +1,7 @@
 /*
  * Models and many scores at once, over the whole stack: a model that changes
  * under load, broken ones, the largest batch, and the commands. Source:
- * docs/protocol.md, "Model" and "online_scores".
+ * docs/protocol.md, S15 and S16.
  */
 #include <signal.h>
 #include <stdatomic.h>

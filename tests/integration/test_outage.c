@@ -1,7 +1,7 @@
 /*
  * What callers and operators see while the store is away, slow or mad, and
  * when it is back: two workers, a real Redis that is killed and frozen, and a
- * proxy with faults in front of it. Source: docs/protocol.md, "Store".
+ * proxy with faults in front of it. Source: docs/protocol.md, S20.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * What the processes could give away: secrets come from files and stand in no
  * environment and no command line, no process leaves a core dump, and what
- * holds secrets is for its owner alone. Source: docs/protocol.md, "Settings".
+ * holds secrets is for its owner alone. Source: docs/protocol.md, S24.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Right answers through a store that keeps changing for the worse, in front of
  * the whole stack: a reply is never taken for another's, requests that another
  * connection can save are saved, and an outage is told once. Source:
- * docs/protocol.md, "Store".
+ * docs/protocol.md, S20.
  */
 #include <stdio.h>
 #include <stdlib.h>

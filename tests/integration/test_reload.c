@@ -1,7 +1,7 @@
 /*
  * Nothing is lost while workers are killed, settings are read again and the
  * service is stopped, under load and again and again: every answer is checked,
- * and none is missing. Source: docs/protocol.md, "Settings" (signals).
+ * and none is missing. Source: docs/protocol.md, S24 (signals).
  */
 #include <pthread.h>
 #include <signal.h>

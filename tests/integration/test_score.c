@@ -1,7 +1,7 @@
 /*
  * The method online_score from end to end: every rule of its fields, the
  * score, and the cache, which is looked into. Source: docs/protocol.md,
- * "Fields", "online_score".
+ * S12, S13.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The service on a master, two replicas and three sentinels, as short as it
  * goes: it follows a planned failover and the death of a master, and says what
  * a server is that should be a master. `make sentinel` has all of it, under
- * load. Source: docs/protocol.md, "Sentinel".
+ * load. Source: docs/protocol.md, S21.
  */
 #include <hiredis/hiredis.h>
 #include <signal.h>

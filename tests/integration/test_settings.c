@@ -1,7 +1,7 @@
 /*
  * `make run` takes its settings as the service does, whatever its file holds
  * and whatever is in the place of that file; and it takes no folder but its
- * own. Source: docs/protocol.md, "Settings", "Starting it".
+ * own. Source: docs/protocol.md, S24, S26.
  */
 #include <fcntl.h>
 #include <signal.h>

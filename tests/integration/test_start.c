@@ -1,7 +1,7 @@
 /*
  * Starting the stack, ending it, and what may happen in between: settings
  * that are wrong, places that are taken, signals, and processes that die.
- * Source: docs/protocol.md, "Settings", "Starting it".
+ * Source: docs/protocol.md, S24, S26.
  */
 #include <dirent.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  * Nobody waits for a connection that another one holds: with any number of
  * connections that nginx keeps, and with fewer workers than there are, every
  * caller is answered in time, under load and afterwards. Source:
- * docs/protocol.md, "Topology".
+ * docs/protocol.md, S1.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * HTTP from end to end: paths, verbs, bodies and their sizes, request ids,
  * the envelope and the order of work; and what is no HTTP at all. Source:
- * docs/protocol.md, "Transport", "Request".
+ * docs/protocol.md, S2, S9.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,7 +254,7 @@ TEST_SINGLE(no_length, "is 400")
     http_answer_free(&answer);
 }
 
-/* A compressed body is refused before its size, and after path and verb. */
+/* S7.2: a compressed body is refused before its size, after path and verb. */
 struct encoding_case {
     const char *name, *header, *verb, *path;
     size_t length;

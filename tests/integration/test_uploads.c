@@ -2,7 +2,7 @@
  * What nginx holds for requests that are not whole: large bodies up to the
  * number that its spool holds, a quarter of them for one address, and open
  * requests of an address up to a limit; nobody else notices. Source:
- * docs/protocol.md, "Large bodies" and "Settings".
+ * docs/protocol.md, S4 and S24.
  */
 #include <poll.h>
 #include <stdio.h>

@@ -19,7 +19,7 @@
 #define CONNECT_MS  200
 #define COMMAND_MS  300
 #define DEADLINE_MS 800
-#define RECOVERY_MS 2000 /* a promise of docs/protocol.md, "Store" */
+#define RECOVERY_MS 2000 /* a promise of docs/protocol.md, S20 */
 #define SLACK_MS    3000 /* what a busy machine may add to it */
 #define PAUSE_MS    1
 

@@ -27,7 +27,7 @@ CLIENTS = 12
 WORKERS = 4
 PAUSE_MAX_S = 0.03  # of a client between two requests
 HUNG_S = 10
-# docs/protocol.md, "Store": any answer within 1 s, recovery within 2 s.
+# docs/protocol.md, S20: any answer within 1 s, recovery within 2 s.
 ANSWER_S = 1.0
 RECOVERY_S = 2.0
 BEAT_S = 0.02  # how often the driver looks how late it is itself

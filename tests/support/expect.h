@@ -9,7 +9,7 @@
  * What an answer must be. Each check asserts through CUnit, prints the answer
  * when it is another one, and frees nothing.
  *
- * All of them hold the envelope to docs/protocol.md, "Transport": the
+ * All of them hold the envelope to docs/protocol.md, S2: the
  * JSON content type, two members, and "code" equal to the HTTP status.
  */
 

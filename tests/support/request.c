@@ -1,5 +1,5 @@
 /*
- * Requests as callers write them. Source: docs/protocol.md, "Request".
+ * Requests as callers write them. Source: docs/protocol.md, S9.
  */
 #include <stddef.h>
 

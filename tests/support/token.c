@@ -1,6 +1,6 @@
 /*
  * Tokens as a caller makes them, with nothing of the service's own code.
- * Source: docs/protocol.md, "Token".
+ * Source: docs/protocol.md, S10.
  */
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * The strict scanner and the decoding behind it: what is accepted, what is
  * refused, where and why, and what json-c makes of the rest. Expected values
- * are those of RFC 8259 and docs/protocol.md, "Transport"; offsets are counted
+ * are those of RFC 8259 and docs/protocol.md, S2; offsets are counted
  * by hand.
  */
 #include <json-c/json.h>

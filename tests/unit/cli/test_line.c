@@ -1,6 +1,5 @@
 /*
- * One client as a line, and as a key. Source: docs/protocol.md, "Import and
- * export".
+ * One client as a line, and as a key. Source: docs/protocol.md, S19.
  */
 #include <stdlib.h>
 

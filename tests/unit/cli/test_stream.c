@@ -1,6 +1,5 @@
 /*
- * Paths that are names of descriptors. Source: docs/protocol.md, "Import and
- * export".
+ * Paths that are names of descriptors. Source: docs/protocol.md, S19.
  */
 #include <errno.h>
 #include <fcntl.h>

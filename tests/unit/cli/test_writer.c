@@ -170,7 +170,7 @@ TEST_CASES(batch, struct batch_case, batch_rows)
     bench_end(&bench);
 }
 
-/* Four are under way at most: docs/protocol.md, "Import and export". */
+/* Four are under way at most: docs/protocol.md, S19. */
 TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
 {
     struct bench bench;

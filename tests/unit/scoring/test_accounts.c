@@ -1,6 +1,6 @@
 /*
  * The file of the partners: what it may hold, each of its faults, and how an
- * account is found. The words are those of docs/protocol.md, "Partners".
+ * account is found. The words are those of docs/protocol.md, S11.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * The rules for one value, and the walk over a table of them. Expected values
- * come from docs/protocol.md, "Fields".
+ * come from docs/protocol.md, S12.
  */
 #include <stdlib.h>
 

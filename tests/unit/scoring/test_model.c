@@ -1,5 +1,5 @@
 /*
- * The score of every kind of person; points from docs/protocol.md, "Model",
+ * The score of every kind of person; points from docs/protocol.md, S15,
  * added up by hand.
  */
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
  * What an account may do: whose token is good, which methods it has, how often.
- * Source: docs/protocol.md, "Partners".
+ * Source: docs/protocol.md, S11.
  */
 #include <stdio.h>
 #include <stdlib.h>

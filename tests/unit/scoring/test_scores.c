@@ -1,7 +1,7 @@
 /*
  * Explained scores, and many at once: every pattern of what is given, by the
  * published model and by others, alone and among others. What is wanted is put
- * together from docs/protocol.md, "Model", by other means than the code has.
+ * together from docs/protocol.md, S15, by other means than the code has.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -31,7 +31,7 @@
 #define FIFTY_IDS   TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS
 #define MANY_IDS    "{\"client_ids\": [" FIFTY_IDS ", " FIFTY_IDS "]}"
 
-/* Of docs/protocol.md, "Transport". */
+/* Of docs/protocol.md, S2. */
 #define GATHER_MS 10000
 #define SEND_MS   11000
 #define IDLE_MS   75000

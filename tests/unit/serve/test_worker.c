@@ -810,7 +810,7 @@ TEST_CASES(away, struct away_case, away_rows)
 
 /*
  * Settings that the worker hands down, each with another value than its
- * default: docs/protocol.md, "Store".
+ * default: docs/protocol.md, S20.
  */
 struct handed_case {
     const char *name;

@@ -1,5 +1,5 @@
 /*
- * What processes use. Source: docs/protocol.md, "Metrics".
+ * What processes use. Source: docs/protocol.md, S23.
  */
 #include <fcntl.h>
 #include <stdint.h>
