@@ -7,7 +7,6 @@
  */
 #include <json-c/json.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdint.h>
 
 #include "base/json.h"
@@ -718,12 +717,6 @@ parse(struct json_tokener *tokener, const char *text, size_t length,
     }
     *ret_value = value;
     return true;
-}
-
-void
-json_prepare(void)
-{
-    (void)uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
 bool

@@ -55,12 +55,6 @@ bool json_check(struct bytes text, struct json_fault *fault);
  */
 bool json_is_string_array(struct bytes text);
 
-/*
- * Once per thread, before json_decode(), for speed only: json-c makes itself a
- * copy of the thread's locale for each text, unless that is the "C" locale.
- */
-void json_prepare(void);
-
 /* A member of an object that is looked for, and its value as it is written. */
 struct json_member {
     struct bytes name; /* decoded */

@@ -121,6 +121,9 @@ def inputs():
     for text in rows("scoring/api", "scoring/fields"):
         for choice in range(8):
             yield "api", bytes([choice, 0, 128, 0]) + text + b'\0["a"]\0?\0!'
+            yield "api", bytes([choice | 8, 0, 128, 0]) + b'{"explain": true, "clients": [' + text + b"]}"
+    for text in rows("scoring/model", "base/json"):
+        yield "model", text
     for text in rows("config/config", "config/file"):
         yield "settings", b"\0" + text
     for text in rows("redis/url", "config/config"):
