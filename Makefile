@@ -247,6 +247,9 @@ docs: all $B/tables
 	@tests/docs.py $B/tables $B/scoring
 check-docs: all $B/tables
 	@tests/check-docs.sh $B/scoring $B/tables
+# Alerts and dashboard against promtool and the metrics that there are.
+check-alerts: $B/tables
+	@tests/alerts.sh $B/tables
 # What is rendered for nginx, by settings of every kind.
 check-nginx:
 	@tests/nginx.sh
@@ -369,6 +372,7 @@ help:
 	@echo 'make tidy format format-check shellcheck'
 	@echo 'make check-deps check-docs check-hardening'
 	@echo 'make docs        writes the tables of the documents anew, from those of the code'
+	@echo 'make check-alerts  promtool tries each alert; the metrics of each query are there'
 	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
 	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
@@ -386,5 +390,5 @@ help:
     soak sentinel coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -45,6 +45,7 @@ full=(
     "1 0 check-openapi"
     "1 0 check-completion"
     "1 0 check-nginx"
+    "1 19 check-alerts"
     "1 0 check-dotenv"
     "1 19 check-docs"
     "1 19 format-check"

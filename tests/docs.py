@@ -193,6 +193,20 @@ def exits_manual(tables):
     return "".join(f".It {row['status']}\n{row['meaning']}\n" for row in tables["exits"])
 
 
+def alerts(_):
+    """Of the rules; each has one line for each of its members."""
+    text = (TOP / "deploy/prometheus/scoring.rules.yml").read_text()
+    rule = re.compile(r"- alert: (\w+)\n +expr: '(.*)'\n +for: (\w+)\n +labels: "
+                      r"{severity: (\w+)}\n +annotations:\n +summary: '(.*)'\n +action: '(.*)'\n")
+    rows = [[part.replace("''", "'").replace("|", r"\|") for part in found]
+            for found in rule.findall(text)]
+    if len(rows) != text.count("- alert:"):
+        sys.exit("deploy/prometheus/scoring.rules.yml: a rule has another form")
+    return table(("alert", "when", "means", "do"),
+                 [(f"{name}, {severity}", code(expr) + ("" if wait == "0m" else f" for {wait}"), means, do)
+                  for name, expr, wait, severity, means, do in rows])
+
+
 def way(_):
     """The figure at the head of serve/conn.c."""
     figure = re.search(r"^ \*   nginx  serve/.*?(?=^ \*\n ?\* The states)",
@@ -233,7 +247,7 @@ DOCUMENTS = {
     "docs/protocol.md": {"arguments": arguments_markdown, "statuses": statuses, "members": members,
                          "kinds": kinds, "rules": rules, "metrics": metrics, "methods": methods,
                          "commands": commands, "exits": exits_markdown},
-    "docs/operations.md": {"settings": settings_markdown, "commands": commands},
+    "docs/operations.md": {"settings": settings_markdown, "commands": commands, "alerts": alerts},
     "docs/scoring.8": {"settings": settings_manual, "exits": exits_manual},
     ".env.example": {"settings": settings_example},
 }
