@@ -43,6 +43,7 @@ full=(
     "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
     "1 0 cases"
     "1 0 check-openapi"
+    "1 0 trace"
     "1 0 check-completion"
     "1 0 check-nginx"
     "1 19 check-alerts"

@@ -4,7 +4,8 @@
     way.py BINARY [FUNCTIONS FILES]
 
 BINARY is built without optimization, so that no function is inlined; callgrind
-says which ones one request enters. Buffers and bytes are left aside. With the
+says which ones one request enters. Buffers and bytes are left aside, and so is
+what was entered before the request came. With the
 two limits, exit status 1 if there are more.
 """
 import collections
@@ -20,7 +21,7 @@ from instructions import NGINX, START_LIMIT_S, answers, send, start_service
 from processes import Failure, end, spawn, wait_until
 from stack import Redis, Stack
 
-ASIDE = ("base/buf.", "base/bytes.")
+ASIDE = ("base/buf.", "base/bytes.", "main.", "serve/supervisor.")
 NAME = re.compile(r"^(c?f[lie]|c?fn)=\((\d+)\)(?: (.*))?$")
 
 
