@@ -27,8 +27,8 @@ static const char *const error_texts[] = {
     [FIELD_GENDER] = "must be an integer: 0, 1 or 2",
     [FIELD_IDS_TYPE] = "must be a non-empty array of integers",
     [FIELD_IDS_EMPTY] = "must be a non-empty array of integers",
-    [FIELD_IDS_ITEM] = "must hold only integers of 64 bits, not in "
-                       "quotes and without a fraction",
+    [FIELD_IDS_ITEM] = ("must hold only integers of 64 bits, not in "
+                        "quotes and without a fraction"),
     [FIELD_IDS_MANY] = "must not hold so many ids",
     [FIELD_BOOLEAN] = "must be true or false",
     [FIELD_RECORDS] = "must be a non-empty array of objects",
