@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The documentation page and the description of the API: this is linted, held to
-# the running service, and opened by tools of partners; the page is looked at in
-# headless Chromium, and its samples are run. Installs what is missing: npm,
-# chromium, and what tests/web/package-lock.json lists.
+# The documentation page and the description of the API: this is linted, and opened
+# by tools of partners; the page is looked at in headless Chromium, and its samples
+# are run. Installs what is missing: npm, chromium, and what
+# tests/web/package-lock.json lists.
 #
 #   tests/web/check.sh BINARY [FOLDER for pictures]
 #
@@ -138,7 +138,6 @@ if ! install_missing; then
     finish
 fi
 add_up lint node tests/web/lint.js docs/openapi.json
-add_up 'description and service' tests/openapi.py "$binary"
 add_up 'description and tools' node tests/web/tools.js "$work/types"
 check 'the lock file names no host' eval '! grep -q "\"resolved\"" tests/web/package-lock.json'
 look trial
