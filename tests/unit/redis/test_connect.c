@@ -16,6 +16,7 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
+#include "support/names.h"
 
 #define LIMIT_MS  150
 #define WORDS_MAX 400
@@ -239,6 +240,44 @@ TEST_SINGLE(exhausted, "without a descriptor left an attempt fails and says so")
     CU_ASSERT(outcome.fd >= 0);
     redis_connect_free(attempt);
     (void)close(outcome.fd);
+    (void)close(listener);
+    ev_loop_destroy(outcome.loop);
+}
+
+/* A name server that answers, and later does not. */
+TEST_SINGLE(last_good, "without the name server: the last address that worked")
+{
+    static const struct names_plan good = {.delay_ms = 0};
+    static const struct names_plan silent = {.delay_ms = -1,
+                                             .delay_ipv6_ms = -1};
+    static struct names_server server;
+    struct redis_url config = {.host = "redis.test"};
+    struct outcome outcome = {.loop = ev_loop_new(EVFLAG_AUTO)};
+    const int listener = open_port(true, 2, &config.port);
+    struct redis_connect *attempt = redis_connect_new(
+        outcome.loop, &config, CLOCK_PATIENCE_MS, on_done, &outcome);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
+    names_start(&server, outcome.loop, &silent);
+    try_once(attempt, &outcome);
+    CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_NAME);
+    names_end(&server);
+
+    names_start(&server, outcome.loop, &good);
+    try_once(attempt, &outcome);
+    CU_ASSERT_FATAL(outcome.fd >= 0);
+    (void)close(outcome.fd);
+    names_end(&server);
+
+    names_start(&server, outcome.loop, &silent);
+    try_once(attempt, &outcome);
+    CU_ASSERT_FATAL(outcome.fd >= 0);
+    (void)close(outcome.fd);
+    config.host = "other.test"; /* another name, another address */
+    try_once(attempt, &outcome);
+    CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_NAME);
+    names_end(&server);
+    redis_connect_free(attempt);
     (void)close(listener);
     ev_loop_destroy(outcome.loop);
 }
