@@ -329,17 +329,22 @@ make_body(enum kind kind, const char *text)
     return strdup(text);
 }
 
-/* How long it took is another matter. */
+/* How long it took is another matter, and what the processes need. */
 static bool
 may_change(const struct count_case *c, const char *sample)
 {
-    static const char durations[] = "scoring_request_duration_seconds_";
+    static const char *const others[] = {"scoring_request_duration_seconds_",
+                                         "process_"};
 
     for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
         if (strcmp(sample, c->samples[i]) == 0)
             return true;
     }
-    return strncmp(sample, durations, sizeof(durations) - 1) == 0;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strncmp(sample, others[i], strlen(others[i])) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The whole scrape, but for that, is what it was. */
