@@ -3,7 +3,6 @@
  * every mistake in them; or one of them, for a script. Implements S26
  * of docs/protocol.md.
  */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,15 +18,6 @@ struct question {
     const char *name;
     const char *otherwise; /* instead of its default */
     bool may_be_secret;
-};
-
-enum { OPTION_GET = 1, OPTION_DEFAULT, OPTION_SECRET };
-
-static const struct option options[] = {
-    {"get", required_argument, NULL, OPTION_GET},
-    {"default", required_argument, NULL, OPTION_DEFAULT},
-    {"secret", no_argument, NULL, OPTION_SECRET},
-    {0},
 };
 
 /* What is wrong with it as a whole, or NULL. */
@@ -51,28 +41,18 @@ read_question(const struct command *command, int argc, char **argv,
               struct question *ret_question)
 {
     struct question question = {0};
-    const char *fault = NULL, *at = NULL;
-    int option;
+    const struct command_option options[] = {
+        {.name = "get", .text = &question.name},
+        {.name = "default", .text = &question.otherwise},
+        {.name = "secret", .flag = &question.may_be_secret},
+        {.name = NULL},
+    };
+    const char *at;
+    const char *fault = command_read_options(argc, argv, options, &at);
 
-    while (fault == NULL) {
-        at = argv[optind];
-        option = getopt_long(argc, argv, "+:", options, NULL);
-        if (option == -1)
-            break;
-        if (option == OPTION_GET)
-            question.name = optarg;
-        else if (option == OPTION_DEFAULT)
-            question.otherwise = optarg;
-        else if (option == OPTION_SECRET)
-            question.may_be_secret = true;
-        else
-            fault = option == ':' ? "a value is missing" : "no such option";
-    }
     if (question.name != NULL)
         question.setting = config_setting_find(bytes_of(question.name));
-    if (fault == NULL && optind < argc) {
-        fault = "unexpected argument";
-    } else if (fault == NULL) {
+    if (fault == NULL) {
         fault = question_fault(&question);
         at = question.name;
     }

@@ -3,7 +3,9 @@
  * and the check that their output has arrived. Implements S26 of
  * docs/protocol.md.
  */
+#include <assert.h>
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -30,6 +32,38 @@ command_misused(const struct command *command, const char *problem,
     (void)fprintf(stderr, "usage: scoring %s%s%s\n", command->name,
                   *command->arguments != '\0' ? " " : "", command->arguments);
     return EX_USAGE;
+}
+
+const char *
+command_read_options(int argc, char **argv,
+                     const struct command_option *options, const char **ret_at)
+{
+    struct option known[COMMAND_OPTIONS_MAX + 1] = {{0}};
+    int option;
+
+    for (int i = 0; options[i].name != NULL; i++) {
+        assert(i < COMMAND_OPTIONS_MAX);
+        known[i] = (struct option){
+            .name = options[i].name,
+            .has_arg =
+                options[i].text != NULL ? required_argument : no_argument,
+            .val = i + 1,
+        };
+    }
+    for (;;) {
+        *ret_at = argv[optind];
+        option = getopt_long(argc, argv, "+:", known, NULL);
+        if (option == -1)
+            return optind < argc ? "unexpected argument" : NULL;
+        if (option == ':')
+            return "a value is missing";
+        if (option == '?')
+            return "no such option";
+        if (options[option - 1].text != NULL)
+            *options[option - 1].text = optarg;
+        else
+            *options[option - 1].flag = true;
+    }
 }
 
 int

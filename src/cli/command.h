@@ -1,6 +1,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "config/config.h"
@@ -35,6 +36,26 @@ void command_print_help(const struct command *command, FILE *out);
  */
 int command_misused(const struct command *command, const char *problem,
                     const char *at);
+
+/* One option: it takes a text, or turns a flag on. */
+struct command_option {
+    const char *name; /* NULL behind the last one */
+    const char **text;
+    bool *flag;
+};
+
+#define COMMAND_OPTIONS_MAX 8
+
+/*
+ * Reads the options of a command that takes nothing else.
+ *
+ * ret_at   of a fault: the argument in question.
+ *
+ * Returns NULL, or what is wrong.
+ */
+const char *command_read_options(int argc, char **argv,
+                                 const struct command_option *options,
+                                 const char **ret_at);
 
 /* EX_OK, or EX_USAGE with the reason printed if anything follows the name. */
 int command_takes_nothing(const struct command *command, int argc, char **argv);

@@ -2,7 +2,6 @@
  * `scoring token`: the token of a user, or the admin's of this hour, by the
  * salts in force. Implements S10 of docs/protocol.md.
  */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,15 +21,6 @@ struct wish {
     bool is_admin;
 };
 
-enum { OPTION_ACCOUNT = 1, OPTION_LOGIN, OPTION_ADMIN };
-
-static const struct option options[] = {
-    {"account", required_argument, NULL, OPTION_ACCOUNT},
-    {"login", required_argument, NULL, OPTION_LOGIN},
-    {"admin", no_argument, NULL, OPTION_ADMIN},
-    {0},
-};
-
 /* What is wrong with it as a whole, or NULL. */
 static const char *
 wish_fault(const struct wish *wish)
@@ -48,26 +38,16 @@ read_wish(const struct command *command, int argc, char **argv,
           struct wish *ret_wish)
 {
     struct wish wish = {0};
-    const char *fault = NULL, *at = NULL;
-    int option;
+    const struct command_option options[] = {
+        {.name = "account", .text = &wish.account},
+        {.name = "login", .text = &wish.login},
+        {.name = "admin", .flag = &wish.is_admin},
+        {.name = NULL},
+    };
+    const char *at;
+    const char *fault = command_read_options(argc, argv, options, &at);
 
-    while (fault == NULL) {
-        at = argv[optind];
-        option = getopt_long(argc, argv, "+:", options, NULL);
-        if (option == -1)
-            break;
-        if (option == OPTION_ACCOUNT)
-            wish.account = optarg;
-        else if (option == OPTION_LOGIN)
-            wish.login = optarg;
-        else if (option == OPTION_ADMIN)
-            wish.is_admin = true;
-        else
-            fault = option == ':' ? "a value is missing" : "no such option";
-    }
-    if (fault == NULL && optind < argc)
-        fault = "unexpected argument";
-    else if (fault == NULL)
+    if (fault == NULL)
         fault = wish_fault(&wish); /* of all, and at is NULL */
     if (fault != NULL) {
         (void)command_misused(command, fault, at);
