@@ -122,6 +122,8 @@ def inputs():
         for choice in range(8):
             yield "api", bytes([choice, 0, 128, 0]) + text + b'\0["a"]\0?\0!'
             yield "api", bytes([choice | 8, 0, 128, 0]) + b'{"explain": true, "clients": [' + text + b"]}"
+    for text in rows("scoring/accounts", "base/json"):
+        yield "accounts", text
     for text in rows("scoring/model", "base/json"):
         yield "model", text
     for text in rows("config/config", "config/file"):

@@ -446,4 +446,104 @@ TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
     free(body);
 }
 
+/* The commands; $F is a file of its own. */
+struct command_case {
+    const char *name, *text; /* of the file; mode 0600 */
+    const char *line;        /* for a shell; $S is the program */
+    int status;
+    const char *pattern; /* of all that it says */
+};
+
+#define ABC                                                                    \
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a" \
+    "274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+
+static const struct command_case command_rows[] = {
+    {"a good file", file_text, "$S accounts check $F", 0,
+     ": 8 account\\(s\\), no faults$"},
+    {"a good file that others may read", file_text,
+     "chmod 644 $F; $S accounts check $F", 0, "mode 0644 lets others read"},
+    {"the file of the settings", file_text,
+     "SCORING_ACCOUNTS_FILE=$F $S accounts check", 0, "8 account"},
+    {"a bad file", "{\"a\": {}}", "$S accounts check $F", 65,
+     "line 1: account \"a\": salts: is missing$"},
+    {"a bad file of the settings", "{\"a\": {}}",
+     "SCORING_ACCOUNTS_FILE=$F $S accounts check", 78,
+     "line 1: account \"a\": salts: is missing$"},
+    {"a bad file of the settings is no matter", "{\"a\": {}}",
+     "$S accounts new a >$F.2; SCORING_ACCOUNTS_FILE=$F $S accounts check $F.2",
+     0, "1 account"},
+    {"a file that is not there", "", "$S accounts check $F.none", 66,
+     "No such file"},
+    {"no file at all", "", "$S accounts check", 78, "is not set"},
+    {"a new one", "", "$S accounts new 'a\"b'", 0,
+     "^\\{\"a\\\\\"b\": \\{\"salts\": \\[\"[0-9a-f]{64}\"\\]\\}\\}$"},
+    {"two new ones are not the same", "",
+     "test \"$($S accounts new a)\" != \"$($S accounts new a)\"", 0, "^$"},
+    {"a new one of a bad name", "", "$S accounts new \"$(printf 'a\\nb')\"", 64,
+     "control character"},
+    {"a new one without a name", "", "$S accounts new", 64, "which name"},
+    {"an option", "", "$S accounts list --salts", 64, "no such option"},
+    {"the list", file_text, "SCORING_ACCOUNTS_FILE=$F $S accounts list", 0,
+     "^\"acme\" methods=online_score rate=none salts=1$"},
+    {"the list, of a limit", file_text,
+     "SCORING_ACCOUNTS_FILE=$F $S accounts list", 0,
+     "^\"fast\" methods=all rate=100 burst=20 salts=1$"},
+    {"the list has no salt", file_text,
+     "SCORING_ACCOUNTS_FILE=$F $S accounts list | grep -c \"'s\\|new\"", 1,
+     "^0$"},
+    {"a token by the newest salt: sha512 of abc",
+     "{\"a\": {\"salts\": [\"c\", \"old\"]}}",
+     "SCORING_ACCOUNTS_FILE=$F $S token --account a --login b", 0, "^" ABC "$"},
+    {"a token of one that is not listed", "{}",
+     "SCORING_ACCOUNTS_FILE=$F $S token --account a --login b", 64,
+     "^scoring: the account \"a\" is not listed"},
+    {"settings by --config", "SCORING_SALT=c",
+     "$S token --config $F --account a --login b", 0, "^" ABC "$"},
+    {"settings by --config= before the command", "SCORING_SALT=c",
+     "$S --config=$F token --account a --login b", 0, "^" ABC "$"},
+    {"--config goes before SCORING_CONFIG_FILE", "SCORING_SALT=c",
+     "SCORING_CONFIG_FILE=/none $S token --account a --login b --config $F", 0,
+     "^" ABC "$"},
+    {"--config without a file", "", "$S token --login b --config", 64,
+     "which file"},
+    {"--config of a file that is not there", "",
+     "$S healthcheck --config $F.none; $S check-config --config $F.none", 78,
+     "No such file"},
+};
+
+TEST_CASES(command, struct command_case, command_rows)
+{
+    char work[FILES_PATH_MAX], file[FILES_PATH_MAX], output[FILES_PATH_MAX];
+    struct buffer line = {0};
+    struct proc proc = {0};
+    char *said;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(work));
+    files_path(file, "%.200s/file", work);
+    files_path(output, "%.200s/output", work);
+    CU_ASSERT_TRUE(files_write(file, c->text));
+    buffer_printf(&line,
+                  "unset SCORING_CONFIG_FILE; F=%s; S=\"$RUN_BINARY\"; %s",
+                  file, c->line);
+    {
+        const char *const argv[] = {"sh", "-c", buffer_text(&line), NULL};
+
+        CU_ASSERT_TRUE_FATAL(proc_start(
+            &proc, &(struct proc_plan){.argv = argv, .output = output}));
+    }
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), c->status);
+    said = files_read(output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+    if (!expect_match(said, c->pattern) && strcmp(c->pattern, "^$") != 0) {
+        size_t lines = expect_count_lines(said, c->pattern);
+
+        CU_ASSERT_TRUE(lines > 0);
+    }
+    free(said);
+    buffer_free(&line);
+    files_folder_remove(work);
+}
+
 TEST_SUITE(.start = start, .end = end);
