@@ -31,6 +31,14 @@ COMMANDS = [
     b"check-config", b"check-config --help",
 ]
 
+# What a server of a Cluster says: the map, and where else to ask.
+SLOTS = [
+    b"\1*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$8\r\n10.0.0.1\r\n:7001\r\n$2\r\nid\r\n"
+    b"*2\r\n$2\r\nip\r\n$8\r\n10.0.0.7\r\n",
+    b"\1*1\r\n*4\r\n:0\r\n:5\r\n*2\r\n$-1\r\n:7001\r\n*2\r\n$1\r\n?\r\n:7002\r\n",
+    b"\0MOVED 3999 127.0.0.1:6381", b"\0ASK 0 ::1:6381", b"\0{a}b", b"\0MOVED 1 :6381",
+]
+
 ARGUMENTS = [
     ("online_score", '{"phone": "79175002040", "email": "@"}'),
     ("clients_interests", '{"client_ids": [1, 2, 3]}'),
@@ -152,6 +160,8 @@ def inputs():
         yield "interests", b"\2" + text
     for text in rows("base/line_reader", "cli/line"):
         yield "interests", b"\3\x09\0" + text
+    for said in SLOTS:
+        yield "slots", said
     for replies in SESSIONS:
         yield "session", replies
     for text in rows("store/store"):
