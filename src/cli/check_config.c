@@ -35,7 +35,7 @@ question_fault(const struct question *question)
     return NULL;
 }
 
-/* False, with the reason printed, if the arguments make no sense. */
+/* False, with the reason printed, if the arguments are wrong. */
 static bool
 read_question(const struct command *command, int argc, char **argv,
               struct question *ret_question)

@@ -100,7 +100,7 @@ take_option(const struct job *job, int option, struct interests_plan *plan)
     }
 }
 
-/* False, with the reason printed, if the arguments make no sense. */
+/* False, with the reason printed, if the arguments are wrong. */
 static bool
 read_plan(const struct job *job, int argc, char **argv,
           struct interests_plan *plan)

@@ -32,7 +32,7 @@ wish_fault(const struct wish *wish)
     return NULL;
 }
 
-/* False, with the reason printed, if the arguments make no sense. */
+/* False, with the reason printed, if the arguments are wrong. */
 static bool
 read_wish(const struct command *command, int argc, char **argv,
           struct wish *ret_wish)

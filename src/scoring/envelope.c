@@ -37,7 +37,7 @@ member_check(const struct envelope_member *row,
     return *member->value == row->opening ? FIELD_OK : row->otherwise;
 }
 
-/* Tells about every member that fails. */
+/* Names every member that fails. */
 static bool
 members_check(const struct json_member members[ENVELOPE_MEMBERS],
               struct buf *faults)
