@@ -241,11 +241,22 @@ open_standard_streams(void)
     return true;
 }
 
+/* What is usual, for what is written out in the table. */
+static const char *
+long_form(const char *word)
+{
+    if (strcmp(word, "-h") == 0)
+        return help.name;
+    if (strcmp(word, "-V") == 0)
+        return version.name;
+    return word;
+}
+
 /* argv[0] is the command's name. */
 static int
 run_command(const struct command *command, int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], help.name) == 0) {
+    if (argc == 2 && strcmp(long_form(argv[1]), help.name) == 0) {
         command_print_help(command, stdout);
         return command_output_status();
     }
@@ -304,6 +315,18 @@ take_config_file(int argc, char **argv)
     return left;
 }
 
+static int
+complain(const char *word)
+{
+    const char *nearest = command_nearest(commands, COMMAND_COUNT, word);
+
+    (void)fprintf(stderr, "scoring: unknown command: %s\n", word);
+    if (nearest != NULL)
+        (void)fprintf(stderr, "scoring: did you mean %s?\n", nearest);
+    print_usage(stderr);
+    return EX_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -316,10 +339,8 @@ main(int argc, char **argv)
     if (argc < 2)
         return run_command(&serve, argc, argv);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(argv[1], commands[i]->name) == 0)
+        if (strcmp(long_form(argv[1]), commands[i]->name) == 0)
             return run_command(commands[i], argc - 1, argv + 1);
     }
-    (void)fprintf(stderr, "scoring: unknown command: %s\n", argv[1]);
-    print_usage(stderr);
-    return EX_USAGE;
+    return complain(argv[1]);
 }

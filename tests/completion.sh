@@ -93,7 +93,7 @@ expect "$work/folder/with space" interests import "$work/folder/w"
 expect "$work/folder/one.sock" healthcheck "$work/folder/one.s"
 expect '' check-config ''
 expect 'REDIS_PASSWORD' check-config --get REDIS_P
-expect 'TZ' check-config --get T
+expect 'TLS_CERTIFICATE TLS_HSTS_S TLS_KEY TRUSTED_PROXIES TZ' check-config --get T
 expect '' check-config --get X
 expect '' check-config --default ''
 

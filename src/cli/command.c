@@ -6,12 +6,68 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "cli/command.h"
+
+#define COMMAND_WORD_MAX 32 /* longer than any name */
+#define COMMAND_SLIPS    2  /* letters that may be wrong, missing or too many */
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters have to be put in, taken out or replaced (Levenshtein). */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t row[COMMAND_WORD_MAX + 1];
+    const size_t length = strlen(b);
+
+    for (size_t j = 0; j <= length; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t above_left = row[0];
+
+        row[0] = i + 1;
+        for (size_t j = 1; j <= length; j++) {
+            const size_t replaced = above_left + (a[i] != b[j - 1]);
+
+            above_left = row[j];
+            row[j] = least(replaced, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[length];
+}
+
+const char *
+command_nearest(const struct command *const *commands, size_t count,
+                const char *word)
+{
+    const char *nearest = NULL;
+    size_t fewest = COMMAND_SLIPS + 1;
+
+    if (strlen(word) > COMMAND_WORD_MAX)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = commands[i]->name;
+        const bool is_begun =
+            *word != '\0' && strncmp(name, word, strlen(word)) == 0;
+        const size_t slips = is_begun ? 0 : distance(name, word);
+
+        if (slips >= fewest || slips >= strlen(word))
+            continue;
+        nearest = name;
+        fewest = slips;
+    }
+    return nearest;
+}
 
 void
 command_print_help(const struct command *command, FILE *out)

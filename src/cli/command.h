@@ -2,6 +2,7 @@
 #define COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "config/config.h"
@@ -23,6 +24,10 @@ extern const struct command command_healthcheck;
 extern const struct command command_interests;
 extern const struct command command_model;
 extern const struct command command_token;
+
+/* The name that a word was probably meant to be; NULL if it is like none. */
+const char *command_nearest(const struct command *const *commands, size_t count,
+                            const char *word);
 
 /* Its line of usage and its details. */
 void command_print_help(const struct command *command, FILE *out);
