@@ -75,7 +75,7 @@ function checkAtMost(name, got, most) {
 
 /* What goes wrong on a page, and which hosts it asks, from now on. */
 function watch(page, base) {
-    const seen = { faults: [], strangers: [], bytes: 0, bodies: [] };
+    const seen = { faults: [], strangers: [] };
 
     page.on('console', (message) => {
         if (['error', 'warning'].includes(message.type()))
@@ -87,18 +87,15 @@ function watch(page, base) {
         if (new URL(request.url()).origin !== base)
             seen.strangers.push(request.url());
     });
-    page.on('response', (response) => {
-        if (response.request().method() === 'GET' && response.status() === 200)
-            seen.bodies.push(response.body());
-    });
     return seen;
 }
 
 /* What the page and all that it loads have, not compressed. */
-async function sizeOf(seen) {
-    const bodies = await Promise.all(seen.bodies);
-
-    return bodies.reduce((sum, one) => sum + one.length, 0);
+function sizeOf(page) {
+    return page.evaluate(() => [...performance.getEntriesByType('navigation'),
+        ...performance.getEntriesByType('resource')]
+        .filter((entry) => entry.initiatorType !== 'fetch')
+        .reduce((sum, entry) => sum + entry.decodedBodySize, 0));
 }
 
 /* The soonest of some loads: what takes longer is the machine's. */
@@ -196,7 +193,7 @@ async function lookAt(browser, base, screen, folder) {
         methods.length);
     checkEqual(`${name}: errors`, await page.locator('.error').count(),
         Object.keys(operation.responses).length - 1);
-    checkAtMost(`${name}: bytes`, await sizeOf(seen), SIZE_MAX);
+    checkAtMost(`${name}: bytes`, await sizeOf(page), SIZE_MAX);
     checkAtMost(`${name}: first paint in ms`, await firstPaint(page), PAINT_MAX_MS);
     check(`${name}: axe`, await violations(page));
     await tryMethods(page, name);
