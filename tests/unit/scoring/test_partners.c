@@ -207,7 +207,7 @@ TEST_SINGLE(strangers, "no salt of any account is good for one not listed")
 
     world_make(&world);
     for (int i = 0; i < 50; i++) {
-        char name[16];
+        char name[24]; /* with any int */
 
         (void)snprintf(name, sizeof(name), "stranger %d", i);
         for (size_t j = 0; j < sizeof(salts) / sizeof(salts[0]); j++) {
