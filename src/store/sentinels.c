@@ -16,7 +16,7 @@
 #include "store/sentinels.h"
 
 /* So that a new master is followed within half a second on a busy machine. */
-#define POLL_MS 400
+#define POLL_MS 250
 
 /* One that is not in the URL is forgotten when nobody has named it for long. */
 #define FORGET_MS 10000
