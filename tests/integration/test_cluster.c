@@ -375,11 +375,13 @@ TEST_SINGLE(failover, "that is planned costs no request")
     struct redis *replica = &cluster.nodes[CLUSTER_MASTERS];
     struct crowd crowd;
 
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
     crowd_start(&crowd, stack, is_whole);
     CU_ASSERT_TRUE(redis_do(replica, "CLUSTER FAILOVER"));
     CU_ASSERT_TRUE(clock_wait(has_master_role, replica, CLOCK_PATIENCE_MS));
     clock_sleep_ms(RUN_MS);
     crowd_stop(&crowd);
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(redis_do(&cluster.nodes[0], "CLUSTER FAILOVER"));
     CU_ASSERT_TRUE(
         clock_wait(has_master_role, &cluster.nodes[0], CLOCK_PATIENCE_MS));

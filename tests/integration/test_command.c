@@ -241,6 +241,7 @@ static const struct command_case command_rows[] = {
      {"REDIS_PASSWORD=secret", "SCORING_SALT=hidden", "SCORING_ADMIN_SALT=no"},
      EX_OK,
      "^REDIS_URL=[^\n]*\nREDIS_USERNAME=\nREDIS_PASSWORD=\\*\\*\\*\n"
+     "REDIS_SENTINEL_USERNAME=\nREDIS_SENTINEL_PASSWORD=\n"
      "SCORING_SALT=\\*\\*\\*\nSCORING_ADMIN_SALT=\\*\\*\\*\n"},
     {"check-config, published salts are told",
      {"check-config"},

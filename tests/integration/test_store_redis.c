@@ -515,7 +515,8 @@ struct server_case {
 };
 
 #define IN_CLUSTER                                                             \
-    "the server is a node of a cluster, which redis:// cannot serve"
+    "the server is a node of a cluster: REDIS_URL must be "                    \
+    "redis+cluster://host:port"
 
 static const struct server_case server_rows[] = {
     {"a cluster without slots", "cluster-enabled yes\n", NULL, 1,

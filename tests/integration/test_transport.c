@@ -640,7 +640,7 @@ static const struct envelope_case envelope_rows[] = {
     {"method empty", "{\"method\": \"\"," A "," L "," T "," ARGS "}", 422,
      "method"},
     {"method unknown",
-     "{\"method\": \"online_scores\"," A "," L "," T "," ARGS "}", 422,
+     "{\"method\": \"online_scorez\"," A "," L "," T "," ARGS "}", 422,
      "method"},
     {"method in capitals",
      "{\"method\": \"Online_score\"," A "," L "," T "," ARGS "}", 422,

@@ -155,6 +155,40 @@ finish(struct buffer *headers, struct buffer *body, int status, int64_t start)
     return answer;
 }
 
+/*
+ * A look at all processes takes a while, so one does for the requests of some
+ * milliseconds, and none is needed for an answer that is quicker than anybody
+ * has promised.
+ */
+#define LOOK_AGE_US 20000
+#define QUICK_US    30000
+
+static _Thread_local struct lost looked;
+static _Thread_local int64_t looked_us;
+
+static void
+look(void)
+{
+    const int64_t now_us = clock_us();
+
+    if (looked_us != 0 && now_us - looked_us < LOOK_AGE_US)
+        return;
+    lost_look(&looked);
+    looked_us = now_us;
+}
+
+static double
+without_lost(double seconds)
+{
+    const int64_t us = (int64_t)(seconds * 1e6);
+    int64_t left_us;
+
+    if (us < QUICK_US)
+        return seconds;
+    left_us = us - lost_since_us(&looked);
+    return left_us > 0 ? (double)left_us / 1e6 : 0;
+}
+
 struct http_answer
 http_send(struct http *http, const struct http_request *request)
 {
@@ -162,7 +196,6 @@ http_send(struct http *http, const struct http_request *request)
     struct source source = {request->body, request->body_length};
     struct curl_slist *list = header_list(request);
     struct http_answer answer;
-    struct lost lost;
     int64_t start;
     long status = 0;
     CURLcode result;
@@ -174,7 +207,7 @@ http_send(struct http *http, const struct http_request *request)
     (void)curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, &body);
     (void)curl_easy_setopt(http->curl, CURLOPT_HEADERFUNCTION, take);
     (void)curl_easy_setopt(http->curl, CURLOPT_HEADERDATA, &headers);
-    lost_look(&lost);
+    look();
     start = clock_us();
     result = curl_easy_perform(http->curl);
     if (result == CURLE_OK)
@@ -182,7 +215,7 @@ http_send(struct http *http, const struct http_request *request)
     else
         buffer_add_text(&body, curl_easy_strerror(result));
     answer = finish(&headers, &body, (int)status, start);
-    answer.seconds -= (double)lost_since_us(&lost) / 1e6;
+    answer.seconds = without_lost(answer.seconds);
     curl_slist_free_all(list);
     return answer;
 }

@@ -76,16 +76,18 @@ int64_t
 lost_since_us(const struct lost *before)
 {
     struct lost now;
-    int64_t us;
+    int64_t most_us = 0;
 
     lost_look(&now);
-    us = now.own_us - before->own_us;
     for (size_t i = 0; i < now.count; i++) {
         size_t at = 0;
+        int64_t us;
 
         while (at < before->count && before->of[at].pid != now.of[i].pid)
             at++;
-        us += now.of[i].us - (at < before->count ? before->of[at].us : 0);
+        us = now.of[i].us - (at < before->count ? before->of[at].us : 0);
+        if (us > most_us)
+            most_us = us;
     }
-    return us;
+    return now.own_us - before->own_us + most_us;
 }

@@ -24,7 +24,10 @@ struct lost {
 
 void lost_look(struct lost *lost);
 
-/* What has been lost since then. */
+/*
+ * What has been lost since then: by this thread, and by the one program that
+ * has lost most. All together would be too much, as they wait at the same time.
+ */
 int64_t lost_since_us(const struct lost *before);
 
 #endif
