@@ -107,6 +107,24 @@ start_store(struct served *served)
     return served->shared.store != NULL;
 }
 
+/* So that a setting that is new has its default here, too. */
+static bool
+load_settings(struct served *served)
+{
+    char *const environment[] = {NULL};
+    struct buf errors = {0};
+
+    served->settings = config_load(environment, &errors);
+    buf_free(&errors);
+    if (served->settings == NULL)
+        return false;
+    served->config = *served->settings;
+    served->config.max_body_bytes = SERVED_BODY_MAX;
+    served->config.store_deadline_ms = LIMIT_MS;
+    served->config.cache_ttl_s = 1;
+    return true;
+}
+
 bool
 served_start(struct served *served, struct bytes value)
 {
@@ -114,9 +132,6 @@ served_start(struct served *served, struct bytes value)
 
     *served = (struct served){
         .shared = {.config = &served->config, .emptied = on_emptied},
-        .config = {.max_body_bytes = SERVED_BODY_MAX,
-                   .store_deadline_ms = LIMIT_MS,
-                   .cache_ttl_s = 1},
         .api_config = {.secrets = {.salts = {1, {{"Otus", 4}}},
                                    .admin_salts = {1, {{"42", 2}}}},
                        .model = &model_published,
@@ -132,8 +147,9 @@ served_start(struct served *served, struct bytes value)
     shared->log = log_open("/dev/null", LOG_TEXT, LOG_INFO);
     shared->metrics = metrics_new();
     shared->api = api_new(&served->api_config);
-    if (fcgi_init() && start_store(served) && shared->loop != NULL &&
-        shared->log != NULL && shared->metrics != NULL && shared->api != NULL)
+    if (load_settings(served) && fcgi_init() && start_store(served) &&
+        shared->loop != NULL && shared->log != NULL &&
+        shared->metrics != NULL && shared->api != NULL)
         return true;
     served_stop(served);
     return false;
@@ -147,6 +163,7 @@ served_stop(struct served *served)
     store_free(shared->store);
     conn_close_all(shared);
     api_free(shared->api);
+    config_free(served->settings);
     metrics_free(shared->metrics);
     log_close(shared->log);
     if (shared->loop != NULL)

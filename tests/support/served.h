@@ -30,7 +30,8 @@ struct served_link {
  */
 struct served {
     struct conn_shared shared;
-    struct config config;
+    struct config *settings; /* all defaults */
+    struct config config;    /* the same, but for what the tests need */
     struct api_config api_config;
     struct served_link link;
 };
