@@ -30,7 +30,8 @@ quick=(
 )
 full=(
     "1 0 all tests VARIANT=asan"
-    "$capacity 0 integration" # with nothing beside it: it looks at clocks
+    # every row once, with nothing beside it: it looks at clocks; of the release
+    # continuous integration runs them, on the other Debian
     "$capacity 0 integration VARIANT=asan"
     "$capacity 0 valgrind" # the unit tests of the release
     "$capacity 0 unit VARIANT=asan"
