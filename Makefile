@@ -183,6 +183,10 @@ SENTINEL_SCENARIOS ?=
 sentinel: all
 	@tests/sentinel/sentinel.py $B/scoring $(SENTINEL_SCENARIOS)
 
+# A Cluster of three masters, each with a replica, and what can go wrong with it.
+cluster: all $B/integration
+	@$(MAKE) --no-print-directory integration FILTER=cluster/
+
 # What the tests below reach of src/; fails under 95 % of the lines or 90 % of
 # the branches. The one exclusion: the branch of an assert() that ends the
 # process is our own broken promise, which no test can bring about. Another user
@@ -352,6 +356,7 @@ help:
 	@echo 'make asan        unit tests under ASan and UBSan'
 	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
 	@echo 'make sentinel    load while masters and sentinels fail (SENTINEL_SCENARIOS=)'
+	@echo 'make cluster     load while a Redis Cluster fails, is failed over and resharded'
 	@echo 'make coverage    lines and branches of src/ that the tests reach'
 	@echo '                 (COVERAGE_FILTER=part of a name of an integration test)'
 	@echo 'make mutants     does a test notice? settings:'
@@ -389,7 +394,7 @@ help:
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
 
 .PHONY: all packages packages-check run quick check tests unit memory cases valgrind integration asan \
-    soak sentinel coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
+    soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
     docs check-openapi web check-web check-docs check-alerts check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb check-package clean help
