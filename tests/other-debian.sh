@@ -19,10 +19,8 @@ groups=(build run unit test bench)
 steps=(
     "all tests bench-tools"
     "unit"
+    "memory"
     "integration"
-    "tests VARIANT=asan"
-    "memory VARIANT=asan"
-    "all bench-tools VARIANT=clang CC=clang"
 )
 
 skip() {

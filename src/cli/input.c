@@ -137,8 +137,8 @@ interests_input_open(const struct interests_plan *plan,
                      struct interests_report *report, int *ret_fd,
                      int64_t *ret_size)
 {
-    int64_t size;
-    int from, fd, status;
+    int64_t size = 0;
+    int from = -1, fd, status;
     struct stat st;
 
     status = interests_input_begin(plan->path, report, &from, &size);

@@ -20,7 +20,7 @@
 #define RETURN_MS 2000  /* until all works again; as stack_log_wait() has it */
 
 #define QUICK_IN_A_ROW 6 /* answers of both workers, most likely */
-#define CROWD          8
+#define CROWD          4
 #define CROWD_MS       200
 #define SAMPLE_COUNT   200
 #define SAMPLES_MAX    5
@@ -222,8 +222,9 @@ check_return(struct stack *stack, const struct redis *redis, size_t told)
     struct load *crowd = begin_crowd(stack, request, is_anything);
     char *key;
 
+    CU_ASSERT_TRUE(clock_wait(is_back, stack, CLOCK_PATIENCE_MS));
+    end_crowd(crowd); /* its lines in the log are many */
     CU_ASSERT_TRUE(stack_log_wait(stack, LOG_RETURNS, told + 1));
-    end_crowd(crowd);
     crowd = begin_crowd(stack, request, is_found);
     clock_sleep_ms(CROWD_MS);
     end_crowd(crowd);
