@@ -101,8 +101,11 @@ is_rule(const char *zone)
         return false;
     if (*zone != '\0' && *zone != ',' && !take_time(&zone, OFFSET_MAX))
         return false;
-    return *zone == '\0' ||
-           (take_day(&zone) && take_day(&zone) && *zone == '\0');
+    if (*zone == '\0')
+        return true;
+    if (!take_day(&zone)) /* when summer begins */
+        return false;
+    return take_day(&zone) && *zone == '\0'; /* and when it ends */
 }
 
 static bool
