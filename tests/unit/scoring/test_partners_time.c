@@ -29,7 +29,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define APART_MAX 1.6
 #else
-#define APART_MAX 1.12
+#define APART_MAX 1.3
 #endif
 
 static const struct store_fake empty_store;
