@@ -451,7 +451,7 @@ TEST_SINGLE(no_room, "a large answer without room is one 500, run once")
 {
     struct stack *stack = stack_shared(&plan);
     pid_t worker = worker_of(stack);
-    size_t before = stack_log_count(stack, "method=clients_interests");
+    size_t before = stack_log_count(stack, "method=clients_interests code=500");
     double system = metric(stack, SYSTEM);
     struct http_answer answer;
 
@@ -467,7 +467,7 @@ TEST_SINGLE(no_room, "a large answer without room is one 500, run once")
     limit_files_of(worker, RLIM_INFINITY);
     CU_ASSERT_TRUE(stack_log_wait(
         stack, "method=clients_interests code=500 .*nclients=1$", 1));
-    CU_ASSERT_EQUAL(stack_log_count(stack, "method=clients_interests"),
+    CU_ASSERT_EQUAL(stack_log_count(stack, "method=clients_interests code=500"),
                     before + 1);
     CU_ASSERT_EQUAL(stack_log_count(stack,
                                     "\\] E request id=.*: no memory file "
