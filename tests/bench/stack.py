@@ -188,7 +188,7 @@ class Nginx:
 
     def start(self):
         os.makedirs(os.path.join(self.folder, "nginx"), exist_ok=True)
-        for name in ("nginx/nginx.conf", "nginx/scoring.conf", "nginx/web.conf"):
+        for name in ("nginx/nginx.conf", "nginx/scoring.conf"):
             self.copy(name)
         log = os.path.join(self.folder, "nginx", "error.log")
         self.process = spawn(
