@@ -35,7 +35,7 @@ full=(
     "$capacity 0 integration VARIANT=asan"
     "$capacity 0 valgrind" # the unit tests of the release
     "$capacity 0 unit VARIANT=asan"
-    "1 19 contributing-check"
+    "$capacity 0 contributing-check" # runs the unit tests, too
     "1 19 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "1 0 soak SOAK_SECONDS=15"
     "1 0 readme-check"
