@@ -723,13 +723,23 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     service_end(&service);
 }
 
+static bool
+has_two_workers(void *arg)
+{
+    return workers_of(arg).count == 2;
+}
+
 TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
 {
+    enum { STARTED_MS = 300 }; /* a worker that is there has said so */
+
     struct service service;
 
     serve_stopped(&service);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(has_two_workers, &service, CLOCK_PATIENCE_MS));
+    clock_sleep_ms(STARTED_MS);
     proc_signal(&service.proc, SIGUSR2); /* the new one comes to stand */
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
     proc_signal(&service.proc, SIGUSR2);
