@@ -57,23 +57,6 @@ static const struct job jobs[] = {
 
 #define JOB_COUNT (sizeof(jobs) / sizeof(jobs[0]))
 
-static int
-print_text(struct buf *text)
-{
-    int status = EX_OSERR;
-
-    if (text->failed) {
-        (void)fprintf(stderr, "scoring: out of memory\n");
-    } else {
-        (void)fwrite(text->data, 1, text->length, stdout);
-        status = command_output_status();
-    }
-    if (text->data != NULL)
-        explicit_bzero(text->data, text->length);
-    buf_free(text);
-    return status;
-}
-
 /* The settings with accounts, or NULL with a status set. */
 static struct config *
 load_accounts(const struct command *command, int *ret_status)
@@ -203,7 +186,7 @@ work_new(const struct command *command, const char *argument)
         buf_free(&entry);
         return EX_USAGE;
     }
-    return print_text(&entry);
+    return command_print_text(&entry);
 }
 
 static void
@@ -253,7 +236,7 @@ work_list(const struct command *command, const char *argument)
     for (size_t i = 0; i < accounts_count(config->accounts); i++)
         put_account(accounts_get(config->accounts, i), &text);
     config_free(config);
-    return print_text(&text);
+    return command_print_text(&text);
 }
 
 /* argv[0] is the sub-command's name. */

@@ -139,6 +139,23 @@ command_output_status(void)
     return EX_IOERR;
 }
 
+int
+command_print_text(struct buf *text)
+{
+    int status = EX_OSERR;
+
+    if (text->failed) {
+        (void)fprintf(stderr, "scoring: out of memory\n");
+    } else {
+        (void)fwrite(text->data, 1, text->length, stdout);
+        status = command_output_status();
+    }
+    if (text->data != NULL)
+        explicit_bzero(text->data, text->length);
+    buf_free(text);
+    return status;
+}
+
 void
 command_print_mistakes(const struct buf *errors)
 {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "config/config.h"
 
 /* One command of the command line. */
@@ -64,6 +65,12 @@ const char *command_read_options(int argc, char **argv,
 
 /* EX_OK, or EX_USAGE with the reason printed if anything follows the name. */
 int command_takes_nothing(const struct command *command, int argc, char **argv);
+
+/*
+ * Prints a text on standard output and frees it; what it held is wiped, as it
+ * may be a secret. Returns the status of the command: EX_OSERR without memory.
+ */
+int command_print_text(struct buf *text);
 
 /* EX_OK, or EX_IOERR with the reason printed if output has been lost. */
 int command_output_status(void);

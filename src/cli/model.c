@@ -71,21 +71,6 @@ load_model(const char *path, struct model *ret_model)
 }
 
 static int
-print_text(struct buf *text)
-{
-    int status = EX_OSERR;
-
-    if (text->failed) {
-        (void)fprintf(stderr, "scoring: out of memory\n");
-    } else {
-        (void)fwrite(text->data, 1, text->length, stdout);
-        status = command_output_status();
-    }
-    buf_free(text);
-    return status;
-}
-
-static int
 work_check(char **arguments)
 {
     struct buf text = {0};
@@ -99,7 +84,7 @@ work_check(char **arguments)
     buf_printf(&text, ", %zu rule(s), scores 0.0 to ", model.rule_count);
     model_add_points(model_tenths_max(&model), &text);
     buf_add_text(&text, ", no faults\n");
-    return print_text(&text);
+    return command_print_text(&text);
 }
 
 static int
@@ -113,7 +98,7 @@ work_show(char **arguments)
         return EX_CONFIG;
     model_print(&config->model.model, &text);
     config_free(config);
-    return print_text(&text);
+    return command_print_text(&text);
 }
 
 /* The settings are those of the time zone, by which a birthday is judged. */
