@@ -68,6 +68,22 @@ shared_kind(mode_t mode)
     return S_ISFIFO(mode) ? SINK_PIPE : SINK_OTHER;
 }
 
+static void
+on_tick(int number)
+{
+    (void)number;
+}
+
+/* For good: a tick that comes late would else end the process. */
+static void
+catch_ticks(void)
+{
+    struct sigaction action = {.sa_handler = on_tick};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGALRM, &action, NULL);
+}
+
 /*
  * A regular file is shared as it is: opened anew, it would have another
  * position than that of the others who write to it.
@@ -89,6 +105,8 @@ sink_open_stream(struct sink *ret_sink, int stream, size_t file_max)
     if (sink.fd < 0) {
         sink.kind = shared_kind(st.st_mode);
         sink.fd = fcntl(stream, F_DUPFD_CLOEXEC, SINK_FIRST_FD);
+        if (sink.kind == SINK_OTHER)
+            catch_ticks();
     }
     return sink_finish(&sink, file_max, ret_sink);
 }
@@ -120,12 +138,6 @@ write_pipe(struct sink *sink, const char *data, size_t length)
     return done;
 }
 
-static void
-on_tick(int number)
-{
-    (void)number;
-}
-
 /* The tick repeats, since the first one may come before the write. */
 static ssize_t
 write_ticking(int fd, const char *data, size_t length)
@@ -133,17 +145,13 @@ write_ticking(int fd, const char *data, size_t length)
     static const struct itimerval none = {.it_value = {0}};
     const struct timeval tick = {.tv_usec = SINK_TICK_MS * US_PER_MS};
     const struct itimerval ticks = {tick, tick};
-    struct sigaction action = {.sa_handler = on_tick}, before;
     ssize_t written;
     int error;
 
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGALRM, &action, &before);
     (void)setitimer(ITIMER_REAL, &ticks, NULL);
     written = write(fd, data, length);
     error = errno;
     (void)setitimer(ITIMER_REAL, &none, NULL);
-    (void)sigaction(SIGALRM, &before, NULL);
     errno = error == EINTR ? EAGAIN : error;
     return written;
 }
