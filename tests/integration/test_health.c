@@ -237,11 +237,14 @@ struct service {
 };
 
 static bool
-socket_is_there(void *arg)
+socket_accepts(void *arg)
 {
     const struct service *service = arg;
+    int fd = fcgi_peer_connect(service->socket);
 
-    return access(service->socket, F_OK) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return fd >= 0;
 }
 
 static void
@@ -267,7 +270,7 @@ service_start(struct service *service)
     files_path(service->socket, "%s/socket", service->folder);
     files_path(service->output, "%s/output", service->folder);
     CU_ASSERT_TRUE_FATAL(proc_start(&service->proc, &proc_plan));
-    CU_ASSERT_TRUE(clock_wait(socket_is_there, service, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(clock_wait(socket_accepts, service, CLOCK_PATIENCE_MS));
 }
 
 static void
