@@ -16,6 +16,10 @@ cd "$(dirname "$0")/.." || exit 1
 
 capacity=$(($(nproc) + 1))
 
+# A few failures are tried once more, alone, and told of as UNSTEADY if they do
+# not come again: the machine may have stood still.
+export AGAIN=${AGAIN:-3}
+
 # weight, nice, and the step; each time the first that there is room for is
 # started, so the heavy ones come first
 quick=(
@@ -96,6 +100,7 @@ run_step() { # run_step NICE STEP
         failed=1
     fi
     echo "$passed $failed $(count skipped "$log" || echo 0)" >>"$folder/counts"
+    grep -a '^UNSTEADY: ' "$log" >>"$folder/unsteady"
     flock "$folder" cat "$log" # whole, not mixed with that of another step
 }
 
@@ -140,6 +145,8 @@ if [ "$(sum 2)" -eq 0 ]; then
     missing=$((wanted - $(wc -l <"$folder/counts")))
 fi
 
+unsteady=$(cat "$folder/unsteady" 2>/dev/null)
+[ -z "$unsteady" ] || printf '\n%s\n' "$unsteady"
 passed=$(sum 1) failed=$(($(sum 2) + missing)) skipped=$(sum 3)
 printf '\n'
 if [ "$skipped" -gt 0 ]; then

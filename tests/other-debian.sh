@@ -18,9 +18,9 @@ making_s=900 testing_s=1500
 groups=(build run unit test bench)
 steps=(
     "all tests bench-tools"
-    "unit"
+    "unit AGAIN=3"
     "memory"
-    "integration"
+    "integration AGAIN=3"
 )
 
 skip() {

@@ -35,6 +35,7 @@ row() { # row NAME: the line of its row in the table
     grep -nF -- "$1" tests/cases/test_bad.c | head -n 1 | cut -d: -f1
 }
 
+unset AGAIN
 says 'whatever dies' 1 "$program" <<END
 FAILED: bad/way/fails: tests/cases/test_bad.c:$(row '{"fails"')
     tests/cases/test_bad.c:N: length is 3, wanted 4
@@ -64,7 +65,7 @@ FAILED: end: tests/cases/test_end.c: beside its rows
 left running: N sleep
 FAILED: start: tests/cases/test_start.c: beside its rows
     ended with status 1
-5 passed, 10 failed, 1 skipped
+6 passed, 10 failed, 1 skipped
 END
 
 says 'a filter by words' 0 "$program" --list passes <<'END'
@@ -89,6 +90,24 @@ END
 says 'what fits nothing' 1 "$program" bad/way/nothing <<'END'
 no test fits
 0 passed, 0 failed
+END
+
+# What fails once: named, and passed when it is run again alone.
+again() { # again LIMIT: a row that fails unless its file is there
+    FAILS_ONCE=$work/once.$1 AGAIN=$1 "$program" bad/once
+}
+says 'a failure that does not come again' 0 again 2 <<END
+FAILED: bad/once/fails the first time: tests/cases/test_bad.c:$(row '"fails the first')
+    tests/cases/test_bad.c:N: is_there is false
+UNSTEADY: bad/once/fails the first time: passed when run again, alone
+1 passed, 0 failed
+END
+says 'a failure that comes again' 1 env AGAIN=1 "$program" bad/single <<END
+FAILED: bad/single/fails without a table: tests/cases/test_bad.c:$(row '"fails without')
+    tests/cases/test_bad.c:N: CU_FAIL("as it is to")
+FAILED: bad/single/fails without a table: tests/cases/test_bad.c:$(row '"fails without')
+    tests/cases/test_bad.c:N: CU_FAIL("as it is to")
+0 passed, 1 failed
 END
 
 # What ends the runner ends all that it runs.

@@ -106,4 +106,15 @@ TEST_SINGLE(single, "fails without a table")
     CU_FAIL("as it is to");
 }
 
+/* FAILS_ONCE names a file that says that it has been run before. */
+TEST_SINGLE(once, "fails the first time")
+{
+    const char *flag = getenv("FAILS_ONCE");
+    bool is_there = flag == NULL || access(flag, F_OK) == 0;
+
+    if (flag != NULL)
+        (void)close(creat(flag, 0600));
+    CU_ASSERT_TRUE(is_there);
+}
+
 TEST_SUITE(.limit_s = 3, .parts = 3);

@@ -347,6 +347,7 @@ cases_main(int argc, char **argv, const struct cases_program *program)
     plan.jobs = (unsigned)setting("JOBS", (int)program->jobs_per_core *
                                               (int)(cores > 0 ? cores : 1));
     plan.limit_s = setting("ROW_LIMIT_S", program->limit_s);
+    plan.again_max = (size_t)setting("AGAIN", 0);
     collect(&plan);
     pick(&plan, &wish);
     divide(&plan);

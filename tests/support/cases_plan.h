@@ -24,9 +24,10 @@ struct cases_plan {
     struct cases_suite *suites;
     size_t suite_count;
     const struct cases_program *program;
-    unsigned jobs; /* suites at a time */
-    int limit_s;   /* of a row whose suite says nothing else */
-    bool is_timed; /* prints how long each row took */
+    unsigned jobs;    /* suites at a time */
+    int limit_s;      /* of a row whose suite says nothing else */
+    size_t again_max; /* so many failures at most are tried again */
+    bool is_timed;    /* prints how long each row took */
 };
 
 /* The line of its table's file in which a row stands. */

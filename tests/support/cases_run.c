@@ -7,7 +7,8 @@
  * The runner starts keepers, so many at a time, and adds up. A keeper watches
  * the process that runs the rows; when that dies, or a row takes too long, it
  * fails the row, ends everything below it, and goes on with the next row in a
- * new process. All note what they know in shared memory.
+ * new process. All note what they know in shared memory. Rows that have failed
+ * can be run again at the end, one suite at a time.
  */
 #include <fcntl.h>
 #include <net/if.h>
@@ -41,12 +42,14 @@ enum row_state { ROW_WAITS, ROW_RUNS, ROW_PASSED, ROW_FAILED, ROW_SKIPPED };
 
 struct row_note {
     enum row_state state;
+    bool is_again;
     int64_t took_ms;
 };
 
 struct suite_note {
-    pid_t keeper;     /* 0: does not run */
-    bool has_failed;  /* beside its rows */
+    pid_t keeper;    /* 0: does not run */
+    bool has_failed; /* beside its rows */
+    bool is_again;
     int64_t since_ms; /* that its row runs, or what comes before or after */
 };
 
@@ -507,6 +510,72 @@ run_suites(bool is_alone, size_t jobs)
     }
 }
 
+static size_t
+count_failures(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->row_count; i++)
+        count += row_notes[i].state == ROW_FAILED;
+    for (size_t i = 0; i < plan->suite_count; i++)
+        count += suite_notes[i].has_failed;
+    return count;
+}
+
+/* Whether there is any. After a suite that has failed itself all its rows. */
+static bool
+let_wait_again(const struct cases_suite *suite)
+{
+    struct suite_note *note = note_of(suite);
+    bool is_any = false;
+
+    for (size_t i = suite->first; i < suite->first + suite->count; i++) {
+        if (row_notes[i].state != ROW_FAILED && !note->has_failed)
+            continue;
+        row_notes[i].is_again = row_notes[i].state == ROW_FAILED;
+        row_notes[i].state = ROW_WAITS;
+        is_any = true;
+    }
+    note->is_again = note->has_failed;
+    note->has_failed = false;
+    return is_any;
+}
+
+/*
+ * A row that looks at a clock fails where the machine stands still for a while;
+ * one that finds a fault fails again. Whoever runs the tests is told of both.
+ */
+static void
+run_failed_again(void)
+{
+    size_t failed = count_failures();
+
+    if (interrupted || failed == 0 || failed > plan->again_max)
+        return;
+    for (size_t i = 0; i < plan->suite_count && !interrupted; i++) {
+        if (!let_wait_again(&plan->suites[i]))
+            continue;
+        start_keeper(&plan->suites[i]);
+        while (suite_notes[i].keeper > 0) {
+            int number = sigwaitinfo(&watched_signals, NULL);
+
+            if (number > 0 && number != SIGCHLD)
+                interrupt_keepers(number);
+            (void)take_ended();
+        }
+    }
+    for (size_t i = 0; i < plan->row_count; i++) {
+        if (row_notes[i].is_again && row_notes[i].state == ROW_PASSED)
+            (void)printf("UNSTEADY: %s: passed when run again, alone\n",
+                         plan->rows[i].name);
+    }
+    for (size_t i = 0; i < plan->suite_count; i++) {
+        if (suite_notes[i].is_again && !suite_notes[i].has_failed)
+            (void)printf("UNSTEADY: %s: passed when run again, alone\n",
+                         plan->suites[i].name);
+    }
+}
+
 static void
 prepare(void)
 {
@@ -528,7 +597,7 @@ prepare(void)
 static int
 sum_up(void)
 {
-    size_t counts[ROW_SKIPPED + 1] = {0}, failed;
+    size_t counts[ROW_SKIPPED + 1] = {0}, failed = count_failures();
 
     for (size_t i = 0; i < plan->row_count; i++) {
         counts[row_notes[i].state]++;
@@ -536,9 +605,6 @@ sum_up(void)
             (void)printf("%8.3f s  %s\n", (double)row_notes[i].took_ms / 1000,
                          plan->rows[i].name);
     }
-    failed = counts[ROW_FAILED];
-    for (size_t i = 0; i < plan->suite_count; i++)
-        failed += suite_notes[i].has_failed;
     if (interrupted)
         (void)printf("interrupted by signal %d\n", interrupted);
     else
@@ -562,6 +628,7 @@ cases_run(const struct cases_plan *wanted)
     proc_adopt_orphans(); /* of a keeper that was killed */
     run_suites(false, plan->jobs);
     run_suites(true, 1);
+    run_failed_again();
     (void)proc_end_orphans();
     return sum_up();
 }
