@@ -66,7 +66,7 @@ IDS = [
 # Section of the file: heading, and rows -> columns.
 SECTIONS = {
     "saturated": (
-        "As many requests as there can be, 64 connections:",
+        "As many requests as there can be, 64 connections (8 for batches of 1000):",
         lambda rows: RATE + LATENCY + CPU + against_echo(rows) + COMMANDS + MEMORY,
     ),
     "steady": (

@@ -34,7 +34,7 @@ def measure_saturated(bench, settings):
             workload,
             bench.targets.get(target),
             settings.seconds,
-            settings.connections,
+            workload.connections(settings.connections),
         )
         results.setdefault(name, []).append(figures)
     if results:
@@ -46,8 +46,9 @@ def show_saturated(results, settings):
     rows = {name: table.medians(runs) for name, runs in results.items()}
     echo, alone = rows.get(ECHO), rows.get(ALONE)
     table.show(
-        "saturated by %d connections; medians of %d rounds; CPU in us a request"
-        % (settings.connections, settings.rounds),
+        "saturated by %d connections (%d with large bodies); medians of %d rounds; "
+        "CPU in us a request"
+        % (settings.connections, workloads.LARGE_AT_ONCE, settings.rounds),
         rows,
         table.USUAL
         + [

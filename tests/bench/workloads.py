@@ -15,6 +15,8 @@ NUMBER = "NNNNNNNNNN"
 SAMPLES_FROM = 9 * 10**9  # numbers that wrk does not use
 CLIENTS = 10000  # ids 1 to this have interests
 RING = 64  # different bodies, sent in turn
+IN_MEMORY = 65536  # client_body_buffer_size of nginx
+LARGE_AT_ONCE = 8
 WORDS = ("books", "cars", "cinema", "geek", "hi-tech", "music", "pets", "travel")
 
 # Arguments that are worth something together.
@@ -42,6 +44,8 @@ class Workload:
     status  of every answer
     redis   "up", "down" or "frozen" while it runs
     target  whom to ask, by its name in targets.py
+
+    Of bodies that nginx keeps in files it takes only some from one address.
     """
 
     def __init__(self, name, bodies, sample, status=200, redis="up", target="service"):
@@ -51,6 +55,11 @@ class Workload:
         self.status = status
         self.redis = redis
         self.target = target
+
+    def connections(self, wanted):
+        if max(len(body) for body in self.bodies) > IN_MEMORY:
+            return min(wanted, LARGE_AT_ONCE)
+        return wanted
 
 
 def numbers():
