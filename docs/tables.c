@@ -26,40 +26,40 @@ static const struct status_row {
     int code;
     const char *reason, *when, *advice;
 } statuses[] = {
-    {200, NULL, "there is a `response`", ""},
-    {308, "Permanent Redirect",
-     "plain HTTP for what is for reading, where HTTPS is on", "use HTTPS"},
+    {200, NULL, "the request succeeded; the answer has a `response`", ""},
+    {308, "Permanent Redirect", "GET over plain HTTP where HTTPS is on",
+     "use HTTPS"},
     {400, NULL,
-     "no body, a cut-off body, or not JSON: the text says where and why; or "
-     "plain HTTP on the port of HTTPS",
+     "the body is missing, cut off or not JSON: the text says where and why; "
+     "or plain HTTP on the port of HTTPS",
      "fix the request"},
     {403, NULL,
-     "the token is wrong, or the account may not do this, and the text always "
-     "exactly this; or `use https`, where HTTPS is on",
+     "the token is wrong, or the account may not use this method; the text "
+     "does not say which. Or `use https`: plain HTTP where HTTPS is on",
      "check salt, account and login"},
-    {404, NULL, "another path", "send it to `/method`"},
-    {405, NULL, "another verb; see `Allow`", "use POST"},
-    {413, NULL, "the body is over the limit, or has too many values",
+    {404, NULL, "the path does not exist", "send it to `/method`"},
+    {405, NULL, "the verb is wrong; `Allow` names the right ones", "use POST"},
+    {413, NULL, "the body is too large, or has too many values",
      "send less at once"},
-    {414, "the address is too long: at most 8 KiB", "a limit of nginx",
+    {414, "the address is too long: at most 8 KiB", "the address is too long",
      "send a shorter address"},
     {415, "the body is compressed: send it as it is", "the body is compressed",
      "send it as it is"},
-    {422, NULL, "every field that is wrong is named with its fault",
+    {422, NULL, "fields are wrong: the text names each of them with its fault",
      "fix the request"},
     {429, "Too Many Requests",
-     "too many requests per second, or at once, of an address or an account",
+     "one address or one account sends too many requests",
      "wait for `Retry-After` seconds"},
-    {431, "the headers are too large: at most 8 KiB each", "a limit of nginx",
-     "send fewer headers"},
+    {431, "the headers are too large: at most 8 KiB each",
+     "the headers are too large", "send fewer headers"},
     {500, NULL,
-     "a stored value is damaged, or the service has no room; never because of "
-     "what you send",
+     "a stored value is damaged, or the service is out of memory; your request "
+     "is not the cause",
      "report the `X-Request-ID`"},
     {502, "Bad Gateway", "the service does not answer nginx",
      "try again later"},
     {503, NULL,
-     "the store cannot be read, or too many large bodies arrive at once",
+     "the store is unavailable, or too many large bodies arrive at once",
      "wait for `Retry-After` seconds"},
     {504, "Gateway Timeout", "the service does not answer nginx in time",
      "try again later"},
@@ -71,19 +71,21 @@ static const struct exit_row {
 } exits[] = {
     {EX_OK, "All is well."},
     {EX_USAGE,
-     "The arguments are wrong, or standard input cannot be served on."},
-    {EX_DATAERR, "Lines of a file are bad, or clients of the store damaged."},
+     "The arguments are wrong, or standard input is not a socket to serve on."},
+    {EX_DATAERR,
+     "Lines of the file are invalid, or stored values are damaged."},
     {EX_NOINPUT, "The file to import cannot be opened."},
-    {EX_UNAVAILABLE,
-     "The service is not healthy; the store cannot be reached, or refuses."},
-    {EX_SOFTWARE, "The system fails, or has no memory."},
-    {EX_OSERR, "The system refuses what is needed at the start."},
-    {EX_CANTCREAT, "The file to export to cannot be made, nor the copy of what "
-                   "a pipe sends."},
-    {EX_IOERR, "A file cannot be read or written to its end; a standard stream "
-               "is closed."},
-    {EX_TEMPFAIL, "Slots of a Redis Cluster are being moved: run it again."},
-    {EX_CONFIG, "Settings are wrong."},
+    {EX_UNAVAILABLE, "The service is not healthy, or the store is unreachable "
+                     "or refuses the command."},
+    {EX_SOFTWARE, "A system call failed, or memory ran out."},
+    {EX_OSERR, "The system refused something that is needed at the start."},
+    {EX_CANTCREAT, "The file to export to, or the temporary copy of what a "
+                   "pipe sends, cannot be created."},
+    {EX_IOERR,
+     "A file cannot be read or written completely, or a standard stream "
+     "is closed."},
+    {EX_TEMPFAIL, "A Redis Cluster is moving slots: run the command again."},
+    {EX_CONFIG, "The settings are wrong."},
 };
 
 static const char *

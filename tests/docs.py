@@ -68,7 +68,7 @@ def settings_example(tables):
     for row in tables["settings"]:
         words = setting_words(row)
         if row["no_value"] not in ("", "none"):
-            words += f" If it is not given: {row['no_value']}."
+            words += f" Default: {row['no_value']}."
         words = textwrap.wrap(words, 78, break_on_hyphens=False)
         text += "".join(f"# {line}\n" for line in words)
         text += row["example"] or f"{'' if row['initial'] else '#'}{row['name']}={row['initial']}"

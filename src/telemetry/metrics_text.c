@@ -73,91 +73,87 @@ struct family_row {
 
 static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_REQUESTS] = {"scoring_requests_total", "counter",
-                         "API requests answered, by method and code; those "
-                         "that nginx answers by itself never come here.",
+                         "API requests answered, by method and code; without "
+                         "those that nginx answers itself.",
                          put_requests},
     [FAMILY_DURATION] = {"scoring_request_duration_seconds", "histogram",
-                         "From a request's arrival to its answer.",
+                         "Time from a request's arrival to its answer.",
                          put_durations},
     [FAMILY_ACCOUNTS] =
         {"scoring_account_requests_total", "counter",
-         "API requests that name an account which is listed, by "
-         "account and code.",
-         put_accounts},
+         "API requests of listed accounts, by account and code.", put_accounts},
     [FAMILY_TOKENS] = {"scoring_tokens_total", "counter",
-                       "Good tokens, by the place of their salt in its list: 1 "
-                       "is the newest.",
+                       "Valid tokens, by the position of their salt in its "
+                       "list; 1 is the newest salt.",
                        put_tokens},
     [FAMILY_PARKED] = {"scoring_requests_parked", "gauge",
                        "Requests that wait for the store.", put_parked},
     [FAMILY_CACHE_HITS] = {"scoring_cache_hits_total", "counter",
                            "Scores answered from the cache.", NULL},
     [FAMILY_CACHE_MISSES] = {"scoring_cache_misses_total", "counter",
-                             "Scores computed, as the cache had none or could "
-                             "not be read.",
+                             "Scores computed, because the cache had none or "
+                             "could not be read.",
                              NULL},
     [FAMILY_RECORDS] = {"scoring_records_total", "counter",
-                        "Records of requests for many scores: scored, or at "
-                        "fault.",
+                        "Records in requests for many scores, by result.",
                         NULL},
     [FAMILY_STORE_OPERATIONS] = {"scoring_store_operations_total", "counter",
                                  "Operations on the store, by kind and "
                                  "result.",
                                  NULL},
     [FAMILY_STORE_RETRIES] = {"scoring_store_retries_total", "counter",
-                              "Reads that moved to a new connection.", NULL},
+                              "Reads repeated on a new connection.", NULL},
     [FAMILY_REDIRECTIONS] = {"scoring_store_redirections_total", "counter",
-                             "Keys of a Redis Cluster that were asked for at "
-                             "another server.",
+                             "Keys that a Redis Cluster redirected to another "
+                             "server.",
                              NULL},
     [FAMILY_CONNECTIONS] = {"scoring_store_connections_total", "counter",
-                            "Connections to the store that were begun, by "
-                            "what became of them.",
+                            "Attempts to connect to the store, by result.",
                             NULL},
     [FAMILY_BREAKER_OPENED] = {"scoring_store_breaker_opened_total", "counter",
-                               "Times that a worker gave the store up.", NULL},
+                               "How often a worker stopped asking the store.",
+                               NULL},
     [FAMILY_BREAKER_OPEN] = {"scoring_store_breaker_open", "gauge",
-                             "Workers that have given the store up.",
+                             "Workers that do not ask the store at present.",
                              put_breaker_open},
     [FAMILY_SWITCHES] = {"scoring_store_master_switches_total", "counter",
-                         "Times that sentinels named another master.",
+                         "How often the sentinels named a new master.",
                          put_switches},
     [FAMILY_MASTER_AGE] = {"scoring_store_master_age_seconds", "gauge",
-                           "For how long the master has been the same; 0 "
+                           "Time since the last change of the master; 0 "
                            "without sentinels.",
                            put_master_age},
     [FAMILY_SENTINELS] = {"scoring_store_sentinels_reachable", "gauge",
-                          "Sentinels that can be reached.", put_sentinels},
+                          "Sentinels that are reachable.", put_sentinels},
     [FAMILY_SERVER_BREAKER_OPEN] = {"scoring_store_server_breaker_open",
                                     "gauge",
-                                    "Workers that have given a server of a "
-                                    "Redis Cluster up, for each server that "
-                                    "ever was.",
+                                    "Workers that do not ask this server of a "
+                                    "Redis Cluster at present.",
                                     put_server_breakers},
     [FAMILY_ERRORS] = {"scoring_errors_total", "counter",
-                       "Faults of the service and its surroundings, by kind.",
+                       "Faults of the service and its environment, by kind.",
                        NULL},
     [FAMILY_LOG_LINES_LOST] = {"scoring_log_lines_lost_total", "counter",
-                               "Log lines dropped, as their reader did not "
-                               "take them.",
+                               "Log lines dropped because their reader was too "
+                               "slow.",
                                NULL},
     [FAMILY_WORKERS] = {"scoring_workers", "gauge",
-                        "Worker processes, those that finish included.",
+                        "Worker processes, including those that are stopping.",
                         put_workers},
     [FAMILY_WORKERS_WANTED] = {"scoring_workers_wanted", "gauge",
-                               "Worker processes that the settings ask for.",
+                               "Worker processes that the settings require.",
                                put_workers_wanted},
-    [FAMILY_PUBLISHED] = {"scoring_published_salts", "gauge",
-                          "Salts in force that anybody knows, of users and of "
-                          "the admin.",
-                          put_published},
+    [FAMILY_PUBLISHED] =
+        {"scoring_published_salts", "gauge",
+         "Published default salts in force, of users and of the "
+         "admin.",
+         put_published},
     [FAMILY_WORKER_RESTARTS] = {"scoring_worker_restarts_total", "counter",
                                 "Workers replaced: killed by a signal, ended "
-                                "by themselves, of older settings, or killed "
-                                "because they stood still.",
+                                "by themselves, reloaded, or stalled.",
                                 NULL},
     [FAMILY_RELOADS] = {"scoring_settings_reloads_total", "counter",
-                        "Settings read again, by result.", NULL},
+                        "Reloads of the settings, by result.", NULL},
     [FAMILY_BUILD_INFO] = {"scoring_build_info", "gauge",
                            "Always 1; the label is the version.",
                            put_build_info},
@@ -165,17 +161,19 @@ static const struct family_row families[FAMILY__MAX] = {
                            "Always 1; the label is the model of the worker "
                            "that answers.",
                            put_model_info},
-    [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge",
-                           "When the service started, since the epoch.",
-                           put_start_time},
+    [FAMILY_START_TIME] =
+        {"process_start_time_seconds", "gauge",
+         "Start time of the service, in seconds since the epoch.",
+         put_start_time},
     [FAMILY_CPU] = {"process_cpu_seconds_total", "counter",
                     "Processor time of the parent and all workers.", put_cpu},
     [FAMILY_MEMORY] = {"process_resident_memory_bytes", "gauge",
-                       "Memory of the parent and the workers; what they share "
-                       "counts for each.",
+                       "Memory of the parent and the workers; shared memory "
+                       "counts once for each.",
                        put_memory},
     [FAMILY_FILES] = {"process_open_fds", "gauge",
-                      "Descriptors of the parent and the workers.", put_files},
+                      "Open file descriptors of the parent and the workers.",
+                      put_files},
 };
 
 struct counter_row {
