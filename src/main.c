@@ -44,21 +44,18 @@ static int run_version(const struct command *command, int argc, char **argv);
 
 static const struct command serve = {
     .name = "serve",
-    .arguments = "",
     .summary = "serve FastCGI on standard input (the default)",
     .details = "Standard input is a listening unix socket, as spawn-fcgi -n "
                "hands it over.\n",
     .run = run_serve,
 };
 static const struct command help = {
-    .name = "--help",
-    .arguments = "",
+    .name = COMMAND_HELP,
     .summary = "show this text; after a command, that command's",
     .run = run_help,
 };
 static const struct command version = {
-    .name = "--version",
-    .arguments = "",
+    .name = COMMAND_VERSION,
     .summary = "show the version",
     .run = run_version,
 };
@@ -73,18 +70,17 @@ static const struct command *const commands[] = {
     &command_model,
     &help,
     &version,
+    NULL,
 };
 
 /* Names the file of settings, for every command. */
 #define CONFIG_OPTION "--config"
 
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
 static void
 print_usage(FILE *out)
 {
     (void)fprintf(out, "usage: scoring [command]\n\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
+    for (size_t i = 0; commands[i] != NULL; i++)
         (void)fprintf(out, "  %-13s  %s\n", commands[i]->name,
                       commands[i]->summary);
     (void)fprintf(out, "  " CONFIG_OPTION " FILE  with any command: the file "
@@ -95,10 +91,9 @@ static int
 run_help(const struct command *command, int argc, char **argv)
 {
     struct buf settings = {0};
-    int status = command_takes_nothing(command, argc, argv);
 
-    if (status != EX_OK)
-        return status;
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
     config_help(&settings);
     print_usage(stdout);
     (void)printf("\nSettings, as environment variables:\n\n");
@@ -111,10 +106,8 @@ run_help(const struct command *command, int argc, char **argv)
 static int
 run_version(const struct command *command, int argc, char **argv)
 {
-    int status = command_takes_nothing(command, argc, argv);
-
-    if (status != EX_OK)
-        return status;
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
     (void)printf("scoring %s\n", SCORING_VERSION);
     return command_output_status();
 }
@@ -200,10 +193,9 @@ run_serve(const struct command *command, int argc, char **argv)
     const char *fault;
     struct config *config;
     struct log *log;
-    int status = command_takes_nothing(command, argc, argv);
 
-    if (status != EX_OK)
-        return status;
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
     fault = socket_fault(MAIN_LISTEN_FD);
     if (fault != NULL) {
         (void)fprintf(stderr, "scoring: %s\n", fault);
@@ -239,28 +231,6 @@ open_standard_streams(void)
             return false;
     }
     return true;
-}
-
-/* What is usual, for what is written out in the table. */
-static const char *
-long_form(const char *word)
-{
-    if (strcmp(word, "-h") == 0)
-        return help.name;
-    if (strcmp(word, "-V") == 0)
-        return version.name;
-    return word;
-}
-
-/* argv[0] is the command's name. */
-static int
-run_command(const struct command *command, int argc, char **argv)
-{
-    if (argc == 2 && strcmp(long_form(argv[1]), help.name) == 0) {
-        command_print_help(command, stdout);
-        return command_output_status();
-    }
-    return command->run(command, argc, argv);
 }
 
 /*
@@ -303,7 +273,8 @@ take_config_file(int argc, char **argv)
             continue;
         }
         if (*file == '\0') {
-            (void)fprintf(stderr, "scoring: " CONFIG_OPTION ": which file?\n");
+            (void)fprintf(stderr,
+                          "scoring: " CONFIG_OPTION ": a value is missing\n");
             return -1;
         }
         if (setenv(CONFIG_FILE_NAME, file, 1) != 0) {
@@ -315,21 +286,11 @@ take_config_file(int argc, char **argv)
     return left;
 }
 
-static int
-complain(const char *word)
-{
-    const char *nearest = command_nearest(commands, COMMAND_COUNT, word);
-
-    (void)fprintf(stderr, "scoring: unknown command: %s\n", word);
-    if (nearest != NULL)
-        (void)fprintf(stderr, "scoring: did you mean %s?\n", nearest);
-    print_usage(stderr);
-    return EX_USAGE;
-}
-
 int
 main(int argc, char **argv)
 {
+    const struct command *command = &serve;
+
     if (!open_standard_streams())
         return EX_OSERR;
     if (argc > 0)
@@ -337,10 +298,10 @@ main(int argc, char **argv)
     if (argc < 0)
         return EX_USAGE;
     if (argc < 2)
-        return run_command(&serve, argc, argv);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(long_form(argv[1]), commands[i]->name) == 0)
-            return run_command(commands[i], argc - 1, argv + 1);
-    }
-    return complain(argv[1]);
+        return command_run(command, argc, argv);
+    command = command_find(commands, argv[1]);
+    if (command != NULL)
+        return command_run(command, argc - 1, argv + 1);
+    print_usage(stderr);
+    return EX_USAGE;
 }

@@ -19,44 +19,6 @@
 
 #define SALT_BYTES 32 /* of the system's random bytes: 256 bits */
 
-typedef int work_fn(const struct command *command, const char *argument);
-
-static work_fn work_check, work_new, work_list;
-
-/* A sub-command, and how many arguments it takes. */
-struct job {
-    struct command command;
-    int arguments_min, arguments_max;
-    work_fn *work;
-};
-
-static const struct job jobs[] = {
-    {{.name = "accounts check",
-      .arguments = "[FILE]",
-      .summary = "name every fault of a file of accounts",
-      .details = "Without FILE it is that of the settings in force, "
-                 "SCORING_ACCOUNTS_FILE. Exits with\n65 if FILE has faults.\n"},
-     0,
-     1,
-     work_check},
-    {{.name = "accounts new",
-      .arguments = "NAME",
-      .summary = "print an entry with a fresh salt for a file of accounts",
-      .details = "The salt has 256 random bits. Nothing is written to any "
-                 "file.\n"},
-     1,
-     1,
-     work_new},
-    {{.name = "accounts list",
-      .arguments = "",
-      .summary = "show the accounts in force, without their salts"},
-     0,
-     0,
-     work_list},
-};
-
-#define JOB_COUNT (sizeof(jobs) / sizeof(jobs[0]))
-
 /* The settings with accounts, or NULL with a status set. */
 static struct config *
 load_accounts(const struct command *command, int *ret_status)
@@ -117,13 +79,16 @@ check_file(const char *path)
 }
 
 static int
-work_check(const struct command *command, const char *argument)
+run_check(const struct command *command, int argc, char **argv)
 {
+    char **words = command_read(command, argc, argv, NULL);
     struct config *config;
     int status;
 
-    if (argument != NULL)
-        return check_file(argument);
+    if (words == NULL)
+        return EX_USAGE;
+    if (words[0] != NULL)
+        return check_file(words[0]);
     config = load_accounts(command, &status);
     if (config != NULL)
         status = print_checked(config->accounts_file, config->accounts,
@@ -168,13 +133,15 @@ entry_is_good(const struct buf *entry)
 }
 
 static int
-work_new(const struct command *command, const char *argument)
+run_new(const struct command *command, int argc, char **argv)
 {
+    char **words = command_read(command, argc, argv, NULL);
     struct buf entry = {0};
 
-    (void)command;
+    if (words == NULL)
+        return EX_USAGE;
     buf_add_text(&entry, "{");
-    json_add_string(&entry, bytes_of(argument));
+    json_add_string(&entry, bytes_of(words[0]));
     buf_add_text(&entry, ": {\"salts\": [\"");
     if (!add_salt(&entry)) {
         (void)fprintf(stderr, "scoring: the system has no random bytes\n");
@@ -224,13 +191,15 @@ put_account(const struct account *account, struct buf *out)
 }
 
 static int
-work_list(const struct command *command, const char *argument)
+run_list(const struct command *command, int argc, char **argv)
 {
     struct buf text = {0};
+    struct config *config;
     int status;
-    struct config *config = load_accounts(command, &status);
 
-    (void)argument;
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
+    config = load_accounts(command, &status);
     if (config == NULL)
         return status;
     for (size_t i = 0; i < accounts_count(config->accounts); i++)
@@ -239,47 +208,33 @@ work_list(const struct command *command, const char *argument)
     return command_print_text(&text);
 }
 
-/* argv[0] is the sub-command's name. */
-static int
-run_job(const struct job *job, int argc, char **argv)
-{
-    const int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
-    const int count = argc - first;
-
-    if (first == 1 && count == 1 && strcmp(argv[1], "--help") == 0) {
-        command_print_help(&job->command, stdout);
-        return command_output_status();
-    }
-    if (first == 1 && count > 0 && argv[1][0] == '-' && argv[1][1] != '\0')
-        return command_misused(&job->command, "no such option", argv[1]);
-    if (count < job->arguments_min)
-        return command_misused(&job->command, "which name?", NULL);
-    if (count > job->arguments_max)
-        return command_misused(&job->command, "unexpected argument",
-                               argv[first + job->arguments_max]);
-    return job->work(&job->command, count > 0 ? argv[first] : NULL);
-}
-
-static int
-run_accounts(const struct command *command, int argc, char **argv)
-{
-    if (argc < 2)
-        return command_misused(command, "check, new or list?", NULL);
-    for (size_t i = 0; i < JOB_COUNT; i++) {
-        if (strcmp(argv[1], strrchr(jobs[i].command.name, ' ') + 1) == 0)
-            return run_job(&jobs[i], argc - 1, argv + 1);
-    }
-    return command_misused(command, "no such command", argv[1]);
-}
+static const struct command check = {
+    .name = "accounts check",
+    .arguments = "[FILE]",
+    .summary = "report every fault of a file of accounts",
+    .details = "Without FILE, checks the file that SCORING_ACCOUNTS_FILE "
+               "names. Exits with 65 if\nFILE has faults.\n",
+    .words_max = 1,
+    .run = run_check,
+};
+static const struct command new = {
+    .name = "accounts new",
+    .arguments = "NAME",
+    .summary = "print an entry with a fresh salt for a file of accounts",
+    .details =
+        "The salt has 256 random bits. Nothing is written to any file.\n",
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_new,
+};
+static const struct command list = {
+    .name = "accounts list",
+    .summary = "show the accounts in force, without their salts",
+    .run = run_list,
+};
 
 const struct command command_accounts = {
     .name = "accounts",
-    .arguments = "check|new|list ...",
     .summary = "check, begin or show a file of accounts",
-    .details = "  check [FILE]\n"
-               "  new NAME\n"
-               "  list\n\n"
-               "`scoring accounts check --help` tells more, and so do the "
-               "others'.\n",
-    .run = run_accounts,
+    .group = (const struct command *const[]){&check, &new, &list, NULL},
 };

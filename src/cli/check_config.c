@@ -26,7 +26,7 @@ question_fault(const struct question *question)
 {
     if (question->name == NULL)
         return question->otherwise != NULL || question->may_be_secret
-                   ? "--default and --secret go with --get"
+                   ? "--default and --secret need --get"
                    : NULL;
     if (question->setting == NULL)
         return "there is no such setting";
@@ -47,17 +47,15 @@ read_question(const struct command *command, int argc, char **argv,
         {.name = "secret", .flag = &question.may_be_secret},
         {.name = NULL},
     };
-    const char *at;
-    const char *fault = command_read_options(argc, argv, options, &at);
+    const char *fault;
 
+    if (command_read(command, argc, argv, options) == NULL)
+        return false;
     if (question.name != NULL)
         question.setting = config_setting_find(bytes_of(question.name));
-    if (fault == NULL) {
-        fault = question_fault(&question);
-        at = question.name;
-    }
+    fault = question_fault(&question);
     if (fault != NULL) {
-        (void)command_misused(command, fault, at);
+        (void)command_misused(command, fault, question.name);
         return false;
     }
     *ret_question = question;

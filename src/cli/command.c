@@ -1,9 +1,10 @@
 /*
- * What the commands of the command line share: their usage, their settings,
- * and the check that their output has arrived. Implements S26 of
- * docs/protocol.md.
+ * What the commands of the command line share: how they are found, their
+ * arguments, usage and settings, and the check that their output has arrived.
+ * Implements S26 of docs/protocol.md.
  */
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -46,17 +47,26 @@ distance(const char *a, const char *b)
     return row[length];
 }
 
-const char *
-command_nearest(const struct command *const *commands, size_t count,
-                const char *word)
+/* What calls it: of "model check" it is "check". */
+static const char *
+word_of(const struct command *command)
+{
+    const char *space = strrchr(command->name, ' ');
+
+    return space != NULL ? space + 1 : command->name;
+}
+
+/* The name that a word was probably meant to be; NULL if it is like none. */
+static const char *
+nearest_of(const struct command *const *commands, const char *word)
 {
     const char *nearest = NULL;
     size_t fewest = COMMAND_SLIPS + 1;
 
     if (strlen(word) > COMMAND_WORD_MAX)
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        const char *name = commands[i]->name;
+    for (; *commands != NULL; commands++) {
+        const char *name = word_of(*commands);
         const bool is_begun =
             *word != '\0' && strncmp(name, word, strlen(word)) == 0;
         const size_t slips = is_begun ? 0 : distance(name, word);
@@ -69,14 +79,79 @@ command_nearest(const struct command *const *commands, size_t count,
     return nearest;
 }
 
-void
-command_print_help(const struct command *command, FILE *out)
+/* What is usual, for what the tables write out. */
+static const char *
+long_form(const char *word)
 {
-    (void)fprintf(out, "usage: scoring %s%s%s\n", command->name,
-                  *command->arguments != '\0' ? " " : "", command->arguments);
-    (void)fprintf(out, "\n%s\n", command->summary);
+    if (strcmp(word, "-h") == 0)
+        return COMMAND_HELP;
+    return strcmp(word, "-V") == 0 ? COMMAND_VERSION : word;
+}
+
+const struct command *
+command_find(const struct command *const *commands, const char *word)
+{
+    const char *nearest = nearest_of(commands, word);
+
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(word_of(commands[i]), long_form(word)) == 0)
+            return commands[i];
+    }
+    (void)fprintf(stderr, "scoring: unknown command: %s\n", word);
+    if (nearest != NULL)
+        (void)fprintf(stderr, "scoring: did you mean %s?\n", nearest);
+    return NULL;
+}
+
+static void
+print_usage(const struct command *command, FILE *out)
+{
+    const struct command *const *group = command->group;
+
+    (void)fprintf(out, "usage: scoring %s", command->name);
+    for (size_t i = 0; group != NULL && group[i] != NULL; i++)
+        (void)fprintf(out, "%s%s", i > 0 ? "|" : " ", word_of(group[i]));
+    if (group != NULL)
+        (void)fprintf(out, " ...");
+    else if (command->arguments != NULL)
+        (void)fprintf(out, " %s", command->arguments);
+    (void)fprintf(out, "\n");
+}
+
+static int
+print_help(const struct command *command)
+{
+    const struct command *const *group = command->group;
+
+    print_usage(command, stdout);
+    (void)printf("\n%s\n", command->summary);
     if (command->details != NULL)
-        (void)fprintf(out, "\n%s", command->details);
+        (void)printf("\n%s", command->details);
+    for (size_t i = 0; group != NULL && group[i] != NULL; i++)
+        (void)printf("%s  %-7s %s\n", i > 0 ? "" : "\n", word_of(group[i]),
+                     group[i]->summary);
+    if (group != NULL)
+        (void)printf("\n`scoring %s COMMAND --help` explains one of them.\n",
+                     command->name);
+    return command_output_status();
+}
+
+int
+command_run(const struct command *command, int argc, char **argv)
+{
+    const struct command *inner;
+
+    if (argc == 2 && strcmp(long_form(argv[1]), COMMAND_HELP) == 0)
+        return print_help(command);
+    if (command->group == NULL)
+        return command->run(command, argc, argv);
+    if (argc < 2)
+        return command_misused(command, "a command is missing", NULL);
+    inner = command_find(command->group, argv[1]);
+    if (inner != NULL)
+        return command_run(inner, argc - 1, argv + 1);
+    print_usage(command, stderr);
+    return EX_USAGE;
 }
 
 int
@@ -85,32 +160,51 @@ command_misused(const struct command *command, const char *problem,
 {
     (void)fprintf(stderr, "scoring: %s: %s%s%s\n", command->name, problem,
                   at != NULL ? ": " : "", at != NULL ? at : "");
-    (void)fprintf(stderr, "usage: scoring %s%s%s\n", command->name,
-                  *command->arguments != '\0' ? " " : "", command->arguments);
+    print_usage(command, stderr);
     return EX_USAGE;
 }
 
-const char *
-command_read_options(int argc, char **argv,
-                     const struct command_option *options, const char **ret_at)
+/* As getopt_long() has them; the rest is zeroed. */
+static void
+list_options(const struct command_option *options,
+             struct option ret_known[COMMAND_OPTIONS_MAX + 1])
 {
-    struct option known[COMMAND_OPTIONS_MAX + 1] = {{0}};
-    int option;
-
-    for (int i = 0; options[i].name != NULL; i++) {
+    for (int i = 0; options != NULL && options[i].name != NULL; i++) {
         assert(i < COMMAND_OPTIONS_MAX);
-        known[i] = (struct option){
+        ret_known[i] = (struct option){
             .name = options[i].name,
             .has_arg =
                 options[i].text != NULL ? required_argument : no_argument,
             .val = i + 1,
         };
     }
-    for (;;) {
-        *ret_at = argv[optind];
+}
+
+static bool
+is_negative_number(const char *word)
+{
+    return word != NULL && word[0] == '-' && isdigit((unsigned char)word[1]);
+}
+
+/* Returns NULL, or what is wrong; then *at is the argument in question. */
+static const char *
+read_options(int argc, char **argv, const struct command_option *options,
+             const char **at)
+{
+    struct option known[COMMAND_OPTIONS_MAX + 1] = {{0}};
+    int option;
+
+    list_options(options, known);
+    optind = 0; /* from the beginning */
+    for (int next = 1;; next = optind) {
+        *at = argv[next];
+        if (is_negative_number(*at)) {
+            optind = next;
+            return NULL;
+        }
         option = getopt_long(argc, argv, "+:", known, NULL);
         if (option == -1)
-            return optind < argc ? "unexpected argument" : NULL;
+            return NULL;
         if (option == ':')
             return "a value is missing";
         if (option == '?')
@@ -122,12 +216,24 @@ command_read_options(int argc, char **argv,
     }
 }
 
-int
-command_takes_nothing(const struct command *command, int argc, char **argv)
+char **
+command_read(const struct command *command, int argc, char **argv,
+             const struct command_option *options)
 {
-    if (argc > 1)
-        return command_misused(command, "unexpected argument", argv[1]);
-    return EX_OK;
+    const char *at, *fault = read_options(argc, argv, options, &at);
+    const int words = argc - optind;
+
+    if (fault == NULL && words > command->words_max) {
+        fault = "unexpected argument";
+        at = argv[optind + command->words_max];
+    } else if (fault == NULL && words < command->words_min) {
+        fault = "an argument is missing";
+        at = NULL;
+    }
+    if (fault == NULL)
+        return argv + optind;
+    (void)command_misused(command, fault, at);
+    return NULL;
 }
 
 int

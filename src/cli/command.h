@@ -8,16 +8,21 @@
 #include "base/buf.h"
 #include "config/config.h"
 
-/* One command of the command line. */
+/* One command of the command line: it runs, or is a group of commands. */
 struct command {
-    const char *name;
-    const char *arguments; /* what may follow the name; "" for nothing */
-    const char *summary;   /* for the list of all commands */
-    const char *details;   /* lines for its own --help; NULL for none */
+    const char *name;         /* in a group with that of the group before it */
+    const char *arguments;    /* what may follow the name; NULL for nothing */
+    const char *summary;      /* for the list of all commands */
+    const char *details;      /* lines for its own --help; NULL for none */
+    int words_min, words_max; /* of its arguments: those that are no options */
+    const struct command *const *group; /* ends with NULL; NULL: it runs */
 
     /* argv[0] is the command's name. Returns a status of sysexits(3). */
     int (*run)(const struct command *command, int argc, char **argv);
 };
+
+#define COMMAND_HELP    "--help"
+#define COMMAND_VERSION "--version"
 
 extern const struct command command_accounts;
 extern const struct command command_check_config;
@@ -26,12 +31,19 @@ extern const struct command command_interests;
 extern const struct command command_model;
 extern const struct command command_token;
 
-/* The name that a word was probably meant to be; NULL if it is like none. */
-const char *command_nearest(const struct command *const *commands, size_t count,
-                            const char *word);
+/*
+ * The command that a word names; commands ends with NULL. -h and -V are known.
+ * NULL, with what was probably meant printed, if there is none.
+ */
+const struct command *command_find(const struct command *const *commands,
+                                   const char *word);
 
-/* Its line of usage and its details. */
-void command_print_help(const struct command *command, FILE *out);
+/*
+ * Runs a command, or that of its group which argv[1] names, or shows its help.
+ * argv[0] is its name, and behind the last argument is NULL. Returns a status
+ * of sysexits(3).
+ */
+int command_run(const struct command *command, int argc, char **argv);
 
 /*
  * Says what is wrong with the arguments, and how they should be.
@@ -53,18 +65,16 @@ struct command_option {
 #define COMMAND_OPTIONS_MAX 8
 
 /*
- * Reads the options of a command that takes nothing else.
+ * Reads the options of a command, and the words behind them, which are as many
+ * as its row says. A negative number is a word.
  *
- * ret_at   of a fault: the argument in question.
+ * options   NULL: there are none.
  *
- * Returns NULL, or what is wrong.
+ * Returns the words, and NULL behind the last one; or NULL, with the reason
+ * printed, if the arguments are wrong.
  */
-const char *command_read_options(int argc, char **argv,
-                                 const struct command_option *options,
-                                 const char **ret_at);
-
-/* EX_OK, or EX_USAGE with the reason printed if anything follows the name. */
-int command_takes_nothing(const struct command *command, int argc, char **argv);
+char **command_read(const struct command *command, int argc, char **argv,
+                    const struct command_option *options);
 
 /*
  * Prints a text on standard output and frees it; what it held is wiped, as it

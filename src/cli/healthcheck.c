@@ -183,13 +183,12 @@ check_service(const char *path)
 static int
 run_healthcheck(const struct command *command, int argc, char **argv)
 {
-    const char *path = argc > 1 ? argv[1] : HEALTH_SOCKET;
-    const char *problem;
+    char **words = command_read(command, argc, argv, NULL);
+    const char *path, *problem;
 
-    if (argc > 2)
-        return command_misused(command, "unexpected argument", argv[2]);
-    if (*path == '-')
-        return command_misused(command, "no such option", path);
+    if (words == NULL)
+        return EX_USAGE;
+    path = words[0] != NULL ? words[0] : HEALTH_SOCKET;
     problem = check_service(path);
     if (problem == NULL)
         return EX_OK;
@@ -200,6 +199,7 @@ run_healthcheck(const struct command *command, int argc, char **argv)
 const struct command command_healthcheck = {
     .name = "healthcheck",
     .arguments = "[SOCKET]",
+    .words_max = 1,
     .summary = "exit with 0 if the service answers on its socket",
     .details =
         "SOCKET is " HEALTH_SOCKET " unless given. Without the right "

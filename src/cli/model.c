@@ -13,46 +13,6 @@
 #include "cli/model_diff.h"
 #include "cli/progress.h"
 
-typedef int work_fn(char **arguments);
-
-static work_fn work_check, work_show, work_diff;
-
-/* A sub-command, and how many arguments it takes. */
-struct job {
-    struct command command;
-    int arguments;
-    work_fn *work;
-};
-
-static const struct job jobs[] = {
-    {{.name = "model check",
-      .arguments = "FILE",
-      .summary = "name every fault of a model",
-      .details = "Exits with 65 if FILE has faults.\n"},
-     1,
-     work_check},
-    {{.name = "model show",
-      .arguments = "",
-      .summary = "print the model in force, as a file has it"},
-     0,
-     work_show},
-    {{.name = "model diff",
-      .arguments = "OLD NEW FILE|-",
-      .summary = "tell what another model does to scores",
-      .details =
-          "OLD and NEW are files of models; published is the built-in one. A "
-          "line of FILE has\nthe arguments of one online_score:\n"
-          "  {\"phone\": \"79175002040\", \"email\": \"a@b.ru\"}\n\n"
-          "Told are how many scores rise, fall and stay, by how much, and "
-          "which "
-          "rules do it.\nLines that online_score would refuse are named and "
-          "left out; then it exits with 65.\n"},
-     3,
-     work_diff},
-};
-
-#define JOB_COUNT (sizeof(jobs) / sizeof(jobs[0]))
-
 /* EX_OK, or a status with each fault printed. */
 static int
 load_model(const char *path, struct model *ret_model)
@@ -71,15 +31,19 @@ load_model(const char *path, struct model *ret_model)
 }
 
 static int
-work_check(char **arguments)
+run_check(const struct command *command, int argc, char **argv)
 {
+    char **words = command_read(command, argc, argv, NULL);
     struct buf text = {0};
     struct model model;
-    int status = load_model(arguments[0], &model);
+    int status;
 
+    if (words == NULL)
+        return EX_USAGE;
+    status = load_model(words[0], &model);
     if (status != EX_OK)
         return status;
-    buf_printf(&text, "%s: model ", arguments[0]);
+    buf_printf(&text, "%s: model ", words[0]);
     model_print_name(&model, &text);
     buf_printf(&text, ", %zu rule(s), scores 0.0 to ", model.rule_count);
     model_add_points(model_tenths_max(&model), &text);
@@ -88,12 +52,14 @@ work_check(char **arguments)
 }
 
 static int
-work_show(char **arguments)
+run_show(const struct command *command, int argc, char **argv)
 {
-    struct config *config = command_load_config();
+    struct config *config;
     struct buf text = {0};
 
-    (void)arguments;
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
+    config = command_load_config();
     if (config == NULL)
         return EX_CONFIG;
     model_print(&config->model.model, &text);
@@ -103,14 +69,18 @@ work_show(char **arguments)
 
 /* The settings are those of the time zone, by which a birthday is judged. */
 static int
-work_diff(char **arguments)
+run_diff(const struct command *command, int argc, char **argv)
 {
+    char **words = command_read(command, argc, argv, NULL);
     struct model old, new;
     struct config *config;
-    int status = load_model(arguments[0], &old);
+    int status;
 
+    if (words == NULL)
+        return EX_USAGE;
+    status = load_model(words[0], &old);
     if (status == EX_OK)
-        status = load_model(arguments[1], &new);
+        status = load_model(words[1], &new);
     if (status != EX_OK)
         return status;
     config = command_load_config();
@@ -119,49 +89,41 @@ work_diff(char **arguments)
     config_free(config);
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
     interrupt_catch();
-    return model_diff(&old, &new, arguments[2], progress_is_possible());
+    return model_diff(&old, &new, words[2], progress_is_possible());
 }
 
-static int
-run_job(const struct job *job, int argc, char **argv)
-{
-    if (argc > 1 && argv[1][0] == '-' && argv[1][1] != '\0')
-        return command_misused(&job->command, "no such option", argv[1]);
-    if (argc - 1 > job->arguments)
-        return command_misused(&job->command, "unexpected argument",
-                               argv[job->arguments + 1]);
-    if (argc - 1 < job->arguments)
-        return command_misused(&job->command, "too few arguments", NULL);
-    return job->work(argv + 1);
-}
-
-static int
-run_model(const struct command *command, int argc, char **argv)
-{
-    if (argc < 2)
-        return command_misused(command, "check, show or diff?", NULL);
-    for (size_t i = 0; i < JOB_COUNT; i++) {
-        const struct job *job = &jobs[i];
-
-        if (strcmp(argv[1], strrchr(job->command.name, ' ') + 1) != 0)
-            continue;
-        if (argc == 3 && strcmp(argv[2], "--help") == 0) {
-            command_print_help(&job->command, stdout);
-            return command_output_status();
-        }
-        return run_job(job, argc - 1, argv + 1);
-    }
-    return command_misused(command, "no such command", argv[1]);
-}
+static const struct command check = {
+    .name = "model check",
+    .arguments = "FILE",
+    .summary = "report every fault of a model",
+    .details = "Exits with 65 if FILE has faults.\n",
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_check,
+};
+static const struct command show = {
+    .name = "model show",
+    .summary = "print the model in force, in the format of a file",
+    .run = run_show,
+};
+static const struct command diff = {
+    .name = "model diff",
+    .arguments = "OLD NEW FILE|-",
+    .summary = "report how another model changes scores",
+    .details =
+        "OLD and NEW are files of models; \"published\" is the built-in one. A "
+        "line of\nFILE has the arguments of one online_score:\n"
+        "  {\"phone\": \"79175002040\", \"email\": \"a@b.ru\"}\n\n"
+        "The report says how many scores rise, fall and stay, by how much, "
+        "and which\nrules cause it. Lines that online_score would refuse are "
+        "named and left out;\nthen the exit status is 65.\n",
+    .words_min = 3,
+    .words_max = 3,
+    .run = run_diff,
+};
 
 const struct command command_model = {
     .name = "model",
-    .arguments = "check|show|diff ...",
     .summary = "check, show or compare the rules of scores",
-    .details =
-        "  check FILE\n"
-        "  show \n"
-        "  diff OLD NEW FILE|-\n\n"
-        "`scoring model check --help` tells more, and so do the others'.\n",
-    .run = run_model,
+    .group = (const struct command *const[]){&check, &show, &diff, NULL},
 };

@@ -26,9 +26,9 @@ static const char *
 wish_fault(const struct wish *wish)
 {
     if (!wish->is_admin && wish->login == NULL)
-        return "whose? give --login or --admin";
+        return "give --login or --admin";
     if (wish->is_admin && (wish->login != NULL || wish->account != NULL))
-        return "--admin goes without --login and --account";
+        return "--admin excludes --login and --account";
     return NULL;
 }
 
@@ -44,13 +44,13 @@ read_wish(const struct command *command, int argc, char **argv,
         {.name = "admin", .flag = &wish.is_admin},
         {.name = NULL},
     };
-    const char *at;
-    const char *fault = command_read_options(argc, argv, options, &at);
+    const char *fault;
 
-    if (fault == NULL)
-        fault = wish_fault(&wish); /* of all, and at is NULL */
+    if (command_read(command, argc, argv, options) == NULL)
+        return false;
+    fault = wish_fault(&wish);
     if (fault != NULL) {
-        (void)command_misused(command, fault, at);
+        (void)command_misused(command, fault, NULL);
         return false;
     }
     *ret_wish = wish;
