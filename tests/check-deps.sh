@@ -62,7 +62,7 @@ only() {
 
 only '#include <fcgi' fcgi/fcgi.c
 only '#include [<"]ares' redis/resolver.c
-only '#include [<"]hiredis' redis/ store/fetch.c store/link.c store/slots.c store/cluster.c store/sentinels.c cli/session.c cli/shards.c cli/scan.c cli/writer.c
+only '#include [<"]hiredis' redis/ store/fetch.c store/link.c store/slots.c store/cluster.c store/sentinels.c cli/client.c cli/session.c cli/shards.c cli/scan.c cli/writer.c
 only '#include [<"]json-c' base/json.c scoring/api.c
 only '#include [<"]openssl' scoring/auth.c scoring/model.c redis/tls.c
 # Each fault is logged once, and only from here; the rest return errors.

@@ -51,7 +51,7 @@ for command in "${commands[@]}"; do
     [[ $command == --* ]] || [[ $command =~ ^(interests|accounts|model)$ ]] ||
         expect "$(options_of "$command")" "$command" --
 done
-for command in import export; do
+for command in import export get set delete; do
     expect "$(options_of interests "$command")" interests "$command" --
 done
 
@@ -66,7 +66,7 @@ expect 'check-config' ch
 expect '--config --help --version' --
 expect '' nonsense
 expect '' nonsense ''
-expect 'export import' interests ''
+expect 'delete export get import set' interests ''
 expect 'check list new' accounts ''
 expect 'check diff show' model ''
 expect "$work/folder/one.jsonl" model diff published "$work/folder/one.j"
@@ -78,7 +78,9 @@ expect 'check-config' --config x ch
 expect 'list' --config x accounts l
 expect 'list' accounts --config x l
 expect 'export' interests e
+expect 'delete' interests d
 expect '' interests delete ''
+expect '--timeout' interests get --t
 expect '--dry-run' interests import --d
 expect '' interests export --d
 expect '' interests import --timeout ''

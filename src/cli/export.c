@@ -34,7 +34,7 @@ struct export
 };
 
 static const char *const kind_faults[] = {
-    [SCAN_OTHER_TYPE] = "is not a string, but of another type",
+    [SCAN_OTHER_TYPE] = INTERESTS_OTHER_TYPE,
     [SCAN_TOO_LARGE] = "is longer than 1 MiB",
 };
 

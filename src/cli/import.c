@@ -237,7 +237,8 @@ make_writers(struct import *import)
     for (size_t i = 0; i < count && is_good; i++) {
         struct session *session = shards_session(import->shards, i);
 
-        import->writers[i] = writer_new(session, session_is_node(session));
+        import->writers[i] = writer_new(
+            session, session_is_node(session) ? WRITER_SET : WRITER_MSET);
         is_good =
             import->writers[i] != NULL &&
             writer_ask_replicas(import->writers[i], import->plan->limit_ms / 2);

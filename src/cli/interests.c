@@ -2,17 +2,21 @@
  * `scoring interests`: its commands and their options. Implements S19 of
  * docs/protocol.md.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "base/number.h"
 #include "base/units.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/export.h"
 #include "cli/import.h"
+#include "scoring/interests.h"
 
 #define TIMEOUT_DEFAULT_S 5 /* of a Redis that is also busy otherwise */
 #define TIMEOUT_MAX_S     3600
@@ -94,6 +98,129 @@ run_export(const struct command *command, int argc, char **argv)
     return run_work(interests_export, &plan);
 }
 
+/* As a key has it: it has to be the id that the service asks for. */
+static bool
+read_id(const char *word, int64_t *ret_client_id)
+{
+    struct buf key = {0};
+    bool is_good;
+
+    buf_printf(&key, INTERESTS_KEY_PREFIX "%s", word);
+    is_good =
+        !key.failed && interests_key_parse(buf_bytes(&key), ret_client_id);
+    buf_free(&key);
+    return is_good;
+}
+
+/* NULL, with the reason printed, if the arguments are wrong. */
+static char **
+read_client(const struct command *command, int argc, char **argv,
+            struct interests_plan *plan)
+{
+    char **words = read_plan(command, argc, argv, NULL, plan);
+
+    if (words == NULL || read_id(words[0], &plan->client_id))
+        return words;
+    (void)command_misused(
+        command, "ID must be an integer of 64 bits, without leading zeros",
+        words[0]);
+    return NULL;
+}
+
+static int
+run_get(const struct command *command, int argc, char **argv)
+{
+    struct interests_plan plan = {0};
+
+    if (read_client(command, argc, argv, &plan) == NULL)
+        return EX_USAGE;
+    return run_work(interests_get, &plan);
+}
+
+static int
+run_delete(const struct command *command, int argc, char **argv)
+{
+    struct interests_plan plan = {0};
+
+    if (read_client(command, argc, argv, &plan) == NULL)
+        return EX_USAGE;
+    return run_work(interests_delete, &plan);
+}
+
+/* Returns NULL, or what is wrong; then *at is the value in question, if any. */
+static const char *
+make_list(int64_t client_id, char **values, struct buf *out, const char **at)
+{
+    enum interests_line_error error;
+    struct buf line = {0};
+
+    for (int i = 0; values[i] != NULL; i++) {
+        *at = values[i];
+        if (json_is_string_array(bytes_of(values[i])))
+            return "give each interest as an argument, not as JSON";
+        buf_add_text(out, i == 0 ? "[" : ", ");
+        json_add_string(out, bytes_of(values[i]));
+    }
+    buf_add_text(out, "]");
+    *at = NULL;
+    if (out->failed)
+        return "out of memory";
+    error = interests_line_print(client_id, buf_bytes(out), &line);
+    buf_free(&line);
+    if (error == INTERESTS_LINE_LONG)
+        return "these are too many for a line of export, of 131072 bytes";
+    return error != INTERESTS_LINE_OK ? "an interest must be UTF-8" : NULL;
+}
+
+static int
+run_set(const struct command *command, int argc, char **argv)
+{
+    struct interests_plan plan = {0};
+    char **words = read_client(command, argc, argv, &plan);
+    const char *fault, *at;
+    struct buf list = {0};
+    int status;
+
+    if (words == NULL)
+        return EX_USAGE;
+    fault = make_list(plan.client_id, words + 1, &list, &at);
+    plan.interests = buf_bytes(&list);
+    status = fault != NULL ? command_misused(command, fault, at)
+                           : run_work(interests_set, &plan);
+    buf_free(&list);
+    return status;
+}
+
+static const struct command get = {
+    .name = "interests get",
+    .arguments = "[--timeout SECONDS] ID",
+    .summary = "print the interests of one client",
+    .details = "Prints a line as export writes it. If the store has none, the "
+               "list is empty, and\na note says so. If what is stored is "
+               "damaged, the exit status is 65.\n\n" TIMEOUT_HELP,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_get,
+};
+static const struct command set = {
+    .name = "interests set",
+    .arguments = "[--timeout SECONDS] ID VALUE...",
+    .summary = "replace the interests of one client",
+    .details = "Each VALUE is one interest:\n"
+               "  scoring interests set 1 books hi-tech\n\n" TIMEOUT_HELP,
+    .words_min = 2,
+    .words_max = INT_MAX,
+    .run = run_set,
+};
+static const struct command delete = {
+    .name = "interests delete",
+    .arguments = "[--timeout SECONDS] ID",
+    .summary = "delete the interests of one client",
+    .details = "A note says if the store had none.\n\n" TIMEOUT_HELP,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_delete,
+};
 static const struct command import = {
     .name = "interests import",
     .arguments = "[--dry-run] [--timeout SECONDS] FILE|-",
@@ -122,6 +249,7 @@ static const struct command export = {
 
 const struct command command_interests = {
     .name = "interests",
-    .summary = "import or export the interests of clients",
-    .group = (const struct command *const[]){&import, &export, NULL},
+    .summary = "import, export, show or change the interests of clients",
+    .group = (const struct command *const[]){&import, &export, &get, &set,
+                                             &delete, NULL},
 };

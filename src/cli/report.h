@@ -8,9 +8,11 @@
 #include "cli/progress.h"
 #include "redis/url.h"
 
-/* What import and export share of their settings. */
+/* What is to be done, as the arguments say. */
 struct interests_plan {
-    const char *path; /* of the file; "-": a standard stream */
+    int64_t client_id;
+    struct bytes interests; /* JSON, for set; borrowed */
+    const char *path;       /* of the file; "-": a standard stream */
     bool is_dry_run;
     int64_t limit_ms;         /* of connecting, and of each answer */
     const char *spool_folder; /* for what a pipe sends */
@@ -26,6 +28,8 @@ struct interests_report {
     struct progress progress;
     int64_t faults;
 };
+
+#define INTERESTS_OTHER_TYPE "is not a string, but of another type"
 
 /* A fault of a line, or of a key: what is wrong with it. */
 void interests_report_line(struct interests_report *report, int64_t number,

@@ -195,16 +195,32 @@ take_one_server(struct shards *shards)
     return shards->items != NULL;
 }
 
+static bool
+find_servers(struct shards *shards)
+{
+    return shards->server->kind == REDIS_URL_CLUSTER ? find_masters(shards)
+                                                     : take_one_server(shards);
+}
+
 bool
 shards_open(struct shards *shards)
 {
-    bool is_good = shards->server->kind == REDIS_URL_CLUSTER
-                       ? find_masters(shards)
-                       : take_one_server(shards);
+    bool is_good = find_servers(shards);
 
     for (size_t i = 0; i < shards->count && is_good; i++)
         is_good = open_shard(shards, &shards->items[i]);
     return is_good;
+}
+
+struct session *
+shards_open_for(struct shards *shards, struct bytes key)
+{
+    struct shard *shard;
+
+    if (!find_servers(shards))
+        return NULL;
+    shard = &shards->items[shards_find(shards, key)];
+    return open_shard(shards, shard) ? shard->session : NULL;
 }
 
 size_t

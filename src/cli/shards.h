@@ -24,6 +24,12 @@ struct shards *shards_new(const struct redis_url *server, int64_t limit_ms);
 /* Learns which masters there are, and connects to all of them. Once only. */
 bool shards_open(struct shards *shards);
 
+/*
+ * The same, but only to the one that has a key, whatever the others do. Returns
+ * its session, or NULL on failure.
+ */
+struct session *shards_open_for(struct shards *shards, struct bytes key);
+
 size_t shards_count(const struct shards *shards);
 struct session *shards_session(struct shards *shards, size_t number);
 

@@ -24,21 +24,31 @@ struct writer {
     size_t lengths[2 * BATCH_KEYS_MAX];
     size_t count; /* keys of the batch */
     size_t under_way;
-    bool is_single;   /* each key is a command */
+    enum writer_command command;
     bool is_asking;   /* for replicas */
     char wait_ms[24]; /* for one of them; empty: there is none */
-    int64_t confirmed;
+    int64_t confirmed, deleted;
+};
+
+static const struct {
+    const char *name;
+    size_t arguments; /* of a key */
+    int reply;        /* its type, where all is well */
+} commands_sent[] = {
+    [WRITER_MSET] = {"MSET", 2, REDIS_REPLY_STATUS},
+    [WRITER_SET] = {"SET", 2, REDIS_REPLY_STATUS},
+    [WRITER_DEL] = {"DEL", 1, REDIS_REPLY_INTEGER},
 };
 
 struct writer *
-writer_new(struct session *session, bool is_single)
+writer_new(struct session *session, enum writer_command command)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
 
     if (writer == NULL)
         return NULL;
     writer->session = session;
-    writer->is_single = is_single;
+    writer->command = command;
     return writer;
 }
 
@@ -97,23 +107,6 @@ on_replicated(void *arg, const struct redis_command *command,
     return true;
 }
 
-static bool
-on_written(void *arg, const struct redis_command *command, redisReply **reply)
-{
-    struct writer *writer = arg;
-
-    writer->under_way--;
-    if (*reply == NULL)
-        return true;
-    if ((*reply)->type == REDIS_REPLY_ERROR)
-        (void)session_refuse(writer->session, *reply);
-    else if ((*reply)->type == REDIS_REPLY_STATUS)
-        writer->confirmed += (int64_t)command->count;
-    else
-        return false;
-    return true;
-}
-
 /* Its confirmation is that of its WAIT. */
 static bool
 on_taken(void *arg, const struct redis_command *command, redisReply **reply)
@@ -124,9 +117,25 @@ on_taken(void *arg, const struct redis_command *command, redisReply **reply)
     if (*reply == NULL)
         return true;
     if ((*reply)->type == REDIS_REPLY_ERROR)
-        (void)session_refuse(writer->session, *reply);
-    return (*reply)->type == REDIS_REPLY_ERROR ||
-           (*reply)->type == REDIS_REPLY_STATUS;
+        return session_refuse(writer->session, *reply) || true;
+    if ((*reply)->type != commands_sent[writer->command].reply)
+        return false;
+    if (writer->command == WRITER_DEL)
+        writer->deleted += (*reply)->integer;
+    return true;
+}
+
+static bool
+on_written(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct writer *writer = arg;
+
+    writer->under_way--;
+    if (!on_taken(arg, command, reply))
+        return false;
+    if (*reply != NULL && (*reply)->type != REDIS_REPLY_ERROR)
+        writer->confirmed += (int64_t)command->count;
+    return true;
 }
 
 static void
@@ -146,12 +155,15 @@ add_keys(struct writer *writer, struct redis_commands *commands,
          const struct redis_command *command, size_t first, size_t keys,
          const char *at)
 {
-    redis_commands_add(commands, command, writer->is_single ? "SET" : "MSET",
-                       2 * keys);
-    for (size_t i = 2 * first; i < 2 * (first + keys); i++) {
-        redis_commands_add_argument(commands,
-                                    (struct bytes){at, writer->lengths[i]});
-        at += writer->lengths[i];
+    const size_t arguments = commands_sent[writer->command].arguments;
+
+    redis_commands_add(commands, command, commands_sent[writer->command].name,
+                       arguments * keys);
+    for (size_t i = 0; i < arguments * keys; i++) {
+        const size_t length = writer->lengths[2 * first + i];
+
+        redis_commands_add_argument(commands, (struct bytes){at, length});
+        at += length;
     }
     return at;
 }
@@ -161,7 +173,7 @@ static bool
 send_batch(struct writer *writer)
 {
     const bool waits = writer->wait_ms[0] != '\0';
-    const size_t keys = writer->is_single ? 1 : writer->count;
+    const size_t keys = writer->command == WRITER_MSET ? writer->count : 1;
     const struct redis_command last = {.done = waits ? on_taken : on_written,
                                        .arg = writer,
                                        .count = writer->count};
@@ -223,6 +235,12 @@ int64_t
 writer_confirmed(const struct writer *writer)
 {
     return writer->confirmed;
+}
+
+int64_t
+writer_deleted(const struct writer *writer)
+{
+    return writer->deleted;
 }
 
 void

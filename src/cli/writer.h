@@ -9,18 +9,22 @@
 struct session;
 
 /*
- * Writes any number of keys over one session: MSETs of bounded size, several
- * of them under way at a time. Of a repeated key the last value stays.
+ * Writes or deletes any number of keys over one session: commands of bounded
+ * size, several of them under way at a time. Of a repeated key the last value
+ * stays.
  *
  * Functions that return false have failed for good: session_error() says why.
  */
 struct writer;
 
-/*
- * session is borrowed until writer_free(). is_single: each key is a SET, as
- * their slots may differ. NULL without memory.
- */
-struct writer *writer_new(struct session *session, bool is_single);
+enum writer_command {
+    WRITER_MSET = 0, /* of many keys */
+    WRITER_SET,      /* of one key: in a Cluster their slots may differ */
+    WRITER_DEL       /* of one key; its value is empty */
+};
+
+/* session is borrowed until writer_free(). NULL without memory. */
+struct writer *writer_new(struct session *session, enum writer_command command);
 
 /*
  * Asks whether the server has replicas, for a master's word alone is not to be
@@ -41,6 +45,9 @@ bool writer_finish(struct writer *writer);
  * the order of adding.
  */
 int64_t writer_confirmed(const struct writer *writer);
+
+/* Keys that a WRITER_DEL has found. */
+int64_t writer_deleted(const struct writer *writer);
 
 /* Ends the connection, if anything is still under way. Accepts NULL. */
 void writer_free(struct writer *writer);

@@ -73,7 +73,7 @@ static bool
 try_write(struct session *session, bool is_impatient)
 {
     const int64_t count = is_impatient ? PATIENCE : WRITTEN_KEYS;
-    struct writer *writer = writer_new(session, false);
+    struct writer *writer = writer_new(session, WRITER_MSET);
     bool is_good = true;
 
     FUZZ_CHECK(writer != NULL);

@@ -276,6 +276,14 @@ static const struct command_case command_rows[] = {
      "test \"$(wc -l <out)\" -eq 1060 && "
      "test \"$(sort in out | tr -d ' ' | sort | uniq -d | wc -l)\" -eq 1000",
      0, false},
+    {"each client is where its slot is",
+     "for id in 1 2 3 4 5 6; do \"$scoring\" interests set 300$id $id; done && "
+     "for id in 1 2 3 4 5 6; do \"$scoring\" interests get 300$id; done | "
+     "grep -c '\\[\"[1-6]\"\\]' | grep -qx 6 && "
+     "for id in 1 2 3 4 5 6; do \"$scoring\" interests delete 300$id; done",
+     0, false},
+    {"one client of a slot that moves", "\"$scoring\" interests set 1 1", 75,
+     true},
     {"an import of a slot that moves",
      "echo '{\"client_id\": 1, \"interests\": [\"1\"]}' >in && "
      "\"$scoring\" interests import in",

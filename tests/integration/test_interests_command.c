@@ -30,6 +30,8 @@
 /* 60 batches: by a slow proxy, four under way, more than two seconds. */
 #define SLOW_CLIENTS 30720
 
+#define CLIENT(id, json)                                                       \
+    "\\{\"client_id\": " id ", \"interests\": " json "\\}\n"
 #define LINE(id, json) "{\"client_id\": " id ", \"interests\": " json "}\n"
 
 /* A folder with a Redis, perhaps a proxy in front of it, and a program. */
@@ -541,6 +543,126 @@ TEST_SINGLE(service, "answers what has been imported")
     http_answer_free(&answer);
 }
 
+/* One client. */
+
+struct client_case {
+    const char *name;
+    const char *before; /* a command to the store, which has i:1 ["old"] */
+    const char *arguments;
+    int status;
+    const char *pattern, *want;
+};
+
+#define MAX "9223372036854775807"
+#define MIN "-9223372036854775808"
+
+/* A value that makes a line of so many bytes; 32 are around it. */
+#define WIDE(bytes) "1 $(head -c $((" #bytes " - 32)) /dev/zero | tr '\\0' x)"
+
+static const struct client_case client_rows[] = {
+    {"get", NULL, "get 1", EX_OK, "^" CLIENT("1", "\\[\"old\"\\]") "$", OLD},
+    {"get, the smallest id", "SET i:" MIN " []", "get " MIN, EX_OK,
+     "^" CLIENT(MIN, "\\[\\]") "$", "i:" MIN " []\n" OLD},
+    {"get, behind the end of options", NULL, "get -- 1", EX_OK,
+     "^" CLIENT("1", "\\[\"old\"\\]") "$", OLD},
+    {"get what is not there", NULL, "get " MAX, EX_OK,
+     "^scoring: note: the store has no interests of client " MAX
+     "\n" CLIENT(MAX, "\\[\\]") "$",
+     OLD},
+    {"get what is damaged", "SET i:2 {}", "get 2", EX_DATAERR,
+     "^scoring: i:2: interests: must be an array of strings\n$",
+     OLD "i:2 {}\n"},
+    {"get, and import it again", NULL,
+     "get 1 | \"$scoring\" interests import -", EX_OK, "^$", OLD},
+    {"set", NULL, "set 2 books hi-tech", EX_OK, "^$",
+     OLD "i:2 [\"books\", \"hi-tech\"]\n"},
+    {"set what was something else", NULL, "set 1 new", EX_OK, "^$",
+     "i:1 [\"new\"]\n"},
+    {"set, values of every kind", NULL, "set -1 'a\"b' -x '' --timeout", EX_OK,
+     "^$", "i:-1 [\"a\\\"b\", \"-x\", \"\", \"--timeout\"]\n" OLD},
+    {"set, with a time limit", NULL, "set --timeout 5 1 new", EX_OK, "^$",
+     "i:1 [\"new\"]\n"},
+    {"delete", NULL, "delete 1", EX_OK, "^$", ""},
+    {"delete what is not there", NULL, "delete 2", EX_OK,
+     "^scoring: note: the store has no interests of client 2\n$", OLD},
+    {"delete what is damaged", "SET i:2 {}", "delete 2", EX_OK, "^$", OLD},
+
+    {"no id", NULL, "get", EX_USAGE, "^scoring: interests get: an argument is",
+     OLD},
+    {"two ids", NULL, "delete 1 2", EX_USAGE, "unexpected argument: 2", OLD},
+    {"an empty id", NULL, "delete ''", EX_USAGE, "ID must be an integer", OLD},
+    {"an id that is none", NULL, "delete 1x", EX_USAGE, "ID must be an integer",
+     OLD},
+    {"an id that no key has", NULL, "delete 01", EX_USAGE,
+     "without leading zeros: 01\nusage: ", OLD},
+    {"an id too large", NULL, "get 9223372036854775808", EX_USAGE,
+     "integer of 64 bits", OLD},
+    {"an option that is none", NULL, "delete -x 1", EX_USAGE,
+     "no such option: -x", OLD},
+    {"set to nothing", NULL, "set 1", EX_USAGE, "an argument is missing", OLD},
+    {"set to JSON", NULL, "set 1 '[\"new\"]'", EX_USAGE,
+     "each interest as an argument, not as JSON", OLD},
+    {"set to what is not UTF-8", NULL, "set 1 \"$(printf '\\377')\"", EX_USAGE,
+     "must be UTF-8", OLD},
+    {"set to one byte too many", NULL, "set " WIDE(131073), EX_USAGE,
+     "too many for a line of export", OLD},
+};
+
+TEST_CASES(client, struct client_case, client_rows)
+{
+    struct bench *bench = shared_bench();
+    char line[LINES_MAX];
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 [\"old\"]"));
+    if (c->before != NULL)
+        CU_ASSERT_TRUE(redis_do(&bench->redis, c->before));
+    (void)snprintf(line, sizeof(line), "\"$scoring\" interests %s",
+                   c->arguments);
+    bench_run(bench, line, c->status, c->pattern);
+    expect_dump(bench, c->want);
+}
+
+TEST_SINGLE(client_limits, "of length and type")
+{
+    struct bench *bench = shared_bench();
+
+    bench_run(bench,
+              "\"$scoring\" interests set " WIDE(
+                  131072) " && "
+                          "test \"$(\"$scoring\" interests get 1 | wc -c)\" "
+                          "-eq 131073",
+              EX_OK, "^$");
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:3 %s", ""));
+    bench_run(bench, "\"$scoring\" interests get 3", EX_OK,
+              "^" CLIENT("3", "\\[\\]") "$");
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "RPUSH i:2 x"));
+    bench_run(bench, "\"$scoring\" interests get 2", EX_DATAERR,
+              "^scoring: i:2: is not a string, but of another type\n$");
+    bench_run(bench, "\"$scoring\" interests set 2 x", EX_OK, "^$");
+    bench_run(bench, "\"$scoring\" interests get 2", EX_OK, "\\[\"x\"\\]");
+}
+
+/* Each with the one command that it needs, and without it. */
+TEST_SINGLE(client_permission, "needed, and no other")
+{
+    struct bench *bench = shared_bench();
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER keeper on >" PASSWORD
+                                           " ~i:* +get +set +del"));
+    bench->username = "keeper";
+    bench_run(bench,
+              "\"$scoring\" interests set 2 a && \"$scoring\" interests get 2 "
+              "&& \"$scoring\" interests delete 2",
+              EX_OK, "^" CLIENT("2", "\\[\"a\"\\]") "$");
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER keeper -del -set"));
+    bench_run(bench, "\"$scoring\" interests delete 2", EX_UNAVAILABLE,
+              "^scoring: the store: [^ ]*: the user lacks a permission "
+              "\\(NOPERM\\)");
+    bench_run(bench, "\"$scoring\" interests set 2 a", EX_UNAVAILABLE,
+              "\\(NOPERM\\)");
+    bench->username = "";
+}
+
 /* Export. */
 
 struct export_case {
@@ -972,7 +1094,10 @@ TEST_CASES(fault, struct fault_case, fault_rows)
 {
     static const char *const lines[] = {
         "\"$scoring\" interests import --timeout 1 file",
-        "\"$scoring\" interests export --timeout 1 copy"};
+        "\"$scoring\" interests export --timeout 1 copy",
+        "\"$scoring\" interests get --timeout 1 2",
+        "\"$scoring\" interests set --timeout 1 2 a",
+        "\"$scoring\" interests delete --timeout 1 2"};
     char pattern[256];
     struct bench bench;
     int64_t began_ms;

@@ -97,7 +97,7 @@ try(const void *row)
     }
 }
 
-TEST_CASES(command, struct command_case, command_rows)
+TEST_CASES(starved, struct command_case, command_rows)
 {
     memory_fail_each(try, c);
 }

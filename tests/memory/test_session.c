@@ -126,7 +126,7 @@ export_keys(struct session *session, int *ret_count)
 static bool
 import_keys(struct session *session, int count, int *ret_count)
 {
-    struct writer *writer = writer_new(session, false);
+    struct writer *writer = writer_new(session, WRITER_MSET);
     bool is_good = true;
 
     if (writer == NULL)

@@ -124,7 +124,7 @@ bench_start(struct bench *bench, enum stay stay)
         session_new(&bench->config, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->session);
     CU_ASSERT_TRUE(session_open(bench->session));
-    bench->writer = writer_new(bench->session, false);
+    bench->writer = writer_new(bench->session, WRITER_MSET);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->writer);
 }
 

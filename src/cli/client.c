@@ -1,0 +1,192 @@
+/*
+ * `scoring interests get`, `set` and `delete`: one client of the store.
+ * Implements S19.9 of docs/protocol.md.
+ */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "cli/shards.h"
+#include "cli/writer.h"
+#include "redis/error.h"
+#include "scoring/interests.h"
+
+/* One client, and the server that has its key. */
+struct client {
+    const struct interests_plan *plan;
+    const struct redis_url *redis;
+    struct interests_report report;
+    char key[INTERESTS_KEY_MAX + 1];
+    struct shards *shards;
+    struct session *session;
+    bool is_answered;
+    int status;
+};
+
+/* What is done to it; false if the session has failed. */
+typedef bool work_fn(struct client *client);
+
+static int
+fail(struct client *client)
+{
+    const bool has_moved =
+        client->session != NULL && session_has_moved(client->session);
+
+    interests_report_store(&client->report, client->redis,
+                           shards_error(client->shards), "");
+    return interests_report_status(has_moved ? EX_TEMPFAIL : EX_UNAVAILABLE);
+}
+
+static int
+run(const struct interests_plan *plan, const struct redis_url *redis,
+    work_fn *work)
+{
+    struct client client = {.plan = plan, .redis = redis};
+
+    (void)snprintf(client.key, sizeof(client.key), INTERESTS_KEY_PREFIX "%lld",
+                   (long long)plan->client_id);
+    client.shards = shards_new(redis, plan->limit_ms);
+    if (client.shards == NULL) {
+        interests_report_say(&client.report, "out of memory");
+        return EX_OSERR;
+    }
+    client.session = shards_open_for(client.shards, bytes_of(client.key));
+    if (client.session == NULL || !work(&client))
+        client.status = fail(&client);
+    shards_free(client.shards);
+    return client.status;
+}
+
+static int
+refuse_value(struct client *client, const char *words)
+{
+    interests_report_key(&client->report, bytes_of(client->key), words);
+    return EX_DATAERR;
+}
+
+static int
+print_value(struct client *client, struct bytes value)
+{
+    struct buf line = {0};
+    const enum interests_line_error error =
+        interests_line_print(client->plan->client_id, value, &line);
+
+    if (error == INTERESTS_LINE_OK)
+        return command_print_text(&line);
+    buf_free(&line);
+    return refuse_value(client, interests_line_error_text(error));
+}
+
+static void
+note_absence(struct client *client)
+{
+    interests_report_say(&client->report,
+                         "note: the store has no interests of client %lld",
+                         (long long)client->plan->client_id);
+}
+
+static bool
+on_value(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct client *client = arg;
+
+    (void)command;
+    client->is_answered = *reply != NULL;
+    if (*reply == NULL)
+        return true;
+    switch ((*reply)->type) {
+    case REDIS_REPLY_NIL:
+        note_absence(client);
+        client->status = print_value(client, bytes_of(INTERESTS_NONE));
+        return true;
+    case REDIS_REPLY_STRING:
+        client->status = print_value(
+            client, (struct bytes){(*reply)->str, (size_t)(*reply)->len});
+        return true;
+    case REDIS_REPLY_ERROR:
+        if (redis_error_is((*reply)->str, "WRONGTYPE"))
+            client->status = refuse_value(client, INTERESTS_OTHER_TYPE);
+        else
+            (void)session_refuse(client->session, *reply);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
+get(struct client *client)
+{
+    const struct redis_command command = {.done = on_value, .arg = client};
+    const struct bytes key = bytes_of(client->key);
+    struct redis_commands *commands =
+        session_commands(client->session, 1, key.length);
+
+    if (commands == NULL)
+        return false;
+    redis_commands_add(commands, &command, "GET", 1);
+    redis_commands_add_argument(commands, key);
+    while (!client->is_answered)
+        if (!session_turn(client->session))
+            return false;
+    return session_error(client->session)[0] == '\0';
+}
+
+/* As import does it: with a replica's confirmation, where there is one. */
+static bool
+write_with(struct client *client, enum writer_command command,
+           struct bytes value, int64_t *ret_deleted)
+{
+    struct writer *writer = writer_new(client->session, command);
+    bool is_good;
+
+    if (writer == NULL)
+        return session_fail(client->session, "out of memory");
+    is_good = writer_ask_replicas(writer, client->plan->limit_ms / 2) &&
+              writer_add(writer, bytes_of(client->key), value) &&
+              writer_finish(writer);
+    *ret_deleted = writer_deleted(writer);
+    writer_free(writer);
+    return is_good;
+}
+
+static bool
+set(struct client *client)
+{
+    int64_t none;
+
+    return write_with(client, WRITER_SET, client->plan->interests, &none);
+}
+
+static bool delete (struct client *client)
+{
+    int64_t deleted;
+
+    if (!write_with(client, WRITER_DEL, bytes_of(""), &deleted))
+        return false;
+    if (deleted == 0)
+        note_absence(client);
+    return true;
+}
+
+int
+interests_get(const struct interests_plan *plan, const struct redis_url *redis)
+{
+    return run(plan, redis, get);
+}
+
+int
+interests_set(const struct interests_plan *plan, const struct redis_url *redis)
+{
+    return run(plan, redis, set);
+}
+
+int
+interests_delete(const struct interests_plan *plan,
+                 const struct redis_url *redis)
+{
+    return run(plan, redis, delete);
+}
