@@ -45,13 +45,13 @@ static int run_version(const struct command *command, int argc, char **argv);
 static const struct command serve = {
     .name = "serve",
     .summary = "serve FastCGI on standard input (the default)",
-    .details = "Standard input is a listening unix socket, as spawn-fcgi -n "
-               "hands it over.\n",
+    .details = "Standard input must be a listening unix socket, as spawn-fcgi "
+               "-n passes it.\n",
     .run = run_serve,
 };
 static const struct command help = {
     .name = COMMAND_HELP,
-    .summary = "show this text; after a command, that command's",
+    .summary = "show this text; after a command, explain that command",
     .run = run_help,
 };
 static const struct command version = {
@@ -79,12 +79,13 @@ static const struct command *const commands[] = {
 static void
 print_usage(FILE *out)
 {
-    (void)fprintf(out, "usage: scoring [command]\n\n");
+    (void)fprintf(out, "usage: scoring [COMMAND]\n\n");
     for (size_t i = 0; commands[i] != NULL; i++)
         (void)fprintf(out, "  %-13s  %s\n", commands[i]->name,
                       commands[i]->summary);
-    (void)fprintf(out, "  " CONFIG_OPTION " FILE  with any command: the file "
-                       "of settings\n");
+    (void)fprintf(out,
+                  "  " CONFIG_OPTION " FILE  with any command: use this file "
+                  "of settings\n");
 }
 
 static int

@@ -235,6 +235,6 @@ static const struct command list = {
 
 const struct command command_accounts = {
     .name = "accounts",
-    .summary = "check, begin or show a file of accounts",
+    .summary = "check, create or list accounts of partners",
     .group = (const struct command *const[]){&check, &new, &list, NULL},
 };

@@ -67,7 +67,6 @@ static int
 print_answer(const struct config *config, const struct question *question)
 {
     struct buf text = {0};
-    int status = EX_OSERR;
 
     if (question->setting == NULL) {
         config_print(config, &text);
@@ -75,16 +74,7 @@ print_answer(const struct config *config, const struct question *question)
         config_get(config, question->setting, question->otherwise, &text);
         buf_add_text(&text, "\n");
     }
-    if (text.failed) {
-        (void)fprintf(stderr, "scoring: no memory to show the settings\n");
-    } else {
-        (void)fwrite(text.data, 1, text.length, stdout);
-        status = command_output_status();
-    }
-    if (text.data != NULL)
-        explicit_bzero(text.data, text.length);
-    buf_free(&text);
-    return status;
+    return command_print_text(&text);
 }
 
 static void
@@ -129,13 +119,15 @@ run_check_config(const struct command *command, int argc, char **argv)
 const struct command command_check_config = {
     .name = "check-config",
     .arguments = "[--get NAME [--default VALUE] [--secret]]",
-    .summary = "show the settings in force, or every mistake in them",
+    .summary = "show the settings in force, or every error in them",
     .details =
-        "  --get NAME       only the value of this one, for a script\n"
-        "  --default VALUE  this instead, if it is not given or empty\n"
-        "  --secret         even if it is a secret; salts one per line\n"
-        "\nPrints NAME=value lines, secrets masked, and exits with 0; or names "
-        "each\nmistake and exits with 78. `scoring --help` lists the "
+        "  --get NAME       print only the value of this setting, for a "
+        "script\n"
+        "  --default VALUE  print VALUE if the setting is empty or not given\n"
+        "  --secret         print the value even if it is a secret; one salt "
+        "per line\n"
+        "\nPrints NAME=value lines, with secrets masked, and exits with 0; or "
+        "reports every\nerror and exits with 78. `scoring --help` lists the "
         "settings.\n",
     .run = run_check_config,
 };

@@ -201,9 +201,8 @@ const struct command command_healthcheck = {
     .arguments = "[SOCKET]",
     .words_max = 1,
     .summary = "exit with 0 if the service answers on its socket",
-    .details =
-        "SOCKET is " HEALTH_SOCKET " unless given. Without the right "
-        "answer\nto GET /healthz within 2 seconds it says why, and exits with "
-        "69. The store plays\nno part.\n",
+    .details = "Without SOCKET, asks the service on " HEALTH_SOCKET
+               ".\nIf GET /healthz is not answered correctly within 2 seconds, "
+               "reports why, and\nexits with 69. The store plays no part.\n",
     .run = run_healthcheck,
 };

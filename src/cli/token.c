@@ -138,13 +138,13 @@ run_token(const struct command *command, int argc, char **argv)
 const struct command command_token = {
     .name = "token",
     .arguments = "--login LOGIN [--account ACCOUNT] | --admin",
-    .summary = "print a token, by the salts in force",
+    .summary = "print a token made with the salts in force",
     .details =
-        "  --login LOGIN      of this user\n"
-        "  --account ACCOUNT  of this account; without it, of none\n"
-        "  --admin            the admin's, which is good for this "
-        "hour\n\nOf several salts the first one, the newest, is taken. With "
-        "accounts of their own\nsalts it is the account's. A token by a "
-        "published salt is noted.\n",
+        "  --login LOGIN      the user's login\n"
+        "  --account ACCOUNT  the user's account; empty if it is not given\n"
+        "  --admin            print the admin's token, valid for this hour\n"
+        "\nOf several salts, the first one, the newest, is used. An account "
+        "of\nSCORING_ACCOUNTS_FILE has its own salts. If the salt is a "
+        "published one, a note\non standard error says so.\n",
     .run = run_token,
 };

@@ -29,6 +29,9 @@
 #define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
 
 /* Two per core: one can work while another one is kept from it. */
+#define HELP_COLUMNS 80 /* of a terminal */
+#define HELP_INDENT  6
+
 #define WORKERS_PER_CORE 2
 
 /* Of the file of accounts: whose bits go beyond it, others may read. */
@@ -706,35 +709,67 @@ setting_default(const struct config_setting *setting)
     return setting->initial != NULL ? setting->initial : setting->no_value;
 }
 
+/* Words, on lines of at most HELP_COLUMNS. */
+static void
+add_wrapped(struct buf *out, const char *words)
+{
+    size_t column = HELP_COLUMNS;
+
+    while (*words != '\0') {
+        const size_t length = strcspn(words, " ");
+
+        if (column + 1 + length > HELP_COLUMNS) {
+            buf_printf(out, "\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else {
+            buf_add_text(out, " ");
+            column++;
+        }
+        buf_add(out, words, length);
+        column += length;
+        words += length;
+        words += strspn(words, " ");
+    }
+    buf_add_text(out, "\n");
+}
+
+/* Its meaning, its bounds, and a mark if it is a secret. */
+static void
+help_setting(const struct config_setting *setting, struct buf *out)
+{
+    struct buf words = {0};
+
+    buf_add_text(&words, setting->meaning);
+    if (setting->max > 0)
+        buf_printf(&words, " (%lld to %lld)", (long long)setting->min,
+                   (long long)setting->max);
+    if (setting->is_secret)
+        buf_add_text(&words, " (*)");
+    buf_add(&words, "", 1);
+    add_wrapped(out, words.failed ? setting->meaning : words.data);
+    buf_free(&words);
+}
+
 void
 config_help(struct buf *out)
 {
-    size_t name_width = 0, default_width = 0;
+    size_t width = 0;
 
     for (size_t i = 0; i < config_settings_count; i++) {
-        const size_t name = strlen(config_settings[i].name);
-        const size_t value = strlen(setting_default(&config_settings[i]));
+        const size_t length = strlen(config_settings[i].name);
 
-        name_width = name > name_width ? name : name_width;
-        default_width = value > default_width ? value : default_width;
+        width = length > width ? length : width;
     }
     for (size_t i = 0; i < config_settings_count; i++) {
         const struct config_setting *setting = &config_settings[i];
 
-        buf_printf(out, "  %-*s  %-*s  %s", (int)name_width, setting->name,
-                   (int)default_width, setting_default(setting),
-                   setting->meaning);
-        if (setting->max > 0)
-            buf_printf(out, " (%lld to %lld)", (long long)setting->min,
-                       (long long)setting->max);
-        if (setting->is_secret)
-            buf_add_text(out, " (*)");
-        buf_add_text(out, "\n");
+        buf_printf(out, "  %-*s  %s", (int)width, setting->name,
+                   setting_default(setting));
+        help_setting(setting, out);
     }
     buf_add_text(out,
-                 "  (*) or in a file that NAME" NAME_SUFFIX " names\n"
-                 "  " NAME_CONFIG_FILE " names a file of NAME=value "
-                 "lines, as --config does,\n    or it is " CONFIG_FILE_DEFAULT
-                 ", if there is one; the environment "
-                 "goes first\n");
+                 "\n(*) or in a file: NAME" NAME_SUFFIX " gives its path\n"
+                 "\n" NAME_CONFIG_FILE " names a file of NAME=value lines, as "
+                 "--config does; without\neither it is " CONFIG_FILE_DEFAULT
+                 ", if that exists. The environment wins.\n");
 }

@@ -396,6 +396,30 @@ TEST_SINGLE(admin_token, "is that of the local hour")
     check_outcome(&run, EX_OK, pattern);
 }
 
+/* Every command, and every command of a group. */
+TEST_SINGLE(columns, "of every --help are 80 at most")
+{
+    static const char line[] =
+        "names() { sed -nE '/^Settings/q; s/^  ([a-z][a-z-]+) .*/\\1/p'; }; "
+        "scoring() { \"$RUN_BINARY\" \"$@\" --help; }; "
+        "{ scoring; for command in $(scoring | names); do "
+        "    scoring \"$command\"; "
+        "    scoring \"$command\" | grep -q '^usage: .*|.* \\.\\.\\.$' || "
+        "continue; "
+        "    for inner in $(scoring \"$command\" | names); do "
+        "        scoring \"$command\" \"$inner\"; "
+        "    done; "
+        "done; } | awk '/^usage: /{helps++} "
+        "length > 80 {print; wide = 1} "
+        "END {exit wide || helps < 19}'";
+    const char *const argv[] = {"bash", "-c", line, NULL};
+    struct proc proc = {0};
+
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &(struct proc_plan){.argv = argv}));
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), 0);
+}
+
 TEST_SINGLE(full_disk, "or a closed output is an error of all that print")
 {
     static const char *const lines[] = {

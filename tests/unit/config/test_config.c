@@ -881,7 +881,7 @@ TEST_SINGLE(help, "has every setting with default and bounds")
                        line);
         CU_ASSERT_TRUE(has_line(&out, begin));
     }
-    CU_ASSERT_TRUE(has_line(&out, "  SCORING_CONFIG_FILE "));
+    CU_ASSERT_TRUE(has_line(&out, "SCORING_CONFIG_FILE "));
     buf_add(&out, "", 1);
     CU_ASSERT_PTR_NULL(strstr(out.data, "(null)"));
     CU_ASSERT_PTR_NOT_NULL(strstr(out.data, "2 x cores"));
