@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "cli/export.h"
 #include "cli/output.h"
@@ -174,6 +175,7 @@ interests_export(const struct interests_plan *plan,
     int status;
 
     export.redis = redis;
+    export.report.began_ms = clock_mono_ms();
     export.report.name =
         stream_of_path(plan->path, STDOUT_FILENO) == STDOUT_FILENO
             ? "standard output"
@@ -191,8 +193,7 @@ interests_export(const struct interests_plan *plan,
         status = write_clients(&export);
     }
     if (status == EX_OK && plan->shows_progress)
-        interests_report_say(&export.report, "%s: %lld clients are exported",
-                             export.report.name, (long long)export.clients);
+        interests_report_end(&export.report, export.clients, "exported");
     progress_erase(&export.report.progress);
     shards_free(export.shards);
     interests_output_free(export.output);

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/line_reader.h"
 #include "cli/import.h"
@@ -285,6 +286,7 @@ interests_import(const struct interests_plan *plan,
     struct import import = {.plan = plan, .fd = -1};
     int status;
 
+    import.report.began_ms = clock_mono_ms();
     import.report.name =
         stream_of_path(plan->path, STDIN_FILENO) == STDIN_FILENO
             ? "standard input"
@@ -299,9 +301,8 @@ interests_import(const struct interests_plan *plan,
     if (status == EX_OK && !plan->is_dry_run)
         status = write_to_store(&import, redis);
     if (status == EX_OK && plan->shows_progress)
-        interests_report_say(&import.report, "%s: %lld clients are %s",
-                             import.report.name, (long long)import.clients,
-                             plan->is_dry_run ? "good" : "written");
+        interests_report_end(&import.report, import.clients,
+                             plan->is_dry_run ? "checked" : "written");
     progress_erase(&import.report.progress);
     (void)close(import.fd);
     return status;

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/units.h"
 #include "cli/report.h"
 
 #define SHOWN_MAX     20 /* faults; a wrong file has a million */
@@ -83,6 +85,17 @@ interests_report_say(struct interests_report *report, const char *format, ...)
     (void)vfprintf(stderr, format, args);
     va_end(args);
     (void)fprintf(stderr, "\n");
+}
+
+void
+interests_report_end(struct interests_report *report, int64_t clients,
+                     const char *outcome)
+{
+    const int64_t tenths = (clock_mono_ms() - report->began_ms) * 10 / MS_PER_S;
+
+    interests_report_say(report, "%s: %lld clients are %s in %lld.%lld s",
+                         report->name, (long long)clients, outcome,
+                         (long long)(tenths / 10), (long long)(tenths % 10));
 }
 
 void

@@ -21,12 +21,13 @@ struct interests_plan {
 
 /*
  * What a command tells on standard error: faults, of which only the first are
- * shown, and how it ended. Start with a zeroed struct and a name.
+ * shown, and how it ended. Start with a zeroed struct, a name and the time.
  */
 struct interests_report {
     const char *name; /* of the file */
     struct progress progress;
     int64_t faults;
+    int64_t began_ms;
 };
 
 #define INTERESTS_OTHER_TYPE "is not a string, but of another type"
@@ -46,6 +47,10 @@ void interests_report_rest(struct interests_report *report);
 /* A line about the whole. */
 void interests_report_say(struct interests_report *report, const char *format,
                           ...) __attribute__((format(printf, 2, 3)));
+
+/* All went well: how many clients are what, and in how many seconds. */
+void interests_report_end(struct interests_report *report, int64_t clients,
+                          const char *outcome);
 
 /* The store has failed: its address, why, and what came of it. */
 void interests_report_store(struct interests_report *report,

@@ -1405,10 +1405,14 @@ static const struct terminal_case terminal_rows[] = {
     {"shows how far it is",
      TERMINAL("xterm", "stty cols 80; \"$scoring\" interests import file"),
      "\r\033\\[Kwriting  \\[#*\\.*\\]  *[0-9]+%  [0-9]+ lines.*"
-     "\r\033\\[Kscoring: file: 30720 clients are written\r\n$"},
+     "\r\033\\[Kscoring: file: 30720 clients are written in [0-9]+\\.[0-9] "
+     "s\r\n$"},
     {"a narrow one",
      TERMINAL("xterm", "stty cols 20; \"$scoring\" interests import file"),
      "\r\033\\[Kwriting  +[0-9]+%  [^\r]*\r\033\\[K.*clients are written"},
+    {"of a dry run",
+     TERMINAL("xterm", "\"$scoring\" interests import --dry-run file"),
+     "scoring: file: 30720 clients are checked in [0-9]+\\.[0-9] s\r\n$"},
     {"one that cannot", TERMINAL("dumb", "\"$scoring\" interests import file"),
      "^$"},
     {"one of no name", TERMINAL("", "\"$scoring\" interests import file"),
@@ -1443,10 +1447,11 @@ TEST_SINGLE(terminal_export, "a line makes way for what is said, and for data")
     write_many(&bench, EXPORTED, 8);
     bench_run(&bench, IMPORT, EX_OK, "^$");
     bench_put_peer(&bench, PEER_SLOW);
-    bench_run(&bench, TERMINAL("xterm", "\"$scoring\" interests export >out"),
-              EX_OK,
-              "\r\033\\[Kexporting  \\[#*\\.*\\]  *[0-9]+%  [0-9]+ clients.*"
-              "\r\033\\[Kscoring: standard output: 5120 clients are exported");
+    bench_run(
+        &bench, TERMINAL("xterm", "\"$scoring\" interests export >out"), EX_OK,
+        "\r\033\\[Kexporting  \\[#*\\.*\\]  *[0-9]+%  [0-9]+ clients.*"
+        "\r\033\\[Kscoring: standard output: 5120 clients are exported in "
+        "[0-9]+\\.[0-9] s\r\n");
     bench_run(
         &bench,
         TERMINAL(
