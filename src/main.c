@@ -206,10 +206,10 @@ run_serve(const struct command *command, int argc, char **argv)
     if (config == NULL)
         return EX_CONFIG;
     prepare_process();
-    log = log_open(config->log_file, config->log_format, config->log_level);
+    log = log_open(&config->log);
     if (log == NULL) {
         (void)fprintf(stderr, "scoring: SCORING_LOG_FILE: %s: %s\n",
-                      config->log_file != NULL ? config->log_file
+                      config->log.file != NULL ? config->log.file
                                                : "standard output",
                       strerror(errno));
         config_free(config);

@@ -61,9 +61,7 @@ struct config {
     const char *accounts_file; /* NULL: there are no accounts */
     struct accounts *accounts; /* what it holds */
     unsigned accounts_mode;    /* the file's, where others may read it; or 0 */
-    const char *log_file;      /* NULL: standard output */
-    enum log_format log_format;
-    enum log_level log_level;
+    struct log_plan log;
     const char *time_zone; /* NULL: the system's */
     /* Of nginx and `make run` alone, which check them. */
     const char *http_port, *http_address, *https_port, *metrics_port, *run_dir;

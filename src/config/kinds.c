@@ -16,16 +16,6 @@
 #define HAS_TLS false
 #endif
 
-static const char *const format_names[2] = {
-    [LOG_TEXT] = "text",
-    [LOG_JSON] = "json",
-};
-
-static const char *const level_names[2] = {
-    [LOG_INFO] = "info",
-    [LOG_ERROR] = "error",
-};
-
 static bool
 number_read(const struct config_setting *setting,
             const struct config_given *given, void *dest, struct buf *errors)
@@ -46,61 +36,26 @@ number_print(const struct config_setting *setting, const void *dest,
     buf_add_int(out, *(const config_number_dest *)dest);
 }
 
-/* Which of two names it is; -1, and told, if it is neither. */
-static int
-choice_read(const struct config_setting *setting,
-            const struct config_given *given, const char *const names[2],
-            struct buf *errors)
-{
-    for (int i = 0; i < 2; i++) {
-        if (strcmp(names[i], given->text) == 0)
-            return i;
-    }
-    (void)config_error(errors, setting->name, given->text, "must be %s or %s",
-                       names[0], names[1]);
-    return -1;
-}
-
 static bool
-format_read(const struct config_setting *setting,
+choice_read(const struct config_setting *setting,
             const struct config_given *given, void *dest, struct buf *errors)
 {
-    const int choice = choice_read(setting, given, format_names, errors);
-
-    if (choice < 0)
-        return false;
-    *(config_format_dest *)dest = (config_format_dest)choice;
-    return true;
+    for (config_choice_dest i = 0; i < 2; i++) {
+        if (strcmp(setting->choices[i], given->text) == 0) {
+            *(config_choice_dest *)dest = i;
+            return true;
+        }
+    }
+    return config_error(errors, setting->name, given->text, "must be %s or %s",
+                        setting->choices[0], setting->choices[1]);
 }
 
 static void
-format_print(const struct config_setting *setting, const void *dest,
+choice_print(const struct config_setting *setting, const void *dest,
              enum config_view view, struct buf *out)
 {
-    (void)setting;
     (void)view;
-    buf_add_text(out, format_names[*(const config_format_dest *)dest]);
-}
-
-static bool
-level_read(const struct config_setting *setting,
-           const struct config_given *given, void *dest, struct buf *errors)
-{
-    const int choice = choice_read(setting, given, level_names, errors);
-
-    if (choice < 0)
-        return false;
-    *(config_level_dest *)dest = (config_level_dest)choice;
-    return true;
-}
-
-static void
-level_print(const struct config_setting *setting, const void *dest,
-            enum config_view view, struct buf *out)
-{
-    (void)setting;
-    (void)view;
-    buf_add_text(out, level_names[*(const config_level_dest *)dest]);
+    buf_add_text(out, setting->choices[*(const config_choice_dest *)dest]);
 }
 
 static bool
@@ -277,6 +232,5 @@ const struct config_kind config_salts = {salts_read, salts_print, false};
 const struct config_kind config_redis = {redis_read, redis_print, true};
 const struct config_kind config_model = {model_setting_read,
                                          model_setting_print, true};
-const struct config_kind config_format = {format_read, format_print, false};
-const struct config_kind config_level = {level_read, level_print, false};
+const struct config_kind config_choice = {choice_read, choice_print, false};
 const struct config_kind config_zone = {zone_read, text_print, false};

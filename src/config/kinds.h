@@ -19,16 +19,17 @@ struct config_kind;
 struct config_setting {
     const char *name;
     const struct config_kind *kind;
-    size_t offset;        /* in struct config */
-    const char *initial;  /* the default, as it would be given */
-    const char *no_value; /* without a default: what holds, in words */
-    int64_t min, max;     /* of numbers; 0 and 0 for all else */
-    bool is_secret;       /* never shown; may be given by a file */
-    bool needs_restart;   /* a SIGHUP does not bring it into force everywhere */
-    const char *meaning;  /* on one line, for --help and all documents */
-    const char *note;     /* a sentence more for documents, or NULL */
-    const char *example;  /* its line of .env.example, where that is neither
-                             the default nor commented out for want of one */
+    size_t offset;          /* in struct config */
+    const char *initial;    /* the default, as it would be given */
+    const char *no_value;   /* without a default: what holds, in words */
+    int64_t min, max;       /* of numbers; 0 and 0 for all else */
+    const char *choices[2]; /* by their values; NULL for all else */
+    bool is_secret;         /* never shown; may be given by a file */
+    bool needs_restart;  /* a SIGHUP does not bring it into force everywhere */
+    const char *meaning; /* on one line, for --help and all documents */
+    const char *note;    /* a sentence more for documents, or NULL */
+    const char *example; /* its line of .env.example, where that is neither
+                            the default nor commented out for want of one */
 };
 
 /* What was given for a setting; without anything, text is NULL. */
@@ -69,12 +70,10 @@ typedef struct bytes config_bytes_dest;
 typedef struct auth_salts config_salts_dest;
 typedef struct redis_url config_redis_dest;
 typedef struct config_model config_model_dest;
-typedef enum log_format config_format_dest;
-typedef enum log_level config_level_dest;
+typedef unsigned config_choice_dest; /* or an enum without negative values */
 
 extern const struct config_kind config_number, config_text, config_bytes,
-    config_salts, config_redis, config_model, config_format, config_level,
-    config_zone;
+    config_salts, config_redis, config_model, config_choice, config_zone;
 
 /* Does not compile if the member is not of the kind's type. */
 #define CONFIG_TO(kind_name, member)                                           \

@@ -522,7 +522,7 @@ on_reload(struct supervisor *s, int64_t now)
     config = read_settings(s);
     if (config == NULL)
         goto out;
-    log = log_open(config->log_file, config->log_format, config->log_level);
+    log = log_open(&config->log);
     if (log == NULL) {
         log_error(s->log, "settings: SCORING_LOG_FILE: %s", strerror(errno));
         goto out;

@@ -116,6 +116,7 @@ struct log {
     const struct log_form *form;
     enum log_format format;
     enum log_level level;
+    enum log_requests requests;
     bool is_journal; /* the journal reads it */
     struct sink sink;
     struct metrics *metrics; /* of this process, or NULL: nothing is counted */
@@ -157,15 +158,17 @@ journal_reads(void)
 }
 
 struct log *
-log_open(const char *file, enum log_format format, enum log_level level)
+log_open(const struct log_plan *plan)
 {
+    const char *file = plan->file;
     struct log *log = calloc(1, sizeof(*log));
 
     if (log == NULL)
         return NULL;
-    log->format = format;
-    log->form = &log_forms[format];
-    log->level = level;
+    log->format = plan->format;
+    log->form = &log_forms[plan->format];
+    log->level = plan->level;
+    log->requests = plan->requests;
     log->second = (time_t)-1;
     log->is_journal = file == NULL && journal_reads();
     if (file != NULL) {
@@ -532,6 +535,8 @@ log_request(struct log *log, const struct request *request,
     bool is_fault = outcome->code >= 500;
 
     if (!is_fault && log->level == LOG_ERROR)
+        return;
+    if (outcome->code < 400 && log->requests == LOG_ERRORS)
         return;
     if (!line_begin(log, is_fault ? 'E' : 'I'))
         return;

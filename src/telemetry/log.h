@@ -20,6 +20,15 @@ struct log;
 
 enum log_format { LOG_TEXT = 0, LOG_JSON };
 enum log_level { LOG_INFO = 0, LOG_ERROR };
+enum log_requests { LOG_ALL = 0, LOG_ERRORS /* codes from 400 */ };
+
+/* Where to, in which form, and what of it. */
+struct log_plan {
+    const char *file; /* NULL: standard output */
+    enum log_format format;
+    enum log_level level;       /* the lowest */
+    enum log_requests requests; /* that have a line */
+};
 
 /* A line is at most so long, its end included: PIPE_BUF, so that the lines of
  * several processes do not mix in a pipe. A longer message is cut. */
@@ -29,12 +38,10 @@ enum log_level { LOG_INFO = 0, LOG_ERROR };
 #define LOG_BUFFER_BYTES (256 * 1024)
 
 /*
- * Opens the log file, or standard output when it is NULL. The file is made
- * with mode 0640; its folder must exist.
+ * Opens the log. Its file is made with mode 0640; the folder must exist.
  * Returns NULL with errno set when it cannot be opened.
  */
-struct log *log_open(const char *file, enum log_format format,
-                     enum log_level level);
+struct log *log_open(const struct log_plan *plan);
 
 /*
  * Writes what was gathered, for which it waits half a second at most, and
@@ -79,11 +86,11 @@ void log_error(struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * One line for a request; of one that names a listed account, with its name:
- * level I, also if it ends in 4xx; E for codes of 500 and above. Texts may be
- * empty (an empty trace_id is left out); each is cut at 128 bytes, and escaped
- * beyond [A-Za-z0-9/._~-]. The context is fields "name=value" with a space
- * between them: digits, or words joined by commas.
+ * One line for a request, if it is to have one; of one that names a listed
+ * account, with its name: level I, also if it ends in 4xx; E for codes of 500
+ * and above. Texts may be empty (an empty trace_id is left out); each is cut at
+ * 128 bytes, and escaped beyond [A-Za-z0-9/._~-]. The context is fields
+ * "name=value" with a space between them: digits, or words joined by commas.
  */
 void log_request(struct log *log, const struct request *request,
                  const struct outcome *outcome, int64_t duration_us);

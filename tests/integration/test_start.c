@@ -459,6 +459,42 @@ TEST_SINGLE(reloaded, "settings change, and no request is lost")
     free(request);
 }
 
+#define POSTED ((size_t)4 * WORKERS) /* so that each worker has some */
+
+static void
+post_some(const struct stack *stack, const char *request, int code)
+{
+    for (size_t i = 0; i < POSTED; i++) {
+        struct http_answer answer = expect_post(stack->port, strdup(request));
+
+        CU_ASSERT_EQUAL(answer.status, code);
+        http_answer_free(&answer);
+    }
+}
+
+TEST_SINGLE(requests_logged, "are those that the settings say, also anew")
+{
+    const struct stack *stack = stack_shared(&plan);
+    struct replacement wanted = {stack, stack_workers(stack)};
+    char *request = request_score(PERSON);
+    size_t good, bad = stack_log_count(stack, " code=422 ");
+
+    reload(stack, "SCORING_SALT=Otus,fresh\nSCORING_LOG_REQUESTS=errors\n");
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    good = stack_log_count(stack, " code=200 ");
+    post_some(stack, request, 200);
+    post_some(stack, "{}", 422);
+    CU_ASSERT_TRUE(stack_log_wait(stack, " code=422 ", bad + POSTED));
+    CU_ASSERT_EQUAL(stack_log_count(stack, " code=200 "), good);
+
+    wanted.before = stack_workers(stack);
+    reload(stack, "SCORING_SALT=Otus,fresh\n");
+    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    post_some(stack, request, 200);
+    CU_ASSERT_TRUE(stack_log_wait(stack, " code=200 ", good + POSTED));
+    free(request);
+}
+
 /* Two stacks side by side, each with salt and store of its own. */
 TEST_SINGLE(two_stacks, "do not disturb each other")
 {

@@ -144,7 +144,7 @@ served_start(struct served *served, struct bytes value)
     TAILQ_INIT(&shared->gathering);
     (void)signal(SIGPIPE, SIG_IGN);
     shared->loop = ev_loop_new(EVFLAG_AUTO);
-    shared->log = log_open("/dev/null", LOG_TEXT, LOG_INFO);
+    shared->log = log_open(&(struct log_plan){.file = "/dev/null"});
     shared->metrics = metrics_new();
     shared->api = api_new(&served->api_config);
     if (load_settings(served) && fcgi_init() && start_store(served) &&

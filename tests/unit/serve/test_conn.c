@@ -57,7 +57,7 @@ start(const char *value)
     CU_ASSERT_FATAL(files_folder_make(folder));
     files_path(log_path, "%s/log", folder);
     log_close(served.shared.log);
-    served.shared.log = log_open(log_path, LOG_TEXT, LOG_INFO);
+    served.shared.log = log_open(&(struct log_plan){.file = log_path});
     CU_ASSERT_PTR_NOT_NULL_FATAL(served.shared.log);
     served.shared.emptied = count_emptied;
     emptied = 0;

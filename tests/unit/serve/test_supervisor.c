@@ -216,7 +216,7 @@ run_program(const struct service *service, const char *const *settings)
     config = config_load(environment, &errors);
     if (config == NULL)
         _exit(EX_CONFIG);
-    log = log_open(config->log_file, config->log_format, config->log_level);
+    log = log_open(&config->log);
     if (log == NULL)
         _exit(EX_OSERR);
     limit_descriptors();

@@ -104,7 +104,7 @@ run_worker(const struct bench *bench)
         (void)snprintf(store, sizeof(store), "REDIS_URL=unix://%s",
                        bench->store);
     config = config_load(environment, &errors);
-    log = log_open(bench->log, LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = bench->log});
     if (config == NULL || log == NULL)
         _exit(99);
     log_count_in(log, bench->metrics);

@@ -92,7 +92,8 @@ open_memory(enum log_format format, enum log_level level, int *ret_fd)
 
     *ret_fd = memfd_create("log", MFD_CLOEXEC);
     CU_ASSERT_FATAL(*ret_fd >= 0);
-    log = log_open(name_of(*ret_fd), format, level);
+    log = log_open(&(struct log_plan){
+        .file = name_of(*ret_fd), .format = format, .level = level});
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     return log;
 }
@@ -256,7 +257,7 @@ TEST_CASES(journal, struct journal_case, journal_rows)
     (void)fflush(stdout);
     (void)setenv("JOURNAL_STREAM", c->stream != NULL ? c->stream : stream, 1);
     (void)dup2(fd, STDOUT_FILENO);
-    log = log_open(NULL, c->format, LOG_INFO);
+    log = log_open(&(struct log_plan){.format = c->format});
     if (log != NULL) {
         log_info(log, "one");
         log_error(log, "two");
@@ -567,6 +568,41 @@ TEST_CASES(level, struct level_case, level_rows)
     (void)close(fd);
 }
 
+struct requests_case {
+    const char *name;
+    enum log_requests requests;
+    enum log_level level;
+    int code;
+    bool is_logged;
+};
+
+static const struct requests_case requests_rows[] = {
+    {"all, 200", LOG_ALL, LOG_INFO, 200, true},
+    {"all, 422", LOG_ALL, LOG_INFO, 422, true},
+    {"errors, 200", LOG_ERRORS, LOG_INFO, 200, false},
+    {"errors, 399", LOG_ERRORS, LOG_INFO, 399, false},
+    {"errors, 400", LOG_ERRORS, LOG_INFO, 400, true},
+    {"errors, 500", LOG_ERRORS, LOG_INFO, 500, true},
+    {"errors of level E, 499", LOG_ERRORS, LOG_ERROR, 499, false},
+    {"errors of level E, 500", LOG_ERRORS, LOG_ERROR, 500, true},
+};
+
+TEST_CASES(requests, struct requests_case, requests_rows)
+{
+    const struct request request = {.path = {NULL, 0}};
+    const struct outcome outcome = {.code = c->code};
+    int fd = memfd_create("log", MFD_CLOEXEC);
+    struct log *log = log_open(&(struct log_plan){
+        .file = name_of(fd), .level = c->level, .requests = c->requests});
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+    log_request(log, &request, &outcome, 0);
+    CU_ASSERT_EQUAL(log_lost(log), 0);
+    log_close(log);
+    CU_ASSERT_EQUAL(count_lines(content(fd)), c->is_logged);
+    (void)close(fd);
+}
+
 struct stamp_case {
     const char *name;
     const char *zone; /* POSIX: the sign is the other way round */
@@ -651,7 +687,7 @@ TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
     int ends[2];
 
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
-    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = name_of(ends[1])});
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     for (; log_lost(log) < 10 && made < 100000; made++) {
         log_info(log, "line %05u", made);
@@ -696,7 +732,7 @@ open_as_stdout(int fd)
     saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     CU_ASSERT_FATAL(saved >= 0);
     (void)dup2(fd, STDOUT_FILENO);
-    log = log_open(NULL, LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = NULL});
     (void)dup2(saved, STDOUT_FILENO);
     (void)close(saved);
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
@@ -990,7 +1026,7 @@ TEST_SINGLE(vanished, "lines of a process that is gone are known")
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
     metrics_use_slot(metrics, 0);
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
-    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = name_of(ends[1])});
     log_count_in(log, metrics);
     log_info(log, "written");
     log_flush(log);
@@ -1021,12 +1057,12 @@ TEST_SINGLE(take_over, "what the old log could not write the new one does")
     int ends[2];
 
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
-    old = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    old = log_open(&(struct log_plan){.file = name_of(ends[1])});
     for (; log_lost(old) < 10; made++) {
         log_info(old, "line %05u", made);
         log_flush(old);
     }
-    log = log_open(name_of(ends[1]), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = name_of(ends[1])});
     log_take_over(log, old);
     CU_ASSERT_EQUAL(log_lost(log), 10);
     CU_ASSERT(log_pending(log) > 0);
@@ -1086,7 +1122,7 @@ TEST_SINGLE(stdout_closed, "is an error")
     (void)fflush(stdout);
     saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     (void)close(STDOUT_FILENO);
-    log = log_open(NULL, LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = NULL});
     error = errno;
     (void)dup2(saved, STDOUT_FILENO);
     (void)close(saved);
@@ -1159,7 +1195,7 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
     unsigned count;
 
     folder_make();
-    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = in_folder("log")});
     (void)umask(mask);
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     CU_ASSERT_EQUAL(stat(in_folder("log"), &st), 0);
@@ -1190,7 +1226,8 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
 TEST_SINGLE(no_folder, "a folder that is not there is an error")
 {
     errno = 0;
-    CU_ASSERT_PTR_NULL(log_open("/nonexistent/log", LOG_TEXT, LOG_INFO));
+    CU_ASSERT_PTR_NULL(
+        log_open(&(struct log_plan){.file = "/nonexistent/log"}));
     CU_ASSERT_EQUAL(errno, ENOENT);
     log_close(NULL);
 }
@@ -1202,7 +1239,7 @@ TEST_SINGLE(no_space, "lines that find no space are counted, and told later")
 
     folder_make();
     CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
-    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = in_folder("log")});
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     log_info(log, "one");
     log_info(log, "two");
@@ -1294,7 +1331,7 @@ TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
 
     folder_make();
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
-    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = in_folder("log")});
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     limit_files((rlim_t)strlen(STAMP_TEXT "I on"));
     log_info(log, "one");
@@ -1331,7 +1368,7 @@ TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
 
     folder_make();
     CU_ASSERT_EQUAL(symlink("/dev/full", in_folder("log")), 0);
-    log = log_open(in_folder("log"), LOG_TEXT, LOG_INFO);
+    log = log_open(&(struct log_plan){.file = in_folder("log")});
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     log_info(log, "the parent's");
     log_flush(log);
