@@ -33,6 +33,12 @@ clock_wall_s(void)
 }
 
 int64_t
+clock_wall_ms(void)
+{
+    return read_us(CLOCK_REALTIME) / US_PER_MS;
+}
+
+int64_t
 clock_cpu_us(void)
 {
     return read_us(CLOCK_PROCESS_CPUTIME_ID);

@@ -12,8 +12,9 @@
 int64_t clock_mono_us(void);
 int64_t clock_mono_ms(void);
 
-/* Seconds since the epoch. */
+/* Since the epoch. */
 time_t clock_wall_s(void);
+int64_t clock_wall_ms(void);
 
 /* What this process has used of the processors. */
 int64_t clock_cpu_us(void);

@@ -33,7 +33,8 @@ struct diff {
     const struct model *old, *new;
     struct interests_report report;
     struct field_limits limits;
-    struct buf text, faults;  /* of one line; kept for the next */
+    struct buf text; /* of one line; kept for the next */
+    struct field_faults faults;
     int64_t counts[PATTERNS]; /* of the lines that know what is in the mask */
     int64_t total;            /* of these */
 };
@@ -73,14 +74,14 @@ read_person(struct diff *diff, struct bytes line, struct person *person)
     buf_add_bytes(&diff->text, line);
     buf_add(&diff->text, "", 1);
     if (diff->text.failed) {
-        buf_add_text(&diff->faults, "out of memory");
+        buf_add_text(&diff->faults.text, "out of memory");
         return false;
     }
     item.value = diff->text.data;
     item.length = line.length;
     if (!json_find(item.value, item.length, SIZE_MAX, NULL, 0, &fault)) {
-        buf_printf(&diff->faults, "invalid JSON at byte %zu: %s", fault.offset,
-                   json_error_text(fault.error));
+        buf_printf(&diff->faults.text, "invalid JSON at byte %zu: %s",
+                   fault.offset, json_error_text(fault.error));
         return false;
     }
     item.value += strspn(item.value, " \t\r");
@@ -96,9 +97,10 @@ take_line(struct diff *diff, struct bytes line, int64_t number)
     line = line_reader_strip(line, number == 1);
     if (interests_line_is_empty(line))
         return;
-    buf_clear(&diff->faults);
+    buf_clear(&diff->faults.text);
     if (!read_person(diff, line, &person)) {
-        interests_report_words(&diff->report, number, buf_bytes(&diff->faults));
+        interests_report_words(&diff->report, number,
+                               buf_bytes(&diff->faults.text));
         return;
     }
     diff->counts[person_known(&person)]++;
@@ -423,6 +425,6 @@ model_diff(const struct model *old, const struct model *new, const char *path,
     if (status == EX_OK)
         status = print_diff(&diff);
     buf_free(&diff.text);
-    buf_free(&diff.faults);
+    buf_free(&diff.faults.text);
     return status;
 }

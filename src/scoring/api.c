@@ -63,7 +63,6 @@ struct api_call {
     const struct method *method;
     size_t method_number;
     struct method_plan plan;
-    struct buf detail; /* an error's words, when there are better ones */
     struct buf body;
     const struct account *account; /* whose request it says to be */
     size_t salt;                   /* that its token was made by, from 1 */
@@ -102,7 +101,7 @@ api_free(struct api *api)
 
 /*
  * The steps of planning, in the order of work. Each returns 0 to go on, or
- * the status that ends the request, with its words in call->detail.
+ * the status that ends the request, with its words in call->plan.faults.text.
  */
 
 static int
@@ -130,10 +129,10 @@ step_body(struct api_call *call, const struct request *request)
     case REQUEST_BODY_WHOLE:
         break;
     case REQUEST_BODY_NONE:
-        buf_add_text(&call->detail, "the request has no body");
+        buf_add_text(&call->plan.faults.text, "the request has no body");
         return 400;
     case REQUEST_BODY_OTHER:
-        buf_add_text(&call->detail,
+        buf_add_text(&call->plan.faults.text,
                      "the body is not as long as its length says");
         return 400;
     case REQUEST_BODY_TOO_LARGE:
@@ -171,22 +170,22 @@ step_envelope(struct api_call *call, const struct request *request)
     struct json_fault fault;
 
     switch (envelope_read(request->body, request->body_length, values_max,
-                          &call->envelope, &fault, &call->detail)) {
+                          &call->envelope, &fault, &call->plan.faults)) {
     case ENVELOPE_OK:
         return 0;
     case ENVELOPE_FIELDS:
-        return call->detail.failed ? fail_memory(call) : 422;
+        return call->plan.faults.text.failed ? fail_memory(call) : 422;
     case ENVELOPE_JSON:
         break;
     }
     if (fault.error == JSON_MANY) {
-        buf_add_text(&call->detail, json_error_text(fault.error));
+        buf_add_text(&call->plan.faults.text, json_error_text(fault.error));
         return 413;
     }
-    buf_add_text(&call->detail, "invalid JSON at byte ");
-    buf_add_int(&call->detail, (long long)fault.offset);
-    buf_add_text(&call->detail, ": ");
-    buf_add_text(&call->detail, json_error_text(fault.error));
+    buf_add_text(&call->plan.faults.text, "invalid JSON at byte ");
+    buf_add_int(&call->plan.faults.text, (long long)fault.offset);
+    buf_add_text(&call->plan.faults.text, ": ");
+    buf_add_text(&call->plan.faults.text, json_error_text(fault.error));
     return 400;
 }
 
@@ -240,10 +239,11 @@ step_method(struct api_call *call, const struct request *request)
             return 0;
         }
     }
-    buf_add_text(&call->detail, "method: must be one of ");
+    field_blame(&call->plan.faults, "method");
+    buf_add_text(&call->plan.faults.text, "method: must be one of ");
     for (size_t i = 0; i < COUNT(methods); i++) {
-        buf_add_text(&call->detail, i == 0 ? "" : ", ");
-        buf_add_text(&call->detail, methods[i]->name);
+        buf_add_text(&call->plan.faults.text, i == 0 ? "" : ", ");
+        buf_add_text(&call->plan.faults.text, methods[i]->name);
     }
     return 422;
 }
@@ -285,14 +285,15 @@ step_arguments(struct api_call *call, const struct request *request)
     if (call->request == NULL)
         return fail_memory(call);
     error = fields_walk(&method->fields, &arguments, &call->api->limits,
-                        call->request, &call->detail);
+                        call->request, &call->plan.faults);
     if (error == FIELD_MEMORY)
         return fail_memory(call);
     if (error != FIELD_OK)
         return 422;
     call->plan.is_admin = auth_is_admin(call->envelope.login);
     method->context(call->request, &call->plan.context);
-    if (method->check != NULL && !method->check(call->request, &call->detail))
+    if (method->check != NULL &&
+        !method->check(call->request, &call->plan.faults))
         return 422;
     return 0;
 }
@@ -327,10 +328,10 @@ static api_step *const steps[] = {
 static void
 put_error(struct api_call *call, const struct outcome *outcome)
 {
-    struct bytes text = buf_bytes(&call->detail);
+    struct bytes text = buf_bytes(&call->plan.faults.text);
 
-    if (text.length == 0 || call->detail.failed || outcome->code == 403 ||
-        outcome->code == 500)
+    if (text.length == 0 || call->plan.faults.text.failed ||
+        outcome->code == 403 || outcome->code == 500)
         text = bytes_of(outcome->reason);
     buf_clear(&call->body);
     buf_add_text(&call->body, "{\"code\": ");
@@ -374,11 +375,27 @@ take_records(const struct api_call *call)
                         call->arrived_ns);
 }
 
+/* The names of what is at fault, behind the context. */
+static void
+put_bad(struct method_plan *plan)
+{
+    const struct field_faults *faults = &plan->faults;
+
+    for (size_t i = 0; i < faults->name_count; i++) {
+        if (i > 0)
+            buf_add_text(&plan->context, ",");
+        else
+            buf_add_text(&plan->context,
+                         plan->context.length > 0 ? " bad=" : "bad=");
+        buf_add_text(&plan->context, faults->names[i]);
+    }
+}
+
 /* The request ends with this code: all that there is to be said of it. */
 static void
 make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
 {
-    const struct method_plan *plan = &call->plan;
+    struct method_plan *plan = &call->plan;
     struct outcome outcome = {.method_number = OUTCOME_NO_METHOD};
 
     outcome_set_code(&outcome, code);
@@ -387,6 +404,7 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
     outcome.body = buf_bytes(&call->body);
     if (code == 200 && plan->part_count > 0)
         put_parts(plan, &outcome);
+    put_bad(plan);
     outcome.context = buf_bytes(&plan->context);
     if (call->header[0] != '\0')
         outcome.header = call->header;
@@ -479,8 +497,6 @@ api_answer(struct api_call *call, enum store_status status,
         end_by_result(call, call->method->answer(call->request, &call->plan,
                                                  status, values, &call->body));
     take_records(call);
-    if (code == 422)
-        buf_add_bytes(&call->detail, buf_bytes(&call->plan.fault));
     buf_add_text(call->plan.part_count > 0 ? &call->plan.end : &call->body,
                  "}");
     make_outcome(call, code != 0 ? code : 200, ret_outcome);
@@ -507,7 +523,7 @@ api_call_free(struct api_call *call)
     buf_free(&call->plan.key_text);
     buf_free(&call->plan.write_value);
     buf_free(&call->plan.fault);
-    buf_free(&call->detail);
+    buf_free(&call->plan.faults.text);
     buf_free(&call->plan.context);
     buf_free(&call->plan.pool);
     buf_free(&call->plan.end);

@@ -150,9 +150,7 @@ answer(const void *request, struct method_plan *method_plan,
     if (status == STORE_MEMORY)
         return METHOD_MEMORY;
     if (status == STORE_LARGE) {
-        buf_add_text(&method_plan->fault,
-                     "client_ids: their interests are too large together: ask "
-                     "for fewer at once");
+        field_add_fault(&method_plan->faults, "client_ids", FIELD_IDS_LARGE);
         return METHOD_LARGE;
     }
     if (status != STORE_OK)

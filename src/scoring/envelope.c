@@ -40,7 +40,7 @@ member_check(const struct envelope_member *row,
 /* Names every member that fails. */
 static bool
 members_check(const struct json_member members[ENVELOPE_MEMBERS],
-              struct buf *faults)
+              struct field_faults *faults)
 {
     bool are_good = true;
 
@@ -82,7 +82,7 @@ is_object(const char *text, size_t length)
 enum envelope_result
 envelope_read(char *text, size_t length, size_t values_max,
               struct envelope *ret_envelope, struct json_fault *fault,
-              struct buf *faults)
+              struct field_faults *faults)
 {
     struct json_member members[ENVELOPE_MEMBERS] = {{.length = 0}};
 
@@ -91,7 +91,7 @@ envelope_read(char *text, size_t length, size_t values_max,
     if (!json_find(text, length, values_max, members, ENVELOPE_MEMBERS, fault))
         return ENVELOPE_JSON;
     if (!is_object(text, length)) {
-        buf_add_text(faults, "the request must be a JSON object");
+        buf_add_text(&faults->text, "the request must be a JSON object");
         return ENVELOPE_FIELDS;
     }
     if (!members_check(members, faults))

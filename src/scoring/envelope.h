@@ -46,13 +46,13 @@ enum envelope_result {
  *                found from left to right: what comes first is told.
  * ret_envelope   set on ENVELOPE_OK only.
  * fault          set on ENVELOPE_JSON only.
- * faults         gets the words of ENVELOPE_FIELDS, every member's.
+ * faults         gets every member that makes it ENVELOPE_FIELDS.
  *
  * Source: docs/protocol.md, S9.
  */
 enum envelope_result envelope_read(char *text, size_t length, size_t values_max,
                                    struct envelope *ret_envelope,
                                    struct json_fault *fault,
-                                   struct buf *faults);
+                                   struct field_faults *faults);
 
 #endif

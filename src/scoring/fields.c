@@ -30,6 +30,8 @@ static const char *const error_texts[] = {
     [FIELD_IDS_ITEM] = ("must hold only integers of 64 bits, not in "
                         "quotes and without a fraction"),
     [FIELD_IDS_MANY] = "must not hold so many ids",
+    [FIELD_IDS_LARGE] =
+        "their interests are too large together: ask for fewer at once",
     [FIELD_BOOLEAN] = "must be true or false",
     [FIELD_RECORDS] = "must be a non-empty array of objects",
     [FIELD_RECORDS_MANY] = "must not hold so many records",
@@ -313,18 +315,32 @@ find_members(const struct field_table *table, const struct json_item *object,
 }
 
 void
-field_add_fault(struct buf *faults, const char *name, enum field_error error)
+field_blame(struct field_faults *faults, const char *name)
 {
-    if (faults->length > 0)
-        buf_add_text(faults, "; ");
-    buf_add_text(faults, name);
-    buf_add_text(faults, ": ");
-    buf_add_text(faults, field_error_text(error));
+    for (size_t i = 0; i < faults->name_count; i++) {
+        if (strcmp(faults->names[i], name) == 0)
+            return;
+    }
+    if (faults->name_count < FIELDS_MAX)
+        faults->names[faults->name_count++] = name;
+}
+
+void
+field_add_fault(struct field_faults *faults, const char *name,
+                enum field_error error)
+{
+    if (faults->text.length > 0)
+        buf_add_text(&faults->text, "; ");
+    buf_add_text(&faults->text, name);
+    buf_add_text(&faults->text, ": ");
+    buf_add_text(&faults->text, field_error_text(error));
+    field_blame(faults, name);
 }
 
 enum field_error
 fields_walk(const struct field_table *table, const struct json_item *object,
-            const struct field_limits *limits, void *dest, struct buf *faults)
+            const struct field_limits *limits, void *dest,
+            struct field_faults *faults)
 {
     struct json_item items[FIELDS_MAX] = {{.value = NULL}};
     enum field_error result = FIELD_OK;
@@ -341,12 +357,12 @@ fields_walk(const struct field_table *table, const struct json_item *object,
             return FIELD_MEMORY;
         field_add_fault(faults, field->name.at, error);
         if (error == FIELD_IDS_MANY || error == FIELD_RECORDS_MANY)
-            buf_printf(faults, " (at most %zu)",
+            buf_printf(&faults->text, " (at most %zu)",
                        error == FIELD_IDS_MANY ? limits->client_ids_max
                                                : limits->records_max);
         result = FIELD_MISSING;
     }
-    return faults->failed ? FIELD_MEMORY : result;
+    return faults->text.failed ? FIELD_MEMORY : result;
 }
 
 const struct field_kind field_kinds[] = {

@@ -26,6 +26,7 @@ enum field_error {
     FIELD_IDS_EMPTY,
     FIELD_IDS_ITEM,
     FIELD_IDS_MANY,
+    FIELD_IDS_LARGE, /* what is stored for them */
     FIELD_BOOLEAN,
     FIELD_RECORDS,
     FIELD_RECORDS_MANY,
@@ -38,11 +39,21 @@ enum field_error {
 /* What is wrong, as it follows the field's name in an error; static text. */
 const char *field_error_text(enum field_error error);
 
-/*
- * Adds "name: what is wrong" to a text, joined to earlier content by "; ".
- * Whether there was memory for it the text remembers.
- */
-void field_add_fault(struct buf *faults, const char *name,
+/* Rows of a table, at most; and so names at fault. */
+#define FIELDS_MAX 16
+
+/* What is wrong with a request: start with a zeroed struct. */
+struct field_faults {
+    struct buf text; /* for the caller: "name: what is wrong; ..." */
+    const char *names[FIELDS_MAX]; /* for the log: each once; static */
+    size_t name_count;
+};
+
+/* Adds a name alone: it is one of a table, never what somebody has sent. */
+void field_blame(struct field_faults *faults, const char *name);
+
+/* Adds both. Whether there was memory for it the text remembers. */
+void field_add_fault(struct field_faults *faults, const char *name,
                      enum field_error error);
 
 /* What the rules need besides the value. */
@@ -129,9 +140,6 @@ struct field {
                   0 * sizeof((check##_dest *)0 == &((type *)0)->member),       \
     }
 
-/* Rows of a table, at most. */
-#define FIELDS_MAX 16
-
 struct field_table {
     const struct field *rows;
     size_t count;
@@ -147,8 +155,7 @@ struct field_table {
  *          once. What dest holds afterwards is lent by it.
  * dest     the request's struct, zeroed or with its defaults. After a failure
  *          too it may hold ids, which the caller frees.
- * faults   gets "name: what is wrong" for every row that fails, in the order
- *          of the table, joined to each other and to earlier content by "; ".
+ * faults   gets every row that fails, in the order of the table.
  *
  * Returns FIELD_OK; FIELD_MISSING when any row failed, whatever the reason;
  * FIELD_MEMORY without memory.
@@ -156,6 +163,6 @@ struct field_table {
 enum field_error fields_walk(const struct field_table *table,
                              const struct json_item *object,
                              const struct field_limits *limits, void *dest,
-                             struct buf *faults);
+                             struct field_faults *faults);
 
 #endif

@@ -41,8 +41,9 @@ struct method_plan {
     struct buf write_value;
     enum outcome_cache cache; /* set by the answer; of a miss write_value is to
                                  be written under keys[0] */
-    struct buf fault;         /* words for the log, of METHOD_BROKEN; for the
-                                 caller, of METHOD_LARGE */
+    struct buf fault;         /* words for the log, of METHOD_BROKEN */
+    struct field_faults faults; /* of the request, of METHOD_LARGE too; of
+                                   records the names alone */
 
     /* Of an answer of many parts: what stands between response and end. */
     struct bytes *parts; /* allocated array; bytes in pool */
@@ -58,8 +59,8 @@ struct method {
     size_t request_size;
     struct field_table fields;
 
-    /* Rules across fields: true, or false with the words. May be NULL. */
-    bool (*check)(const void *request, struct buf *faults);
+    /* Rules across fields: true, or false with the faults. May be NULL. */
+    bool (*check)(const void *request, struct field_faults *faults);
 
     /* The logged context: "has=phone,email" or "nclients=2". */
     void (*context)(const void *request, struct buf *context);

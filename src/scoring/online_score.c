@@ -32,7 +32,7 @@ static const struct field fields[] = {
 };
 
 static bool
-check(const void *request, struct buf *faults)
+check(const void *request, struct field_faults *faults)
 {
     return person_is_enough(person_given(request), faults);
 }

@@ -35,7 +35,6 @@ struct batch {
     struct method_plan *plan;
     struct score_terms terms;
     struct piece known[PATTERNS]; /* answers that have been written */
-    struct buf faults;            /* of one record */
 };
 
 static void
@@ -69,7 +68,7 @@ write_fault(struct batch *batch)
     const size_t at = pool->length;
 
     buf_add_text(pool, SEPARATOR "{\"error\": ");
-    json_add_string(pool, buf_bytes(&batch->faults));
+    json_add_string(pool, buf_bytes(&batch->plan->faults.text));
     buf_add_text(pool, "}");
     return (struct piece){at, pool->length - at};
 }
@@ -77,14 +76,15 @@ write_fault(struct batch *batch)
 static struct piece
 take_record(struct batch *batch, const struct json_item *record)
 {
+    struct field_faults *faults = &batch->plan->faults;
     struct person person = {.given = {{NULL, 0}}};
 
-    buf_clear(&batch->faults);
-    if (person_read(record, batch->plan->limits, &person, &batch->faults)) {
+    buf_clear(&faults->text);
+    if (person_read(record, batch->plan->limits, &person, faults)) {
         batch->plan->records++;
         return write_score(batch, person_known(&person));
     }
-    if (batch->faults.failed)
+    if (faults->text.failed)
         batch->plan->pool.failed = true;
     batch->plan->bad_records++;
     return write_fault(batch);
@@ -128,7 +128,6 @@ answer(const void *request, struct method_plan *plan, enum store_status status,
         pieces[i] = take_record(&batch, &record);
     if (!plan->pool.failed)
         set_parts(plan, pieces, count);
-    buf_free(&batch.faults);
     free(pieces);
     buf_add_text(&plan->context, " nfaults=");
     buf_add_int(&plan->context, (long long)plan->bad_records);

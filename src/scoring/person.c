@@ -42,20 +42,23 @@ person_known(const struct person *person)
 }
 
 bool
-person_is_enough(unsigned given, struct buf *faults)
+person_is_enough(unsigned given, struct field_faults *faults)
 {
+    struct buf *text = &faults->text;
+
     for (size_t i = 0; i < COUNT(pairs); i++) {
         const unsigned pair = 1U << pairs[i].first | 1U << pairs[i].second;
 
         if ((given & pair) == pair)
             return true;
     }
-    buf_add_text(faults, "arguments: at least one pair must be complete: ");
+    field_blame(faults, "arguments");
+    buf_add_text(text, "arguments: at least one pair must be complete: ");
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        buf_add_text(faults, i == 0 ? "" : ", or ");
-        buf_add_bytes(faults, fields[pairs[i].first].name);
-        buf_add_text(faults, " and ");
-        buf_add_bytes(faults, fields[pairs[i].second].name);
+        buf_add_text(text, i == 0 ? "" : ", or ");
+        buf_add_bytes(text, fields[pairs[i].first].name);
+        buf_add_text(text, " and ");
+        buf_add_bytes(text, fields[pairs[i].second].name);
     }
     return false;
 }
@@ -76,7 +79,7 @@ person_add_names(unsigned mask, const char *separator, struct buf *out)
 
 bool
 person_read(const struct json_item *item, const struct field_limits *limits,
-            struct person *person, struct buf *faults)
+            struct person *person, struct field_faults *faults)
 {
     if (*item->value != '{') {
         field_add_fault(faults, "arguments",

@@ -46,12 +46,12 @@ extern const struct field_table person_fields;
 
 /*
  * Reads the arguments of a score from any JSON value: an object, with enough in
- * it. False, with the words that online_score has for it added; without memory
- * faults has failed.
+ * it. False, with the faults that online_score would have added; without memory
+ * their text has failed.
  */
 bool person_read(const struct json_item *item,
                  const struct field_limits *limits, struct person *person,
-                 struct buf *faults);
+                 struct field_faults *faults);
 
 /* A mask of the inputs that are given. */
 unsigned person_given(const struct person *person);
@@ -63,7 +63,7 @@ unsigned person_known(const struct person *person);
  * Whether a pair is complete: phone and email, first_name and last_name, or
  * gender and birthday; if not, adds words that name them.
  */
-bool person_is_enough(unsigned given, struct buf *faults);
+bool person_is_enough(unsigned given, struct field_faults *faults);
 
 /* Adds the names of the inputs of a mask, with a separator between them. */
 void person_add_names(unsigned mask, const char *separator, struct buf *out);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/outcome.h"
 #include "base/request.h"
+#include "base/units.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "telemetry/sink.h"
@@ -76,7 +77,7 @@ static const struct log_form log_forms[] = {
         },
     [LOG_JSON] =
         {
-            .stamp = "{\"time\":\"%Y-%m-%dT%H:%M:%S%z",
+            .stamp = "{\"time\":\"%Y-%m-%dT%H:%M:%S.000%z",
             .level = LITERAL("\",\"level\":\""),
             .message = LITERAL("\",\"message\":\""),
             .message_end = LITERAL("\""),
@@ -417,16 +418,13 @@ put_context(struct log *log, struct bytes context)
     }
 }
 
-/* Makes the time in front of a line anew when the second has changed. */
+/* The time in front of a line, without the milliseconds. */
 static void
-refresh_stamp(struct log *log)
+make_stamp(struct log *log, time_t now)
 {
-    const time_t now = clock_wall_s();
     struct tm tm = {0};
     char *at;
 
-    if (now == log->second)
-        return;
     (void)localtime_r(&now, &tm);
     log->second = now;
     log->stamp_length =
@@ -437,6 +435,26 @@ refresh_stamp(struct log *log)
     memmove(at + 1, at, 2);
     *at = ':';
     log->stamp_length++;
+}
+
+static void
+put_stamp(struct log *log)
+{
+    const bool has_ms = log->format == LOG_JSON;
+    const int64_t now_ms =
+        has_ms ? clock_wall_ms() : (int64_t)clock_wall_s() * MS_PER_S;
+    const time_t second = (time_t)(now_ms / MS_PER_S);
+    char *ms;
+
+    if (second != log->second)
+        make_stamp(log, second);
+    put(log, (struct bytes){log->stamp, log->stamp_length});
+    if (!has_ms || log->stamp_length < sizeof("000+00:00"))
+        return;
+    ms = log->data + log->length - sizeof("000+00:00") + 1;
+    ms[0] = (char)('0' + now_ms / 100 % 10);
+    ms[1] = (char)('0' + now_ms / 10 % 10);
+    ms[2] = (char)('0' + now_ms % 10);
 }
 
 static void
@@ -469,10 +487,8 @@ line_begin(struct log *log, char level)
     if (log->is_journal)
         put(log,
             bytes_of(level == 'E' ? LOG_PRIORITY_ERROR : LOG_PRIORITY_INFO));
-    if (!log->is_journal || log->format == LOG_JSON) {
-        refresh_stamp(log);
-        put(log, (struct bytes){log->stamp, log->stamp_length});
-    }
+    if (!log->is_journal || log->format == LOG_JSON)
+        put_stamp(log);
     put(log, log->form->level);
     put_char(log, level);
     return true;

@@ -145,16 +145,18 @@ static const struct score_case score_rows[] = {
     {"a lone first name adds nothing",
      "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"first_name\": \"a\"}",
      200, SCORE("3.0"), "has=phone,email,first_name"},
-    {"no arguments", "{}", 422, PAIRS, "has="},
-    {"only a phone", "{\"phone\": \"79175002040\"}", 422, PAIRS, "has=phone"},
+    {"no arguments", "{}", 422, PAIRS, "has= bad=arguments"},
+    {"only a phone", "{\"phone\": \"79175002040\"}", 422, PAIRS,
+     "has=phone bad=arguments"},
     {"one of each pair",
      "{\"phone\": \"79175002040\", \"first_name\": \"a\", \"gender\": 1}", 422,
      PAIRS, NULL},
     {"an empty member completes nothing",
-     "{\"phone\": \"79175002040\", \"email\": \"\"}", 422, PAIRS, "has=phone"},
+     "{\"phone\": \"79175002040\", \"email\": \"\"}", 422, PAIRS,
+     "has=phone bad=arguments"},
     {"a null member completes nothing",
      "{\"gender\": null, \"birthday\": \"01.01.2000\"}", 422, PAIRS,
-     "has=birthday"},
+     "has=birthday bad=arguments"},
     {"unknown members are ignored",
      "{\"first_name\": \"a\", \"last_name\": \"b\", \"x\": [1]}", 200,
      SCORE("0.5"), NULL},
@@ -163,7 +165,7 @@ static const struct score_case score_rows[] = {
      SCORE("3.0"), NULL},
     {"one invalid field spoils a valid pair",
      "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"gender\": 3}", 422,
-     NULL, ""},
+     NULL, "bad=gender"},
     {"70 years old today", "{\"gender\": 1, \"birthday\": \"22.11.1956\"}", 200,
      SCORE("1.5"), NULL},
     {"70 years old yesterday", "{\"gender\": 1, \"birthday\": \"21.11.1956\"}",
@@ -217,6 +219,8 @@ TEST_SINGLE(all_faults, "every failing field is named")
     call = store_fake_run(&empty_store, api, &request, &outcome, NULL);
     buf_add(&body, "", 1);
     CU_ASSERT_EQUAL(outcome.code, want.code);
+    assert_text(outcome.context,
+                "bad=phone,email,first_name,last_name,birthday,gender");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct bytes text = outcome.body;
 
@@ -442,7 +446,7 @@ static const struct interests_case interests_rows[] = {
      422,
      "{\"code\": 422, \"error\": \"date: must be a date that exists, "
      "DD.MM.YYYY\"}",
-     "", "", 0},
+     "bad=date", "", 0},
     {"none known, none stored, an empty value", "{\"client_ids\": [11, 2, 3]}",
      200, ANSWER("\"2\": [], \"3\": [], \"11\": []"), "nclients=3", "", 3},
     {"repeated ids are one member", "{\"client_ids\": [1, 1, 1]}", 200,
@@ -454,16 +458,19 @@ static const struct interests_case interests_rows[] = {
     {"the smallest id", "{\"client_ids\": [-9223372036854775808]}", 200,
      ANSWER("\"-9223372036854775808\": []"), "nclients=1", "", 1},
     {"above the largest id", "{\"client_ids\": [9223372036854775808]}", 422,
-     NULL, "", "", 0},
+     NULL, "bad=client_ids", "", 0},
     {"below the smallest id", "{\"client_ids\": [-9223372036854775809]}", 422,
-     NULL, "", "", 0},
+     NULL, "bad=client_ids", "", 0},
     {"as many as allowed", "{\"client_ids\": [2, 3, 11]}", 200, NULL,
      "nclients=3", "", 3},
-    {"one more than allowed", "{\"client_ids\": [1, 1, 1, 1]}", 422, NULL, "",
+    {"one more than allowed", "{\"client_ids\": [1, 1, 1, 1]}", 422, NULL,
+     "bad=client_ids", "", 0},
+    {"no ids at all", "{\"date\": \"01.01.2000\"}", 422, NULL, "bad=client_ids",
      "", 0},
-    {"no ids at all", "{\"date\": \"01.01.2000\"}", 422, NULL, "", "", 0},
-    {"null for ids", "{\"client_ids\": null}", 422, NULL, "", "", 0},
-    {"an empty array", "{\"client_ids\": []}", 422, NULL, "", "", 0},
+    {"null for ids", "{\"client_ids\": null}", 422, NULL, "bad=client_ids", "",
+     0},
+    {"an empty array", "{\"client_ids\": []}", 422, NULL, "bad=client_ids", "",
+     0},
     {"stored numbers", "{\"client_ids\": [5]}", FAULT("i:5")},
     {"a stored object", "{\"client_ids\": [6]}", FAULT("i:6")},
     {"stored words", "{\"client_ids\": [7]}", FAULT("i:7")},
@@ -610,6 +617,29 @@ TEST_CASES(body, struct body_case, body_rows)
     }
     run(&empty_store, bytes_of(c->body), &want);
     buf_free(&names);
+}
+
+/* Which fields a 422 was for, and nothing of what they hold. */
+static const struct body_case bad_rows[] = {
+    {"no login", ENVELOPE(A, "", T, M, R), 422, "bad=login"},
+    {"several, in the order of their table",
+     ENVELOPE("\"account\": 1, ", "\"login\": null, ", "", M, ""), 422,
+     "bad=account,login,token,arguments"},
+    {"an unknown method", ENVELOPE(A, L, T, "\"method\": \"x\", ", R), 422,
+     "bad=method"},
+    {"unknown members",
+     ENVELOPE(A, L, T, M, "\"arguments\": {\"phone\": \"1\", \"secret\": 1}, "),
+     422, "bad=phone"},
+    {"no request at all", "[1]", 422, ""},
+    {"no JSON", "{", 400, ""},
+    {"a wrong token", ENVELOPE(A, L, "\"token\": \"\", ", M, R), 403, ""},
+};
+
+TEST_CASES(bad, struct body_case, bad_rows)
+{
+    const struct expected want = {c->code, NULL, c->want, NULL, NULL, -1};
+
+    run(&empty_store, bytes_of(c->body), &want);
 }
 
 /* So many values as a body may have, or one more, wherever they are. */

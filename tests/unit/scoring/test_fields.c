@@ -476,21 +476,21 @@ TEST_CASES(walk, struct walk_case, walk_rows)
 {
     const struct json_item object = value_new(c->json);
     struct kinds got = {.string = {NULL, 0}};
-    struct buf faults = {0};
+    struct field_faults faults = {.name_count = 0};
     enum field_error want = *c->faults == '\0' ? FIELD_OK : FIELD_MISSING;
 
     CU_ASSERT_EQUAL(fields_walk(c->table, &object, &limits, &got, &faults),
                     want);
-    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults), bytes_of(c->faults)));
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults.text), bytes_of(c->faults)));
     free(got.client_ids.item);
-    buf_free(&faults);
+    buf_free(&faults.text);
 }
 
 TEST_SINGLE(walk_stores, "every value where it belongs")
 {
     const struct json_item object = value_new(GOOD);
     struct kinds got = {.string = {NULL, 0}};
-    struct buf faults = {0};
+    struct field_faults faults = {.name_count = 0};
 
     CU_ASSERT_EQUAL(fields_walk(&required, &object, &limits, &got, &faults),
                     FIELD_OK);
@@ -502,7 +502,7 @@ TEST_SINGLE(walk_stores, "every value where it belongs")
     CU_ASSERT_TRUE(bytes_equal(got.gender, bytes_of("0")));
     CU_ASSERT_EQUAL(got.client_ids.count, 2);
     free(got.client_ids.item);
-    buf_free(&faults);
+    buf_free(&faults.text);
 }
 
 TEST_SINGLE(walk_defaults, "stay where nothing is given")
@@ -510,7 +510,7 @@ TEST_SINGLE(walk_defaults, "stay where nothing is given")
     const struct json_item object =
         value_new("{\"string\": \"\", \"gender\": null, \"phone\": \"8\"}");
     struct kinds got = {.string = {untouched, 1}};
-    struct buf faults = {0};
+    struct field_faults faults = {.name_count = 0};
 
     CU_ASSERT_EQUAL(fields_walk(&optional, &object, &limits, &got, &faults),
                     FIELD_MISSING);
@@ -518,32 +518,32 @@ TEST_SINGLE(walk_defaults, "stay where nothing is given")
     CU_ASSERT_EQUAL(got.gender.length, 0);
     CU_ASSERT_EQUAL(got.phone.length, 0);
     CU_ASSERT_PTR_NULL(got.client_ids.item);
-    buf_free(&faults);
+    buf_free(&faults.text);
 }
 
 TEST_SINGLE(walk_joins, "earlier faults come first")
 {
     const struct json_item object = value_new("{\"email\": \"x\"}");
     struct kinds got = {.string = {NULL, 0}};
-    struct buf faults = {0};
+    struct field_faults faults = {.name_count = 0};
     struct bytes want = TEXT("method: is unknown; email: must contain @");
 
-    buf_add_text(&faults, "method: is unknown");
+    buf_add_text(&faults.text, "method: is unknown");
     CU_ASSERT_EQUAL(fields_walk(&optional, &object, &limits, &got, &faults),
                     FIELD_MISSING);
-    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults), want));
-    buf_free(&faults);
+    CU_ASSERT_TRUE(bytes_equal(buf_bytes(&faults.text), want));
+    buf_free(&faults.text);
 }
 
 TEST_SINGLE(walk_memory, "faults that have no room")
 {
     const struct json_item object = value_new("{\"email\": \"x\"}");
     struct kinds got = {.string = {NULL, 0}};
-    struct buf faults = {.failed = true};
+    struct field_faults faults = {.text = {.failed = true}};
 
     CU_ASSERT_EQUAL(fields_walk(&optional, &object, &limits, &got, &faults),
                     FIELD_MEMORY);
-    buf_free(&faults);
+    buf_free(&faults.text);
 }
 
 TEST_SINGLE(texts, "every error has one")

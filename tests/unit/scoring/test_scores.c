@@ -509,7 +509,7 @@ TEST_SINGLE(admin, "42 without a reason, and each fault all the same")
            200,
            "{\"code\": 200, \"response\": {\"scores\": [{\"score\": 42}, "
            "{\"error\": \"gender: must be an integer: 0, 1 or 2\"}]}}",
-           "nclients=2 nfaults=1");
+           "nclients=2 nfaults=1 bad=gender");
     expect("admin", "online_scores",
            "{\"clients\": [{\"phone\": \"79175002040\", \"email\": \"@\"}], "
            "\"explain\": true}",
@@ -519,33 +519,53 @@ TEST_SINGLE(admin, "42 without a reason, and each fault all the same")
            "nclients=1 nfaults=0");
 }
 
+/* Of all records together, and nothing of what they hold. */
+TEST_SINGLE(bad, "each name is logged once")
+{
+    struct answer answer =
+        ask("h&f", "online_scores",
+            bytes_of("{\"clients\": [{\"phone\": 1}, {\"phone\": 2, "
+                     "\"email\": \"x\"}, 3, {\"gender\": 1}]}"));
+
+    CU_ASSERT_EQUAL(answer.code, 200);
+    CU_ASSERT_STRING_EQUAL(answer.context.data,
+                           "nclients=4 nfaults=4 bad=phone,email,arguments");
+    answer_free(&answer);
+}
+
 struct refused_case {
-    const char *name, *method, *arguments, *error;
+    const char *name, *method, *arguments, *error, *context;
 };
 
 #define CLIENTS_FAULT "clients: must be a non-empty array of objects"
 
 static const struct refused_case refused_rows[] = {
-    {"no clients", "online_scores", "{}", "clients: is required"},
+    {"no clients", "online_scores", "{}", "clients: is required",
+     "bad=clients"},
     {"clients null", "online_scores", "{\"clients\": null}",
-     "clients: must not be null"},
-    {"clients none", "online_scores", "{\"clients\": []}", CLIENTS_FAULT},
-    {"clients an object", "online_scores", "{\"clients\": {}}", CLIENTS_FAULT},
-    {"clients a text", "online_scores", "{\"clients\": \"[]\"}", CLIENTS_FAULT},
-    {"clients false", "online_scores", "{\"clients\": false}", CLIENTS_FAULT},
+     "clients: must not be null", "bad=clients"},
+    {"clients none", "online_scores", "{\"clients\": []}", CLIENTS_FAULT,
+     "bad=clients"},
+    {"clients an object", "online_scores", "{\"clients\": {}}", CLIENTS_FAULT,
+     "bad=clients"},
+    {"clients a text", "online_scores", "{\"clients\": \"[]\"}", CLIENTS_FAULT,
+     "bad=clients"},
+    {"clients false", "online_scores", "{\"clients\": false}", CLIENTS_FAULT,
+     "bad=clients"},
     {"explain a number", "online_scores", "{\"clients\": [{}], \"explain\": 1}",
-     "explain: must be true or false"},
+     "explain: must be true or false", "bad=explain"},
     {"both at fault", "online_scores", "{\"clients\": 0, \"explain\": \"\"}",
-     CLIENTS_FAULT "; explain: must be true or false"},
+     CLIENTS_FAULT "; explain: must be true or false", "bad=clients,explain"},
     {"explain 0, alone", "online_score",
      "{\"phone\": \"79175002040\", \"email\": \"@\", \"explain\": 0}",
-     "explain: must be true or false"},
+     "explain: must be true or false", "bad=explain"},
     {"explain text, alone", "online_score",
      "{\"phone\": \"79175002040\", \"email\": \"@\", \"explain\": \"true\"}",
-     "explain: must be true or false"},
+     "explain: must be true or false", "bad=explain"},
     {"explain an object, alone", "online_score",
      "{\"gender\": 3, \"explain\": {}}",
-     "gender: must be an integer: 0, 1 or 2; explain: must be true or false"},
+     "gender: must be an integer: 0, 1 or 2; explain: must be true or false",
+     "bad=gender,explain"},
 };
 
 TEST_CASES(refused, struct refused_case, refused_rows)
@@ -554,7 +574,7 @@ TEST_CASES(refused, struct refused_case, refused_rows)
 
     (void)snprintf(body, sizeof(body), "{\"code\": 422, \"error\": \"%s\"}",
                    c->error);
-    expect("h&f", c->method, c->arguments, 422, body, "");
+    expect("h&f", c->method, c->arguments, 422, body, c->context);
 }
 
 /* So many records, each of them no object. */

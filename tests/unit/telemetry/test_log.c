@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/outcome.h"
 #include "base/request.h"
+#include "base/units.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
@@ -30,7 +31,7 @@
 #include "telemetry/metrics.h"
 
 #define STAMP_TEXT "[2026.11.22 09:30:00] "
-#define STAMP_JSON "{\"time\":\"2026-11-22T09:30:00+03:00\","
+#define STAMP_JSON "{\"time\":\"2026-11-22T09:30:00.000+03:00\","
 #define OUTPUT_MAX (2 * LOG_BUFFER_BYTES)
 #define PATH_ROOM  128
 #define FDS_MAX    256
@@ -182,6 +183,12 @@ static const struct request_case request_rows[] = {
      "\"level\":\"I\",\"message\":\"request\",\"id\":\"a\\\\x2cb\\\\x3dc\","
      "\"path\":\"/\","
      "\"method\":\"m\",\"code\":200,\"ms\":0.001}\n"},
+    {"fields at fault", "1", "/", "m", "has=phone bad=arguments", 422, 1,
+     "I request id=1 path=/ method=m code=422 ms=0.001 has=phone "
+     "bad=arguments\n",
+     "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
+     "\"method\":\"m\",\"code\":422,\"ms\":0.001,\"has\":[\"phone\"],"
+     "\"bad\":[\"arguments\"]}\n"},
     {"a context of two fields", "1", "/", "m", "nclients=2 nfaults=1", 200, 1,
      "I request id=1 path=/ method=m code=200 ms=0.001 nclients=2 nfaults=1\n",
      "\"level\":\"I\",\"message\":\"request\",\"id\":\"1\",\"path\":\"/\","
@@ -613,10 +620,10 @@ struct stamp_case {
 static const struct stamp_case stamp_rows[] = {
     {"text in local time", "AAA-3", LOG_TEXT, "[%Y.%m.%d %H:%M:%S] I m\n"},
     {"JSON east", "AAA-3", LOG_JSON,
-     "{\"time\":\"%Y-%m-%dT%H:%M:%S+03:00\",\"level\":\"I\","
+     "{\"time\":\"%Y-%m-%dT%H:%M:%S.000+03:00\",\"level\":\"I\","
      "\"message\":\"m\"}\n"},
     {"JSON west, half hours", "AAA+3:30", LOG_JSON,
-     "{\"time\":\"%Y-%m-%dT%H:%M:%S-03:30\",\"level\":\"I\","
+     "{\"time\":\"%Y-%m-%dT%H:%M:%S.000-03:30\",\"level\":\"I\","
      "\"message\":\"m\"}\n"},
 };
 
@@ -628,6 +635,19 @@ set_zone(const char *zone)
     else
         (void)unsetenv("TZ");
     tzset();
+}
+
+/* The milliseconds, which become zeros; -1: there are none. */
+static int
+take_ms(char *line)
+{
+    char *dot = strchr(line, '.');
+    int ms = -1;
+
+    if (dot == NULL || sscanf(dot, ".%3d", &ms) != 1)
+        return -1;
+    memcpy(dot + 1, "000", 3);
+    return ms;
 }
 
 TEST_CASES(stamp, struct stamp_case, stamp_rows)
@@ -646,6 +666,8 @@ TEST_CASES(stamp, struct stamp_case, stamp_rows)
     log_close(log);
     after = time(NULL);
     (void)content(fd);
+    if (c->format == LOG_JSON)
+        CU_ASSERT_TRUE(take_ms(output) >= 0);
     for (time_t t = before; t <= after && !is_found; t++) {
         char want[PATH_ROOM];
         struct tm tm;
@@ -658,6 +680,26 @@ TEST_CASES(stamp, struct stamp_case, stamp_rows)
     (void)close(fd);
     set_zone(old_zone);
     free(old_zone);
+}
+
+/* A line and the clock around it differ by no more than that takes. */
+TEST_SINGLE(stamp_ms, "is the time of the line")
+{
+    int fd;
+    struct log *log = open_memory(LOG_JSON, LOG_INFO, &fd);
+    const int64_t before_ms = clock_wall_ms();
+    int64_t after_ms, ms;
+
+    log_info(log, "m");
+    after_ms = clock_wall_ms();
+    log_close(log);
+    (void)content(fd);
+    ms = take_ms(output);
+    CU_ASSERT_TRUE(ms >= 0);
+    if (after_ms - before_ms < MS_PER_S)
+        CU_ASSERT_TRUE((ms - before_ms % MS_PER_S + MS_PER_S) % MS_PER_S <=
+                       after_ms - before_ms);
+    (void)close(fd);
 }
 
 /* Reads a pipe or socket dry; returns the number of bytes in output[]. */
