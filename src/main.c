@@ -68,6 +68,7 @@ static const struct command *const commands[] = {
     &command_healthcheck,
     &command_interests,
     &command_model,
+    &command_reload,
     &help,
     &version,
     NULL,

@@ -74,5 +74,5 @@ only '\b(printf|puts|fputs|perror|syslog) *\(' main.c cli/command.c cli/check_co
 # One place asks what time it is; what is pure asks neither it nor the network.
 only '\b(time|clock_gettime|gettimeofday|ftime|ev_now|ev_time) *\(' base/clock.c
 only '#include "base/clock\.h"' base/ redis/ store/ serve/ cli/ telemetry/
-only '\b(socket|connect) *\(' redis/ fcgi/client.c cli/healthcheck.c serve/notify.c
+only '\b(socket|connect) *\(' redis/ cli/ask.c serve/notify.c
 exit "$failed"

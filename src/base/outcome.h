@@ -47,6 +47,8 @@ struct outcome {
     bool is_routine; /* asked for every few seconds, by machines: neither logged
                         nor counted unless there is a fault */
 
+    bool wants_reload; /* the service is to read its settings again */
+
     size_t method_number; /* or OUTCOME_NO_METHOD */
     struct bytes method;  /* its name, or empty */
     struct bytes context; /* for the log: "nclients=2", or empty */

@@ -29,6 +29,7 @@ extern const struct command command_check_config;
 extern const struct command command_healthcheck;
 extern const struct command command_interests;
 extern const struct command command_model;
+extern const struct command command_reload;
 extern const struct command command_token;
 
 /*

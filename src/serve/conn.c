@@ -480,10 +480,12 @@ conn_end(struct conn *conn)
     if (outcome->write_key.length > 0)
         store_write(shared->store, outcome->write_key, outcome->write_value,
                     shared->config->cache_ttl_s);
+    if (outcome->wants_reload)
+        shared->reload(shared->arg);
     conn_send(conn);
 }
 
-/* Health and metrics. Returns false if the API has to answer. */
+/* Health, metrics and reloads. Returns false if the API has to answer. */
 static bool
 answer_endpoint(struct conn *conn)
 {

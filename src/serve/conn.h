@@ -29,6 +29,7 @@ struct conn_shared {
     size_t gathered;            /* bytes that these have kept so far */
     bool was_large; /* much memory was in use: set here, cleared by the owner */
     void (*emptied)(void *arg); /* the last connection is gone */
+    void (*reload)(void *arg);  /* the settings are to be read again */
     void *arg;
 };
 

@@ -3,9 +3,10 @@
  * docs/protocol.md. The metrics have a listener of their own, and neither
  * knows the other's paths.
  */
+#include <inttypes.h>
+
 #include "base/outcome.h"
 #include "base/request.h"
-
 #include "scoring/api.h"
 #include "serve/endpoint.h"
 #include "telemetry/metrics_text.h"
@@ -16,7 +17,8 @@
 typedef void respond_fn(const struct endpoint_view *view, struct buf *body,
                         struct outcome *outcome);
 
-static respond_fn respond_alive, respond_ready, respond_metrics;
+static respond_fn respond_alive, respond_ready, respond_metrics, respond_reload,
+    respond_reloads;
 
 struct endpoint {
     bool is_metrics; /* which listener has it */
@@ -24,9 +26,10 @@ struct endpoint {
     respond_fn *respond;
 };
 
+/* A path of HTTP begins with a slash: the last two are for `scoring reload`. */
 static const struct endpoint endpoints[] = {
-    {false, "/healthz", respond_alive},
-    {false, "/readyz", respond_ready},
+    {false, "/healthz", respond_alive},  {false, "/readyz", respond_ready},
+    {false, "reload", respond_reload},   {false, "reloads", respond_reloads},
     {true, "/metrics", respond_metrics},
 };
 
@@ -102,6 +105,25 @@ respond_metrics(const struct endpoint_view *view, struct buf *body,
 
     metrics_text_put(view->metrics, &labels, body);
     outcome->type = METRICS_TEXT_TYPE;
+}
+
+static void
+respond_reloads(const struct endpoint_view *view, struct buf *body,
+                struct outcome *outcome)
+{
+    (void)outcome;
+    buf_printf(body, "{\"ok\": %" PRIu64 ", \"failed\": %" PRIu64 "}",
+               metrics_get(view->metrics, METRIC_RELOAD_OK),
+               metrics_get(view->metrics, METRIC_RELOAD_FAILED));
+}
+
+/* The answer is how it was before. */
+static void
+respond_reload(const struct endpoint_view *view, struct buf *body,
+               struct outcome *outcome)
+{
+    respond_reloads(view, body, outcome);
+    outcome->wants_reload = true;
 }
 
 static void

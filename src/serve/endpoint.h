@@ -10,8 +10,8 @@
 #include "telemetry/metrics.h"
 
 /*
- * What the service answers besides the API: health and metrics, by listener,
- * path and verb alone. Pure.
+ * What the service answers besides the API: health, metrics and reloads, by
+ * listener, path and verb alone. Pure.
  */
 
 /* What the endpoints tell of; borrowed. */

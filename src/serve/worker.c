@@ -77,6 +77,7 @@ struct worker {
     struct metrics *metrics;
     int slot;
     enum worker_duty duty;
+    pid_t parent;
     int64_t load_from_us, load_cpu_us; /* at the beginning of the window */
     bool accept_failing;               /* logged once until one goes well */
     bool is_draining;
@@ -425,6 +426,16 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         arm(loop, &worker->memory_due, MEMORY_PAUSE_S);
 }
 
+/* As SIGHUP to the parent, which no longer is ours if it has ended. */
+static void
+on_reload(void *arg)
+{
+    const struct worker *worker = arg;
+
+    if (getppid() == worker->parent)
+        (void)kill(worker->parent, SIGHUP);
+}
+
 static void
 on_emptied(void *arg)
 {
@@ -622,10 +633,12 @@ worker_run(int listen_fd, const struct config *config, struct log *log,
         .metrics = metrics,
         .slot = slot,
         .duty = duty,
+        .parent = getppid(),
         .shared = {.config = config,
                    .log = log,
                    .metrics = metrics,
-                   .emptied = on_emptied},
+                   .emptied = on_emptied,
+                   .reload = on_reload},
     };
     const char *missing;
 

@@ -16,6 +16,7 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
+#include "support/http.h"
 #include "support/proc.h"
 #include "support/stack.h"
 #include "support/token.h"
@@ -358,6 +359,17 @@ static const struct command_case command_rows[] = {
      {NULL},
      EX_UNAVAILABLE,
      "^scoring: not healthy: /x*: the path is too long for a socket\n$"},
+    {"reload, no socket",
+     {"reload", "/nonexistent"},
+     {NULL},
+     EX_UNAVAILABLE,
+     "^scoring: not reloaded: /nonexistent: No such file or directory\n$"},
+    {"reload, two sockets",
+     {"reload", "a", "b"},
+     {NULL},
+     EX_USAGE,
+     "^scoring: reload: unexpected argument: b\nusage: scoring reload "
+     "\\[SOCKET\\]\n$"},
     {"healthcheck, two sockets",
      {"healthcheck", "a", "b"},
      {NULL},
@@ -411,7 +423,7 @@ TEST_SINGLE(columns, "of every --help are 80 at most")
         "    done; "
         "done; } | awk '/^usage: /{helps++} "
         "length > 80 {print; wide = 1} "
-        "END {exit wide || helps < 19}'";
+        "END {exit wide || helps < 20}'";
     const char *const argv[] = {"bash", "-c", line, NULL};
     struct proc proc = {0};
 
@@ -461,6 +473,43 @@ TEST_SINGLE(health, "is good while the service runs, with no store at all")
     files_path(socket, "%s/scoring.sock", stack->run_folder);
     begin(&run, arguments, NULL);
     check_outcome(&run, EX_OK, "^$");
+}
+
+static void
+reload(const struct stack *stack, const char *settings, int status,
+       const char *pattern)
+{
+    char socket[FILES_PATH_MAX];
+    const char *const arguments[] = {"reload", socket, NULL};
+    struct run run = {0};
+
+    CU_ASSERT_TRUE(files_write(stack->settings, settings));
+    files_path(socket, "%s/scoring.sock", stack->run_folder);
+    begin(&run, arguments, NULL);
+    check_outcome(&run, status, pattern);
+}
+
+/* What is asked for by HTTP is another path, or none. */
+TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
+{
+    struct stack *stack = stack_shared(&without_store);
+    const size_t before = stack_log_count(stack, "settings read again");
+    const struct http_request request = {.verb = "GET", .path = "/reload"};
+    struct http *http = http_open(stack->port);
+    struct http_answer answer;
+
+    reload(stack, "SCORING_LOG_REQUESTS=errors\n", EX_OK, "^$");
+    CU_ASSERT_TRUE(stack_log_wait(stack, "settings read again", before + 1));
+    reload(stack, "SCORING_LOG_LEVEL=x\n", EX_CONFIG,
+           "^scoring: not reloaded: the settings are broken[^\n]*\n$");
+    reload(stack, "SCORING_LOG_REQUESTS=all\n", EX_OK, "^$");
+    CU_ASSERT_TRUE(stack_log_wait(stack, "settings read again", before + 2));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    CU_ASSERT_EQUAL(answer.status, 404);
+    http_answer_free(&answer);
+    http_close(http);
+    CU_ASSERT_EQUAL(stack_log_count(stack, "settings read again"), before + 2);
 }
 
 /* What is behind the socket instead of the service. */

@@ -46,6 +46,12 @@ static const struct route_case route_rows[] = {
     {"alive and a slash", "GET", "/healthz/", false, 0},
     {"alive cut short", "GET", "/health", false, 0},
     {"alive in capitals", "GET", "/Healthz", false, 0},
+    {"reload", "GET", "reload", false, 200},
+    {"reload by POST", "POST", "reload", false, 405},
+    {"reloads", "GET", "reloads", false, 200},
+    {"reload of HTTP", "GET", "/reload", false, 0},
+    {"reload cut short", "GET", "reloa", false, 0},
+    {"reload over the metrics' listener", "GET", "reload", true, 404},
     {"metrics over the API's listener", "GET", "/metrics", false, 0},
     {"metrics", "GET", "/metrics", true, 200},
     {"metrics by HEAD", "HEAD", "/metrics", true, 200},
@@ -70,11 +76,32 @@ TEST_CASES(route, struct route_case, route_rows)
     CU_ASSERT_EQUAL(outcome.code, c->want);
     CU_ASSERT_EQUAL(outcome.body.length > 0, c->want != 0);
     CU_ASSERT_EQUAL(outcome.is_routine, c->want != 0);
+    CU_ASSERT_EQUAL(outcome.wants_reload,
+                    c->want == 200 && strcmp(c->path, "reload") == 0);
     CU_ASSERT_EQUAL(outcome.body.at, body.data);
     CU_ASSERT_EQUAL(outcome.header != NULL, c->want == 405);
     if (c->want == 405)
         CU_ASSERT_STRING_EQUAL(outcome.header, "Allow: GET, HEAD");
     buf_free(&body);
+}
+
+TEST_SINGLE(reloads, "are counted, good ones and failed ones")
+{
+    const struct request request = {.verb = bytes_of("GET"),
+                                    .path = bytes_of("reloads")};
+    struct metrics *metrics = metrics_new();
+    const struct endpoint_view view = {.metrics = metrics, .model = "m"};
+    struct outcome outcome = {.code = 0};
+    struct buf body = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_add(metrics, METRIC_RELOAD_OK, 12);
+    metrics_add(metrics, METRIC_RELOAD_FAILED, 3);
+    CU_ASSERT_TRUE(endpoint_answer(&request, &view, &body, &outcome));
+    CU_ASSERT_TRUE(
+        bytes_equal(outcome.body, bytes_of("{\"ok\": 12, \"failed\": 3}")));
+    buf_free(&body);
+    metrics_free(metrics);
 }
 
 struct body_case {

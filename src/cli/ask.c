@@ -1,0 +1,215 @@
+/*
+ * One request to the service, and its answer, over FastCGI. It serves S26 of
+ * docs/protocol.md.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "cli/ask.h"
+
+/* For all of it: an answer takes less than a millisecond. */
+#define ASK_LIMIT_MS 2000
+
+#define ASK_PATH_MAX 64
+
+/*
+ * The records of FastCGI 1.0, sections 3.3 and 5: a header of version, type,
+ * request id, length of the content, padding and a reserved byte; then the
+ * content. Without the flag to keep it, the connection is closed after the
+ * answer.
+ */
+static const char request_begin[] = "\1\1\0\1\0\10\0\0" /* BEGIN_REQUEST */
+                                    "\0\1\0\0\0\0\0\0"; /* of a responder */
+static const char request_params[] = "\1\4\0\1\0";
+static const char request_verb[] =
+    "\16\3REQUEST_METHODGET\14";                      /* and so long */
+static const char request_path[] = "DOCUMENT_URI";    /* is this */
+static const char request_end[] = "\1\4\0\1\0\0\0\0"  /* of PARAMS */
+                                  "\1\5\0\1\0\0\0\0"; /* no STDIN */
+
+/* What the answer begins with, and ends with. */
+static const char answer_begin[] = "Status: 200 ";
+static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
+                                 "\0\0\0\0\0\0\0\0"; /* both statuses 0 */
+
+#define TEXT_LENGTH(array) (sizeof(array) - 1)
+
+#define RECORD_VERSION 1
+#define RECORD_HEADER  8 /* bytes */
+
+/* One exchange on its way. */
+struct exchange {
+    int fd;
+    int64_t deadline_ms;
+    size_t length; /* of what has been received */
+    char received[ASK_ANSWER_MAX];
+};
+
+/* NULL when it is worth while to read, else why not. */
+static const char *
+wait_for_more(const struct exchange *exchange)
+{
+    struct pollfd poller = {.fd = exchange->fd, .events = POLLIN};
+    int64_t left = exchange->deadline_ms - clock_mono_ms();
+    int ready = poll(&poller, 1, left > 0 ? (int)left : 0);
+
+    if (ready == 0)
+        return "no answer in time";
+    return ready < 0 && errno != EINTR ? strerror(errno) : NULL;
+}
+
+/* A full queue of connections is refused by a unix socket at once. */
+static const char *
+open_socket(struct exchange *exchange, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return "the path is too long for a socket";
+    memcpy(address.sun_path, path, strlen(path));
+    exchange->fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (exchange->fd < 0 ||
+        connect(exchange->fd, (const struct sockaddr *)&address,
+                sizeof(address)) != 0)
+        return strerror(errno);
+    return NULL;
+}
+
+static void
+put_request(const char *path, struct buf *out)
+{
+    const size_t length = strlen(path);
+    const size_t params =
+        TEXT_LENGTH(request_verb) + 1 + TEXT_LENGTH(request_path) + length;
+    const char header_end[] = {(char)params, 0, 0};
+    const char path_length = (char)length;
+
+    assert(length <= ASK_PATH_MAX);
+    buf_add(out, request_begin, TEXT_LENGTH(request_begin));
+    buf_add(out, request_params, TEXT_LENGTH(request_params));
+    buf_add(out, header_end, sizeof(header_end));
+    buf_add(out, request_verb, TEXT_LENGTH(request_verb));
+    buf_add(out, &path_length, 1);
+    buf_add(out, request_path, TEXT_LENGTH(request_path));
+    buf_add(out, path, length);
+    buf_add(out, request_end, TEXT_LENGTH(request_end));
+}
+
+/* It fits into the buffer of a socket that was just opened. */
+static const char *
+send_request(const struct exchange *exchange, const char *path)
+{
+    const char *problem = NULL;
+    struct buf request = {0};
+
+    put_request(path, &request);
+    if (request.failed)
+        problem = "out of memory";
+    else if (send(exchange->fd, request.data, request.length, MSG_NOSIGNAL) !=
+             (ssize_t)request.length)
+        problem = "the request was not taken";
+    buf_free(&request);
+    return problem;
+}
+
+/* Whether these bytes stand at a place of what has been received. */
+static bool
+has_at(const struct exchange *exchange, size_t at, const char *text,
+       size_t length)
+{
+    return at <= exchange->length && length <= exchange->length - at &&
+           memcmp(exchange->received + at, text, length) == 0;
+}
+
+static bool
+has_end(const struct exchange *exchange)
+{
+    return has_at(exchange, exchange->length - TEXT_LENGTH(answer_end),
+                  answer_end, TEXT_LENGTH(answer_end));
+}
+
+/* Takes what has come; sets *ret_done when no more is to be waited for. */
+static const char *
+receive_part(struct exchange *exchange, bool *ret_done)
+{
+    ssize_t got = recv(exchange->fd, exchange->received + exchange->length,
+                       sizeof(exchange->received) - exchange->length, 0);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return NULL;
+    if (got < 0)
+        return strerror(errno);
+    exchange->length += (size_t)got;
+    *ret_done = got == 0 || exchange->length == sizeof(exchange->received) ||
+                has_end(exchange);
+    return NULL;
+}
+
+static const char *
+receive_answer(struct exchange *exchange)
+{
+    const char *problem = NULL;
+    bool is_done = false;
+
+    while (problem == NULL && !is_done) {
+        problem = wait_for_more(exchange);
+        if (problem == NULL)
+            problem = receive_part(exchange, &is_done);
+    }
+    return problem;
+}
+
+/* The answer is small, so that its header and body are in one record. */
+static const char *
+read_answer(const struct exchange *exchange, char ret_body[ASK_ANSWER_MAX])
+{
+    static const char wrong[] = "answered, but not as the service does";
+    const unsigned char *header = (const unsigned char *)exchange->received;
+    const char *end, *body;
+
+    if (exchange->length == 0)
+        return "closed without an answer";
+    if (header[0] != RECORD_VERSION)
+        return "answered something that is not FastCGI";
+    if (!has_end(exchange) || !has_at(exchange, RECORD_HEADER, answer_begin,
+                                      TEXT_LENGTH(answer_begin)))
+        return wrong;
+    end = exchange->received + RECORD_HEADER + (header[4] << 8 | header[5]);
+    body = memmem(exchange->received, exchange->length, "\r\n\r\n", 4);
+    if (body == NULL || body + 4 > end ||
+        end > exchange->received + exchange->length)
+        return wrong;
+    body += 4;
+    (void)snprintf(ret_body, ASK_ANSWER_MAX, "%.*s", (int)(end - body), body);
+    return NULL;
+}
+
+const char *
+ask_service(const char *socket_path, const char *path,
+            char ret_body[ASK_ANSWER_MAX])
+{
+    struct exchange exchange = {.fd = -1,
+                                .deadline_ms = clock_mono_ms() + ASK_LIMIT_MS};
+    const char *problem = open_socket(&exchange, socket_path);
+
+    if (problem == NULL)
+        problem = send_request(&exchange, path);
+    if (problem == NULL)
+        problem = receive_answer(&exchange);
+    if (problem == NULL)
+        problem = read_answer(&exchange, ret_body);
+    if (exchange.fd >= 0)
+        (void)close(exchange.fd);
+    return problem;
+}
