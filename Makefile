@@ -13,6 +13,9 @@ VARIANT ?= release
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
 VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
+# Of a checkout; elsewhere a file has it, if anything does.
+COMMIT := $(shell { [ -e .git ] && git --no-optional-locks describe --always --abbrev=12 --dirty --exclude='*' || \
+    cat .commit; } 2>/dev/null)
 LIBS := json-c hiredis libcrypto libcares
 
 # rediss:// wherever hiredis comes with TLS, which it does from 1.0.
@@ -22,7 +25,7 @@ CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
 endif
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -Itests -MMD -MP \
-    $(CPPFLAGS_TLS) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
+    $(CPPFLAGS_TLS) $(CPPFLAGS_COMMIT) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
 CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
 LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT))
@@ -34,7 +37,8 @@ HARDEN_C = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstac
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-CFLAGS_release = $(HARDEN_C)
+# No path of the folder, so that each makes the same program.
+CFLAGS_release = $(HARDEN_C) -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_release = $(HARDEN_LD)
 # What is deployed allocates by mimalloc: a fifth less instructions a request.
 # Empty for libc's own.
@@ -121,6 +125,17 @@ $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $@")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+# What has the version or the commit is compiled again when they change.
+$B/src/telemetry/metrics_text.o: CPPFLAGS_COMMIT = -DSCORING_COMMIT='"$(or $(COMMIT),unknown)"'
+$B/src/main.o $B/src/serve/supervisor.o $B/src/telemetry/metrics_text.o: $B/version
+$B/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' >$@
+FORCE:
+
+version:
+	@echo $(VERSION)
 
 packages:
 	@deploy/install-packages.sh build page run
@@ -338,7 +353,15 @@ uninstall:
 # build/scoring_VERSION_ARCH.deb, of this Debian.
 deb:
 	@deploy/install-packages.sh build deb
-	@VERSION='$(or $(DEB_VERSION),$(VERSION))' deploy/deb.sh
+	@VERSION='$(or $(DEB_VERSION),$(VERSION))' COMMIT='$(COMMIT)' deploy/deb.sh
+
+# build/scoring-VERSION.tar.gz; each folder makes the same.
+dist:
+	@VERSION='$(VERSION)' COMMIT='$(COMMIT)' deploy/dist.sh
+check-dist:
+	@tests/dist.sh
+check-version:
+	@tests/check-version.sh
 
 # The package on a bare Debian that is booted; skipped where that cannot be.
 check-package:
@@ -393,6 +416,8 @@ help:
 	@echo 'make other-debian  build and tests on the other one of Debian 12 and 13'
 	@echo 'make install     PREFIX=/usr/local DESTDIR=; make uninstall takes it away again'
 	@echo 'make deb         the Debian package: build/scoring_VERSION_ARCH.deb'
+	@echo 'make dist        the sources: build/scoring-VERSION.tar.gz; make check-dist tries it'
+	@echo 'make version check-version  version, tag and documents are those of CHANGELOG.md'
 	@echo 'make check-package  tries that on a Debian that is booted for it'
 	@echo 'make clean'
 	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
@@ -401,5 +426,5 @@ help:
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-alerts check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -13,12 +13,7 @@ fail() {
 top=$PWD/build/deb
 copy=$top/scoring-$VERSION
 rm -rf "$top"
-mkdir -p "$copy"
-{
-    git ls-files -co --exclude-standard 2>/dev/null || find . -type f ! -path './build/*'
-} | while IFS= read -r file; do
-    [ ! -f "$file" ] || printf '%s\n' "$file"
-done | tar cf - -T - | tar xf - -C "$copy"
+deploy/sources.sh "$copy" "${COMMIT:-}"
 
 day=$(sed -n 's/^## \[[0-9.]*\] - \([0-9-]*\)$/\1/p' CHANGELOG.md | head -n 1)
 cat >"$copy/debian/changelog" <<CHANGELOG

@@ -47,6 +47,7 @@ full=(
     "1 0 memory VARIANT=asan"
     "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
     "1 0 cases"
+    "1 19 check-dist"
     "1 0 check-openapi"
     "1 0 trace"
     "1 0 check-completion"
@@ -58,6 +59,7 @@ full=(
     "1 19 shellcheck"
     "1 19 check-deps"
     "1 19 check-hardening"
+    "1 19 check-version"
 )
 case ${1:-} in
 "") steps=("${full[@]}") build="all tests bench-tools" ;;

@@ -156,7 +156,7 @@ def metrics(tables):
         else:
             for name, value in re.findall(r'(\w+)="([^"]*)"', line):
                 current.setdefault(name, {})[value] = True
-    fixed = lambda name: name not in ("method", "code", "version", "model", "le", "account", "salt")
+    fixed = lambda name: name not in ("method", "code", "version", "commit", "model", "le", "account", "salt")
     return table(("name", "type", "labels", "meaning"), [
         (code(name), types[name],
          ", ".join(code(label) + (": " + " ".join(map(code, values)) if fixed(label) else "")

@@ -14,6 +14,10 @@
 #include "telemetry/process.h"
 
 /* Requests that never came to name a method that there is. */
+#ifndef SCORING_COMMIT /* which the Makefile gives to this file alone */
+#define SCORING_COMMIT "unknown"
+#endif
+
 #define NO_METHOD "none"
 
 /* What a family's samples are made from. */
@@ -154,9 +158,11 @@ static const struct family_row families[FAMILY__MAX] = {
                                 NULL},
     [FAMILY_RELOADS] = {"scoring_settings_reloads_total", "counter",
                         "Reloads of the settings, by result.", NULL},
-    [FAMILY_BUILD_INFO] = {"scoring_build_info", "gauge",
-                           "Always 1; the label is the version.",
-                           put_build_info},
+    [FAMILY_BUILD_INFO] =
+        {"scoring_build_info", "gauge",
+         "Always 1; the labels are the version and the commit "
+         "that it was built from.",
+         put_build_info},
     [FAMILY_MODEL_INFO] = {"scoring_model_info", "gauge",
                            "Always 1; the label is the model of the worker "
                            "that answers.",
@@ -463,7 +469,8 @@ static void
 put_build_info(const struct source *source, const char *name, struct buf *out)
 {
     (void)source;
-    buf_printf(out, "%s{version=\"%s\"} 1\n", name, SCORING_VERSION);
+    buf_printf(out, "%s{version=\"%s\",commit=\"%s\"} 1\n", name,
+               SCORING_VERSION, SCORING_COMMIT);
 }
 
 static void

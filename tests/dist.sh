@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# `make dist` of two clones, and of what it has packed; and that what is built from
+# two folders is the same, and holds no path of them.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+if [ ! -e .git ] || ! command -v git >/dev/null; then
+    echo 'skipped: this is no checkout'
+    echo '0 passed, 0 failed, 1 skipped'
+    exit 0
+fi
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-dist.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+unset MAKEFLAGS MFLAGS VARIANT SOURCE_DATE_EPOCH
+passed=0 failed=0
+
+# expect WHAT COMMAND...: succeeds
+expect() {
+    local what=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        printf 'FAILED: %s\n' "$what"
+        tail -n 5 "$work/said"
+        failed=$((failed + 1))
+    fi
+}
+
+# refuses WORDS FOLDER: make dist does, and says so
+refuses() {
+    ! make -s -C "$2" dist >"$work/refused" 2>&1 && grep -q -- "$1" "$work/refused"
+}
+
+# sums FOLDER
+sums() {
+    (cd "$1/build" && sha256sum scoring-*.tar.gz)
+}
+
+# same_sums FOLDER FOLDER
+same_sums() {
+    [ -n "$(sums "$1")" ] && [ "$(sums "$1")" = "$(sums "$2")" ]
+}
+
+# build FOLDER: at a level that takes less time than the usual one
+build() {
+    make -s -C "$1" -j2 WERROR= CFLAGS='-O1 -g' all
+}
+
+# names_none FILE TEXT
+names_none() {
+    ! grep -qaF -- "$2" "$1"
+}
+
+a=$work/a b=$work/another/folder
+git clone -q . "$a" && (umask 077 && git clone -q . "$b") || exit 1
+expect 'dist' make -s -C "$a" dist
+expect 'dist elsewhere' env TZ=Asia/Tokyo make -s -C "$b" dist
+expect 'both are the same' same_sums "$a" "$b"
+
+mkdir "$work/unpacked"
+tar xzf "$a"/build/scoring-*.tar.gz -C "$work/unpacked"
+unpacked=$(echo "$work"/unpacked/scoring-*)
+expect 'one folder, named by the version' [ "${unpacked##*/}" = "scoring-$(make -s version)" ]
+expect 'what is under version control, and its commit' \
+    diff <(cd "$a" && { git ls-files; echo .commit; } | sort) <(cd "$unpacked" && find . -type f | sed 's|^./||' | sort)
+expect 'dist of what is unpacked' make -s -C "$unpacked" dist
+expect 'is the same' same_sums "$a" "$unpacked"
+
+expect 'build' build "$b"
+expect 'build of what is unpacked' build "$unpacked"
+expect 'the programs are the same' cmp "$b/build/release/scoring" "$unpacked/build/release/scoring"
+expect 'and hold no path' names_none "$b/build/release/scoring" "$work"
+expect 'but the commit' grep -qaF "$(git rev-parse --short=12 HEAD)" "$b/build/release/scoring"
+
+echo >>"$b/README.md"
+expect 'a change that is not committed' refuses 'commit your changes first' "$b"
+git -C "$a" tag v0.0.0
+expect 'a tag of another version' refuses 'the tag of this commit: .v0.0.0.' "$a"
+git -C "$a" tag -d v0.0.0 >/dev/null
+sed -i "s/^    \"version\": .*/    \"version\": \"0.0.0\",/" "$a/docs/openapi.json"
+expect 'another version of the API' refuses 'docs/openapi.json: .0.0.0.' "$a"
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
