@@ -66,9 +66,17 @@ redis_commands_reserve(struct redis_commands *commands, size_t count,
     return true;
 }
 
+/* Most lengths have one digit, and a copy of a known size is one instruction.
+ */
 static void
 add_length(struct buf *out, char type, size_t length)
 {
+    const char text[] = {type, (char)('0' + length % 10), '\r', '\n'};
+
+    if (length < 10) {
+        buf_add(out, text, sizeof(text));
+        return;
+    }
     buf_add(out, &type, 1);
     buf_add_int(out, (long long)length);
     buf_add(out, "\r\n", 2);

@@ -278,6 +278,15 @@ redis_conn_commands(struct redis_conn *conn)
     return &conn->commands;
 }
 
+/* As most connections to a Cluster are, in most turns. TLS that shakes hands
+ * may have more to say than there are commands. */
+static bool
+has_nothing_to_send(const struct redis_conn *conn)
+{
+    return conn->phase == PHASE_READY && conn->commands.out.length == 0 &&
+           !ev_is_active(&conn->writable);
+}
+
 /*
  * Only what the kernel does not take waits for the socket to become writable,
  * so the loop's set of descriptors stays as it is.
@@ -288,7 +297,7 @@ redis_conn_flush(struct redis_conn *conn)
     struct buf *out = &conn->commands.out;
     bool waiting = false;
 
-    if (!redis_stream_is_open(conn->stream))
+    if (has_nothing_to_send(conn) || !redis_stream_is_open(conn->stream))
         return;
     if (!conn->is_ticking && conn->commands.count > 0)
         start_clock(conn);

@@ -416,6 +416,8 @@ store_node_settle(struct store_node *node, int64_t now_ms)
 {
     const enum news news = node->news;
 
+    if (news == NEWS_NONE)
+        return;
     node->news = NEWS_NONE;
     if (news == NEWS_UP)
         settle_up(node, now_ms);
@@ -462,6 +464,8 @@ send_trial(struct store_node *node)
 void
 store_node_advance(struct store_node *node, int64_t now_ms)
 {
+    if (node->state == UP)
+        return;
     if (is_failing(node) &&
         now_ms - node->failing_since_ms >= node->config.deadline_ms)
         step(node, GIVEN_UP);
@@ -474,6 +478,22 @@ store_node_advance(struct store_node *node, int64_t now_ms)
     }
 }
 
+void
+store_node_flush(struct store_node *node, int64_t now_ms)
+{
+    if (!store_node_is_usable(node)) {
+        node->busy_at_ms = now_ms;
+        return;
+    }
+    if (is_under_way(node)) {
+        node->busy_at_ms = now_ms;
+    } else if (now_ms - node->busy_at_ms >= CHECK_WAIT_MS) {
+        node->check_sent = node->link->ops->check(node->link);
+        node->busy_at_ms = now_ms;
+    }
+    node->link->ops->flush(node->link);
+}
+
 /* When an idle connection is to be checked; INT64_MAX: not now. */
 static int64_t
 check_due_ms(const struct store_node *node)
@@ -481,19 +501,6 @@ check_due_ms(const struct store_node *node)
     return store_node_is_usable(node) && !is_under_way(node)
                ? node->busy_at_ms + CHECK_WAIT_MS
                : INT64_MAX;
-}
-
-void
-store_node_flush(struct store_node *node, int64_t now_ms)
-{
-    const bool due = now_ms >= check_due_ms(node);
-
-    if (due)
-        node->check_sent = node->link->ops->check(node->link);
-    if (due || is_under_way(node) || !store_node_is_usable(node))
-        node->busy_at_ms = now_ms;
-    if (store_node_is_usable(node))
-        node->link->ops->flush(node->link);
 }
 
 static int64_t
@@ -509,6 +516,8 @@ store_node_due_ms(const struct store_node *node)
 
     if (node->news != NEWS_NONE)
         return INT64_MIN;
+    if (node->state == UP)
+        return due_ms;
     if (node->state == WAITING || node->state == DOWN_WAITING)
         due_ms = sooner(due_ms, node->open_at_ms);
     if (is_failing(node))

@@ -20,6 +20,8 @@ static const struct frame_case frame_rows[] = {
     {"nothing", "GET", BYTES(""), BYTES("*2\r\n$3\r\nGET\r\n$0\r\n\r\n")},
     {"NUL and a line end", "GET", BYTES("\0\r\n"),
      BYTES("*2\r\n$3\r\nGET\r\n$3\r\n\0\r\n\r\n")},
+    {"nine bytes", "EXISTS", BYTES("012345678"),
+     BYTES("*2\r\n$6\r\nEXISTS\r\n$9\r\n012345678\r\n")},
     {"ten bytes", "EXISTS", BYTES("0123456789"),
      BYTES("*2\r\n$6\r\nEXISTS\r\n$10\r\n0123456789\r\n")},
 };
