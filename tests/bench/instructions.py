@@ -6,7 +6,8 @@
 callgrind counts the instructions of both, one request at a time, over one kept
 connection and one worker, so the figures depend on neither the machine's speed
 nor its load: the same twice for the same code, compiler and libraries. Several
-binaries are shown beside each other. Each answer is checked.
+binaries are shown beside each other. Some rows are repeated with a Redis
+Cluster of three masters. Each answer is checked.
 """
 import http.client
 import os
@@ -20,7 +21,7 @@ import tempfile
 
 import workloads
 from processes import Failure, end, spawn, wait_until
-from stack import Redis, Stack
+from stack import Cluster, Redis, Stack
 
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
 WARM_UP = 100
@@ -38,6 +39,9 @@ MEASURED = (
     ("interests of 100", lambda: workloads.interests(100), REQUESTS),
     ("wrong token", workloads.wrong_tokens, REQUESTS),
 )
+
+# Those that are also asked of a Redis Cluster.
+OF_CLUSTER = ("hot score", "interests of 10", "interests of 100")
 
 
 class Counted:
@@ -96,9 +100,9 @@ def send(port, bodies, count, first=0):
     peer.close()
 
 
-def render(folder, binary, redis):
+def render(folder, binary, url):
     """The configuration of nginx, as deploy/run.sh makes it; returns the stack."""
-    stack = Stack(folder, binary, redis.socket)
+    stack = Stack(folder, binary, url)
     stack.start()
     stack.stop()
     path = os.path.join(folder, "nginx", "nginx.conf")
@@ -109,7 +113,7 @@ def render(folder, binary, redis):
     return stack
 
 
-def start_service(stack, redis):
+def start_service(stack):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(os.path.join(stack.folder, "scoring.sock"))
     listener.listen(64)
@@ -143,22 +147,22 @@ def answers(port):
         return False
 
 
-def measure(folder, binary, redis):
-    """[(nginx, service)] for each row of MEASURED, instructions a request."""
-    redis.refresh()
-    stack = render(folder, binary, redis)
-    counted = [start_nginx(stack), start_service(stack, redis)]
+def measure(folder, binary, store, rows):
+    """[(nginx, service)] for each of these rows, instructions a request."""
+    store.refresh()
+    stack = render(folder, binary, store.url)
+    counted = [start_nginx(stack), start_service(stack)]
     try:
         wait_until(lambda: answers(stack.port), START_LIMIT_S, "does not start: see " + folder)
-        rows = []
-        for _, workload, requests in MEASURED:
+        counts = []
+        for _, workload, requests in rows:
             bodies = workload().bodies
             send(stack.port, bodies, min(WARM_UP, requests))
             for program in counted:
                 program.zero()
             send(stack.port, bodies, requests, WARM_UP)
-            rows.append([program.count() // requests for program in counted])
-        return rows
+            counts.append([program.count() // requests for program in counted])
+        return counts
     finally:
         for program in counted:
             end(program.process)
@@ -167,21 +171,27 @@ def measure(folder, binary, redis):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = tempfile.mkdtemp(prefix="scoring-count-")
-    redis = Redis(folder, workloads.redis_contents())
+    contents = workloads.redis_contents()
+    repeated = [row for row in MEASURED if row[0] in OF_CLUSTER]
+    tables = ((Redis(folder, contents), MEASURED), (Cluster(folder, contents), repeated))
+    names = [row[0] for row in MEASURED] + [row[0] + ", Cluster" for row in repeated]
     try:
-        columns = [
-            measure(os.path.join(folder, str(i)), os.path.abspath(binary), redis)
-            for i, binary in enumerate(sys.argv[1:])
-        ]
+        columns = []
+        for i, binary in enumerate(map(os.path.abspath, sys.argv[1:])):
+            columns.append([])
+            for j, (store, rows) in enumerate(tables):
+                home = os.path.join(folder, "%d-%d" % (i, j))
+                columns[i] += measure(home, binary, store, rows)
     except (Failure, OSError) as failure:
         print("instructions: VOID: %s" % failure, file=sys.stderr)
         return 1
     finally:
-        redis.stop()
+        for store, _ in tables:
+            store.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print("instructions a request" + "%10s %10s" % ("nginx", "service") * len(columns))
-    for i, (name, *_) in enumerate(MEASURED):
-        print("%-22s" % name + "".join("%10d %10d" % tuple(rows[i]) for rows in columns))
+    print("instructions a request    " + "%10s %10s" % ("nginx", "service") * len(columns))
+    for i, name in enumerate(names):
+        print("%-26s" % name + "".join("%10d %10d" % tuple(rows[i]) for rows in columns))
     return 0
 
 

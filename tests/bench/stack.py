@@ -6,6 +6,7 @@ away at the end; everything that was started is ended, by its process id.
 import os
 import signal
 import socket
+import subprocess
 
 from ask import post
 from processes import Failure, descendants, end, free_port, spawn, wait_until
@@ -13,6 +14,19 @@ from processes import Failure, descendants, end, free_port, spawn, wait_until
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 START_LIMIT_S = 15
 REPLY_LIMIT_S = 10
+FORM_LIMIT_S = 60
+
+
+def exchange(peer, commands):
+    """Sends them all at once; returns the replies as they come."""
+    text = b""
+    for command in commands:
+        words = [word.encode() for word in command]
+        text += b"*%d\r\n" % len(words)
+        text += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+    peer.sendall(text)
+    peer.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: peer.recv(65536), b""))
 
 
 class Redis:
@@ -22,6 +36,7 @@ class Redis:
         self.folder = folder
         self.contents = contents  # commands
         self.socket = os.path.join(folder, "redis.sock")
+        self.url = "unix://" + self.socket
         self.process = None
 
     def start(self):
@@ -61,18 +76,10 @@ class Redis:
             return False
 
     def ask(self, commands):
-        """Sends them all at once; returns the replies as they come."""
-        text = b""
-        for command in commands:
-            words = [word.encode() for word in command]
-            text += b"*%d\r\n" % len(words)
-            text += b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(REPLY_LIMIT_S)
             peer.connect(self.socket)
-            peer.sendall(text)
-            peer.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: peer.recv(65536), b""))
+            return exchange(peer, commands)
 
     def command_count(self):
         """Commands run so far, but for ours."""
@@ -83,12 +90,71 @@ class Redis:
         return count
 
 
+class Cluster:
+    """A private Redis Cluster of masters alone, without persistence."""
+
+    MASTERS = 3
+
+    def __init__(self, folder, contents):
+        self.folder = folder
+        self.contents = contents  # commands of one key each
+        self.ports = [free_port() for _ in range(self.MASTERS)]
+        self.url = "redis+cluster://127.0.0.1:%d" % self.ports[0]
+        self.processes = []
+
+    def start(self):
+        for port in self.ports:
+            home = os.path.join(self.folder, "cluster-%d" % port)
+            os.mkdir(home)
+            command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
+            command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+            command += ["--save", "", "--appendonly", "no", "--dir", home]
+            self.processes.append(spawn(command, os.path.join(home, "redis.log")))
+        wait_until(self.answers, START_LIMIT_S, "the Cluster does not start")
+        addresses = ["127.0.0.1:%d" % port for port in self.ports]
+        subprocess.run(
+            ["redis-cli", "--cluster", "create"] + addresses + ["--cluster-yes"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=FORM_LIMIT_S,
+        )
+        wait_until(self.is_whole, START_LIMIT_S, "the Cluster does not form")
+
+    def refresh(self):
+        """Each master refuses the keys of the others."""
+        if not self.processes:
+            self.start()
+        for port in self.ports:
+            self.ask(port, [["FLUSHALL"]] + self.contents)
+
+    def stop(self):
+        for process in self.processes:
+            end(process)
+
+    def answers(self):
+        try:
+            return all(self.ask(port, [["PING"]]) for port in self.ports)
+        except OSError:
+            return False
+
+    def is_whole(self):
+        return all(
+            b"cluster_state:ok" in self.ask(port, [["CLUSTER", "INFO"]])
+            for port in self.ports
+        )
+
+    def ask(self, port, commands):
+        with socket.create_connection(("127.0.0.1", port), REPLY_LIMIT_S) as peer:
+            return exchange(peer, commands)
+
+
 class Delay:
     """A way to Redis that takes longer: delay.c."""
 
     def __init__(self, folder, program, redis, delay_ms):
         self.log = os.path.join(folder, "delay.log")
         self.socket = os.path.join(folder, "redis-%d-ms.sock" % delay_ms)
+        self.url = "unix://" + self.socket
         self.command = [program, self.socket, redis.socket, str(delay_ms * 1000)]
         self.process = None
 
@@ -114,7 +180,7 @@ def wrap(folder, binary, settings_of):
 class Stack:
     """deploy/run.sh, as a user starts it, with some binary and our Redis."""
 
-    def __init__(self, folder, binary, redis_socket, settings_of=None, **settings):
+    def __init__(self, folder, binary, url, settings_of=None, **settings):
         """settings_of: the binary that is asked for them, if not this one."""
         self.folder = folder
         self.binary = binary
@@ -131,7 +197,7 @@ class Stack:
             RUN_DIR=folder,
             HTTP_PORT=str(self.port),
             METRICS_PORT=str(self.metrics_port),
-            REDIS_URL="unix://" + redis_socket,
+            REDIS_URL=url,
             SCORING_CONFIG_FILE="",
             SCORING_LOG_FILE=folder + ".scoring.log",
         )

@@ -46,13 +46,13 @@ class Targets:
             return Nginx(place, self.get("service"))
         if name == "echo":
             return Stack(
-                place, self.tool("echo"), self.redis.socket, self.binaries["service"]
+                place, self.tool("echo"), self.redis.url, self.binaries["service"]
             )
         kind, _, setting = name.partition(", ")
         binary = self.binaries[kind]
         if setting.endswith(" ms"):
             way = Delay(self.folder, self.tool("delay"), self.redis, int(setting[:-3]))
-            return Stack(place, binary, self.start(way).socket)
+            return Stack(place, binary, self.start(way).url)
         if setting:
-            return Stack(place, binary, self.redis.socket, SCORING_WORKERS=setting)
-        return Stack(place, binary, self.redis.socket)
+            return Stack(place, binary, self.redis.url, SCORING_WORKERS=setting)
+        return Stack(place, binary, self.redis.url)

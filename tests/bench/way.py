@@ -56,7 +56,7 @@ def functions(path):
 
 def trace(folder, binary, redis):
     """The dump of one cached score."""
-    stack = Stack(os.path.join(folder, "stack"), binary, redis.socket)
+    stack = Stack(os.path.join(folder, "stack"), binary, redis.url)
     stack.start()
     stack.stop()
     nginx = None
