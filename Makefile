@@ -143,7 +143,7 @@ packages-check: packages
 	@deploy/install-packages.sh unit test bench
 
 run: packages
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s all web
 	@exec setpriv --pdeathsig TERM deploy/run.sh
 
 check: packages-check
@@ -180,7 +180,7 @@ valgrind: all $B/unit
 	    --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
 	    $B/unit $(or $(FILTER_WORD),$(VALGRIND_SUITES))
 
-integration: all $B/integration
+integration: all web $B/integration
 	RUN_BINARY="$$PWD/$B/scoring" tests/sanitized.sh $B/reports $B/integration $(FILTER_WORD)
 
 asan:
@@ -287,8 +287,10 @@ check-openapi: all $B/tables
 	@tests/openapi.py $B/scoring $B/tables
 
 # The documentation page, to be looked at; its forms need the service.
-web:
-	@deploy/web.sh build/web
+PAGE = build/web/index.html.gz
+web: $(PAGE)
+$(PAGE): deploy/web.sh docs/api.md docs/openapi.json $(wildcard docs/web/* docs/web/samples/*)
+	@deploy/web.sh $(@D)
 check-web: packages all
 	@tests/web/check.sh $B/scoring $(PICTURES)
 

@@ -15,7 +15,7 @@ binary=${RUN_BINARY:-$top/build/release/scoring}
 
 # sockaddr_un has room for 108 bytes, the NUL included.
 socket_path_max=107
-ready_tries=100 # of 0.1 s
+ready_tries=100 # of 0.1 s, but the first ones
 stop_tries=150  # more than nginx (10 s) and the service take at most
 
 names=() pids=() # what runs, in the order of its start
@@ -25,11 +25,31 @@ fail() {
     exit 1
 }
 
-# setting NAME [OPTION...]: as the service reads it; see check-config --help.
+# nginx's share of the settings; see deploy/nginx-settings.sh.
+nginx_share=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
+nginx_share+=,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
+
+# Assignments as the service reads the settings; see check-config --help.
 # Bash loses a Ctrl-C that comes when a program whose output it reads has closed
 # that, but not yet ended. "|| return" leaves it with a shell, which ends at once.
-setting() {
-    "$binary" check-config --get "$@" || return
+settings() { # settings NAME,NAME...
+    "$binary" check-config --secret --shell "$1" || return
+}
+
+# What is not nginx's stays as it is in the environment: the service itself
+# follows the file when it is read again.
+read_settings() {
+    local assignments METRICS_PORT RUN_DIR SCORING_LOG_FILE REDIS_URL REDIS_PASSWORD TZ
+    assignments=$(settings \
+        "METRICS_PORT,RUN_DIR,SCORING_LOG_FILE,REDIS_URL,REDIS_PASSWORD,TZ,$nginx_share")
+    eval "$assignments"
+    metrics_port=$METRICS_PORT
+    run_dir=${RUN_DIR:-$top/build/run}
+    service_log=${SCORING_LOG_FILE:-this output}
+    redis_url=$REDIS_URL
+    redis_password=$REDIS_PASSWORD
+    with_zone=()
+    [ -z "$TZ" ] || with_zone=(env "TZ=$TZ")
 }
 
 check_settings() {
@@ -106,16 +126,35 @@ redis_said() {
 
 # a double-quoted string of redis.conf: every byte as \xHH
 quote() {
-    printf '"%s"' "$(printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"
+    local LC_ALL=C text=$1 quoted='' byte i # bytes count
+    for ((i = 0; i < ${#text}; i++)); do
+        printf -v byte %d "'${text:i:1}"
+        printf -v byte '\\x%02x' $((byte & 255)) # those above 127 are negative
+        quoted+=$byte
+    done
+    printf '"%s"' "$quoted"
 }
 
 redis_answers() {
+    [ -S "$run_dir/redis/redis.sock" ] || return 1
     [ "$(REDISCLI_AUTH=$redis_password redis-cli -s "$run_dir/redis/redis.sock" \
         ping 2>/dev/null)" = PONG ]
 }
 
 start_service() {
     start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
+}
+
+# place_page FOLDER: as make has made it, unless that is older than its sources
+place_page() {
+    local made=$top/build/web
+    rm -rf "$1"
+    if [ -e "$made/index.html.gz" ] && [ -z "$(find "$top/deploy/web.sh" "$top/docs/api.md" \
+        "$top/docs/openapi.json" "$top/docs/web" -type f -newer "$made/index.html.gz" -print -quit)" ] &&
+        cp -R "$made" "$1" 2>/dev/null; then
+        return
+    fi
+    "$top/deploy/web.sh" "$1"
 }
 
 start_nginx() {
@@ -129,7 +168,7 @@ start_nginx() {
             NGINX_ACCESS_LOG=$run_dir/nginx/access.log NGINX_ERROR_LOG=$run_dir/nginx/error.log
         nginx_render "$top/nginx"
     )
-    "$top/deploy/web.sh" "$run_dir/web"
+    place_page "$run_dir/web"
     : >"$run_dir/nginx/error.log"
     # Faults at the start go to the error log too, and are told from there.
     # shellcheck disable=SC2086
@@ -146,6 +185,16 @@ service_answers() {
         grep -qx '{"status": "ok"}'
 }
 
+# rest TRY: between two looks; the first ones are soon
+rest() {
+    case $1 in
+    0) sleep 0.01 ;;
+    1) sleep 0.02 ;;
+    2 | 3) sleep 0.04 ;;
+    *) sleep 0.1 ;;
+    esac
+}
+
 # wait_for NAME CHECK: until it is true, unless something has ended by then
 wait_for() {
     local try
@@ -154,7 +203,7 @@ wait_for() {
             return 0
         fi
         all_run || return 1
-        sleep 0.1
+        rest "$try"
     done
     return 1
 }
@@ -197,7 +246,7 @@ stop_all() {
         # Again and again: one that comes before its handler is there is lost.
         for ((try = 0; try < stop_tries; try++)); do
             kill -s "$signal" "${pids[$i]}" 2>/dev/null || break
-            sleep 0.1
+            rest "$try"
         done
         # Its whole group: the workers of a master that was killed live on.
         kill -KILL -- "-${pids[$i]}" "${pids[$i]}" 2>/dev/null || true
@@ -252,23 +301,8 @@ if [ -z "${SCORING_CONFIG_FILE+set}" ] && { [ -e "$top/.env" ] || [ -L "$top/.en
 fi
 # Not those of a service that is installed here.
 export SCORING_CONFIG_FILE=${SCORING_CONFIG_FILE-}
-metrics_port=$(setting METRICS_PORT)
-run_dir=$(setting RUN_DIR --default "$top/build/run")
-service_log=$(setting SCORING_LOG_FILE --default 'this output')
-redis_url=$(setting REDIS_URL --default '')
-# Line ends that are part of the password stay.
-redis_password=$(setting REDIS_PASSWORD --secret && printf .)
-redis_password=${redis_password%$'\n'.}
-# The service itself follows the file when it is read again.
-zone=$(setting TZ) with_zone=()
-[ -z "$zone" ] || with_zone=(env "TZ=$zone")
-
-# nginx's share; bodies are spooled to a folder on a disk.
-for name in SCORING_MAX_BODY_BYTES SCORING_RATE_LIMIT SCORING_MAX_CONNECTIONS \
-    HTTP_ADDRESS HTTP_PORT HTTPS_PORT TLS_CERTIFICATE TLS_KEY TLS_HSTS_S TRUSTED_PROXIES; do
-    value=$(setting "$name")
-    printf -v "$name" '%s' "$value"
-done
+read_settings
+# Bodies are spooled to a folder on a disk.
 NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES=''
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"

@@ -35,12 +35,11 @@ remove() {
 }
 
 render() {
-    for name in SCORING_MAX_BODY_BYTES SCORING_RATE_LIMIT SCORING_MAX_CONNECTIONS \
-        HTTP_ADDRESS HTTP_PORT HTTPS_PORT METRICS_PORT \
-        TLS_CERTIFICATE TLS_KEY TLS_HSTS_S TRUSTED_PROXIES; do
-        value=$(scoring check-config --get "$name") || exit
-        export "$name=$value"
-    done
+    names=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
+    names=$names,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,METRICS_PORT
+    names=$names,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
+    assignments=$(scoring check-config --shell "$names") || exit
+    eval "$assignments"
     NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
     # shellcheck source=deploy/nginx-settings.sh
     . "$share/nginx-settings.sh"

@@ -96,6 +96,7 @@ expect "$work/folder/one.sock" healthcheck "$work/folder/one.s"
 expect '' check-config ''
 expect 'REDIS_PASSWORD' check-config --get REDIS_P
 expect 'TLS_CERTIFICATE TLS_HSTS_S TLS_KEY TRUSTED_PROXIES TZ' check-config --get T
+expect 'REDIS_PASSWORD' check-config --shell REDIS_P
 expect '' check-config --get X
 expect '' check-config --default ''
 

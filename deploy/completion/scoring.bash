@@ -46,7 +46,7 @@ _scoring() {
         help=$(_scoring_help "$1" "${path[@]}")
         choices=
     fi
-    if [ "$previous" = --get ]; then
+    if [ "$previous" = --get ] || [ "$previous" = --shell ]; then
         choices=$(_scoring_help "$1" | sed -nE '1,/^Settings/d; s/^  ([A-Z_]+) .*/\1/p')
         mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
         return

@@ -1,6 +1,6 @@
 /*
  * `scoring check-config`: the settings as `scoring serve` would take them, or
- * every mistake in them; or one of them, for a script. Implements S26
+ * every mistake in them; or some of them, for a script. Implements S26
  * of docs/protocol.md.
  */
 #include <stdbool.h>
@@ -14,25 +14,59 @@
 
 /* What is wanted; texts are NULL where not given. */
 struct question {
-    const struct config_setting *setting; /* NULL: all of them */
-    const char *name;
+    const char *name;      /* of one setting */
+    const char *names;     /* of several, that commas separate */
     const char *otherwise; /* instead of its default */
     bool may_be_secret;
 };
 
-/* What is wrong with it as a whole, or NULL. */
+/* What is wrong with one name, or NULL and its setting. */
 static const char *
-question_fault(const struct question *question)
+find_setting(const struct question *question, struct bytes name,
+             const struct config_setting **ret_setting)
 {
-    if (question->name == NULL)
-        return question->otherwise != NULL || question->may_be_secret
-                   ? "--default and --secret need --get"
-                   : NULL;
-    if (question->setting == NULL)
+    const struct config_setting *setting = config_setting_find(name);
+
+    if (setting == NULL)
         return "there is no such setting";
-    if (question->setting->is_secret && !question->may_be_secret)
+    if (setting->is_secret && !question->may_be_secret)
         return "this is a secret: add --secret";
+    *ret_setting = setting;
     return NULL;
+}
+
+/* Takes a name off the front of names, and the comma behind it. */
+static struct bytes
+next_name(const char **names)
+{
+    struct bytes name = {*names, strcspn(*names, ",")};
+
+    *names += name.length + ((*names)[name.length] == ',');
+    return name;
+}
+
+/* What is wrong with it as a whole, and where, or NULL. */
+static const char *
+question_fault(const struct question *question, const char **ret_at)
+{
+    const struct config_setting *setting;
+    const char *fault = NULL;
+
+    *ret_at = question->name;
+    if (question->name != NULL && question->names != NULL)
+        return "--get and --shell exclude each other";
+    if (question->otherwise != NULL && question->name == NULL)
+        return "--default needs --get";
+    if (question->name != NULL)
+        return find_setting(question, bytes_of(question->name), &setting);
+    if (question->names == NULL)
+        return question->may_be_secret ? "--secret needs --get or --shell"
+                                       : NULL;
+    for (const char *rest = question->names; fault == NULL && *rest != '\0';) {
+        *ret_at = rest;
+        fault = find_setting(question, next_name(&rest), &setting);
+    }
+    return fault;
 }
 
 /* False, with the reason printed, if the arguments are wrong. */
@@ -44,35 +78,62 @@ read_question(const struct command *command, int argc, char **argv,
     const struct command_option options[] = {
         {.name = "get", .text = &question.name},
         {.name = "default", .text = &question.otherwise},
+        {.name = "shell", .text = &question.names},
         {.name = "secret", .flag = &question.may_be_secret},
         {.name = NULL},
     };
-    const char *fault;
+    const char *at, *fault;
 
     if (command_read(command, argc, argv, options) == NULL)
         return false;
-    if (question.name != NULL)
-        question.setting = config_setting_find(bytes_of(question.name));
-    fault = question_fault(&question);
+    fault = question_fault(&question, &at);
     if (fault != NULL) {
-        (void)command_misused(command, fault, question.name);
+        (void)command_misused(command, fault, at);
         return false;
     }
     *ret_question = question;
     return true;
 }
 
+/* NAME='value', and nothing in it means anything to a shell. */
+static void
+add_assignment(const struct config *config,
+               const struct config_setting *setting, struct buf *text)
+{
+    struct buf value = {0};
+
+    config_get(config, setting, "", &value);
+    buf_printf(text, "%s='", setting->name);
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.data[i] == '\'')
+            buf_add_text(text, "'\\'");
+        buf_add(text, &value.data[i], 1);
+    }
+    buf_add_text(text, "'\n");
+    text->failed = text->failed || value.failed;
+    if (value.data != NULL)
+        explicit_bzero(value.data, value.length);
+    buf_free(&value);
+}
+
 /* The answer, and a line's end unless it has one. */
 static int
 print_answer(const struct config *config, const struct question *question)
 {
+    const struct config_setting *setting = NULL;
     struct buf text = {0};
 
-    if (question->setting == NULL) {
-        config_print(config, &text);
-    } else {
-        config_get(config, question->setting, question->otherwise, &text);
+    if (question->names != NULL) {
+        for (const char *rest = question->names; *rest != '\0';) {
+            (void)find_setting(question, next_name(&rest), &setting);
+            add_assignment(config, setting, &text);
+        }
+    } else if (question->name != NULL) {
+        (void)find_setting(question, bytes_of(question->name), &setting);
+        config_get(config, setting, question->otherwise, &text);
         buf_add_text(&text, "\n");
+    } else {
+        config_print(config, &text);
     }
     return command_print_text(&text);
 }
@@ -110,7 +171,7 @@ run_check_config(const struct command *command, int argc, char **argv)
     if (config == NULL)
         return EX_CONFIG;
     status = print_answer(config, &question);
-    if (question.setting == NULL)
+    if (question.name == NULL && question.names == NULL)
         print_notes(config);
     config_free(config);
     return status;
@@ -118,12 +179,16 @@ run_check_config(const struct command *command, int argc, char **argv)
 
 const struct command command_check_config = {
     .name = "check-config",
-    .arguments = "[--get NAME [--default VALUE] [--secret]]",
+    .arguments = "[--get NAME | --shell NAMES] [OPTION...]",
     .summary = "show the settings in force, or every error in them",
     .details =
         "  --get NAME       print only the value of this setting, for a "
         "script\n"
         "  --default VALUE  print VALUE if the setting is empty or not given\n"
+        "  --shell NAMES    print these settings (commas between the names) "
+        "as\n"
+        "                   NAME='value' lines for a shell; empty if not "
+        "given\n"
         "  --secret         print the value even if it is a secret; one salt "
         "per line\n"
         "\nPrints NAME=value lines, with secrets masked, and exits with 0; or "
