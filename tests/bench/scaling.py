@@ -12,6 +12,7 @@ BODIES_KIB = (0.3, 10, 500)
 SMALLEST_KIB = 0.3  # of a score without padding
 IDS = (1, 10, 100, 1000, 10000)
 FEW_CONNECTIONS = 16  # for what is large
+HUGE_BATCH = 1000
 HUGE_KIB = 500
 HUGE_IDS = 10000
 SMALL_PER_S = 1000
@@ -165,10 +166,16 @@ def held_up(bench, settings):
     """Small requests beside huge ones, also where all share one worker."""
     many = workloads.interests_question(0, HUGE_IDS).body
     large = workloads.score_body("%010d" % 1, padding=HUGE_KIB * 1024)
+    batch = workloads.batch_question(0, HUGE_BATCH, explain=True).body
     rows = [
         ("%s, %s" % (name, of), target, body)
         for target, of in (("service", "all workers"), ("service, 1", "1 worker"))
-        for name, body in (("alone", ""), ("500 KiB", large), ("10,000 ids", many))
+        for name, body in (
+            ("alone", ""),
+            ("500 KiB", large),
+            ("10,000 ids", many),
+            ("1,000 scores", batch),
+        )
     ]
     results = {}
     for name, target, body in settings.orders(rows):
