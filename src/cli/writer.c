@@ -86,6 +86,14 @@ writer_ask_replicas(struct writer *writer, int64_t limit_ms)
     return true;
 }
 
+/* Nothing counts once something was refused: the session has ended. */
+static void
+confirm(struct writer *writer, const struct redis_command *command)
+{
+    if (*session_error(writer->session) == '\0')
+        writer->confirmed += (int64_t)command->count;
+}
+
 /* WAIT: how many replicas have all that was written before. */
 static bool
 on_replicated(void *arg, const struct redis_command *command,
@@ -103,7 +111,7 @@ on_replicated(void *arg, const struct redis_command *command,
     else if ((*reply)->integer == 0)
         return !session_fail(writer->session,
                              "no replica has confirmed in time");
-    writer->confirmed += (int64_t)command->count;
+    confirm(writer, command);
     return true;
 }
 
@@ -133,8 +141,8 @@ on_written(void *arg, const struct redis_command *command, redisReply **reply)
     writer->under_way--;
     if (!on_taken(arg, command, reply))
         return false;
-    if (*reply != NULL && (*reply)->type != REDIS_REPLY_ERROR)
-        writer->confirmed += (int64_t)command->count;
+    if (*reply != NULL)
+        confirm(writer, command);
     return true;
 }
 

@@ -100,8 +100,51 @@ serve(int listener, enum stay stay)
     return 0;
 }
 
-static void
-bench_start(struct bench *bench, enum stay stay)
+/* What a master says of its replicas, and to a batch. */
+struct replica_case {
+    const char *name;
+    const char *role;    /* to ROLE */
+    const char *written; /* to the batch */
+    bool waits;          /* the batch ends with a WAIT */
+    int64_t confirmed;
+    const char *error; /* empty: it is written */
+};
+
+/* The last piece that has come; empty at the end. */
+static char *
+take_piece(int fd)
+{
+    static char piece[PIECE_MAX];
+    const ssize_t length = recv(fd, piece, sizeof(piece) - 1, 0);
+
+    piece[length > 0 ? length : 0] = '\0';
+    return piece;
+}
+
+/* Whether each thing came that is to come, as an exit status: 0 if so. */
+static int
+serve_master(int listener, const struct replica_case *c)
+{
+    const int fd = accept(listener, NULL, NULL);
+    const char *const answers[] = {STEPS_MASTER ":0\r\n", c->role, c->written};
+    const char *const wanted[] = {"HELLO", "ROLE", c->waits ? "WAIT" : "MSET"};
+    bool is_good = true;
+
+    (void)alarm(LIMIT_MS / 1000);
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        const char *piece = take_piece(fd);
+
+        is_good = is_good && strstr(piece, wanted[i]) != NULL &&
+                  (c->waits || strstr(piece, "WAIT") == NULL);
+        (void)send(fd, answers[i], strlen(answers[i]), MSG_NOSIGNAL);
+    }
+    (void)take_piece(fd);
+    return is_good ? 0 : 1;
+}
+
+/* Listens at its path; what is asked there is for the peer. */
+static int
+bench_listen(struct bench *bench)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -116,16 +159,29 @@ bench_start(struct bench *bench, enum stay stay)
         bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
         listen(listener, 1) == 0);
     (void)fflush(stdout);
-    bench->peer.pid = fork();
-    if (bench->peer.pid == 0)
-        _exit(serve(listener, stay));
+    return listener;
+}
+
+static void
+bench_connect(struct bench *bench, int listener, int64_t limit_ms)
+{
     (void)close(listener);
-    bench->session =
-        session_new(&bench->config, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
+    bench->session = session_new(&bench->config, limit_ms);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->session);
     CU_ASSERT_TRUE(session_open(bench->session));
     bench->writer = writer_new(bench->session, WRITER_MSET);
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->writer);
+}
+
+static void
+bench_start(struct bench *bench, enum stay stay)
+{
+    const int listener = bench_listen(bench);
+
+    bench->peer.pid = fork();
+    if (bench->peer.pid == 0)
+        _exit(serve(listener, stay));
+    bench_connect(bench, listener, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
 }
 
 static void
@@ -219,6 +275,52 @@ TEST_SINGLE(gone, "a peer that is gone is told by the batch that meets it")
     CU_ASSERT_FALSE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
     CU_ASSERT_STRING_EQUAL(session_error(bench.session),
                            "the connection broke");
+    bench_end(&bench);
+}
+
+#define ROLE(replicas) "*3\r\n$6\r\nmaster\r\n:0\r\n" replicas
+#define REPLICA        "*3\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\n0\r\n"
+#define ONE            ROLE("*1\r\n" REPLICA)
+#define NOPERM         "-NOPERM this user has no permissions\r\n"
+#define OK             "+OK\r\n"
+
+static const struct replica_case replica_rows[] = {
+    {"one replica has it", ONE, OK ":1\r\n", true, 1, ""},
+    {"two have it", ROLE("*2\r\n" REPLICA REPLICA), OK ":2\r\n", true, 1, ""},
+    {"none has it in time", ONE, OK ":0\r\n", true, 0,
+     "no replica has confirmed in time"},
+    {"there is none", ROLE("*0\r\n"), OK, false, 1, ""},
+    {"ROLE is refused", NOPERM, OK, false, 1, ""},
+    {"ROLE of a replica", "*3\r\n$5\r\nslave\r\n$1\r\na\r\n:1\r\n", OK, false,
+     1, ""},
+    {"ROLE of two elements", "*2\r\n$6\r\nmaster\r\n:0\r\n", OK, false, 1, ""},
+    {"ROLE is no list", OK, OK, false, 1, ""},
+    {"WAIT is refused", ONE, OK NOPERM, true, 1, ""},
+    {"WAIT is no number", ONE, OK OK, true, 0, "an answer of the wrong kind"},
+    {"the batch is refused", ONE, "-OOM memory is full\r\n:1\r\n", true, 0,
+     "OOM"},
+    {"the batch is refused, without a replica", ROLE("*0\r\n"),
+     "-OOM memory is full\r\n", false, 0, "OOM"},
+};
+
+/* Written is what a replica has, where there is one: docs/protocol.md, S19. */
+TEST_CASES(replica, struct replica_case, replica_rows)
+{
+    struct bench bench;
+    const int listener = bench_listen(&bench);
+
+    bench.peer.pid = fork();
+    if (bench.peer.pid == 0)
+        _exit(serve_master(listener, c));
+    bench_connect(&bench, listener, LIMIT_MS);
+    CU_ASSERT_TRUE(writer_ask_replicas(bench.writer, LIMIT_MS));
+    CU_ASSERT_TRUE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
+    CU_ASSERT_EQUAL(writer_finish(bench.writer), *c->error == '\0');
+    CU_ASSERT_EQUAL(writer_confirmed(bench.writer), c->confirmed);
+    CU_ASSERT_PTR_NOT_NULL(strstr(session_error(bench.session), c->error));
+    session_close(bench.session);
+    CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
     bench_end(&bench);
 }
 
