@@ -1,6 +1,7 @@
 # The service: built and unit-tested on Debian 13, whose hiredis has TLS. The
 # final image has the binary, spawn-fcgi and the libraries they are linked to.
-# The target nginx is the other image: nginx with the documentation page.
+# The target nginx is the other image: nginx, its configuration, and the
+# documentation page.
 ARG NGINX_IMAGE=nginx:1.28
 
 FROM debian:trixie-slim AS web
@@ -13,7 +14,15 @@ COPY docs/web docs/web
 RUN deploy/web.sh /site
 
 FROM ${NGINX_IMAGE} AS nginx
+USER root
 COPY --from=web /site /usr/share/scoring/web
+COPY nginx /etc/scoring/nginx
+COPY deploy/nginx-settings.sh deploy/nginx-start.sh /etc/scoring/deploy/
+# The volume of the socket has its owner from here where nginx is the first to
+# mount it.
+RUN install -d -o 10001 -g 101 -m 0750 /run/scoring
+USER 101:101
+ENTRYPOINT ["/bin/sh", "/etc/scoring/deploy/nginx-start.sh"]
 
 FROM debian:trixie-slim AS build
 WORKDIR /build

@@ -278,6 +278,15 @@ check-nginx:
 # Odd lines of .env, to us and to docker compose, where there is one.
 check-dotenv: all
 	@tests/dotenv.py $B/scoring
+# The configurations for HAProxy, in front of two stacks and of a Sentinel group.
+check-haproxy: all
+	@tests/haproxy/haproxy.py $B/scoring
+# The manifests for Kubernetes; their pod in a container engine, skipped where
+# that cannot be.
+check-kubernetes: all
+	@tests/kubernetes/manifests.py $B/scoring
+check-pod: all
+	@tests/kubernetes/pod.sh $B/scoring
 check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
@@ -410,6 +419,9 @@ help:
 	@echo 'make docs        writes the tables of the documents anew, from those of the code'
 	@echo 'make check-alerts  promtool tries each alert; the metrics of each query are there'
 	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
+	@echo 'make check-haproxy  hosts, and a Sentinel group, behind deploy/haproxy'
+	@echo 'make check-kubernetes  the manifests of deploy/kubernetes; make check-pod'
+	@echo '                 brings their pod up by podman'
 	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'
@@ -428,5 +440,5 @@ help:
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-alerts check-nginx check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -60,7 +60,7 @@ install_packages() {
 disable_services() {
     local unit
     command -v deb-systemd-helper >/dev/null || return 0
-    for unit in nginx.service redis-server.service prometheus.service; do
+    for unit in nginx.service redis-server.service prometheus.service haproxy.service; do
         [ -e "/lib/systemd/system/$unit" ] || continue
         [[ $units_before == *" $unit "* ]] && continue
         "${as_root[@]}" env DPKG_MAINTSCRIPT_PACKAGE="${unit%.service}" \

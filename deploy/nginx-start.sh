@@ -1,6 +1,6 @@
 #!/bin/sh
-# The entry point of nginx in docker compose: the same configuration as that of
-# `make run`, rendered into the one folder that can be written to. Errors go to
+# The entry point of nginx's image: the same configuration as that of `make run`,
+# rendered into the one folder that can be written to. Errors go to
 # the container's log, and so does the access log.
 set -eu
 

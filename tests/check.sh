@@ -52,6 +52,8 @@ full=(
     "1 0 trace"
     "1 0 check-completion"
     "1 0 check-nginx"
+    "1 0 check-haproxy"
+    "1 19 check-kubernetes"
     "1 19 check-alerts"
     "1 0 check-dotenv"
     "1 19 check-docs"

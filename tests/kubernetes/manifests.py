@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+"""`make check-kubernetes`: the manifests of deploy/kubernetes, as kubectl renders
+them. Every member must be one that Kubernetes knows, of its type; what refers to
+something must find it; no container has a right that it does not need; a pod ends
+in order; and the service and nginx take the settings.
+
+    manifests.py BINARY
+
+The types are those of tests/kubernetes/package.json, which npm fetches, and the
+compiler of TypeScript compares. What a cluster checks besides, such as names and
+quantities, is not checked here. The last line is "N passed, N failed", or with
+", N skipped". Needs python3-yaml."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+FOLDER = TOP / "deploy/kubernetes"
+HERE = TOP / "tests/kubernetes"
+MODULES = TOP / "build/kubernetes-tests"
+FETCH_S, COMPILE_S = 300, 120
+FINISH_S = 7  # what the service takes at most for the requests that it has
+
+# What Kubernetes gives to a container where a Service is called "scoring".
+LINKS = {"SCORING_SERVICE_HOST": "10.0.0.1", "SCORING_SERVICE_PORT": "80",
+         "SCORING_SERVICE_PORT_HTTP": "80", "SCORING_PORT": "tcp://10.0.0.1:80",
+         "SCORING_PORT_80_TCP": "tcp://10.0.0.1:80", "SCORING_PORT_80_TCP_PORT": "80",
+         "SCORING_PORT_80_TCP_PROTO": "tcp", "SCORING_PORT_80_TCP_ADDR": "10.0.0.1"}
+SECRET = {"REDIS_PASSWORD": "a", "REDIS_SENTINEL_PASSWORD": "b", "SCORING_SALT": "c1",
+          "SCORING_ADMIN_SALT": "d2"}
+
+results = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+def check(name, good, detail=""):
+    results["passed" if good else "failed"] += 1
+    if not good:
+        print(f"FAILED {name}: {detail}")
+
+
+def equal(name, got, want):
+    check(name, got == want, f"got {got!r}, wanted {want!r}")
+
+
+def skip(what):
+    results["skipped"] += 1
+    print(f"skipped: {what}")
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+# --- every member is known
+
+def fetch():
+    """The types, unless they are there: by the digests of the lock file."""
+    stamp = MODULES / "fetched"
+    lock = (HERE / "package-lock.json").read_text()
+    if stamp.exists() and stamp.read_text() == lock:
+        return True
+    if shutil.which("npm") is None:
+        return False
+    MODULES.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(HERE / name, MODULES)
+    done = run("npm", "ci", "--prefer-offline", "--fetch-retries=1", "--no-audit", "--no-fund",
+               cwd=MODULES, timeout=FETCH_S)
+    if done.returncode == 0:
+        stamp.write_text(lock)
+    return done.returncode == 0
+
+
+def typed(objects):
+    """A program that the compiler takes if every object is of its type."""
+    lines = [f'import type {{ I{o["kind"]} as Type{i} }} from '
+             f'"kubernetes-models/{o["apiVersion"]}/{o["kind"]}";'
+             for i, o in enumerate(objects)]
+    lines += [f"export const object{i}: Type{i} = {json.dumps(o, indent=1)};"
+              for i, o in enumerate(objects)]
+    return "\n".join(lines) + "\n"
+
+
+def compile_types(objects):
+    (MODULES / "manifests.ts").write_text(typed(objects))
+    return run("node", "node_modules/typescript/bin/tsc", "--noEmit", "--strict",
+               "--skipLibCheck", "--module", "nodenext", "manifests.ts",
+               cwd=MODULES, timeout=COMPILE_S).stdout
+
+
+def check_types(name, objects):
+    equal(f"{name}: every member is known", compile_types(objects), "")
+
+
+def check_compiler(objects):
+    """It finds a member that there is not, one of another type, and one that lacks."""
+    for text, change in (("'\"readOnlyRootFileSystem\"' does not exist",
+                          lambda pod: pod["containers"][0].update(readOnlyRootFileSystem=True)),
+                         ("not assignable to type 'number'",
+                          lambda pod: pod.update(terminationGracePeriodSeconds="45")),
+                         ("Property '\"name\"' is missing",
+                          lambda pod: pod["containers"][0].pop("name"))):
+        changed = json.loads(json.dumps(objects))
+        change(pod_of(changed))
+        said = compile_types(changed)
+        check(f"the compiler says: {text}", text in said, said)
+
+
+# --- what refers to something finds it
+
+def of_kind(objects, kind):
+    return [o for o in objects if o["kind"] == kind]
+
+
+def pod_of(objects):
+    return of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]
+
+
+def container(pod, name):
+    return next(c for c in pod["containers"] if c["name"] == name)
+
+
+def settings_of(objects):
+    return of_kind(objects, "ConfigMap")[0]["data"]
+
+
+def check_references(name, objects):
+    deployment = of_kind(objects, "Deployment")[0]["spec"]
+    labels, pod = deployment["template"]["metadata"]["labels"], pod_of(objects)
+    ports = {p["name"]: p["containerPort"] for c in pod["containers"] for p in c.get("ports", [])}
+    equal(f"{name}: ports", ports, {"http": 8080, "metrics": 8081})
+    selectors = [deployment["selector"]["matchLabels"],
+                 *(o["spec"]["selector"] for o in of_kind(objects, "Service")),
+                 *(o["spec"]["podSelector"]["matchLabels"]
+                   for o in of_kind(objects, "NetworkPolicy")),
+                 *(o["spec"]["selector"]["matchLabels"]
+                   for o in of_kind(objects, "PodDisruptionBudget")),
+                 *(c["labelSelector"]["matchLabels"] for c in pod["topologySpreadConstraints"])]
+    equal(f"{name}: all select these pods", selectors, [labels] * 5)
+    named = re.findall(r'"(?:port|targetPort)": "(\w+)"', json.dumps(objects))
+    check(f"{name}: ports that are named", named and set(named) <= set(ports), named)
+    target = of_kind(objects, "HorizontalPodAutoscaler")[0]["spec"]["scaleTargetRef"]
+    equal(f"{name}: what is scaled", (target["kind"], target["name"]), ("Deployment", "scoring"))
+    equal(f"{name}: settings", {c["envFrom"][0]["configMapRef"]["name"]
+                                for c in pod["containers"]},
+          {of_kind(objects, "ConfigMap")[0]["metadata"]["name"]})
+    volumes = {v["name"] for v in pod["volumes"]}
+    equal(f"{name}: volumes", {m["name"] for c in pod["containers"] for m in c["volumeMounts"]},
+          volumes)
+
+
+# --- rights, probes, the end
+
+def check_rights(name, pod):
+    equal(f"{name}: no root, and a filter of system calls",
+          (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["seccompProfile"]),
+          (True, {"type": "RuntimeDefault"}))
+    equal(f"{name}: nothing of Kubernetes inside",
+          (pod["enableServiceLinks"], pod["automountServiceAccountToken"]), (False, False))
+    check(f"{name}: nothing of the node", not re.search(
+        r'"(host\w+|privileged|procMount)":', json.dumps(pod)))
+    for one in pod["containers"]:
+        context = dict(one["securityContext"])
+        check(f"{name}: {one['name']}: a user of its own", context.pop("runAsUser") > 0)
+        equal(f"{name}: {one['name']}: rights", context,
+              {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+               "capabilities": {"drop": ["ALL"]}})
+        check(f"{name}: {one['name']}: memory is limited, a core is asked for",
+              "memory" in one["resources"]["limits"] and "cpu" in one["resources"]["requests"])
+
+
+def check_probes(name, pod):
+    nginx, service = container(pod, "nginx"), container(pod, "scoring")
+    equal(f"{name}: paths of the probes",
+          [nginx[kind]["httpGet"]["path"]
+           for kind in ("startupProbe", "readinessProbe", "livenessProbe")],
+          ["/healthz", "/readyz", "/openapi.json"])
+    equal(f"{name}: commands of the probes",
+          [service[kind]["exec"]["command"] for kind in ("startupProbe", "livenessProbe")],
+          [["scoring", "healthcheck"]] * 2)
+    socket = next(v for v in pod["volumes"] if v["name"] == "socket")
+    equal(f"{name}: the socket is in memory", socket["emptyDir"]["medium"], "Memory")
+    equal(f"{name}: the socket is where both look for it",
+          {m["mountPath"] for c in pod["containers"] for m in c["volumeMounts"]
+           if m["name"] == "socket"}, {"/run/scoring"})
+
+
+def check_end(name, pod):
+    """nginx ends before the service, and the service before it is killed."""
+    waits = {}
+    for one in pod["containers"]:
+        command, seconds = one["lifecycle"]["preStop"]["exec"]["command"]
+        waits[one["name"]] = int(seconds) if command == "sleep" else 0
+    template = (TOP / "nginx/nginx.conf.template").read_text()
+    nginx_s = int(re.search(r"worker_shutdown_timeout (\d+)s;", template)[1])
+    check(f"{name}: the service outlives nginx",
+          waits["scoring"] > waits["nginx"] + nginx_s and waits["nginx"] > 0, waits)
+    check(f"{name}: nobody is killed",
+          pod["terminationGracePeriodSeconds"] > waits["scoring"] + FINISH_S, waits)
+
+
+# --- the settings are taken
+
+def check_settings(name, objects, binary):
+    plain = {"PATH": os.environ["PATH"], "SCORING_CONFIG_FILE": "", **settings_of(objects)}
+    for what, more in (("", {}), (" with the variables of a Service", LINKS)):
+        done = run(binary, "check-config", env={**plain, **SECRET, **more})
+        check(f"{name}: the service takes its settings{what}", done.returncode == 0, done.stderr)
+    done = run("sh", "-euc", ". deploy/nginx-settings.sh", cwd=TOP,
+               env={"TLS_CERTIFICATE": "", "TLS_KEY": "", **plain})
+    equal(f"{name}: nginx takes its settings", (done.returncode, done.stderr), (0, ""))
+
+
+def check_overlay(name, binary, has_types):
+    done = run("kubectl", "kustomize", FOLDER / name)
+    equal(f"{name}: kubectl kustomize", (done.returncode, done.stderr), (0, ""))
+    if done.returncode != 0:
+        return
+    objects = list(yaml.safe_load_all(done.stdout))
+    pod = pod_of(objects)
+    check_references(name, objects)
+    check_rights(name, pod)
+    check_probes(name, pod)
+    check_end(name, pod)
+    check_settings(name, objects, binary)
+    if has_types:
+        check_types(name, objects)
+    if has_types and name == "base":
+        check_compiler(objects)
+
+
+def main():
+    binary = os.path.abspath(sys.argv[1])
+    for path in sorted(FOLDER.glob("*/*.yaml")):
+        try:
+            check(f"{path.name} is YAML", list(yaml.safe_load_all(path.read_text())))
+        except yaml.YAMLError as fault:
+            check(f"{path.name} is YAML", False, fault)
+    if shutil.which("kubectl") is None:
+        skip("there is no kubectl to render the manifests")
+    else:
+        has_types = fetch()
+        if not has_types:
+            skip("the types of Kubernetes cannot be had here: is there npm?")
+        for name in ("base", "sentinel"):
+            check_overlay(name, binary, has_types)
+    print(f"{results['passed']} passed, {results['failed']} failed" +
+          (f", {results['skipped']} skipped" if results["skipped"] else ""))
+    return 1 if results["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
