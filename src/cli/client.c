@@ -156,14 +156,14 @@ write_with(struct client *client, enum writer_command command,
 static bool
 set(struct client *client)
 {
-    int64_t none;
+    int64_t none = 0;
 
     return write_with(client, WRITER_SET, client->plan->interests, &none);
 }
 
 static bool delete (struct client *client)
 {
-    int64_t deleted;
+    int64_t deleted = 0;
 
     if (!write_with(client, WRITER_DEL, bytes_of(""), &deleted))
         return false;
