@@ -23,8 +23,9 @@
 #define IDS        60             /* clients, of all three masters */
 #define ANSWER_S   1.05           /* of interests, at most */
 #define SCORE_S    1.0
-#define NOTICED_MS 500 /* until the last 503, once a replica is promoted */
-#define RUN_MS     500 /* of load before and after a fault */
+#define RETURN_MS  2000 /* until all is whole, once the Cluster is there */
+#define NOTICED_MS 500  /* until the last 503, once a replica is promoted */
+#define RUN_MS     500  /* of load before and after a fault */
 #define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define TEXT_SIZE  8192
 
@@ -33,6 +34,7 @@ static char url[CLUSTER_URL_MAX + 16];
 static const char *const environment[] = {url, NULL};
 static const struct stack_plan plan = {.store = STACK_URL_GIVEN,
                                        .environment = environment};
+static char first_url[CLUSTER_URL_MAX + 16]; /* of the first server alone */
 static char every_request[TEXT_SIZE], every_answer[TEXT_SIZE];
 
 static unsigned
@@ -101,6 +103,9 @@ suite_start(void)
         return 1;
     cluster_url(&cluster, address);
     (void)snprintf(url, sizeof(url), "REDIS_URL=%s", address);
+    (void)snprintf(first_url, sizeof(first_url),
+                   "REDIS_URL=redis+cluster://127.0.0.1:%d",
+                   cluster.nodes[0].port);
     make_texts();
     return 0;
 }
@@ -340,27 +345,129 @@ TEST_CASES(command, struct command_case, command_rows)
     }
 }
 
-/* 20 slots that have keys, from one master to the next. */
-TEST_SINGLE(reshard, "slots move under load, and nothing is lost")
+/* The slot of a client, from one master to the next; a pause between steps lets
+ * requests fall into each. */
+static void
+move_slot(int id, int pause_ms)
+{
+    const unsigned slot = slot_of(id);
+    const struct redis *owner = cluster_owner(&cluster, 0, slot);
+    const size_t from = (size_t)(owner - cluster.nodes);
+    const size_t to = (from + 1) % CLUSTER_MASTERS;
+
+    CU_ASSERT_TRUE(cluster_move_begin(&cluster, from, to, slot));
+    clock_sleep_ms(pause_ms);
+    CU_ASSERT_TRUE(cluster_move_keys(&cluster, from, to, slot));
+    clock_sleep_ms(pause_ms);
+    CU_ASSERT_TRUE(cluster_move_end(&cluster, from, to, slot));
+}
+
+TEST_SINGLE(reshard, "150 times a slot moves under load, and nothing is lost")
 {
     struct stack *stack = stack_shared(&plan);
     struct crowd crowd;
 
     crowd_start(&crowd, stack, is_whole);
-    for (int id = 1; id <= 20; id++) {
-        const unsigned slot = slot_of(id);
-        const struct redis *owner = cluster_owner(&cluster, 0, slot);
-        const size_t from = (size_t)(owner - cluster.nodes);
-        const size_t to = (from + 1) % CLUSTER_MASTERS;
-
-        CU_ASSERT_TRUE(cluster_move_begin(&cluster, from, to, slot));
-        clock_sleep_ms(10);
-        CU_ASSERT_TRUE(cluster_move_keys(&cluster, from, to, slot));
-        clock_sleep_ms(10);
-        CU_ASSERT_TRUE(cluster_move_end(&cluster, from, to, slot));
-    }
+    for (int i = 0; i < 150; i++)
+        move_slot(1 + i % 50, 5);
     crowd_stop(&crowd);
     expect_calm(stack);
+}
+
+/* How the servers name each other, and who asks them. */
+
+/* The rights that docs/operations.md names. */
+#define USER "scoring"
+#define RIGHTS                                                                 \
+    "+ping +select +hello +cluster|slots +cluster|myid +asking "               \
+    "(~uid:* +get +set) (~i:* +get +getrange +mget +exists +type +strlen)"
+
+static const char *const user_environment[] = {
+    url, "REDIS_USERNAME=" USER, "REDIS_PASSWORD=of-the-user", NULL};
+
+struct named_case {
+    const char *name;
+    const char *begin[2], *end[2]; /* commands for each server; %s is empty */
+    const char *shows;             /* what the rows of the map have then */
+    struct stack_plan plan;
+};
+
+#define ENDPOINTS "CONFIG SET cluster-preferred-endpoint-type "
+#define HOST_NAME "CONFIG SET cluster-announce-hostname "
+
+static const struct named_case named_rows[] = {
+    {"endpoints are not named",
+     {ENDPOINTS "unknown-endpoint", NULL},
+     {ENDPOINTS "ip", NULL},
+     "",
+     {STACK_URL_GIVEN, environment}},
+    {"endpoints are host names",
+     {HOST_NAME "localhost", ENDPOINTS "hostname"},
+     {ENDPOINTS "ip", HOST_NAME "%s"},
+     "localhost",
+     {STACK_URL_GIVEN, environment}},
+    {"a user has no rights but the documented ones",
+     {"ACL SETUSER " USER " on >of-the-user " RIGHTS, NULL},
+     {"ACL DELUSER " USER, NULL},
+     "127.0.0.1",
+     {STACK_URL_GIVEN, user_environment}},
+};
+
+/* Of one server: whether every row of its map has this endpoint. */
+static bool
+shows(const struct redis *node, const char *endpoint)
+{
+    redisReply *reply = redis_run(node, "CLUSTER SLOTS");
+    bool is_so = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+
+    for (size_t i = 0; is_so && i < reply->elements; i++) {
+        const redisReply *host = reply->element[i]->element[2]->element[0];
+
+        is_so = host->type == REDIS_REPLY_STRING
+                    ? strcmp(host->str, endpoint) == 0
+                    : endpoint[0] == '\0';
+    }
+    freeReplyObject(reply);
+    return is_so;
+}
+
+/* It takes a moment until all have heard of a name. */
+static bool
+all_show(void *arg)
+{
+    for (size_t i = 0; i < cluster.count; i++)
+        if (!shows(&cluster.nodes[i], arg))
+            return false;
+    return true;
+}
+
+static void
+tell_all(const char *const commands[2])
+{
+    for (size_t i = 0; i < cluster.count; i++)
+        for (size_t j = 0; j < 2 && commands[j] != NULL; j++)
+            CU_ASSERT_TRUE(redis_do(&cluster.nodes[i], commands[j], ""));
+}
+
+TEST_CASES(named, struct named_case, named_rows)
+{
+    char *endpoint = strdup(c->shows);
+    struct stack *stack;
+    struct crowd crowd;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(endpoint);
+    tell_all(c->begin);
+    CU_ASSERT_TRUE(clock_wait(all_show, endpoint, CLOCK_PATIENCE_MS));
+    free(endpoint);
+    stack = stack_shared(&c->plan);
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
+    crowd_start(&crowd, stack, is_whole);
+    for (int id = 1; id <= 10; id++)
+        move_slot(id, 10);
+    crowd_stop(&crowd);
+    expect_calm(stack);
+    (void)stack_shared_end();
+    tell_all(c->end);
 }
 
 /* The replica of a master takes over while nothing is wrong. */
@@ -600,4 +707,67 @@ TEST_SINGLE(shard, "without a server harms its own clients only")
     CU_ASSERT_TRUE(fill());
     CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
     expect_calm(stack);
+}
+
+/* The rows from here on leave the servers in other roles. */
+
+TEST_SINGLE(late, "the service starts first, and the Cluster after it")
+{
+    static const struct stack_plan late_plan = {.store = STACK_URL_GIVEN,
+                                                .environment = environment};
+    struct http_answer answer;
+    struct stack *stack;
+
+    for (size_t i = 0; i < cluster.count; i++)
+        redis_kill(&cluster.nodes[i]);
+    stack = stack_shared(&late_plan);
+    answer = ask_one(stack, 1);
+    CU_ASSERT_EQUAL(answer.status, 503);
+    http_answer_free(&answer);
+    for (size_t i = 0; i < cluster.count; i++)
+        CU_ASSERT_TRUE(redis_start(&cluster.nodes[i]));
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(fill());
+    CU_ASSERT_TRUE(wait_for_whole(stack) <= RETURN_MS);
+    expect_calm(stack);
+}
+
+/* Any master that has a replica, of those that are there. */
+static void
+fail_over_any(void)
+{
+    struct redis *replica = NULL;
+
+    for (int id = 1; id <= IDS && replica == NULL; id++)
+        replica =
+            cluster_replica(&cluster, cluster_owner(&cluster, 1, slot_of(id)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(replica);
+    failover_asked_ms = 0;
+    CU_ASSERT_TRUE(clock_wait(is_failed_over, replica, CLOCK_PATIENCE_MS));
+}
+
+/*
+ * The service has to live by the addresses that it has been told, and to notice
+ * what changes among them.
+ */
+TEST_SINGLE(replaced, "the address of the URL is gone, and others move on")
+{
+    static const char *const first_environment[] = {first_url, NULL};
+    static const struct stack_plan first_plan = {
+        .store = STACK_URL_GIVEN, .environment = first_environment};
+    struct stack *stack = stack_shared(&first_plan);
+    struct redis *first = &cluster.nodes[0];
+    struct crowd crowd;
+
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
+    crowd_start(&crowd, stack, is_whole);
+    if (has_master_role(first))
+        fail_over_to(cluster_replica(&cluster, first));
+    redis_kill(first);
+    fail_over_any();
+    clock_sleep_ms(RUN_MS);
+    crowd_stop(&crowd);
+    expect_calm(stack);
+    CU_ASSERT_TRUE(redis_start(first));
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
 }
