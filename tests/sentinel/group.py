@@ -13,6 +13,9 @@ from stack import command_bytes, free_port, wait_until  # noqa: E402
 
 NAME = "mymaster"
 DOWN_AFTER_MS = 1000
+ASKER = "asker"  # a user of the sentinels; docs/operations.md names its rights
+ASKER_RIGHTS = ("-@all +hello +ping +sentinel|master +sentinel|get-master-addr-by-name "
+                "+sentinel|sentinels +sentinel|myid")
 START_LIMIT_S = 30
 
 
@@ -89,15 +92,23 @@ class Server:
 
 
 class Group:
-    def __init__(self, folder, password="", sentinel_password="", sentinels=3):
+    """has_names: sentinels announce names, and only ASKER may ask them."""
+
+    def __init__(self, folder, password="", sentinel_password="", sentinels=3,
+                 has_names=False):
+        host = "localhost" if has_names else "127.0.0.1"
         auth = f"requirepass {password}\nmasterauth {password}\n" if password else ""
         data = 'save ""\nrepl-diskless-sync-delay 0\nrepl-timeout 5\n' + auth
+        data += f"replica-announce-ip {host}\n"
         self.data = [Server(folder, "data0", data, password=password)]
         for i in (1, 2):
             self.data.append(Server(folder, f"data{i}",
-                                    data + f"replicaof 127.0.0.1 {self.data[0].port}\n",
+                                    data + f"replicaof {host} {self.data[0].port}\n",
                                     password=password))
-        watch = (f"sentinel monitor {NAME} 127.0.0.1 {self.data[0].port} 2\n"
+        watch = (f"sentinel announce-ip {host}\n"
+                 f"sentinel resolve-hostnames {'yes' if has_names else 'no'}\n"
+                 f"sentinel announce-hostnames {'yes' if has_names else 'no'}\n"
+                 f"sentinel monitor {NAME} {host} {self.data[0].port} 2\n"
                  f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n"
                  f"sentinel failover-timeout {NAME} 3000\n")
         if password:
@@ -105,6 +116,8 @@ class Group:
         if sentinel_password:
             watch += (f"requirepass {sentinel_password}\n"
                       f"sentinel sentinel-pass {sentinel_password}\n")
+        if has_names:
+            watch += f"user {ASKER} on >{sentinel_password} {ASKER_RIGHTS}\n"
         self.sentinels = [Server(folder, f"sentinel{i}", watch, "--sentinel",
                                  password=sentinel_password) for i in range(sentinels)]
 

@@ -18,7 +18,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from group import NAME, Group, Server, dict_of, now
+from group import ASKER, NAME, Group, Server, dict_of, now
 import model
 import stack as stacks
 
@@ -150,8 +150,7 @@ class Scene:
     """The group, the service, and the load on it."""
 
     def __init__(self, folder, binary, **options):
-        self.group = Group(folder, options.get("password", ""),
-                           options.get("sentinel_password", ""))
+        self.group = Group(folder, **options)
         self.folder, self.binary, self.options = folder, binary, options
         self.stack = self.load = self.writer = None
 
@@ -168,6 +167,8 @@ class Scene:
         if self.group.sentinels[0].password:
             self.stack.environment["REDIS_SENTINEL_PASSWORD"] = \
                 self.group.sentinels[0].password
+        if self.options.get("has_names"):
+            self.stack.environment["REDIS_SENTINEL_USERNAME"] = ASKER
         self.stack.start()
 
     def start(self):
@@ -360,6 +361,17 @@ def passwords(scene):
     return told
 
 
+def names(scene):
+    """Masters and sentinels by name, asked by a user with few rights."""
+    told = planned(scene)
+    named = scene.group.sentinels[0].run("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
+    check(named[0] == "localhost", f"the sentinel names {named}")
+    denied = [sentinel for sentinel in scene.group.sentinels
+              if sentinel.run("ACL", "LOG")]
+    check(not denied, "the service asks what the user may not ask")
+    return told
+
+
 def many(scene):
     parent = scene.stack.parent()
 
@@ -471,6 +483,7 @@ SCENARIOS = {  # name: function, whether the load runs from the beginning, lines
     "late start": (late_start, False, 10, {}),
     "wrong name": (wrong_name, False, 10, {}),
     "passwords": (passwords, True, 10, SECRETS),
+    "names": (names, True, 10, {**SECRETS, "has_names": True}),
     "commands": (commands, True, 10, {}),
     "many": (many, True, 100, {}),
 }
