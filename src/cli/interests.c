@@ -147,7 +147,10 @@ run_delete(const struct command *command, int argc, char **argv)
     return run_work(interests_delete, &plan);
 }
 
-/* Returns NULL, or what is wrong; then *at is the value in question, if any. */
+/*
+ * Returns NULL, or what is wrong; then *at is the value in question, if any.
+ * Whether there was memory for the list it remembers.
+ */
 static const char *
 make_list(int64_t client_id, char **values, struct buf *out, const char **at)
 {
@@ -163,9 +166,8 @@ make_list(int64_t client_id, char **values, struct buf *out, const char **at)
     }
     buf_add_text(out, "]");
     *at = NULL;
-    if (out->failed)
-        return "out of memory";
     error = interests_line_print(client_id, buf_bytes(out), &line);
+    out->failed = out->failed || line.failed;
     buf_free(&line);
     if (error == INTERESTS_LINE_LONG)
         return "these are too many for a line of export, of 131072 bytes";
@@ -184,6 +186,8 @@ run_set(const struct command *command, int argc, char **argv)
     if (words == NULL)
         return EX_USAGE;
     fault = make_list(plan.client_id, words + 1, &list, &at);
+    if (list.failed)
+        return command_print_text(&list); /* which says so */
     plan.interests = buf_bytes(&list);
     status = fault != NULL ? command_misused(command, fault, at)
                            : run_work(interests_set, &plan);
