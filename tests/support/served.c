@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fcgi/fcgi.h"
+#include "link_fake.h"
 #include "scoring/model.h"
 #include "served.h"
 #include "store/route.h"
@@ -69,18 +70,12 @@ link_check(struct store_link *base)
     return false;
 }
 
-static void
-do_nothing(struct store_link *base)
-{
-    (void)base;
-}
-
 static const struct store_link_ops ops = {
     .open = link_open,
     .read = link_read,
     .write = link_write,
     .check = link_check,
-    .flush = do_nothing,
+    .flush = link_fake_do_nothing,
     .free = link_free,
 };
 

@@ -8,6 +8,7 @@
 #include "store/cluster.h"
 #include "support/cases.h"
 #include "support/clock.h"
+#include "support/link_fake.h"
 #include "support/shards.h"
 
 #define DEADLINE_MS 800
@@ -20,36 +21,12 @@ struct rig {
     struct redis_url url;
     struct store *store;
     struct shards shards;
-    ev_prepare turn;
-    ev_timer due;
+    struct link_turns turns;
     struct bytes key; /* its slot is 2518 */
     bool is_answered;
     enum store_status status;
     bool is_right; /* the value is "x" */
 };
-
-static void
-on_due(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)timer;
-    (void)events;
-}
-
-static void
-on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
-{
-    struct rig *rig = watcher->data;
-    int64_t due_ms = store_turn(rig->store, clock_ms());
-
-    (void)events;
-    if (due_ms < 0 || due_ms > 20)
-        due_ms = 20; /* whoever runs the loop looks whether it is enough */
-    ev_now_update(loop);
-    ev_timer_stop(loop, &rig->due);
-    ev_timer_set(&rig->due, (double)due_ms / 1000, 0.);
-    ev_timer_start(loop, &rig->due);
-}
 
 /* The map has been asked for when this returns, whatever the answer was. */
 static void
@@ -75,10 +52,7 @@ rig_start(struct rig *rig, const struct shards_script scripts[SHARDS])
     CU_ASSERT_PTR_NOT_NULL_FATAL(route);
     rig->store = store_new(&config, route);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rig->store);
-    ev_prepare_init(&rig->turn, on_turn);
-    ev_timer_init(&rig->due, on_due, 0., 0.);
-    rig->turn.data = rig;
-    ev_prepare_start(rig->loop, &rig->turn);
+    link_turns_start(&rig->turns, rig->loop, rig->store);
     while (shards_maps(&rig->shards) == 0 && clock_ms() < end_ms)
         (void)ev_run(rig->loop, EVRUN_ONCE);
     for (int i = 0; i < 3; i++) /* and its answer taken, if there is one */

@@ -16,6 +16,7 @@
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
+#include "support/link_fake.h"
 #include "support/steps.h"
 
 #define KEYS_MAX  1100
@@ -27,8 +28,7 @@ struct rig {
     struct ev_loop *loop;
     struct store *store;
     struct redis_url config;
-    ev_prepare turn;
-    ev_timer due;
+    struct link_turns turns;
     struct steps server;
 
     int ups, downs, lost, refusals; /* events */
@@ -63,29 +63,6 @@ on_event(void *arg, enum store_event event, const char *server,
 }
 
 static void
-on_due(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)timer;
-    (void)events;
-}
-
-static void
-on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
-{
-    struct rig *rig = watcher->data;
-    int64_t due_ms = store_turn(rig->store, clock_ms());
-
-    (void)events;
-    if (due_ms < 0 || due_ms > 20)
-        due_ms = 20; /* whoever runs the loop looks whether it is enough */
-    ev_now_update(loop);
-    ev_timer_stop(loop, &rig->due);
-    ev_timer_set(&rig->due, (double)due_ms / 1000, 0.);
-    ev_timer_start(loop, &rig->due);
-}
-
-static void
 rig_start(struct rig *rig, const struct step *steps)
 {
     *rig = (struct rig){.loop = ev_loop_new(EVFLAG_AUTO)};
@@ -107,10 +84,7 @@ rig_store(struct rig *rig)
 
     rig->store = store_redis_new(rig->loop, &rig->config, &config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rig->store);
-    ev_prepare_init(&rig->turn, on_turn);
-    ev_timer_init(&rig->due, on_due, 0., 0.);
-    rig->turn.data = rig;
-    ev_prepare_start(rig->loop, &rig->turn);
+    link_turns_start(&rig->turns, rig->loop, rig->store);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "store/route.h"
 #include "store/store.h"
 #include "support/cases.h"
+#include "support/link_fake.h"
 
 #define TRACE_SIZE 1024
 #define NODES      3
@@ -84,37 +85,13 @@ fake_read(struct store_link *link, struct store_fetch *fetch)
     return true;
 }
 
-static bool
-fake_write(struct store_link *link, struct bytes key, struct bytes value,
-           int64_t ttl_s)
-{
-    (void)link;
-    (void)key;
-    (void)value;
-    (void)ttl_s;
-    return true;
-}
-
-static bool
-fake_check(struct store_link *link)
-{
-    (void)link;
-    return true;
-}
-
-static void
-fake_nothing(struct store_link *link)
-{
-    (void)link;
-}
-
 static const struct store_link_ops link_ops = {
     .open = fake_open,
     .read = fake_read,
-    .write = fake_write,
-    .check = fake_check,
-    .flush = fake_nothing,
-    .free = fake_nothing,
+    .write = link_fake_write,
+    .check = link_fake_check,
+    .flush = link_fake_do_nothing,
+    .free = link_fake_do_nothing,
 };
 
 /* The route. */

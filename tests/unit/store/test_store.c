@@ -31,6 +31,7 @@
 #include "store/single.h"
 #include "store/store.h"
 #include "support/cases.h"
+#include "support/link_fake.h"
 
 #define TRACE_SIZE 1024
 #define SENT_MAX   16
@@ -135,19 +136,13 @@ fake_flush(struct store_link *link)
     store_link_down(link, REDIS_FAULT_BROKEN, "gone");
 }
 
-static void
-fake_free(struct store_link *link)
-{
-    (void)link;
-}
-
 static const struct store_link_ops fake_ops = {
     .open = fake_open,
     .read = fake_read,
     .write = fake_write,
     .check = fake_check,
     .flush = fake_flush,
-    .free = fake_free,
+    .free = link_fake_do_nothing,
 };
 
 static struct store *
