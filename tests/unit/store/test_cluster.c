@@ -8,8 +8,8 @@
 #include "store/cluster.h"
 #include "support/cases.h"
 #include "support/clock.h"
+#include "support/cluster_fake.h"
 #include "support/link_fake.h"
-#include "support/shards.h"
 
 #define DEADLINE_MS 800
 #define HOPS        5   /* redirections of a key, at most */
@@ -20,7 +20,7 @@ struct rig {
     struct ev_loop *loop;
     struct redis_url url;
     struct store *store;
-    struct shards shards;
+    struct cluster_fake fake;
     struct link_turns turns;
     struct bytes key; /* its slot is 2518 */
     bool is_answered;
@@ -30,7 +30,8 @@ struct rig {
 
 /* The map has been asked for when this returns, whatever the answer was. */
 static void
-rig_start(struct rig *rig, const struct shards_script scripts[SHARDS])
+rig_start(struct rig *rig,
+          const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS])
 {
     const struct store_config config = {.attempts = 3,
                                         .connect_timeout_ms = 200,
@@ -42,18 +43,18 @@ rig_start(struct rig *rig, const struct shards_script scripts[SHARDS])
 
     *rig =
         (struct rig){.loop = ev_loop_new(EVFLAG_AUTO), .key = bytes_of("i:1")};
-    shards_start(&rig->shards, rig->loop, scripts);
+    cluster_fake_start(&rig->fake, rig->loop, scripts);
     rig->url =
         (struct redis_url){.kind = REDIS_URL_CLUSTER,
                            .host = "127.0.0.1",
-                           .hosts = {{"127.0.0.1", rig->shards.list[0].port}},
+                           .hosts = {{"127.0.0.1", rig->fake.list[0].port}},
                            .host_count = 1};
     route = store_cluster_new(rig->loop, &rig->url, &config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(route);
     rig->store = store_new(&config, route);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rig->store);
     link_turns_start(&rig->turns, rig->loop, rig->store);
-    while (shards_maps(&rig->shards) == 0 && clock_ms() < end_ms)
+    while (cluster_fake_maps(&rig->fake) == 0 && clock_ms() < end_ms)
         (void)ev_run(rig->loop, EVRUN_ONCE);
     for (int i = 0; i < 3; i++) /* and its answer taken, if there is one */
         (void)ev_run(rig->loop, EVRUN_ONCE);
@@ -63,7 +64,7 @@ static void
 rig_end(struct rig *rig)
 {
     store_free(rig->store);
-    shards_end(&rig->shards);
+    cluster_fake_end(&rig->fake);
     ev_loop_destroy(rig->loop);
 }
 
@@ -96,7 +97,7 @@ ask(struct rig *rig, enum store_need need)
 
 struct trouble_case {
     const char *name;
-    struct shards_script scripts[SHARDS];
+    struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS];
     enum store_status want; /* of STORE_OK the value is "x" */
     size_t reads;           /* that the servers get; 0: no matter */
 };
@@ -171,13 +172,14 @@ TEST_CASES(trouble, struct trouble_case, trouble_rows)
     CU_ASSERT_EQUAL(rig.status, c->want);
     CU_ASSERT_EQUAL(rig.is_right, c->want == STORE_OK);
     if (c->reads > 0)
-        CU_ASSERT_EQUAL(shards_reads(&rig.shards), c->reads);
+        CU_ASSERT_EQUAL(cluster_fake_reads(&rig.fake), c->reads);
     rig_end(&rig);
 }
 
 TEST_SINGLE(cache, "a redirected read of the cache is a miss")
 {
-    const struct shards_script scripts[SHARDS] = {{"A", ">B"}, {"B", "x"}};
+    const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS] = {
+        {"A", ">B"}, {"B", "x"}};
     struct rig rig;
 
     rig_start(&rig, scripts);
@@ -186,14 +188,15 @@ TEST_SINGLE(cache, "a redirected read of the cache is a miss")
     (void)ask(&rig, STORE_CACHE);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     CU_ASSERT_FALSE(rig.is_right);
-    CU_ASSERT_EQUAL(shards_reads(&rig.shards), 1);
+    CU_ASSERT_EQUAL(cluster_fake_reads(&rig.fake), 1);
     rig_end(&rig);
 }
 
 /* However many requests are redirected. */
 TEST_SINGLE(questions, "the map is asked for ten times in a second at most")
 {
-    const struct shards_script scripts[SHARDS] = {{"B", ">B"}, {"A", ">A"}};
+    const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS] = {
+        {"B", ">B"}, {"A", ">A"}};
     const int64_t begin_ms = clock_ms();
     size_t asked = 0;
     struct rig rig;
@@ -204,7 +207,7 @@ TEST_SINGLE(questions, "the map is asked for ten times in a second at most")
         asked++;
     }
     CU_ASSERT_TRUE(asked > 1);
-    CU_ASSERT_TRUE(shards_maps(&rig.shards) <=
+    CU_ASSERT_TRUE(cluster_fake_maps(&rig.fake) <=
                    2 + (size_t)(clock_ms() - begin_ms) / ASK_MS);
     rig_end(&rig);
 }

@@ -1,5 +1,5 @@
-#ifndef SHARDS_H
-#define SHARDS_H
+#ifndef CLUSTER_FAKE_H
+#define CLUSTER_FAKE_H
 
 #include <ev.h>
 #include <hiredis/hiredis.h>
@@ -19,43 +19,44 @@
  *     ~        silence               ~
  *     #        more rows than slots
  */
-#define SHARDS             2
-#define SHARDS_CONNECTIONS 64
+#define CLUSTER_FAKE_SERVERS     2
+#define CLUSTER_FAKE_CONNECTIONS 64
 
-struct shards;
+struct cluster_fake;
 
-struct shards_script {
+struct cluster_fake_script {
     const char *map, *value;
 };
 
-struct shard {
-    struct shards *shards;
-    struct shards_script script;
+struct cluster_fake_server {
+    struct cluster_fake *fake;
+    struct cluster_fake_script script;
     int port;
     ev_io listener;
     size_t maps, reads; /* commands so far */
 };
 
-struct shards_connection {
-    struct shard *shard;
+struct cluster_fake_connection {
+    struct cluster_fake_server *server;
     ev_io readable;
     redisReader *reader;
 };
 
-struct shards {
+struct cluster_fake {
     struct ev_loop *loop;
-    struct shard list[SHARDS];
+    struct cluster_fake_server list[CLUSTER_FAKE_SERVERS];
     int nobody; /* a port */
-    struct shards_connection connections[SHARDS_CONNECTIONS];
+    struct cluster_fake_connection connections[CLUSTER_FAKE_CONNECTIONS];
     size_t count; /* of connections so far */
 };
 
-void shards_start(struct shards *shards, struct ev_loop *loop,
-                  const struct shards_script scripts[SHARDS]);
-void shards_end(struct shards *shards);
+void cluster_fake_start(
+    struct cluster_fake *fake, struct ev_loop *loop,
+    const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS]);
+void cluster_fake_end(struct cluster_fake *fake);
 
 /* Commands that all of them have had. */
-size_t shards_maps(const struct shards *shards);
-size_t shards_reads(const struct shards *shards);
+size_t cluster_fake_maps(const struct cluster_fake *fake);
+size_t cluster_fake_reads(const struct cluster_fake *fake);
 
 #endif

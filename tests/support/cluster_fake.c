@@ -12,8 +12,8 @@
 
 #include "check.h"
 
+#include "cluster_fake.h"
 #include "ports.h"
-#include "shards.h"
 
 #define LAST_SLOT  16383
 #define PIECE_MAX  4096
@@ -23,17 +23,17 @@
     "*4\r\n$4\r\nmode\r\n$7\r\ncluster\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 
 static int
-port_of(const struct shards *shards, char name)
+port_of(const struct cluster_fake *fake, char name)
 {
-    return name == 'Z' ? shards->nobody : shards->list[name - 'A'].port;
+    return name == 'Z' ? fake->nobody : fake->list[name - 'A'].port;
 }
 
 static void
-hang_up(struct shards_connection *connection)
+hang_up(struct cluster_fake_connection *connection)
 {
     if (connection->reader == NULL)
         return;
-    ev_io_stop(connection->shard->shards->loop, &connection->readable);
+    ev_io_stop(connection->server->fake->loop, &connection->readable);
     (void)close(connection->readable.fd);
     redisReaderFree(connection->reader);
     connection->reader = NULL;
@@ -41,7 +41,7 @@ hang_up(struct shards_connection *connection)
 
 /* Rows of CLUSTER SLOTS; Redis 3 names no ids. */
 static void
-print_map(const struct shards *shards, const char *map, char *ret_text)
+print_map(const struct cluster_fake *fake, const char *map, char *ret_text)
 {
     size_t length = 0, rows = map[0] != '\0';
 
@@ -55,18 +55,18 @@ print_map(const struct shards *shards, const char *map, char *ret_text)
         length += (size_t)snprintf(
             ret_text + length, ANSWER_MAX - length,
             "*3\r\n:%u\r\n:%u\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n", first, last,
-            port_of(shards, map[0]));
+            port_of(fake, map[0]));
         map += strcspn(map, ",") + 1;
     }
 }
 
 static void
-print_value(const struct shards *shards, const char *value, char *ret_text)
+print_value(const struct cluster_fake *fake, const char *value, char *ret_text)
 {
     if (value[0] == '>' || value[0] == '?')
         (void)snprintf(ret_text, ANSWER_MAX, "-%s 2518 127.0.0.1:%d\r\n",
                        value[0] == '>' ? "MOVED" : "ASK",
-                       port_of(shards, value[1]));
+                       port_of(fake, value[1]));
     else
         (void)snprintf(ret_text, ANSWER_MAX, "$%zu\r\n%s\r\n", strlen(value),
                        value);
@@ -74,14 +74,15 @@ print_value(const struct shards *shards, const char *value, char *ret_text)
 
 /* False: silence. */
 static bool
-print_answer(struct shard *shard, const char *command, char *ret_text)
+print_answer(struct cluster_fake_server *server, const char *command,
+             char *ret_text)
 {
     const bool is_map = strcmp(command, "CLUSTER") == 0;
     const bool is_read = strncmp(command, "GET", 3) == 0;
-    const char *script = is_map ? shard->script.map : shard->script.value;
+    const char *script = is_map ? server->script.map : server->script.value;
 
-    shard->maps += is_map;
-    shard->reads += is_read;
+    server->maps += is_map;
+    server->reads += is_read;
     if (!is_map && !is_read)
         (void)snprintf(ret_text, ANSWER_MAX, "%s",
                        strcmp(command, "HELLO") == 0 ? HELLO : "+OK\r\n");
@@ -90,20 +91,20 @@ print_answer(struct shard *shard, const char *command, char *ret_text)
     else if (script[0] == '#')
         (void)snprintf(ret_text, ANSWER_MAX, "*%d\r\n", LAST_SLOT + 2);
     else if (is_map)
-        print_map(shard->shards, script, ret_text);
+        print_map(server->fake, script, ret_text);
     else
-        print_value(shard->shards, script, ret_text);
+        print_value(server->fake, script, ret_text);
     return script[0] != '~' || (!is_map && !is_read);
 }
 
 static void
-answer(struct shards_connection *connection, const redisReply *command)
+answer(struct cluster_fake_connection *connection, const redisReply *command)
 {
     char text[ANSWER_MAX];
 
     CU_ASSERT_FATAL(command->type == REDIS_REPLY_ARRAY &&
                     command->elements > 0);
-    if (print_answer(connection->shard, command->element[0]->str, text) &&
+    if (print_answer(connection->server, command->element[0]->str, text) &&
         send(connection->readable.fd, text, strlen(text), MSG_NOSIGNAL) < 0)
         hang_up(connection);
 }
@@ -111,7 +112,7 @@ answer(struct shards_connection *connection, const redisReply *command)
 static void
 on_piece(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    struct shards_connection *connection = watcher->data;
+    struct cluster_fake_connection *connection = watcher->data;
     char piece[PIECE_MAX];
     const ssize_t length = read(watcher->fd, piece, sizeof(piece));
     void *command = NULL;
@@ -134,15 +135,15 @@ on_piece(struct ev_loop *loop, ev_io *watcher, int events)
 static void
 on_accept(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    struct shard *shard = watcher->data;
-    struct shards *shards = shard->shards;
-    struct shards_connection *connection;
+    struct cluster_fake_server *server = watcher->data;
+    struct cluster_fake *fake = server->fake;
+    struct cluster_fake_connection *connection;
     int fd = accept(watcher->fd, NULL, NULL);
 
     (void)events;
-    CU_ASSERT_FATAL(fd >= 0 && shards->count < SHARDS_CONNECTIONS);
-    connection = &shards->connections[shards->count++];
-    connection->shard = shard;
+    CU_ASSERT_FATAL(fd >= 0 && fake->count < CLUSTER_FAKE_CONNECTIONS);
+    connection = &fake->connections[fake->count++];
+    connection->server = server;
     connection->reader = redisReaderCreate();
     CU_ASSERT_PTR_NOT_NULL_FATAL(connection->reader);
     ev_io_init(&connection->readable, on_piece, fd, EV_READ);
@@ -151,54 +152,55 @@ on_accept(struct ev_loop *loop, ev_io *watcher, int events)
 }
 
 static void
-start_one(struct shards *shards, struct shard *shard)
+start_one(struct cluster_fake *fake, struct cluster_fake_server *server)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
-    shard->shards = shards;
-    shard->port = ports_free();
-    address.sin_port = htons((in_port_t)shard->port);
+    server->fake = fake;
+    server->port = ports_free();
+    address.sin_port = htons((in_port_t)server->port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     CU_ASSERT_FATAL(
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
-    CU_ASSERT_FATAL(listen(fd, SHARDS_CONNECTIONS) == 0);
-    ev_io_init(&shard->listener, on_accept, fd, EV_READ);
-    shard->listener.data = shard;
-    ev_io_start(shards->loop, &shard->listener);
+    CU_ASSERT_FATAL(listen(fd, CLUSTER_FAKE_CONNECTIONS) == 0);
+    ev_io_init(&server->listener, on_accept, fd, EV_READ);
+    server->listener.data = server;
+    ev_io_start(fake->loop, &server->listener);
 }
 
 void
-shards_start(struct shards *shards, struct ev_loop *loop,
-             const struct shards_script scripts[SHARDS])
+cluster_fake_start(
+    struct cluster_fake *fake, struct ev_loop *loop,
+    const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS])
 {
-    *shards = (struct shards){.loop = loop, .nobody = ports_free()};
-    for (size_t i = 0; i < SHARDS; i++) {
-        shards->list[i].script = scripts[i];
-        start_one(shards, &shards->list[i]);
+    *fake = (struct cluster_fake){.loop = loop, .nobody = ports_free()};
+    for (size_t i = 0; i < CLUSTER_FAKE_SERVERS; i++) {
+        fake->list[i].script = scripts[i];
+        start_one(fake, &fake->list[i]);
     }
 }
 
 void
-shards_end(struct shards *shards)
+cluster_fake_end(struct cluster_fake *fake)
 {
-    for (size_t i = 0; i < SHARDS; i++) {
-        ev_io_stop(shards->loop, &shards->list[i].listener);
-        (void)close(shards->list[i].listener.fd);
+    for (size_t i = 0; i < CLUSTER_FAKE_SERVERS; i++) {
+        ev_io_stop(fake->loop, &fake->list[i].listener);
+        (void)close(fake->list[i].listener.fd);
     }
-    for (size_t i = 0; i < shards->count; i++)
-        hang_up(&shards->connections[i]);
+    for (size_t i = 0; i < fake->count; i++)
+        hang_up(&fake->connections[i]);
 }
 
 size_t
-shards_maps(const struct shards *shards)
+cluster_fake_maps(const struct cluster_fake *fake)
 {
-    return shards->list[0].maps + shards->list[1].maps;
+    return fake->list[0].maps + fake->list[1].maps;
 }
 
 size_t
-shards_reads(const struct shards *shards)
+cluster_fake_reads(const struct cluster_fake *fake)
 {
-    return shards->list[0].reads + shards->list[1].reads;
+    return fake->list[0].reads + fake->list[1].reads;
 }
