@@ -530,7 +530,9 @@ reload(const struct stack *stack, const char *settings, int status,
     check_outcome(&run, status, pattern);
 }
 
-/* What is asked for by HTTP is another path, or none. */
+#define RELOADS 10 /* one meets workers that another one replaces */
+
+/* What is asked for by HTTP is another path. */
 TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
 {
     struct stack *stack = stack_shared(&without_store);
@@ -543,14 +545,15 @@ TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
     CU_ASSERT_TRUE(stack_log_wait(stack, "settings read again", before + 1));
     reload(stack, "SCORING_LOG_LEVEL=x\n", EX_CONFIG,
            "^scoring: not reloaded: the settings are broken[^\n]*\n$");
-    reload(stack, "SCORING_LOG_REQUESTS=all\n", EX_OK, "^$");
-    CU_ASSERT_TRUE(stack_log_wait(stack, "settings read again", before + 2));
+    for (int i = 0; i < RELOADS; i++)
+        reload(stack, "SCORING_LOG_REQUESTS=all\n", EX_OK, "^$");
+    CU_ASSERT_TRUE(
+        stack_log_wait(stack, "settings read again", before + 1 + RELOADS));
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     answer = http_send(http, &request);
     CU_ASSERT_EQUAL(answer.status, 404);
     http_answer_free(&answer);
     http_close(http);
-    CU_ASSERT_EQUAL(stack_log_count(stack, "settings read again"), before + 2);
 }
 
 /* What is behind the socket instead of the service. */
