@@ -86,6 +86,8 @@ print_answer(struct cluster_fake_server *server, const char *command,
     if (!is_map && !is_read)
         (void)snprintf(ret_text, ANSWER_MAX, "%s",
                        strcmp(command, "HELLO") == 0 ? HELLO : "+OK\r\n");
+    else if (script[0] == '~')
+        return false;
     else if (script[0] == '!')
         (void)snprintf(ret_text, ANSWER_MAX, "-%s\r\n", script + 1);
     else if (script[0] == '#')
@@ -94,7 +96,7 @@ print_answer(struct cluster_fake_server *server, const char *command,
         print_map(server->fake, script, ret_text);
     else
         print_value(server->fake, script, ret_text);
-    return script[0] != '~' || (!is_map && !is_read);
+    return true;
 }
 
 static void
