@@ -32,6 +32,7 @@ COPY Makefile CHANGELOG.md .env.example ./
 COPY src src
 COPY tests/support tests/support
 COPY tests/unit tests/unit
+COPY share share
 RUN make -j"$(nproc)" all && make -j"$(nproc)" unit
 # The packages of the libraries, by whatever name this Debian has for them.
 RUN ldd build/release/scoring | awk '$3 ~ /^\// {print $3}' \

@@ -371,6 +371,8 @@ dist:
 	@VERSION='$(VERSION)' COMMIT='$(COMMIT)' deploy/dist.sh
 check-dist:
 	@tests/dist.sh
+check-image: $B/unit
+	@tests/image.sh $B/unit
 check-version:
 	@tests/check-version.sh
 
@@ -411,6 +413,7 @@ help:
 	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
 	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
 	@echo 'make up          the whole stack by docker compose; make down ends it'
+	@echo 'make check-image     runs the unit tests among the files that the image is built from'
 	@echo 'make compose-check  tries that stack out, if there is an engine'
 	@echo "make readme-check   runs the examples of the documents"
 	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
@@ -440,5 +443,5 @@ help:
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)
