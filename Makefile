@@ -75,7 +75,7 @@ MEMORY_O = $(MEMORY:%.c=$B/%.o) $B/tests/support/memory.o
 CASES_O = $(CASES:%.c=$B/%.o)
 SUPPORT_O = $(SUPPORT:%.c=$B/%.o)
 SUPPORT_A = $B/tests/support.a
-SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
+SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
 C_FILES = $(wildcard docs/*.c src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 

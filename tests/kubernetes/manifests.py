@@ -122,8 +122,8 @@ def of_kind(objects, kind):
     return [o for o in objects if o["kind"] == kind]
 
 
-def pod_of(objects):
-    return of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]
+def pod_of(objects, kind="Deployment"):
+    return of_kind(objects, kind)[0]["spec"]["template"]["spec"]
 
 
 def container(pod, name):
@@ -131,32 +131,45 @@ def container(pod, name):
 
 
 def settings_of(objects):
-    return of_kind(objects, "ConfigMap")[0]["data"]
+    return next(o["data"] for o in of_kind(objects, "ConfigMap")
+                if o["metadata"]["name"].startswith("scoring-"))
 
 
-def check_references(name, objects):
-    deployment = of_kind(objects, "Deployment")[0]["spec"]
-    labels, pod = deployment["template"]["metadata"]["labels"], pod_of(objects)
-    ports = {p["name"]: p["containerPort"] for c in pod["containers"] for p in c.get("ports", [])}
-    equal(f"{name}: ports", ports, {"http": 8080, "metrics": 8081})
-    selectors = [deployment["selector"]["matchLabels"],
-                 *(o["spec"]["selector"] for o in of_kind(objects, "Service")),
-                 *(o["spec"]["podSelector"]["matchLabels"]
-                   for o in of_kind(objects, "NetworkPolicy")),
-                 *(o["spec"]["selector"]["matchLabels"]
-                   for o in of_kind(objects, "PodDisruptionBudget")),
-                 *(c["labelSelector"]["matchLabels"] for c in pod["topologySpreadConstraints"])]
-    equal(f"{name}: all select these pods", selectors, [labels] * 5)
-    named = re.findall(r'"(?:port|targetPort)": "(\w+)"', json.dumps(objects))
-    check(f"{name}: ports that are named", named and set(named) <= set(ports), named)
-    target = of_kind(objects, "HorizontalPodAutoscaler")[0]["spec"]["scaleTargetRef"]
-    equal(f"{name}: what is scaled", (target["kind"], target["name"]), ("Deployment", "scoring"))
-    equal(f"{name}: settings", {c["envFrom"][0]["configMapRef"]["name"]
-                                for c in pod["containers"]},
-          {of_kind(objects, "ConfigMap")[0]["metadata"]["name"]})
+def selectors_of(objects):
+    """The labels by which objects select pods of their own."""
+    for one in objects:
+        spec = one.get("spec", {})
+        found = spec.get("podSelector") or spec.get("selector")
+        if found:
+            yield found.get("matchLabels", found)
+
+
+def check_references(name, workload, objects):
+    """The workload, and what has its name."""
+    app, spec = workload["metadata"]["name"], workload["spec"]
+    labels, pod = spec["template"]["metadata"]["labels"], spec["template"]["spec"]
+    ours = [o for o in objects if o["metadata"]["name"] == app]
+    spread = [c["labelSelector"]["matchLabels"] for c in pod["topologySpreadConstraints"]]
+    equal(f"{name}: {app}: all select these pods", [*selectors_of(ours), *spread], [labels] * 5)
+    ports = {p["name"] for c in pod["containers"] for p in c.get("ports", [])}
+    named = set(re.findall(r'"(?:port|targetPort)": "(\w+)"', json.dumps(ours)))
+    equal(f"{name}: {app}: ports that are named", named - ports, set())
     volumes = {v["name"] for v in pod["volumes"]}
-    equal(f"{name}: volumes", {m["name"] for c in pod["containers"] for m in c["volumeMounts"]},
-          volumes)
+    volumes |= {v["metadata"]["name"] for v in spec.get("volumeClaimTemplates", [])}
+    equal(f"{name}: {app}: volumes",
+          {m["name"] for c in pod["containers"] for m in c["volumeMounts"]}, volumes)
+    maps = {o["metadata"]["name"] for o in of_kind(objects, "ConfigMap")}
+    wanted = set(re.findall(r'"(?:configMapRef|configMap)": {(?:"defaultMode": \d+, )?"name": "([^"]+)"',
+                            json.dumps(pod)))
+    check(f"{name}: {app}: ConfigMaps", wanted and wanted <= maps, wanted)
+
+
+def check_scaling(name, objects):
+    target = of_kind(objects, "HorizontalPodAutoscaler")[0]["spec"]["scaleTargetRef"]
+    found = [o for o in objects if (o["apiVersion"], o["kind"], o["metadata"]["name"]) ==
+             (target["apiVersion"], target["kind"], target["name"])]
+    equal(f"{name}: what is scaled is there, and has no number of its own",
+          [o["spec"].get("replicas") for o in found], [None])
 
 
 # --- rights, probes, the end
@@ -171,7 +184,8 @@ def check_rights(name, pod):
         r'"(host\w+|privileged|procMount)":', json.dumps(pod)))
     for one in pod["containers"]:
         context = dict(one["securityContext"])
-        check(f"{name}: {one['name']}: a user of its own", context.pop("runAsUser") > 0)
+        user = context.pop("runAsUser", pod["securityContext"].get("runAsUser", 0))
+        check(f"{name}: {one['name']}: a user that is not root", user > 0, user)
         equal(f"{name}: {one['name']}: rights", context,
               {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                "capabilities": {"drop": ["ALL"]}})
@@ -228,8 +242,10 @@ def check_overlay(name, binary, has_types):
         return
     objects = list(yaml.safe_load_all(done.stdout))
     pod = pod_of(objects)
-    check_references(name, objects)
-    check_rights(name, pod)
+    for workload in of_kind(objects, "Deployment") + of_kind(objects, "StatefulSet"):
+        check_references(name, workload, objects)
+        check_rights(name, workload["spec"]["template"]["spec"])
+    check_scaling(name, objects)
     check_probes(name, pod)
     check_end(name, pod)
     check_settings(name, objects, binary)
