@@ -23,7 +23,7 @@ nginx_fail() {
     exit 78
 }
 
-# nginx_number NAME VALUE MIN MAX: the number without leading zeros
+# nginx_number NAME VALUE MIN MAX: nginx_value is the number without leading zeros
 nginx_number() {
     nginx_value=$2
     while [ "${nginx_value#0?}" != "$nginx_value" ]; do
@@ -33,7 +33,6 @@ nginx_number() {
     '' | *[!0-9]* | ???????????*) ;; # the largest has 10 digits
     *)
         if [ "$nginx_value" -ge "$3" ] && [ "$nginx_value" -le "$4" ]; then
-            echo "$nginx_value"
             return
         fi
         ;;
@@ -42,11 +41,12 @@ nginx_number() {
 }
 
 # The bounds are those of the service (src/config/settings.c).
-SCORING_MAX_BODY_BYTES=$(nginx_number SCORING_MAX_BODY_BYTES \
-    "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824) || exit
-nginx_rate=$(nginx_number SCORING_RATE_LIMIT "${SCORING_RATE_LIMIT:-0}" 0 1000000) || exit
-nginx_open=$(nginx_number SCORING_MAX_CONNECTIONS \
-    "${SCORING_MAX_CONNECTIONS:-0}" 0 65535) || exit
+nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824
+SCORING_MAX_BODY_BYTES=$nginx_value
+nginx_number SCORING_RATE_LIMIT "${SCORING_RATE_LIMIT:-0}" 0 1000000
+nginx_rate=$nginx_value
+nginx_number SCORING_MAX_CONNECTIONS "${SCORING_MAX_CONNECTIONS:-0}" 0 65535
+nginx_open=$nginx_value
 
 # nginx has no limit of 0: what is off has no directive.
 NGINX_RATE=1
@@ -62,7 +62,7 @@ fi
 # nginx_addresses NAME LIST AS: addresses that commas or blanks separate, one a
 # line; AS is "address", or "network", which may end with /BITS.
 nginx_addresses() {
-    printf '%s\n' "$2" | tr ',\t' '  ' | awk -v as="$3" '
+    printf '%s\n' "$2" | awk -v as="$3" '
         function is_v4(text,  part, count, i) {
             count = split(text, part, ".")
             for (i = 1; i <= count; i++)
@@ -85,7 +85,8 @@ nginx_addresses() {
                     return 0
             return gaps == 0 ? given == 8 : gaps == 1 && given <= 8
         }
-        { for (i = 1; i <= NF; i++) {
+        { gsub(/[,\t]/, " ")
+          for (i = 1; i <= NF; i++) {
             address = $i
             bits = ""
             if (as == "network" && match(address, /\/[0-9]+$/)) {
@@ -153,16 +154,19 @@ nginx_http2() {
 
 nginx_at=$(nginx_addresses HTTP_ADDRESS "${HTTP_ADDRESS:-127.0.0.1}" address) || exit
 [ -n "$nginx_at" ] || nginx_fail "HTTP_ADDRESS: \"$HTTP_ADDRESS\": must be an address"
-nginx_http=$(nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535) || exit
-nginx_https=$(nginx_number HTTPS_PORT "${HTTPS_PORT:-8443}" 1 65535) || exit
+nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535
+nginx_http=$nginx_value
+nginx_number HTTPS_PORT "${HTTPS_PORT:-8443}" 1 65535
+nginx_https=$nginx_value
 NGINX_LISTEN=$(nginx_listen "$nginx_http" '')
 
-nginx_hsts=$(nginx_number TLS_HSTS_S "${TLS_HSTS_S:-0}" 0 2147483647) || exit
+nginx_number TLS_HSTS_S "${TLS_HSTS_S:-0}" 0 2147483647
 NGINX_HSTS=
-[ "$nginx_hsts" -eq 0 ] ||
-    NGINX_HSTS="add_header Strict-Transport-Security max-age=$nginx_hsts always;"
+[ "$nginx_value" -eq 0 ] ||
+    NGINX_HSTS="add_header Strict-Transport-Security max-age=$nginx_value always;"
 
-NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
+NGINX_PROXIES=
+[ -z "$TRUSTED_PROXIES" ] || NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
 [ -z "$NGINX_PROXIES" ] || NGINX_PROXIES="$(printf 'set_real_ip_from %s; ' $NGINX_PROXIES)real_ip_header X-Forwarded-For; real_ip_recursive on;"
 
 # Both or neither: with them HTTPS is on; without, nginx_https is empty.

@@ -306,7 +306,10 @@ read_settings
 NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES=''
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"
-[ -z "$metrics_port" ] || metrics_port=$(nginx_number METRICS_PORT "$metrics_port" 1 65535)
+if [ -n "$metrics_port" ]; then
+    nginx_number METRICS_PORT "$metrics_port" 1 65535
+    metrics_port=$nginx_value
+fi
 # Where it is asked whether it is there: a wildcard is no place.
 host=${nginx_at%%$'\n'*}
 case $host in

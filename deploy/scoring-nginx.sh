@@ -43,8 +43,8 @@ render() {
     NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
     # shellcheck source=deploy/nginx-settings.sh
     . "$share/nginx-settings.sh"
-    METRICS_PORT=$(nginx_number METRICS_PORT "${METRICS_PORT:-$((nginx_http + 1))}" 1 65535) || exit
-    export NGINX_METRICS_LISTEN="127.0.0.1:$METRICS_PORT" RUN_DIR=/run/scoring NGINX_USER=''
+    nginx_number METRICS_PORT "${METRICS_PORT:-$((nginx_http + 1))}" 1 65535
+    export NGINX_METRICS_LISTEN="127.0.0.1:$nginx_value" RUN_DIR=/run/scoring NGINX_USER=''
     export FCGI_SOCKET=/run/scoring/scoring.sock WEB_DIR=$share/web NGINX_LOG_BUFFER=64k
     export NGINX_ACCESS_LOG=/var/log/nginx/scoring.access.log
     export NGINX_ERROR_LOG=/var/log/nginx/scoring.error.log

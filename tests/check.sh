@@ -37,11 +37,11 @@ full=(
     # every row once, with nothing beside it: it looks at clocks; of the release
     # continuous integration runs them, on the other Debian
     "$capacity 0 integration VARIANT=asan"
-    "$capacity 0 valgrind" # the unit tests of the release
+    "2 0 valgrind" # the unit tests of the release, which look at no clock
+    "1 5 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1" # the longest beside it
     "$capacity 0 unit VARIANT=asan"
     "$capacity 0 contributing-check" # runs the unit tests, too
     "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
-    "1 19 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
     "1 0 soak SOAK_SECONDS=15"
     "1 0 readme-check"
     "1 0 compose-check"
