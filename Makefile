@@ -281,12 +281,13 @@ check-dotenv: all
 # The configurations for HAProxy, in front of two stacks and of a Sentinel group.
 check-haproxy: all
 	@tests/haproxy/haproxy.py $B/scoring
-# The manifests for Kubernetes; their pod in a container engine, skipped where
-# that cannot be.
+# The manifests for Kubernetes; their pods in a container engine and in namespaces,
+# skipped where that cannot be.
 check-kubernetes: all
 	@tests/kubernetes/manifests.py $B/scoring
 check-pod: all
 	@tests/kubernetes/pod.sh $B/scoring
+	@tests/kubernetes/group.sh $B/scoring
 check-completion: all
 	@tests/completion.sh $B/scoring
 check-hardening: all
@@ -424,7 +425,7 @@ help:
 	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
 	@echo 'make check-haproxy  hosts, and a Sentinel group, behind deploy/haproxy'
 	@echo 'make check-kubernetes  the manifests of deploy/kubernetes; make check-pod'
-	@echo '                 brings their pod up by podman'
+	@echo '                 starts their pods: by podman, and a Redis that fails over'
 	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
 	@echo 'make check-completion  completes command lines as bash does'
 	@echo 'make check-openapi  holds docs/openapi.json to code and service'

@@ -12,7 +12,7 @@ name=mymaster
 me=$(hostname).redis
 names='redis-0.redis redis-1.redis redis-2.redis'
 run=/run/redis conf=/data/sentinel.conf
-tries=30 # of a second
+patience_s=30 # half of what a pod has to end
 
 server=redis-server client=redis-cli
 if command -v valkey-server >/dev/null; then
@@ -50,14 +50,13 @@ named() {
 
 # A pod that has been one of the group does not guess: a sentinel knows.
 find_master() {
-    try=0
+    end=$(($(date +%s) + patience_s))
     until named; do
         if [ ! -s "$conf" ]; then
             echo "${names%% *}"
             return
         fi
-        try=$((try + 1))
-        [ "$try" -lt "$tries" ] || {
+        [ "$(date +%s)" -lt "$end" ] || {
             echo 'no sentinel names the master' >&2
             exit 1
         }
@@ -116,14 +115,18 @@ CONF
     exec "$server" "$conf" --sentinel
 }
 
-leave() {
-    [ "$(role)" = master ] || return 0
+# hand_over: whether a sentinel takes the request; none does that knows no replica
+hand_over() {
     for sentinel in $names; do
-        [ "$(ask_sentinel "$sentinel" SENTINEL FAILOVER "$name")" != OK ] || break
+        [ "$(ask_sentinel "$sentinel" SENTINEL FAILOVER "$name")" != OK ] || return 0
     done
-    try=0
-    while [ "$(role)" = master ] && [ "$try" -lt "$tries" ]; do
-        try=$((try + 1))
+    return 1
+}
+
+leave() {
+    asked='' end=$(($(date +%s) + patience_s))
+    while [ "$(role)" = master ] && [ "$(date +%s)" -lt "$end" ]; do
+        [ -n "$asked" ] || ! hand_over || asked=yes
         sleep 1
     done
 }
