@@ -159,4 +159,4 @@ TEST_CASES(large, struct large_case, large_rows)
     world_end(&world);
 }
 
-TEST_SUITE(.start = suite_start, .end = suite_end, .is_alone = true);
+TEST_SUITE(.start = suite_start, .end = suite_end, .room = CASES_ALONE);

@@ -1197,5 +1197,5 @@ TEST_CASES(mget, struct mget_case, mget_rows)
     world_end(&world);
 }
 
-TEST_SUITE(.is_alone = true, /* it measures time limits */
+TEST_SUITE(.room = CASES_CALM, /* it measures time limits */
            .start = redis_suite_start, .end = redis_suite_end);

@@ -39,14 +39,22 @@ struct case_table {
     void (*run)(const void *row);
 };
 
+/* What may run beside a suite. */
+enum cases_room {
+    CASES_CROWDED, /* any other such one, as many as there are jobs */
+    CASES_CALM,    /* it waits, and looks at clocks: one other such one */
+    CASES_ALONE,   /* it measures under load: none */
+    CASES_ROOM__MAX
+};
+
 /* What a suite may say about itself, in its file: TEST_SUITE(.start = ...); */
 struct case_suite {
     const char *file;
     int (*start)(void); /* before its first row, in the process that runs it */
     int (*end)(void);   /* after its last row; 0 is success, as for CUnit */
-    bool is_alone;      /* no other suite runs beside it */
-    int limit_s;        /* of each row; 0: that of the program */
-    size_t parts;       /* processes that its rows are dealt to; 0: one */
+    enum cases_room room;
+    int limit_s;  /* of each row; 0: that of the program */
+    size_t parts; /* processes that its rows are dealt to; 0: one */
 };
 
 /* The linker collects them: the section's name is its array's name. */

@@ -37,6 +37,7 @@
 #define RUN_SIGNALLED   128  /* as a shell says it */
 #define RUN_FOLDER_MODE 0755 /* tests lend it to other users */
 #define RUN_WHY_MAX     128
+#define CALM_JOBS       2 /* each takes a tenth of a core */
 
 enum row_state { ROW_WAITS, ROW_RUNS, ROW_PASSED, ROW_FAILED, ROW_SKIPPED };
 
@@ -487,14 +488,14 @@ interrupt_keepers(int number)
 }
 
 static void
-run_suites(bool is_alone, size_t jobs)
+run_suites(enum cases_room room, size_t jobs)
 {
     size_t next = 0, running = 0;
 
     for (;;) {
         for (; !interrupted && next < plan->suite_count && running < jobs;
              next++) {
-            if (plan->suites[next].words.is_alone != is_alone)
+            if (plan->suites[next].words.room != room)
                 continue;
             start_keeper(&plan->suites[next]);
             if (suite_notes[next].keeper > 0)
@@ -626,8 +627,9 @@ cases_run(const struct cases_plan *wanted)
     plan = wanted;
     prepare();
     proc_adopt_orphans(); /* of a keeper that was killed */
-    run_suites(false, plan->jobs);
-    run_suites(true, 1);
+    run_suites(CASES_CROWDED, plan->jobs);
+    run_suites(CASES_CALM, plan->jobs < CALM_JOBS ? plan->jobs : CALM_JOBS);
+    run_suites(CASES_ALONE, 1);
     run_failed_again();
     (void)proc_end_orphans();
     return sum_up();

@@ -4,7 +4,8 @@
  */
 #include "clock.h"
 
-#define CLOCK_POLL_MS 5
+#define CLOCK_POLL_MS 5  /* at first */
+#define CLOCK_REST_MS 25 /* at most; a look costs, some read all of /proc */
 #define CLOCK_HOUR_S  3600
 #define CLOCK_EDGE_S  2 /* longer than any one request takes */
 
@@ -36,19 +37,31 @@ clock_sleep_ms(int64_t ms)
         continue;
 }
 
+/* Until the next look, after so long a wait: a twentieth of it. */
+static int64_t
+rest_ms(int64_t waited_ms)
+{
+    int64_t rest = waited_ms / 20;
+
+    if (rest < CLOCK_POLL_MS)
+        return CLOCK_POLL_MS;
+    return rest < CLOCK_REST_MS ? rest : CLOCK_REST_MS;
+}
+
 bool
 clock_wait(clock_check_fn *check, void *arg, int64_t limit_ms)
 {
     const bool is_patience = limit_ms == CLOCK_PATIENCE_MS;
-    int64_t end =
-        clock_ms() + (is_patience && is_hasty ? CLOCK_HASTE_MS : limit_ms);
+    const int64_t start = clock_ms();
+    const int64_t end =
+        start + (is_patience && is_hasty ? CLOCK_HASTE_MS : limit_ms);
 
     while (!check(arg)) {
         if (clock_ms() >= end) {
             is_hasty = is_hasty || is_patience;
             return false;
         }
-        clock_sleep_ms(CLOCK_POLL_MS);
+        clock_sleep_ms(rest_ms(clock_ms() - start));
     }
     return true;
 }
