@@ -738,9 +738,12 @@ fail_over_any(void)
 {
     struct redis *replica = NULL;
 
-    for (int id = 1; id <= IDS && replica == NULL; id++)
-        replica =
-            cluster_replica(&cluster, cluster_owner(&cluster, 1, slot_of(id)));
+    for (int id = 1; id <= IDS && replica == NULL; id++) {
+        const struct redis *owner = cluster_owner(&cluster, 1, slot_of(id));
+
+        if (owner != NULL)
+            replica = cluster_replica(&cluster, owner);
+    }
     CU_ASSERT_PTR_NOT_NULL_FATAL(replica);
     failover_asked_ms = 0;
     CU_ASSERT_TRUE(clock_wait(is_failed_over, replica, CLOCK_PATIENCE_MS));
@@ -761,8 +764,10 @@ TEST_SINGLE(replaced, "the address of the URL is gone, and others move on")
 
     CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
     crowd_start(&crowd, stack, is_whole);
-    if (has_master_role(first))
+    if (has_master_role(first)) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(cluster_replica(&cluster, first));
         fail_over_to(cluster_replica(&cluster, first));
+    }
     redis_kill(first);
     fail_over_any();
     clock_sleep_ms(RUN_MS);
