@@ -47,6 +47,7 @@ full=(
     "1 0 compose-check"
     "1 0 memory VARIANT=asan"
     "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
+    "1 0 check-image"
     "1 0 cases"
     "1 19 check-dist"
     "1 0 check-openapi"
