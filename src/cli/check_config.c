@@ -3,6 +3,7 @@
  * every mistake in them; or some of them, for a script. Implements S26
  * of docs/protocol.md.
  */
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,10 +21,9 @@ struct question {
     bool may_be_secret;
 };
 
-/* What is wrong with one name, or NULL and its setting. */
+/* What is wrong with one name, or NULL. */
 static const char *
-find_setting(const struct question *question, struct bytes name,
-             const struct config_setting **ret_setting)
+name_fault(const struct question *question, struct bytes name)
 {
     const struct config_setting *setting = config_setting_find(name);
 
@@ -31,7 +31,6 @@ find_setting(const struct question *question, struct bytes name,
         return "there is no such setting";
     if (setting->is_secret && !question->may_be_secret)
         return "this is a secret: add --secret";
-    *ret_setting = setting;
     return NULL;
 }
 
@@ -49,8 +48,7 @@ next_name(const char **names)
 static const char *
 question_fault(const struct question *question, const char **ret_at)
 {
-    const struct config_setting *setting;
-    const char *fault = NULL;
+    const char *rest = question->names, *fault;
 
     *ret_at = question->name;
     if (question->name != NULL && question->names != NULL)
@@ -58,14 +56,14 @@ question_fault(const struct question *question, const char **ret_at)
     if (question->otherwise != NULL && question->name == NULL)
         return "--default needs --get";
     if (question->name != NULL)
-        return find_setting(question, bytes_of(question->name), &setting);
+        return name_fault(question, bytes_of(question->name));
     if (question->names == NULL)
         return question->may_be_secret ? "--secret needs --get or --shell"
                                        : NULL;
-    for (const char *rest = question->names; fault == NULL && *rest != '\0';) {
+    do {
         *ret_at = rest;
-        fault = find_setting(question, next_name(&rest), &setting);
-    }
+        fault = name_fault(question, next_name(&rest));
+    } while (fault == NULL && *rest != '\0');
     return fault;
 }
 
@@ -120,16 +118,18 @@ add_assignment(const struct config *config,
 static int
 print_answer(const struct config *config, const struct question *question)
 {
-    const struct config_setting *setting = NULL;
+    const struct config_setting *setting;
     struct buf text = {0};
 
     if (question->names != NULL) {
         for (const char *rest = question->names; *rest != '\0';) {
-            (void)find_setting(question, next_name(&rest), &setting);
+            setting = config_setting_find(next_name(&rest));
+            assert(setting != NULL); /* read_question() has looked */
             add_assignment(config, setting, &text);
         }
     } else if (question->name != NULL) {
-        (void)find_setting(question, bytes_of(question->name), &setting);
+        setting = config_setting_find(bytes_of(question->name));
+        assert(setting != NULL);
         config_get(config, setting, question->otherwise, &text);
         buf_add_text(&text, "\n");
     } else {
