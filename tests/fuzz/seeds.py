@@ -39,6 +39,14 @@ SLOTS = [
     b"\0MOVED 3999 127.0.0.1:6381", b"\0ASK 0 ::1:6381", b"\0{a}b", b"\0MOVED 1 :6381",
 ]
 
+# To MASTER, GET-MASTER-ADDR-BY-NAME, SENTINELS and MYID.
+SENTINELS = [
+    b"*2\r\n$12\r\nconfig-epoch\r\n$1\r\n7\r\n*2\r\n$9\r\n127.0.0.9\r\n$4\r\n6379\r\n"
+    b"*1\r\n*6\r\n$2\r\nip\r\n$9\r\n127.0.0.8\r\n$4\r\nport\r\n$5\r\n26379\r\n"
+    b"$5\r\nrunid\r\n$2\r\nit\r\n$2\r\nme\r\n",
+    b"-ERR No such master with that name\r\n*-1\r\n-NOPERM no\r\n$2\r\nme\r\n",
+]
+
 ARGUMENTS = [
     ("online_score", '{"phone": "79175002040", "email": "@"}'),
     ("clients_interests", '{"client_ids": [1, 2, 3]}'),
@@ -162,6 +170,8 @@ def inputs():
         yield "interests", b"\3\x09\0" + text
     for said in SLOTS:
         yield "slots", said
+    for replies in SENTINELS:
+        yield "sentinels", replies
     for replies in SESSIONS:
         yield "session", replies
     for text in rows("store/store"):
