@@ -12,7 +12,7 @@ struct ev_loop;
 #define SENTINELS_MAX REDIS_URL_HOSTS_MAX
 
 /*
- * The sentinels of a master, each asked every half a second over a connection
+ * The sentinels of a master, each asked every 250 ms over a connection
  * of its own: who it is, and which other sentinels there are. Those of the URL
  * are never dropped. Source: docs/protocol.md, S21.
  */

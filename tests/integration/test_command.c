@@ -663,3 +663,62 @@ TEST_CASES(unhealthy, struct peer_case, peer_rows)
     (void)close(fd);
     files_folder_remove(folder);
 }
+
+/* Where the settings come from, in an /etc of its own. */
+struct source_case {
+    const char *name;
+    const char *variable; /* of the environment */
+    const char *options;  /* of the shell; $1 is the folder */
+    const char *salt;
+};
+
+static const struct source_case source_rows[] = {
+    {"the file of the package", "A=", "", "package"},
+    {"no file", "SCORING_CONFIG_FILE=", "", "Otus"},
+    {"the environment", "SCORING_SALT=nearer", "", "nearer"},
+    {"--config", "SCORING_CONFIG_FILE=/etc/scoring/scoring.conf",
+     "--config \"$1/other\"", "other"},
+};
+
+#define SOURCE_SCRIPT                                                          \
+    "set -e; mkdir \"$1/etc\"; cp /etc/passwd /etc/group \"$1/etc\"; "         \
+    "mkdir \"$1/etc/scoring\"; "                                               \
+    "echo SCORING_SALT=package >\"$1/etc/scoring/scoring.conf\"; "             \
+    "echo SCORING_SALT=other >\"$1/other\"; mount --bind \"$1/etc\" /etc; "    \
+    "exec \"$2\" check-config %s --secret --get SCORING_SALT"
+
+static bool
+may_mount(void)
+{
+    static const char *const argv[] = {"unshare", "-m", "true", NULL};
+    const struct proc_plan plan = {.argv = argv, .output = "/dev/null"};
+    struct proc proc;
+
+    return proc_start(&proc, &plan) && proc_wait(&proc, CLOCK_PATIENCE_MS) &&
+           proc_exit_status(&proc) == 0;
+}
+
+TEST_CASES(source, struct source_case, source_rows)
+{
+    struct run run;
+    char script[1024];
+    const char *argv[] = {"unshare", "-m", "sh",       "-c",
+                          script,    "sh", run.folder, getenv("RUN_BINARY"),
+                          NULL};
+    const char *const environment[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin",
+                                       c->variable, NULL};
+    const struct proc_plan plan = {
+        .argv = argv, .environment = environment, .output = run.output};
+    char pattern[64];
+
+    if (!may_mount()) {
+        cases_skip("only root may mount another /etc");
+        return;
+    }
+    CU_ASSERT_TRUE_FATAL(files_folder_make(run.folder));
+    files_path(run.output, "%s/output", run.folder);
+    (void)snprintf(script, sizeof(script), SOURCE_SCRIPT, c->options);
+    CU_ASSERT_TRUE_FATAL(proc_start(&run.proc, &plan));
+    (void)snprintf(pattern, sizeof(pattern), "^%s\n$", c->salt);
+    check_outcome(&run, EX_OK, pattern);
+}
