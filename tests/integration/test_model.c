@@ -310,7 +310,8 @@ TEST_CASES(batch, struct batch_case, batch_rows)
                     c->count / 10);
     http_answer_free(&answer);
     (void)snprintf(pattern, sizeof(pattern),
-                   "method=online_scores code=200 .* nclients=%zu nfaults=%zu$",
+                   "method=online_scores code=200 .* nclients=%zu nfaults=%zu "
+                   "bad=phone$",
                    c->count, c->count / 10);
     CU_ASSERT_TRUE(stack_log_wait(stack, pattern, 1));
 }
