@@ -384,61 +384,83 @@ check-package:
 clean:
 	rm -rf build
 
+define HELP
+Build and run
+  make                     build the service: build/release/scoring
+  make run                 start the whole stack in the foreground
+  make up, make down       start and end the stack with docker compose
+  make web                 build the documentation page: build/web
+  make clean               remove build/
+
+Test
+  make quick               first after a change: build, unit, memory, lint, a smoke test
+  make check               install what is needed and run every test
+  make unit                unit tests
+  make integration         tests with real nginx, spawn-fcgi and Redis
+      FILTER=phone         names with a word that begins with "phone"
+      FILTER=redis/url/    one suite
+      JOBS=                suites at a time
+      ROW_LIMIT_S=         seconds for one row
+      AGAIN=               number of failures that are tried once more
+  make memory              let every allocation fail in turn
+  make asan                unit tests under ASan and UBSan
+  make valgrind            unit tests under valgrind
+  make soak                load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)
+  make sentinel            load while masters and sentinels fail (SENTINEL_SCENARIOS=)
+  make cluster             load while a Redis Cluster fails and is resharded
+  make fuzz                every fuzz target (FUZZ_SECONDS=60 FUZZ_SEED=)
+  make differential        compare the JSON decoder with another
+                           (DIFF_TEXTS=100000 DIFF_SEED=)
+  make coverage            lines and branches of src/ that the tests reach
+                           (COVERAGE_FILTER=part of an integration test's name)
+  make mutants             break the code and see whether a test notices
+                           (MUTANTS=300 MUTANTS_GOAL=90 MUTANTS_SEED= MUTANTS_FILES=)
+  make cases               test the test runner
+  make other-debian        build and test on the other one of Debian 12 and 13
+
+Check code and documents
+  make tidy                clang-tidy
+  make format              format the code; make format-check only compares
+  make shellcheck          shell scripts
+  make check-deps          directions of calls and includes between folders
+  make check-hardening     hardening of the binary
+  make docs                generate the tables of the documents; make check-docs compares
+  make check-openapi       compare docs/openapi.json with the code and the service
+  make check-web           try the page in headless Chromium (PICTURES=folder)
+  make check-nginx         test nginx's configuration with settings of every kind
+  make check-alerts        fire each alert with promtool; check the dashboard's queries
+  make check-dotenv        read strange lines of .env as docker compose does
+  make check-completion    complete command lines as bash does
+  make check-haproxy       run hosts, and a Sentinel group, behind deploy/haproxy
+  make check-kubernetes    check the manifests of deploy/kubernetes
+  make check-pod           start their pods with podman
+  make check-image         run the unit tests among the files of the image only
+  make compose-check       try the docker compose stack, if there is an engine
+  make readme-check        run the examples of the documents
+  make contributing-check  run the examples of CONTRIBUTING.md
+  make check-version       compare version, tag, documents and CHANGELOG.md
+
+Measure
+  make bench               throughput, latency and CPU
+                           (BENCH_SECONDS= BENCH_ROUNDS= BENCH_CONNECTIONS= BENCH_JSON=file
+                           BENCH_ONLY=part,part BENCH_AGAINST=binary BENCH_SLEEP=1)
+  make bench-scaling       by workers, connections, bodies and ids (BENCH_MILLIONS=)
+  make instructions        instructions per request (BENCH_AGAINST=binary)
+  make trace               functions that a cached score passes through
+
+Install and release
+  make install             PREFIX=/usr/local DESTDIR=; make uninstall removes it
+  make deb                 the Debian package: build/scoring_VERSION_ARCH.deb
+  make check-package       try the package on a Debian that is booted for it
+  make dist                the sources: build/scoring-VERSION.tar.gz; make check-dist
+                           tries them
+  make version             print the version
+
+Variants: VARIANT=release (default), asan, or a name of your own; CC=, CFLAGS=, WERROR=
+endef
+export HELP
 help:
-	@echo 'make             build the service:   build/release/scoring'
-	@echo 'make run         start the whole stack, in the foreground'
-	@echo 'make quick       what a change needs first: build, unit, memory, lint, a smoke'
-	@echo 'make check       install what is needed and run every test'
-	@echo 'make unit        unit tests'
-	@echo 'make integration tests on real nginx, spawn-fcgi, Redis'
-	@echo '                 FILTER=phone (names with a word that begins so), FILTER=redis/url/'
-	@echo '                 (a suite); JOBS=suites at a time; ROW_LIMIT_S=seconds for a row;'
-	@echo '                 AGAIN=failures that are tried once more'
-	@echo 'make asan        unit tests under ASan and UBSan'
-	@echo 'make soak        load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)'
-	@echo 'make sentinel    load while masters and sentinels fail (SENTINEL_SCENARIOS=)'
-	@echo 'make cluster     load while a Redis Cluster fails, is failed over and resharded'
-	@echo 'make coverage    lines and branches of src/ that the tests reach'
-	@echo '                 (COVERAGE_FILTER=part of a name of an integration test)'
-	@echo 'make mutants     does a test notice? settings:'
-	@echo '                 MUTANTS=300 MUTANTS_GOAL=90 MUTANTS_SEED= MUTANTS_FILES='
-	@echo 'make bench       throughput, latency and CPU against the ceilings; settings:'
-	@echo '                 BENCH_SECONDS BENCH_ROUNDS BENCH_CONNECTIONS BENCH_ONLY=part,part'
-	@echo '                 BENCH_JSON=file BENCH_AGAINST=another-binary BENCH_SLEEP=1'
-	@echo 'make bench-scaling  by workers, connections, bodies, ids; BENCH_MILLIONS'
-	@echo 'make instructions  instructions a request (BENCH_AGAINST=another-binary)'
-	@echo 'make trace       the functions that a cached score passes'
-	@echo 'make memory      tests with every allocation failing in turn'
-	@echo 'make cases       tests of the runner of these tests'
-	@echo 'make valgrind    unit tests under valgrind'
-	@echo 'make fuzz        every fuzz target   (FUZZ_SECONDS=60 FUZZ_SEED=...)'
-	@echo 'make differential  JSON against another decoder  (DIFF_TEXTS=100000 DIFF_SEED=...)'
-	@echo 'make up          the whole stack by docker compose; make down ends it'
-	@echo 'make check-image     runs the unit tests among the files that the image is built from'
-	@echo 'make compose-check  tries that stack out, if there is an engine'
-	@echo "make readme-check   runs the examples of the documents"
-	@echo "make contributing-check  tries the examples of CONTRIBUTING.md"
-	@echo 'make tidy format format-check shellcheck'
-	@echo 'make check-deps check-docs check-hardening'
-	@echo 'make docs        writes the tables of the documents anew, from those of the code'
-	@echo 'make check-alerts  promtool tries each alert; the metrics of each query are there'
-	@echo 'make check-nginx  nginx tests its configuration, by settings of every kind'
-	@echo 'make check-haproxy  hosts, and a Sentinel group, behind deploy/haproxy'
-	@echo 'make check-kubernetes  the manifests of deploy/kubernetes; make check-pod'
-	@echo '                 starts their pods: by podman, and a Redis that fails over'
-	@echo 'make check-dotenv  reads odd lines of .env as docker compose does'
-	@echo 'make check-completion  completes command lines as bash does'
-	@echo 'make check-openapi  holds docs/openapi.json to code and service'
-	@echo 'make web         makes the documentation page: build/web'
-	@echo 'make check-web   that page in headless Chromium (PICTURES=folder)'
-	@echo 'make other-debian  build and tests on the other one of Debian 12 and 13'
-	@echo 'make install     PREFIX=/usr/local DESTDIR=; make uninstall takes it away again'
-	@echo 'make deb         the Debian package: build/scoring_VERSION_ARCH.deb'
-	@echo 'make dist        the sources: build/scoring-VERSION.tar.gz; make check-dist tries it'
-	@echo 'make version check-version  version, tag and documents are those of CHANGELOG.md'
-	@echo 'make check-package  tries that on a Debian that is booted for it'
-	@echo 'make clean'
-	@echo 'variants: VARIANT=release (default), asan, or a name of your own; CC, CFLAGS, WERROR='
+	@printf '%s\n' "$$HELP"
 
 .PHONY: all packages packages-check run quick check tests unit memory cases valgrind integration asan \
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
