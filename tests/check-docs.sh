@@ -51,7 +51,7 @@ done < <(sed -nE 's/^    ([45][0-9][0-9]) "(.*)";$/\1 \2/p' \
     grep -E '^(400|403|404|405|413|414|422|429|431|500|502|503|504) ')
 
 for target in $(sed -n '/^define HELP$/,/^endef$/p' Makefile | grep -oE 'make [a-z-]+' | cut -c 6- | sort -u); do
-    check "Makefile: make $target" grep -qE "^([a-z -]+ )?$target( [a-z -]+)?:" Makefile
+    check "Makefile: make $target" grep -qE "^([a-z][a-z -]* )?$target( [a-z -]+)?:" Makefile
 done
 
 for command in $(commands_of "$("$binary" --help)"); do
