@@ -60,7 +60,7 @@ def trace(folder, binary, redis):
     stack.start()
     stack.stop()
     nginx = None
-    service = start_service(stack, redis)
+    service = start_service(stack)
     try:
         config = os.path.join(stack.folder, "nginx", "nginx.conf")
         nginx = spawn([NGINX, "-e", config + ".log", "-p", stack.folder, "-c", config], stack.log)
