@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Copies the sources into a folder: the files under version control, and those that
-# may come under it; without git, all but build/. .commit has what they are of.
+# may come under it; without git, all but build/, what Python leaves, and .env, which
+# has secrets. .commit has what they are of.
 #
 #   deploy/sources.sh FOLDER [COMMIT]
 set -euo pipefail
@@ -8,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 mkdir -p "$1"
 {
-    if [ -e .git ]; then git ls-files -co --exclude-standard; else find . -type f ! -path './build/*'; fi
+    if [ -e .git ]; then git ls-files -co --exclude-standard; else find . -type f ! -path './build/*' ! -path ./.env ! -path '*/__pycache__/*'; fi
 } | while IFS= read -r file; do
     [ ! -f "$file" ] || printf '%s\n' "$file"
 done | tar cf - -T - | tar xf - -C "$1"

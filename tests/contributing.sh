@@ -38,14 +38,10 @@ cut_blocks() {
 }
 
 copy_checkout() { # copy_checkout FOLDER: with what is built, to build less
-    mkdir -p "$1"
-    {
-        git ls-files -co --exclude-standard 2>/dev/null ||
-            find . -type f ! -path './build/*' ! -path ./.env
-        find build/release -type f 2>/dev/null
-    } | while IFS= read -r file; do
-        [ ! -f "$file" ] || printf '%s\n' "$file"
-    done | tar cf - -T - | tar xf - -C "$1"
+    deploy/sources.sh "$1"
+    [ ! -d build/release ] || {
+        mkdir "$1/build" && cp -a build/release "$1/build/"
+    }
 }
 
 try_section() { # try_section SECTION-FOLDER: in a copy

@@ -63,7 +63,9 @@ unpacked=$(echo "$work"/unpacked/scoring-*)
 expect 'one folder, named by the version' [ "${unpacked##*/}" = "scoring-$(make -s version)" ]
 expect 'what is under version control, and its commit' \
     diff <(cd "$a" && { git ls-files; echo .commit; } | sort) <(cd "$unpacked" && find . -type f | sed 's|^./||' | sort)
-expect 'dist of what is unpacked' make -s -C "$unpacked" dist
+echo REDIS_PASSWORD=secret >"$unpacked/.env"
+mkdir "$unpacked/tests/__pycache__" && : >"$unpacked/tests/__pycache__/docs.pyc"
+expect 'dist of what is unpacked, which is in use' make -s -C "$unpacked" dist
 expect 'is the same' same_sums "$a" "$unpacked"
 
 expect 'build' build "$b"

@@ -41,14 +41,10 @@ cut_blocks() {
 }
 
 copy_checkout() {
-    mkdir "$work/tree"
-    {
-        git ls-files -co --exclude-standard 2>/dev/null ||
-            find . -type f ! -path './build/*' ! -path ./.env
-        find build/release 2>/dev/null # so that it need not be built again
-    } | while IFS= read -r file; do
-        [ ! -f "$file" ] || printf '%s\n' "$file"
-    done | tar cf - -T - | tar xf - -C "$work/tree"
+    deploy/sources.sh "$work/tree"
+    [ ! -d build/release ] || { # so that it need not be built again
+        mkdir "$work/tree/build" && cp -a build/release "$work/tree/build/"
+    }
 }
 
 # run_stack COMMAND: `make run`, until it says that it is ready

@@ -33,13 +33,7 @@ need_engine() {
 # What is under version control, or could be; never the .env of whoever calls.
 copy_checkout() {
     rm -rf "$copy"
-    mkdir -p "$copy"
-    {
-        git ls-files -co --exclude-standard 2>/dev/null ||
-            find . -type f ! -path './build/*' ! -path ./.env
-    } | while IFS= read -r file; do
-        [ ! -e "$file" ] || printf '%s\n' "$file"
-    done | tar cf - -T - | tar xf - -C "$copy"
+    deploy/sources.sh "$copy"
 }
 
 free_port() {
