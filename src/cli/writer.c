@@ -124,8 +124,10 @@ on_taken(void *arg, const struct redis_command *command, redisReply **reply)
     (void)command;
     if (*reply == NULL)
         return true;
-    if ((*reply)->type == REDIS_REPLY_ERROR)
-        return session_refuse(writer->session, *reply) || true;
+    if ((*reply)->type == REDIS_REPLY_ERROR) {
+        (void)session_refuse(writer->session, *reply);
+        return true;
+    }
     if ((*reply)->type != commands_sent[writer->command].reply)
         return false;
     if (writer->command == WRITER_DEL)

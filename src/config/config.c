@@ -29,10 +29,10 @@
 #define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
 
 /* Two per core: one can work while another one is kept from it. */
+#define WORKERS_PER_CORE 2
+
 #define HELP_COLUMNS 80 /* of a terminal */
 #define HELP_INDENT  6
-
-#define WORKERS_PER_CORE 2
 
 /* Of the file of accounts: whose bits go beyond it, others may read. */
 #define ACCOUNTS_MODE 0640U
