@@ -98,6 +98,10 @@ static const struct route_case route_rows[] = {
     {"where other verbs are refused", "GET", "/scoring-405-get", 404, NULL,
      NULL},
     {"metrics", "GET", "/metrics", 404, NULL, NULL},
+    {"the service's own reload", "GET", "/reload", 404, NULL, NULL},
+    {"it behind where large bodies go", "GET", "/scoring-large/reload", 404,
+     NULL, NULL},
+    {"it without a slash", "GET", "/scoring-largereload", 404, NULL, NULL},
     {"method by GET", "GET", "/method", 405, NULL, "POST"},
 };
 
