@@ -30,6 +30,7 @@ import stack as stacks  # noqa: E402
 PATIENCE_S = 60  # for what must happen at some time, on a busy machine too
 LOAD_CLIENTS = 4
 PAUSE_S = 0.02  # of a client of the load, so that it leaves the others a core
+MANY_CLIENTS = 16  # so many that a host that is killed has requests of theirs
 SCORE = model.as_body(model.signed("online_score", {"phone": 79175002040, "email": "a@b"}))
 SCORE_ANSWER = {"code": 200, "response": {"score": 3.0}}
 UNAVAILABLE = {"code": 503, "error": "Service Unavailable"}
@@ -113,9 +114,10 @@ def is_score(port, **options):
 class Load:
     """Callers that keep their connections; each answer must be the score."""
 
-    def __init__(self, port):
-        self.port, self.stopped, self.answers, self.wrong = port, False, 0, []
-        self.threads = [threading.Thread(target=self.run) for _ in range(LOAD_CLIENTS)]
+    def __init__(self, port, clients=LOAD_CLIENTS, pause_s=PAUSE_S):
+        self.port, self.pause_s = port, pause_s
+        self.stopped, self.answers, self.wrong = False, 0, []
+        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
 
     def run(self):
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
@@ -129,13 +131,13 @@ class Load:
             self.answers += 1
             if answer != SCORE_ANSWER:
                 self.wrong.append(answer)
-            threading.Event().wait(PAUSE_S)
+            threading.Event().wait(self.pause_s)
         link.close()
 
     def __enter__(self):
         for thread in self.threads:
             thread.start()
-        wait_until(lambda: self.answers >= LOAD_CLIENTS, "there is no load")
+        wait_until(lambda: self.answers >= len(self.threads), "there is no load")
         return self
 
     def __exit__(self, *_):
@@ -200,7 +202,7 @@ def drained(port, balancer):
 
 def killed(port, hosts, balancer):
     """nginx of one host, all of it at once."""
-    with Load(port) as load:
+    with Load(port, MANY_CLIENTS, 0) as load:
         master = next(pid for pid in stacks.children(hosts[0].process.pid)
                       if stacks.name_of(pid) == "nginx")
         for pid in [master, *stacks.children(master)]:
