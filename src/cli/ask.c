@@ -19,6 +19,7 @@
 
 /* For all of it: an answer takes less than a millisecond. */
 #define ASK_LIMIT_MS 2000
+#define ASK_PAUSE_MS 20 /* before the service is asked again */
 
 #define ASK_PATH_MAX 64
 
@@ -50,10 +51,26 @@ static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
 /* One exchange on its way. */
 struct exchange {
     int fd;
-    int64_t deadline_ms;
-    size_t length; /* of what has been received */
+    int64_t deadline_ms; /* also of those that follow */
+    bool is_dropped;     /* closed by the service, with nothing sent */
+    size_t length;       /* of what has been received */
     char received[ASK_ANSWER_MAX];
 };
+
+/* Whether a send() or recv() says that the other side has closed. */
+static bool
+says_closed(ssize_t result)
+{
+    return result == 0 ||
+           (result < 0 && (errno == EPIPE || errno == ECONNRESET));
+}
+
+static const char *
+drop(struct exchange *exchange)
+{
+    exchange->is_dropped = true;
+    return "closed without an answer";
+}
 
 /* NULL when it is worth while to read, else why not. */
 static const char *
@@ -108,17 +125,22 @@ put_request(const char *path, struct buf *out)
 
 /* It fits into the buffer of a socket that was just opened. */
 static const char *
-send_request(const struct exchange *exchange, const char *path)
+send_request(struct exchange *exchange, const char *path)
 {
     const char *problem = NULL;
     struct buf request = {0};
+    ssize_t sent;
 
     put_request(path, &request);
-    if (request.failed)
+    if (request.failed) {
         problem = "out of memory";
-    else if (send(exchange->fd, request.data, request.length, MSG_NOSIGNAL) !=
-             (ssize_t)request.length)
-        problem = "the request was not taken";
+    } else {
+        sent = send(exchange->fd, request.data, request.length, MSG_NOSIGNAL);
+        if (says_closed(sent))
+            problem = drop(exchange);
+        else if (sent != (ssize_t)request.length)
+            problem = "the request was not taken";
+    }
     buf_free(&request);
     return problem;
 }
@@ -148,6 +170,8 @@ receive_part(struct exchange *exchange, bool *ret_done)
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return NULL;
+    if (exchange->length == 0 && says_closed(got))
+        return drop(exchange);
     if (got < 0)
         return strerror(errno);
     exchange->length += (size_t)got;
@@ -178,8 +202,6 @@ read_answer(const struct exchange *exchange, char ret_body[ASK_ANSWER_MAX])
     const unsigned char *header = (const unsigned char *)exchange->received;
     const char *end, *body;
 
-    if (exchange->length == 0)
-        return "closed without an answer";
     if (header[0] != RECORD_VERSION)
         return "answered something that is not FastCGI";
     if (!has_end(exchange) || !has_at(exchange, RECORD_HEADER, answer_begin,
@@ -195,21 +217,36 @@ read_answer(const struct exchange *exchange, char ret_body[ASK_ANSWER_MAX])
     return NULL;
 }
 
+static const char *
+ask_once(struct exchange *exchange, const char *socket_path, const char *path,
+         char ret_body[ASK_ANSWER_MAX])
+{
+    const char *problem = open_socket(exchange, socket_path);
+
+    if (problem == NULL)
+        problem = send_request(exchange, path);
+    if (problem == NULL)
+        problem = receive_answer(exchange);
+    if (problem == NULL)
+        problem = read_answer(exchange, ret_body);
+    if (exchange->fd >= 0)
+        (void)close(exchange->fd);
+    return problem;
+}
+
 const char *
 ask_service(const char *socket_path, const char *path,
             char ret_body[ASK_ANSWER_MAX])
 {
-    struct exchange exchange = {.fd = -1,
-                                .deadline_ms = clock_mono_ms() + ASK_LIMIT_MS};
-    const char *problem = open_socket(&exchange, socket_path);
+    const int64_t deadline_ms = clock_mono_ms() + ASK_LIMIT_MS;
 
-    if (problem == NULL)
-        problem = send_request(&exchange, path);
-    if (problem == NULL)
-        problem = receive_answer(&exchange);
-    if (problem == NULL)
-        problem = read_answer(&exchange, ret_body);
-    if (exchange.fd >= 0)
-        (void)close(exchange.fd);
-    return problem;
+    for (;;) {
+        struct exchange exchange = {.fd = -1, .deadline_ms = deadline_ms};
+        const char *problem = ask_once(&exchange, socket_path, path, ret_body);
+
+        if (!exchange.is_dropped ||
+            clock_mono_ms() + ASK_PAUSE_MS >= deadline_ms)
+            return problem;
+        (void)poll(NULL, 0, ASK_PAUSE_MS);
+    }
 }

@@ -9,7 +9,9 @@
 
 /*
  * Asks the service on its socket, as nginx would: one GET, which is answered
- * with 200 within two seconds.
+ * with 200 within two seconds. A worker that is being replaced may close a
+ * connection unanswered, and so may each of a few: the service is asked again
+ * within that time.
  *
  * socket_path   of the socket.
  * path          of the request; at most 64 bytes.

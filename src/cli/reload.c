@@ -17,16 +17,14 @@
 #define RELOAD_LIMIT_MS (10 * MS_PER_S)
 #define RELOAD_PAUSE_MS 20
 
-/* Less than one answer may take, so that a silent service is asked once. */
-#define RELOAD_PATIENCE_MS 500
-
 /* How often the settings have been read, and found to be broken. */
 struct reloads {
     unsigned long long ok, failed;
 };
 
 static const char *
-ask_once(const char *socket_path, const char *path, struct reloads *ret_reloads)
+ask_reloads(const char *socket_path, const char *path,
+            struct reloads *ret_reloads)
 {
     char body[ASK_ANSWER_MAX];
     const char *problem = ask_service(socket_path, path, body);
@@ -34,24 +32,6 @@ ask_once(const char *socket_path, const char *path, struct reloads *ret_reloads)
     if (problem == NULL && sscanf(body, "{\"ok\": %llu, \"failed\": %llu}",
                                   &ret_reloads->ok, &ret_reloads->failed) != 2)
         problem = "answered, but not as the service does";
-    return problem;
-}
-
-/*
- * NULL, or what is wrong. A worker that is being replaced may close a
- * connection without an answer, and so may each of a few.
- */
-static const char *
-ask_reloads(const char *socket_path, const char *path,
-            struct reloads *ret_reloads)
-{
-    const int64_t end_ms = clock_mono_ms() + RELOAD_PATIENCE_MS;
-    const char *problem = ask_once(socket_path, path, ret_reloads);
-
-    while (problem != NULL && clock_mono_ms() < end_ms) {
-        (void)poll(NULL, 0, RELOAD_PAUSE_MS);
-        problem = ask_once(socket_path, path, ret_reloads);
-    }
     return problem;
 }
 

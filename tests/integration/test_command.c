@@ -2,6 +2,7 @@
  * The commands of the program beside `serve`: what they print, and how they
  * end. Source: docs/protocol.md, S26, S10, S24.
  */
+#include <limits.h>
 #include <poll.h>
 #include <regex.h>
 #include <stdbool.h>
@@ -21,7 +22,7 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define ACCEPT_LIMIT_MS 2000
+#define ACCEPT_PAUSE_MS 10
 #define ARGUMENTS_MAX   6
 #define VARIABLES_MAX   4
 
@@ -564,9 +565,11 @@ TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
 /* What is behind the socket instead of the service. */
 struct peer_case {
     const char *name;
+    int closes;       /* connections that end before, unanswered */
     const char *sent; /* NULL: the connection is not even accepted */
     size_t length;
     int min_ms, max_ms;
+    int status;
     const char *pattern;
 };
 
@@ -580,25 +583,38 @@ struct peer_case {
 #define STDOUT(length) "\1\6\0\1\0" length "\0\0"
 #define TYPE           "Content-Type: x\r\n\r\n"
 #define GOOD           STDOUT("\62") "Status: 200 O\r\n" TYPE "{\"status\": \"ok\"}"
+#define BAD            STDOUT("\62") "Status: 500 O\r\n" TYPE "{\"status\": \"ok\"}"
+
+#define CLOSES_ALL INT_MAX
 
 static const struct peer_case peer_rows[] = {
-    {"accepts nothing", NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS, "in time"},
-    {"closes at once", SENT(""), 0, HEALTH_MIN_MS, "closed without an answer"},
-    {"speaks HTTP", SENT("HTTP/1.1 200 X\r\n\r\n{\"status\": \"ok\"}"), 0,
-     HEALTH_MIN_MS, "not FastCGI"},
-    {"answers 500",
-     SENT(STDOUT("\62") "Status: 500 O\r\n" TYPE "{\"status\": \"ok\"}" END), 0,
-     HEALTH_MIN_MS, "not as the service does"},
-    {"answers 200 with another body",
+    {"accepts nothing", 0, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
+     EX_UNAVAILABLE, "no answer in time"},
+    {"closes one connection, and answers the next", 1, SENT(GOOD END), 0,
+     HEALTH_MAX_MS, EX_OK, "^$"},
+    {"closes two, and answers the next", 2, SENT(GOOD END), 0, HEALTH_MAX_MS,
+     EX_OK, "^$"},
+    {"closes one, and answers 500", 1, SENT(BAD END), 0, HEALTH_MAX_MS,
+     EX_UNAVAILABLE, "not as the service does"},
+    {"closes one, and accepts nothing more", 1, NULL, 0, HEALTH_MIN_MS,
+     HEALTH_MAX_MS, EX_UNAVAILABLE, "no answer in time"},
+    {"closes all", CLOSES_ALL, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
+     EX_UNAVAILABLE, "closed without an answer|no answer in time"},
+    {"speaks HTTP", 0, SENT("HTTP/1.1 200 X\r\n\r\n{\"status\": \"ok\"}"), 0,
+     HEALTH_MIN_MS, EX_UNAVAILABLE, "not FastCGI"},
+    {"answers 500", 0, SENT(BAD END), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
+     "not as the service does"},
+    {"answers 200 with another body", 0,
      SENT(STDOUT("\62") "Status: 200 O\r\n" TYPE "{\"status\": \"no\"}" END), 0,
-     HEALTH_MIN_MS, "not as the service does"},
-    {"answers with nothing", SENT(END), 0, HEALTH_MIN_MS,
+     HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
+    {"answers with nothing", 0, SENT(END), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
      "not as the service does"},
-    {"answers without an end", SENT(GOOD X256 X256 X256 X256), 0, HEALTH_MIN_MS,
+    {"answers without an end", 0, SENT(GOOD X256 X256 X256 X256), 0,
+     HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
+    {"gives the request up", 0, SENT(GOOD "\1\3\0\1\0\10\0\0\0\0\0\0\1\0\0\0"),
+     0, HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
+    {"stops half-way", 0, SENT(GOOD), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
      "not as the service does"},
-    {"gives the request up", SENT(GOOD "\1\3\0\1\0\10\0\0\0\0\0\0\1\0\0\0"), 0,
-     HEALTH_MIN_MS, "not as the service does"},
-    {"stops half-way", SENT(GOOD), 0, HEALTH_MIN_MS, "not as the service does"},
 };
 
 static int
@@ -621,18 +637,46 @@ listen_at(const char *path)
     return fd;
 }
 
-/* Takes one request, and sends what it is told to. */
-static void
-play(int listen_fd, const struct peer_case *c)
+/* The next connection, or -1 once the program that asks has ended. */
+static int
+accept_next(int listen_fd, struct run *run)
 {
     struct pollfd poller = {.fd = listen_fd, .events = POLLIN};
-    char request[1024];
-    int fd = -1;
 
+    while (poll(&poller, 1, ACCEPT_PAUSE_MS) == 0)
+        if (proc_wait(&run->proc, 0))
+            return -1;
+    return accept(listen_fd, NULL, NULL);
+}
+
+/* Every other one has been read; what has not is reset. */
+static void
+close_some(int listen_fd, struct run *run, int closes)
+{
+    char request[1024];
+
+    for (int i = 0; i < closes; i++) {
+        int fd = accept_next(listen_fd, run);
+
+        if (fd < 0)
+            return;
+        if (i % 2 == 0)
+            (void)recv(fd, request, sizeof(request), 0);
+        (void)close(fd);
+    }
+}
+
+/* Takes one request, and sends what it is told to. */
+static void
+play(int listen_fd, struct run *run, const struct peer_case *c)
+{
+    char request[1024];
+    int fd;
+
+    close_some(listen_fd, run, c->closes);
     if (c->sent == NULL)
         return;
-    if (poll(&poller, 1, ACCEPT_LIMIT_MS) == 1)
-        fd = accept(listen_fd, NULL, NULL);
+    fd = accept_next(listen_fd, run);
     CU_ASSERT_TRUE(fd >= 0);
     if (fd < 0)
         return;
@@ -642,7 +686,7 @@ play(int listen_fd, const struct peer_case *c)
     (void)close(fd);
 }
 
-TEST_CASES(unhealthy, struct peer_case, peer_rows)
+TEST_CASES(healthcheck, struct peer_case, peer_rows)
 {
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
     const char *const arguments[] = {"healthcheck", path, NULL};
@@ -656,8 +700,8 @@ TEST_CASES(unhealthy, struct peer_case, peer_rows)
     CU_ASSERT_TRUE(fd >= 0);
     began_ms = clock_ms();
     begin(&run, arguments, NULL);
-    play(fd, c);
-    check_outcome(&run, EX_UNAVAILABLE, c->pattern);
+    play(fd, &run, c);
+    check_outcome(&run, c->status, c->pattern);
     CU_ASSERT_TRUE(clock_ms() - began_ms >= c->min_ms);
     CU_ASSERT_TRUE(clock_ms() - began_ms <= c->max_ms);
     (void)close(fd);
