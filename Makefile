@@ -372,6 +372,9 @@ dist:
 	@VERSION='$(VERSION)' COMMIT='$(COMMIT)' deploy/dist.sh
 check-dist:
 	@tests/dist.sh
+# The last release is replaced under load; skipped where it cannot be built.
+check-upgrade: all
+	@tests/upgrade/upgrade.py $B/scoring
 check-image: $B/unit
 	@tests/image.sh $B/unit
 check-version:
@@ -438,6 +441,7 @@ Check code and documents
   make compose-check       try the docker compose stack, if there is an engine
   make readme-check        run the examples of the documents
   make contributing-check  run the examples of CONTRIBUTING.md
+  make check-upgrade       replace the last release under load
   make check-version       compare version, tag, documents and CHANGELOG.md
 
 Measure
@@ -466,5 +470,5 @@ help:
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
-    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist version check-version FORCE check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -43,6 +43,7 @@ full=(
     "$capacity 0 contributing-check" # runs the unit tests, too
     "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
     "1 0 soak SOAK_SECONDS=15"
+    "1 5 check-upgrade" # builds the last release first
     "1 0 readme-check"
     "1 0 compose-check"
     "1 0 memory VARIANT=asan"

@@ -18,21 +18,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/soak"), str(TOP / "tests/sentinel")]
 from group import NAME, Group, parse  # noqa: E402
-import model  # noqa: E402
+from load import PATIENCE_S, SCORE, SCORE_ANSWER, Load  # noqa: E402
 import stack as stacks  # noqa: E402
 
-PATIENCE_S = 60  # for what must happen at some time, on a busy machine too
-LOAD_CLIENTS = 4
-PAUSE_S = 0.02  # of a client of the load, so that it leaves the others a core
 MANY_CLIENTS = 16  # so many that a host that is killed has requests of theirs
-SCORE = model.as_body(model.signed("online_score", {"phone": 79175002040, "email": "a@b"}))
-SCORE_ANSWER = {"code": 200, "response": {"score": 3.0}}
 UNAVAILABLE = {"code": 503, "error": "Service Unavailable"}
 ONE, OTHER = "127.0.0.2", "127.0.0.3"  # callers; the balancer itself is 127.0.0.1
 
@@ -109,41 +103,6 @@ def post(port, body=SCORE, caller=ONE, path="/method", headers=None):
 
 def is_score(port, **options):
     return post(port, **options)[2] == SCORE_ANSWER
-
-
-class Load:
-    """Callers that keep their connections; each answer must be the score."""
-
-    def __init__(self, port, clients=LOAD_CLIENTS, pause_s=PAUSE_S):
-        self.port, self.pause_s = port, pause_s
-        self.stopped, self.answers, self.wrong = False, 0, []
-        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
-
-    def run(self):
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        while not self.stopped:
-            try:
-                link.request("POST", "/method", SCORE)
-                answer = json.loads(link.getresponse().read())
-            except (OSError, ValueError, http.client.HTTPException) as fault:
-                answer = repr(fault)
-                link.close()
-            self.answers += 1
-            if answer != SCORE_ANSWER:
-                self.wrong.append(answer)
-            threading.Event().wait(self.pause_s)
-        link.close()
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        wait_until(lambda: self.answers >= len(self.threads), "there is no load")
-        return self
-
-    def __exit__(self, *_):
-        self.stopped = True
-        for thread in self.threads:
-            thread.join()
 
 
 def check_load(name, load):

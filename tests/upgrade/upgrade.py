@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""`make check-upgrade`: the program of the last release is replaced under load by
+that of this checkout, and the other way round, as the package does it: the file is
+replaced, the service ends, and is started again on the same socket, behind nginx.
+
+    upgrade.py BINARY
+
+The last release is that of CONTRIBUTING.md, "Releasing". It is built once, below
+build/last-release. Where it cannot be, the test is skipped. The last line is "N
+passed, N failed", or with ", N skipped"."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/soak"))
+from load import PATIENCE_S, Load  # noqa: E402
+import stack as stacks  # noqa: E402
+
+TURNS = 3  # up, down and up again
+UNRELEASED = "## [Unreleased]"
+CHANGELOG = "CHANGELOG.md"
+
+results = {"passed": 0, "failed": 0}
+
+
+def check(name, good, detail=""):
+    results["passed" if good else "failed"] += 1
+    if not good:
+        print(f"FAILED {name}: {detail}", flush=True)
+
+
+class NoRelease(Exception):
+    """There is no last release here, for this reason."""
+
+
+# --- the last release
+
+def git(*words):
+    """What it prints, or None if it fails."""
+    done = subprocess.run(["git", "-C", str(TOP), *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def last_release():
+    """The commit of the newest tag before this one; as long as none has a tag, the one
+    before CHANGELOG.md got its list of what is not released."""
+    if shutil.which("git") is None or git("rev-parse", "HEAD") is None:
+        raise NoRelease("this is no checkout that git reads")
+    tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
+    if tag is not None:
+        return git("rev-parse", f"{tag}^{{commit}}")
+    touched = git("log", "--format=%H", f"-S{UNRELEASED}", "--", CHANGELOG) or ""
+    for commit in touched.split():
+        before = git("rev-parse", "--verify", "--quiet", f"{commit}^")
+        if before is not None and UNRELEASED in git("show", f"{commit}:{CHANGELOG}"):
+            return before
+    raise NoRelease("the history here does not reach the last release")
+
+
+def build(commit):
+    """Its sources, with the program at build/release/scoring."""
+    folder = TOP / "build/last-release" / commit
+    if (folder / ".complete").exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "CCACHE_DIR")
+                   if name in os.environ}
+    with open(folder / "log", "wb") as log:
+        done = subprocess.run(
+            ["bash", "-c", 'set -o pipefail; git -C "$0" archive "$1" | tar x && '
+             'make -s -j"$(nproc)" all WERROR= CFLAGS=-O1', str(TOP), commit],
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    if done.returncode != 0:
+        raise NoRelease(f"the last release does not build here: {folder}/log")
+    (folder / ".complete").touch()
+    return folder
+
+
+# --- what is replaced
+
+class Installed:
+    """The program at its place, behind nginx, under something that keeps its socket
+    and starts it again, as systemd does."""
+
+    def __init__(self, folder, redis, new):
+        self.program, self.new = folder / "scoring", new
+        self.stack = stacks.Stack(TOP, folder, TOP / "tests/upgrade/keeper.sh", redis, 2)
+        self.stack.environment.update(UPGRADE_PROGRAM=str(self.program), UPGRADE_NEW=str(new))
+
+    def put(self, binary):
+        """As dpkg does: under another name first."""
+        beside = self.program.with_suffix(".dpkg-new")
+        shutil.copy2(binary, beside)
+        beside.rename(self.program)
+
+    def parent(self):
+        """That of the service, or None while there is none."""
+        for pid in stacks.children(self.stack.process.pid):
+            if stacks.name_of(pid) == "keeper.sh":
+                return next(iter(stacks.children(pid)), None)
+        return None
+
+    def is_another(self, before):
+        parent = self.parent()
+        return parent not in (None, before) and len(stacks.children(parent)) > 0
+
+    def replace(self, binary):
+        before = self.parent()
+        self.put(binary)
+        os.kill(before, signal.SIGTERM)
+        stacks.wait_until(lambda: self.is_another(before), PATIENCE_S,
+                          "the service has not been started again")
+
+
+def runs(installed, binary):
+    """Whether what runs is that program, and not what was there before."""
+    return Path(f"/proc/{installed.parent()}/exe").read_bytes() == Path(binary).read_bytes()
+
+
+def upgrade(installed, redis, old, new):
+    check("the last release runs", runs(installed, old))
+    with Load(installed.stack.port) as load:
+        keys = redis.run([("DBSIZE",)])
+        for turn in range(TURNS):
+            to = new if turn % 2 == 0 else old
+            installed.replace(to)
+            load.wait_for_more()
+            check(f"turn {turn + 1} replaces it", runs(installed, to))
+    check("no request is lost", load.answers > 0 and not load.wrong,
+          f"{len(load.wrong)} of {load.answers}: {load.wrong[:3]}")
+    check("a score that one has cached is a hit for the other",
+          keys == redis.run([("DBSIZE",)]) == [b":1"], keys)
+
+
+def check_settings(source, new):
+    """All of the last release's, as its example has them."""
+    done = subprocess.run([new, "check-config"], capture_output=True, text=True,
+                          env={"SCORING_CONFIG_FILE": str(source / ".env.example")})
+    check("the settings of the last release are good", done.returncode == 0, done.stderr)
+
+
+def play(folder, source, new):
+    old = source / "build/release/scoring"
+    redis = stacks.Redis(folder / "redis")
+    installed = Installed(folder, redis, new)
+    check_settings(source, new)
+    try:
+        redis.start()
+        stacks.wait_until(redis.is_up, PATIENCE_S, "Redis does not answer")
+        installed.put(old)
+        installed.stack.start()
+        upgrade(installed, redis, old, new)
+        check("it ends in order", installed.stack.stop())
+    finally:
+        installed.stack.stop()
+        redis.kill()
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        source = build(last_release())
+        with tempfile.TemporaryDirectory(prefix="upgrade-") as folder:
+            play(Path(folder), source, Path(sys.argv[1]).resolve())
+    except NoRelease as reason:
+        print(f"skipped: {reason}\n0 passed, 0 failed, 1 skipped")
+        return
+    except stacks.StackError as fault:
+        check("the stack", False, fault)
+    print("{passed} passed, {failed} failed".format(**results))
+    sys.exit(results["failed"] > 0)
+
+
+if __name__ == "__main__":
+    main()
