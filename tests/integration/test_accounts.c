@@ -403,11 +403,14 @@ TEST_SINGLE(neighbours, "no request of one is lost by what is done to another")
 
 /*
  * All workers keep to one limit together: what is let in is the burst, and the
- * rate for the time that it took, to a few in a hundred.
+ * rate for the time that it took, to a few in a hundred. It is never more.
+ * Where the machine pauses for longer than the burst lasts it is less, so one
+ * of a few rounds has to be right.
  */
-#define SHARED_MS    2000
-#define SHARED_RATE  100
-#define SHARED_BURST 20
+#define SHARED_MS     2000
+#define SHARED_RATE   100
+#define SHARED_BURST  20
+#define SHARED_ROUNDS 5
 
 static atomic_size_t let_in;
 
@@ -416,6 +419,21 @@ is_limited(const struct http_answer *answer)
 {
     let_in += answer->status == 200;
     return answer->status == 200 || answer->status == 429;
+}
+
+/* Returns the most that may have been let in. */
+static int64_t
+ask_too_often(const struct load_plan *load_plan)
+{
+    int64_t from_ms = clock_ms();
+    struct load *load;
+
+    let_in = 0;
+    load = load_start(load_plan);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
+    clock_sleep_ms(SHARED_MS);
+    CU_ASSERT_EQUAL(load_stop(load).failures, 0);
+    return SHARED_BURST + (clock_ms() - from_ms) * SHARED_RATE / 1000;
 }
 
 TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
@@ -427,22 +445,20 @@ TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
                                         .is_right = is_limited,
                                         .callers = 8,
                                         .is_kept = false};
-    struct load_result result;
-    struct load *load;
-    int64_t from_ms, most;
+    bool is_enough = false;
 
-    let_in = 0;
-    from_ms = clock_ms();
-    load = load_start(&load_plan);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(load);
-    clock_sleep_ms(SHARED_MS);
-    result = load_stop(load);
-    most = SHARED_BURST + (clock_ms() - from_ms) * SHARED_RATE / 1000;
-    CU_ASSERT_EQUAL(result.failures, 0);
-    CU_ASSERT_TRUE((int64_t)let_in <= most + 1);
-    CU_ASSERT_TRUE((int64_t)let_in >= most * 9 / 10);
-    (void)printf("let in: %zu of at most %lld\n", (size_t)let_in,
-                 (long long)most);
+    for (int i = 0; i < SHARED_ROUNDS && !is_enough; i++) {
+        int64_t most;
+
+        clock_sleep_ms(SHARED_BURST * 1000 /
+                       SHARED_RATE); /* all of the burst */
+        most = ask_too_often(&load_plan);
+        (void)printf("let in: %zu of at most %lld\n", (size_t)let_in,
+                     (long long)most);
+        CU_ASSERT_TRUE((int64_t)let_in <= most + 1);
+        is_enough = (int64_t)let_in >= most * 9 / 10;
+    }
+    CU_ASSERT_TRUE(is_enough);
     free(body);
 }
 
