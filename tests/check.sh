@@ -17,8 +17,10 @@ cd "$(dirname "$0")/.." || exit 1
 capacity=$(($(nproc) + 1))
 
 # A few failures are tried once more, alone, and told of as UNSTEADY if they do
-# not come again: the machine may have stood still.
+# not come again: the machine may have stood still. The runner of the rows in C
+# does it by itself; here it is done with the other steps.
 export AGAIN=${AGAIN:-3}
+by_itself='^(unit|integration|memory|valgrind|all)( |$)'
 
 # weight, nice, and the step; each time the first that there is room for is
 # started, so the heavy ones come first
@@ -105,13 +107,29 @@ run_step() { # run_step NICE STEP
         # a runner that counts no failure and still fails has broken down
         failed=1
     fi
-    echo "$passed $failed $(count skipped "$log" || echo 0)" >>"$folder/counts"
+    echo "$passed $failed $(count skipped "$log" || echo 0) $2" >>"$folder/counts"
     grep -a '^UNSTEADY: ' "$log" >>"$folder/unsteady"
     flock "$folder" cat "$log" # whole, not mixed with that of another step
 }
 
 sum() { # sum COLUMN: of all counts
     awk -v column="$1" '{ n += $column } END { print n + 0 }' "$folder/counts"
+}
+
+# Runs the steps with a few failures again; one that passes then is unsteady.
+run_again() {
+    local failed step
+    awk '$2 > 0' "$folder/counts" >"$folder/again"
+    [ "$(awk '{ n += $2 } END { print n + 0 }' "$folder/again")" -le "$AGAIN" ] || return 0
+    while read -r _ failed _ step; do
+        [[ ! $step =~ $by_itself ]] || continue
+        grep -vxE "([0-9]+ ){3}${step//./[.]}" "$folder/counts" >"$folder/others"
+        cp "$folder/others" "$folder/counts"
+        run_step 0 "$step"
+        [ "$(awk 'END { print $2 }' "$folder/counts")" -ne 0 ] ||
+            echo "UNSTEADY: make $step: $failed failed; passed when run again, alone" \
+                >>"$folder/unsteady"
+    done <"$folder/again"
 }
 
 # is_due WEIGHT STEP: there is room for it, and what it needs has been built
@@ -149,6 +167,7 @@ if [ "$(sum 2)" -eq 0 ]; then
     set +m
     # a step that was killed has no count
     missing=$((wanted - $(wc -l <"$folder/counts")))
+    run_again
 fi
 
 unsteady=$(cat "$folder/unsteady" 2>/dev/null)
