@@ -1,5 +1,5 @@
 /*
- * A growable run of bytes whose additions can be checked once, at the end.
+ * A growable byte buffer. Its user checks for lack of memory once, at the end.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 #define BUF_FIRST_CAPACITY 256
-#define BUF_INT_DIGITS     24 /* of a 64-bit number, its sign and more */
+#define BUF_INT_DIGITS     24 /* at least 20: a sign and 19 digits */
 
 bool
 buf_grow(struct buf *buf, size_t more)

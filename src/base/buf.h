@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 
 /*
- * A growable run of bytes. A failed allocation is remembered in `failed` and
- * makes all later additions do nothing, so that a text can be put together
- * first and checked once. Start with a zeroed struct; end with buf_free().
+ * A growable byte buffer. If an allocation fails, `failed` is set, and all
+ * later additions do nothing: build a whole text first, then check `failed`
+ * once. Start with a zeroed struct; end with buf_free().
  */
 struct buf {
     char *data;
@@ -18,10 +18,13 @@ struct buf {
     bool failed;
 };
 
-/* For buf_reserve(), when there is too little room. */
+/* The slow path of buf_reserve(); call that instead. */
 bool buf_grow(struct buf *buf, size_t more);
 
-/* Makes room for more bytes; false (and failed) without memory. */
+/*
+ * Makes room for that many more bytes. Returns false, and sets `failed`, when
+ * out of memory.
+ */
 static inline bool
 buf_reserve(struct buf *buf, size_t more)
 {
@@ -31,8 +34,8 @@ buf_reserve(struct buf *buf, size_t more)
 }
 
 /*
- * Answers and commands are made of many short pieces, most of them literals:
- * inline, so that the length of these is known to the compiler.
+ * Inline, because answers and commands consist of many short literals, whose
+ * lengths the compiler then knows.
  */
 static inline void
 buf_add(struct buf *buf, const void *data, size_t length)
@@ -55,14 +58,13 @@ buf_add_bytes(struct buf *buf, struct bytes bytes)
     buf_add(buf, bytes.at, bytes.length);
 }
 
-/* Adds a number in decimal. */
 void buf_add_int(struct buf *buf, long long number);
 
-/* Like printf; for places where speed does not matter. */
+/* Like printf(), and formats twice: for code where speed does not matter. */
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Forgets the content and a failure, keeps the memory. */
+/* Empties the buffer and resets `failed`; keeps the memory. */
 void buf_clear(struct buf *buf);
 
 /* The content, lent until the next call on this buffer. */

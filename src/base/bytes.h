@@ -6,9 +6,9 @@
 #include <string.h>
 
 /*
- * A borrowed run of bytes: it may hold NULs, need not end with one, and lives
- * as long as whatever it was taken from. Strings of callers may hold NULs, so
- * they are compared by length and never as C strings.
+ * Borrowed bytes: they belong to whatever they point into. They may contain
+ * NULs, and need not end with one, because a caller's strings may contain them
+ * (S6.1): never use them as a C string.
  */
 struct bytes {
     const char *at;

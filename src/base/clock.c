@@ -1,6 +1,6 @@
 /*
- * The only place that asks what time it is. A clock that a system does not have
- * stands still at 0: Linux has all three.
+ * The only file that reads clocks. clock_gettime() fails only for a clock that
+ * the system does not have, and Linux has all three: the result is not checked.
  */
 #include "base/clock.h"
 #include "base/units.h"

@@ -5,9 +5,10 @@
 #include <time.h>
 
 /*
- * The clocks of the whole program. Durations, limits and load are measured by
- * the monotonic one alone, so that a step of the wall clock changes nothing but
- * what shows or means a time of day: stamps, dates, the admin's hour.
+ * The clocks of the whole program. Use the monotonic clock for durations,
+ * deadlines and load, so that a step of the wall clock does not affect them.
+ * Use the wall clock only for a time of day: the log's, today's date, the
+ * admin's hour.
  */
 int64_t clock_mono_us(void);
 int64_t clock_mono_ms(void);
@@ -16,7 +17,7 @@ int64_t clock_mono_ms(void);
 time_t clock_wall_s(void);
 int64_t clock_wall_ms(void);
 
-/* What this process has used of the processors. */
+/* Processor time used by all threads of this process. */
 int64_t clock_cpu_us(void);
 
 #endif

@@ -5,7 +5,7 @@
 
 #define WORD_SIZE sizeof(uint64_t)
 
-/* "somepseudorandomlygeneratedbytes", as the paper has it. */
+/* "somepseudorandomlygeneratedbytes", as in the paper. */
 static const uint64_t initial[4] = {0x736f6d6570736575, 0x646f72616e646f6d,
                                     0x6c7967656e657261, 0x7465646279746573};
 
@@ -40,7 +40,7 @@ take_word(uint64_t v[4], uint64_t word)
     v[0] ^= word;
 }
 
-/* Little-endian, of at most a word's bytes. */
+/* Reads up to WORD_SIZE bytes as a little-endian number. */
 static uint64_t
 read_word(const unsigned char *at, size_t length)
 {

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-/* Nobody who does not know the key can tell what collides. */
+/* Random and secret: who knows it can choose texts that collide. */
 struct hash_key {
     uint64_t words[2];
 };

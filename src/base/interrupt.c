@@ -1,11 +1,11 @@
 /*
- * SIGHUP, SIGINT and SIGTERM for commands that take a while. It serves S19 of
+ * SIGHUP, SIGINT and SIGTERM for commands that run for long. Used for S19 of
  * docs/protocol.md.
  *
- * A signal may come just before a wait begins, which it then does not end.
- * ppoll() would close that gap for waits that are polls, but a command also
- * reads, writes and opens what may block. So once a signal has come, an alarm
- * ends whatever waits, and repeats until the process is gone.
+ * A signal that arrives just before a call blocks does not interrupt that call.
+ * ppoll() would solve this for poll(), but a command also blocks in read(),
+ * write() and open(). So after the first signal an alarm interrupts blocking
+ * calls each second, until the process exits.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -13,9 +13,12 @@
 
 #include "base/interrupt.h"
 
-#define TICK_S 1 /* alarm() is safe in a handler, and knows nothing shorter */
+#define TICK_S 1 /* the shortest of alarm(), which a handler may call */
 
-/* A terminal that closes hangs up, and so does the shell: twice is no haste. */
+/*
+ * A second SIGINT or SIGTERM kills the process. A second SIGHUP does not: when
+ * a terminal closes, both the kernel and the shell may send one.
+ */
 static const struct {
     int number, flags;
 } signals[] = {
@@ -40,7 +43,7 @@ on_tick(int number)
     (void)alarm(TICK_S);
 }
 
-/* Without SA_RESTART, so that reading and waiting end. */
+/* Without SA_RESTART, so that blocking calls fail with EINTR. */
 static void
 handle(int number, void (*handler)(int), int flags)
 {
@@ -58,7 +61,7 @@ interrupt_catch(void)
     handle(SIGALRM, on_tick, 0);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (sigaction(signals[i].number, NULL, &before) == 0 &&
-            before.sa_handler != SIG_IGN) /* as of nohup(1) */
+            before.sa_handler != SIG_IGN) /* nohup(1) ignores SIGHUP */
             handle(signals[i].number, on_signal, signals[i].flags);
     }
 }

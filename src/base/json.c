@@ -1,9 +1,8 @@
 /*
- * Strict decoding: a scanner that checks a whole text against RFC 8259, says
- * where and why it fails, counts its values and finds the members that are
- * wanted, in front of json-c, which is laxer than that, differs from version
- * to version, and makes hundreds of bytes of each value. Implements S6 of
- * docs/protocol.md.
+ * Strict decoding. A scanner checks a whole text against RFC 8259, reports
+ * where and why it fails, counts its values and finds members. It runs before
+ * json-c, which accepts more than the RFC, differs from version to version, and
+ * needs hundreds of bytes for each value. Implements S6 of docs/protocol.md.
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -15,22 +14,22 @@
 #define INT64_LARGEST  "9223372036854775807"
 #define INT64_SMALLEST "9223372036854775808" /* without its sign */
 
-#define UNIT_DIGITS 4  /* hexadecimal ones in an escape like \u20ac */
+#define UNIT_DIGITS 4  /* of an escape like \u20ac */
 #define UNIT_LENGTH 6  /* of such an escape */
-#define PAIR_LENGTH 12 /* of the escape of two surrogates */
+#define PAIR_LENGTH 12 /* of an escaped surrogate pair */
 
-#define REPLACEMENT 0xfffd /* U+FFFD, what a lone surrogate is read as */
+#define REPLACEMENT 0xfffd /* U+FFFD, which replaces a lone surrogate */
 
-/* This version's strict mode refuses all that is not ASCII in a string. */
+/* The strict mode of this version refuses strings that are not ASCII. */
 #define JSON_C_0_18 (18 << 8)
 
-/* What a byte means inside a string. */
+/* What a byte means in a string, where no character is unfinished. */
 enum byte_class {
     BYTE_PLAIN = 0,
     BYTE_QUOTE,
     BYTE_BACKSLASH,
     BYTE_CONTROL,
-    BYTE_LEAD_2, /* the first of that many bytes in UTF-8 */
+    BYTE_LEAD_2, /* the first byte of a character of that many bytes */
     BYTE_LEAD_3,
     BYTE_LEAD_3_LOW,
     BYTE_LEAD_3_SURROGATE,
@@ -41,9 +40,9 @@ enum byte_class {
     BYTE__MAX
 };
 
-/* How a sequence of UTF-8 goes on; bytes after the second are 80..BF. */
+/* The bytes after the first of a character; those after the second: 80..BF. */
 struct utf8_rule {
-    unsigned char length; /* 0: nothing begins like that */
+    unsigned char length; /* of the character; 0: no character begins so */
     unsigned char second_min, second_max;
 };
 
@@ -51,8 +50,8 @@ struct scan {
     const unsigned char *start, *at, *end;
     char *edit; /* the same text as start, if it may be altered; else NULL */
     unsigned depth;
-    size_t values_left;         /* that may still come */
-    struct json_member *wanted; /* of the outermost object; needs edit */
+    size_t values_left;         /* how many more are allowed */
+    struct json_member *wanted; /* in the outermost object; needs edit */
     size_t wanted_count;
     struct json_fault fault;
 };
@@ -109,7 +108,7 @@ static const struct utf8_rule utf8_rules[BYTE__MAX] = {
     [BYTE_NEVER_LEADS] = {0, 0, 0},
 };
 
-/* The value of a hexadecimal digit, and one more; 0 for another byte. */
+/* The value of a hexadecimal digit plus 1; 0 for any other byte. */
 static const unsigned char hex_values[UCHAR_MAX + 1] = {
     ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
     ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
@@ -117,7 +116,7 @@ static const unsigned char hex_values[UCHAR_MAX + 1] = {
     ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
-/* What the letter behind a backslash stands for; 'u' is for itself. */
+/* What the letter after a backslash stands for; 'u' marks \u20ac. */
 static const char escaped_bytes[UCHAR_MAX + 1] = {
     ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b', ['f'] = '\f',
     ['n'] = '\n', ['r'] = '\r',  ['t'] = '\t', ['u'] = 'u',
@@ -141,7 +140,7 @@ scan_start(struct bytes text)
                          .values_left = SIZE_MAX};
 }
 
-/* Records what is wrong with the next byte, or that there is none. */
+/* Records an error at the next byte, or JSON_END if there is none. */
 static bool
 scan_fail(struct scan *scan, enum json_error error)
 {
@@ -185,7 +184,7 @@ is_digit(int c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether a byte cannot follow a number or a literal without being of it. */
+/* Whether a byte directly after a number or a literal would belong to it. */
 static bool
 is_word(int c)
 {
@@ -205,7 +204,7 @@ is_low_surrogate(unsigned unit)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* From behind the 'u'. */
+/* Scans the rest of an escape from behind the 'u'. */
 static bool
 scan_unit(struct scan *scan, bool is_name)
 {
@@ -226,7 +225,7 @@ scan_unit(struct scan *scan, bool is_name)
     return true;
 }
 
-/* From behind the backslash. */
+/* Scans an escape from behind the backslash. */
 static bool
 scan_escape(struct scan *scan, bool is_name)
 {
@@ -247,8 +246,9 @@ is_continuation(unsigned char byte)
 }
 
 /*
- * The length of a character of several bytes; 0 if it is none. Each is returned
- * as a constant: a CPU that has guessed it need not wait for the table.
+ * The length of a character of several bytes; 0 if it is malformed. It returns
+ * constants, so that a CPU that predicts the branches need not wait for the
+ * table.
  */
 static ptrdiff_t
 utf8_length(const unsigned char *at, const unsigned char *end,
@@ -269,7 +269,10 @@ utf8_length(const unsigned char *at, const unsigned char *end,
     return is_continuation(at[3]) ? 4 : 0;
 }
 
-/* Steps over what is neither a quote, a backslash nor a fault. */
+/*
+ * Scans to the next quote, backslash or fault, and returns its class. At the
+ * end of the text the class is not meaningful.
+ */
 static enum byte_class
 scan_plain(struct scan *scan)
 {
@@ -288,8 +291,10 @@ scan_plain(struct scan *scan)
     return class;
 }
 
-/* From behind the opening quote to behind the closing one. The byte at fault
- * is always the first of its character. */
+/*
+ * Scans from behind the opening quote to behind the closing one. The offset of
+ * a fault is that of the first byte of the character.
+ */
 static bool
 scan_string(struct scan *scan, bool is_name)
 {
@@ -310,7 +315,7 @@ scan_string(struct scan *scan, bool is_name)
     }
 }
 
-/* At least one digit. */
+/* Scans one digit or more. */
 static bool
 scan_digits(struct scan *scan)
 {
@@ -385,7 +390,7 @@ scan_literal(struct scan *scan, const char *word)
     return !is_word(scan_peek(scan)) || scan_fail(scan, JSON_LITERAL);
 }
 
-/* The unit that an escape stands for, 0 for another escape than \u. */
+/* The UTF-16 unit of an escape like \u20ac; 0 for other escapes. */
 static unsigned
 escaped_unit(const char *escape)
 {
@@ -399,8 +404,8 @@ escaped_unit(const char *escape)
 }
 
 /*
- * The character that two escapes at the head of length bytes stand for
- * together, or 0 if they are no surrogate pair. All escapes are well-formed.
+ * The character that the two escapes at the beginning of length bytes encode,
+ * or 0 if they are not a surrogate pair. All escapes are well-formed.
  */
 static unsigned
 escaped_pair(const char *escapes, size_t length)
@@ -417,7 +422,7 @@ escaped_pair(const char *escapes, size_t length)
     return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
 }
 
-/* What the escape at the head of length bytes stands for, and its length. */
+/* The character of the escape at the beginning of length bytes; its length. */
 static unsigned
 escaped_character(const char *escape, size_t length, size_t *ret_length)
 {
@@ -439,7 +444,7 @@ escaped_character(const char *escape, size_t length, size_t *ret_length)
     return character;
 }
 
-/* Writes a character in UTF-8; returns where it ends. */
+/* Writes a character in UTF-8. Returns the position after it. */
 static char *
 put_utf8(char *to, unsigned character)
 {
@@ -461,7 +466,7 @@ put_utf8(char *to, unsigned character)
     return to;
 }
 
-/* The bytes before the first backslash. */
+/* The number of bytes before the first backslash. */
 static size_t
 plain_length(const char *text, size_t length)
 {
@@ -489,10 +494,10 @@ json_unescape(char *text, size_t length)
 }
 
 /*
- * Decodes the escaped surrogate pairs of a checked text, which only gets
- * shorter by that: json-c before 0.19 takes U+1D800..U+1DFFF, and the same
- * range of each higher plane, for a surrogate and loses it. In a checked text
- * each backslash begins an escape. Returns the new length.
+ * Decodes the escaped surrogate pairs of a checked text in place, because
+ * json-c before 0.19 takes U+1D800..U+1DFFF, and the same range of each higher
+ * plane, for surrogates and replaces them. In a checked text each backslash
+ * begins an escape. Returns the new length, which is not larger.
  */
 static size_t
 join_surrogates(char *text, size_t length)
@@ -511,13 +516,13 @@ join_surrogates(char *text, size_t length)
             continue;
         }
         *to++ = text[from++];
-        if (is_escape) /* what may be another backslash */
+        if (is_escape) /* this may be another backslash, which begins none */
             *to++ = text[from++];
     }
     return (size_t)(to - text);
 }
 
-/* A container, from its opening bracket, and what may be in it. */
+/* Scans a container from its opening bracket; item scans one of its items. */
 static bool
 scan_container(struct scan *scan, scan_fn *item, char closing)
 {
@@ -568,8 +573,9 @@ scan_value(struct scan *scan)
 }
 
 /*
- * A member of the outermost object, both from their first byte to scan->at or
- * before. A name is decoded where it stands: nothing reads it again.
+ * Notes a member of the outermost object, if it is wanted. Its value is the
+ * text from value to scan->at. Its name is decoded in place: nothing reads it
+ * again.
  */
 static void
 note_member(struct scan *scan, const unsigned char *name, size_t name_length,
@@ -610,7 +616,6 @@ scan_member(struct scan *scan)
     return true;
 }
 
-/* A value of the one type that a stored array may hold. */
 static bool
 scan_string_value(struct scan *scan)
 {
@@ -639,8 +644,9 @@ scan_text(struct scan *scan)
 }
 
 /*
- * Of a text that is at fault: whether it is so in every second byte. All JSON
- * begins with ASCII. Source: RFC 4627, section 3.
+ * Whether a text that is not JSON looks like UTF-16: every second of its first
+ * bytes is NUL, because JSON begins with two ASCII characters. Source: RFC
+ * 4627, section 3.
  */
 static bool
 scan_is_utf16(const struct scan *scan)
@@ -689,8 +695,8 @@ json_is_string_array(struct bytes text)
 }
 
 /*
- * Lets json-c read a checked text. Before 0.17 it tells a lack of memory only
- * by stopping early, with success and perhaps a part of the value.
+ * Lets json-c read a checked text. When it is out of memory, json-c before 0.17
+ * reports success, and stops before the end with a part of the value.
  */
 static bool
 parse(struct json_tokener *tokener, const char *text, size_t length,
@@ -706,7 +712,7 @@ parse(struct json_tokener *tokener, const char *text, size_t length,
     value = json_tokener_parse_ex(tokener, text, (int)length);
     is_whole = json_tokener_get_parse_end(tokener) == length;
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        /* A number or a literal ends only where something else begins. */
+        /* json-c ends a number or a literal only at the next byte. */
         value = json_tokener_parse_ex(tokener, " ", 1);
         is_whole = json_tokener_get_parse_end(tokener) == 1;
     }
@@ -732,7 +738,10 @@ json_find(char *text, size_t length, size_t values_max,
     return scan_whole(&scan, fault);
 }
 
-/* The control character that begins here, with the bytes it has; -1: none. */
+/*
+ * The control character at this byte, or -1; and the number of bytes to step
+ * over.
+ */
 static int
 control_at(const char *at, const char *end, size_t *ret_length)
 {
@@ -800,8 +809,8 @@ json_line(struct bytes text, size_t offset)
 }
 
 /*
- * What follows walks over texts that have been checked: it finds where values
- * end, and looks at nothing else.
+ * The functions below iterate over texts that have been checked. They only find
+ * the end of each value, and report no errors.
  */
 
 static char *
@@ -813,7 +822,7 @@ skip_space(char *at, const char *end)
     return at;
 }
 
-/* Whether an odd number of backslashes stands before it. */
+/* Whether an odd number of backslashes precedes the quote. */
 static bool
 is_escaped(const char *from, const char *quote)
 {
@@ -824,7 +833,8 @@ is_escaped(const char *from, const char *quote)
     return (quote - at) % 2 != 0;
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* Returns the position after the closing quote; from follows the opening one.
+ */
 static char *
 skip_string(char *from, const char *end)
 {
@@ -876,8 +886,8 @@ json_walk(char *text, size_t length, size_t line)
 }
 
 /*
- * Steps over the opening bracket, or the comma after the last item, to the next
- * one; NULL: there is none.
+ * Steps over the opening bracket, or over the comma after an item, to the next
+ * item. Returns NULL if there is none.
  */
 static char *
 walk_step(const struct json_walk *walk)
@@ -890,7 +900,7 @@ walk_step(const struct json_walk *walk)
     return *at == walk->closing ? NULL : at;
 }
 
-/* A name that is decoded may get line feeds: lines are counted before. */
+/* Lines are counted before the name is decoded, which may add line feeds. */
 bool
 json_walk_next(struct json_walk *walk, struct json_item *ret_item)
 {
@@ -930,7 +940,7 @@ json_item_text(const struct json_item *item, struct bytes *ret_text)
     return true;
 }
 
-/* Digits from end to end, behind a sign: what is checked has no others. */
+/* The value has been checked, so digits only, after a sign, are an integer. */
 bool
 json_item_int64(const struct json_item *item, int64_t *ret_number)
 {

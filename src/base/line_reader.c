@@ -1,5 +1,5 @@
 /*
- * Lines of a file or pipe in constant memory. It serves S19 of
+ * Lines of a file or pipe in constant memory. Used for S19 of
  * docs/protocol.md.
  */
 #include <errno.h>
@@ -13,10 +13,10 @@
 
 struct line_reader {
     int fd;
-    size_t line_max, size; /* size of data: a longest line and a step more */
-    size_t at, end;        /* of what has been read and not yet taken */
-    int64_t number, offset;
-    bool is_at_end; /* of the file */
+    size_t line_max, size;  /* size of data: line_max and READ_STEP */
+    size_t at, end;         /* the bytes of data that are not yet consumed */
+    int64_t number, offset; /* see line_reader_number(), _offset() */
+    bool is_at_end;         /* of the file */
     char data[];
 };
 
@@ -32,7 +32,10 @@ line_reader_new(int fd, size_t line_max)
     return reader;
 }
 
-/* Reads a step more, for which there is room, or comes to the end. */
+/*
+ * Reads on. There is always room, because the caller consumes an unfinished
+ * line that exceeds line_max. Returns false with errno set.
+ */
 static bool
 read_step(struct line_reader *reader)
 {
@@ -53,17 +56,16 @@ read_step(struct line_reader *reader)
     return true;
 }
 
-/* Takes so many bytes, a whole line or the rest of one. */
 static void
-take(struct line_reader *reader, size_t length)
+consume(struct line_reader *reader, size_t length)
 {
     reader->at += length;
     reader->offset += (int64_t)length;
 }
 
 /*
- * Finds the line feed, from where the last look ended. What cannot be a line
- * any more is thrown away meanwhile.
+ * Finds the end of the next line, and sets its length. A line over line_max is
+ * consumed while it is read; the length is then that of its unconsumed rest.
  */
 static bool
 find_end(struct line_reader *reader, bool *ret_is_long, size_t *ret_length)
@@ -81,7 +83,7 @@ find_end(struct line_reader *reader, bool *ret_is_long, size_t *ret_length)
         if (feed != NULL || reader->is_at_end)
             break;
         if (is_long) {
-            take(reader, seen);
+            consume(reader, seen);
             seen = 0;
         }
         if (!read_step(reader))
@@ -106,7 +108,7 @@ line_reader_next(struct line_reader *reader, struct bytes *ret_line)
     reader->number++;
     if (!is_long)
         *ret_line = (struct bytes){reader->data + reader->at, length};
-    take(reader, length + (reader->at + length < reader->end));
+    consume(reader, length + (reader->at + length < reader->end));
     return is_long ? LINE_READER_LONG : LINE_READER_LINE;
 }
 

@@ -6,47 +6,45 @@
 
 #include "base/bytes.h"
 
-/*
- * Lines of a file or pipe, of any number and length, in constant memory.
- */
+/* Reads a file or pipe line by line, in constant memory. */
 struct line_reader;
 
 enum line_reader_result {
     LINE_READER_LINE = 0,
-    LINE_READER_LONG, /* a line of more bytes than allowed; passed over */
+    LINE_READER_LONG, /* the line exceeds line_max, and was skipped */
     LINE_READER_END,
-    LINE_READER_FAILED, /* errno says why; EINTR: by a signal */
+    LINE_READER_FAILED, /* errno is set; EINTR after a signal */
     LINE_READER__MAX
 };
 
 /*
- * fd        borrowed; read from where it stands.
- * line_max  bytes of a line, without its line feed.
+ * fd        borrowed; read from its current offset.
+ * line_max  the most bytes that a line may have, without its line feed.
  *
- * NULL without memory.
+ * Returns NULL when out of memory. Free it with line_reader_free().
  */
 struct line_reader *line_reader_new(int fd, size_t line_max);
 
 /*
- * Takes the next line; the last one need not end with a line feed.
+ * Returns the next line. The last line need not end with a line feed.
  *
- * ret_line  with LINE_READER_LINE only: without its line feed; lent until the
- *           next call.
+ * ret_line  set for LINE_READER_LINE only: the line without its line feed; lent
+ *           until the next call.
  */
 enum line_reader_result line_reader_next(struct line_reader *reader,
                                          struct bytes *ret_line);
 
 /*
- * The line itself: without a carriage return at its end and, where it is the
- * first one, without a byte order mark. LINE_READER_AROUND: of both, in bytes.
+ * Removes a carriage return from the end of a line, and a byte order mark from
+ * the beginning of the first line. Together they have LINE_READER_AROUND bytes.
  */
 #define LINE_READER_AROUND 4
 struct bytes line_reader_strip(struct bytes line, bool is_first);
 
-/* The number of the line that was taken last, from 1. */
+/* The number of the line that was returned or skipped last, from 1. */
 int64_t line_reader_number(const struct line_reader *reader);
 
-/* Bytes that all lines taken so far have, with their line feeds. */
+/* The bytes of all lines so far, with their line feeds. */
 int64_t line_reader_offset(const struct line_reader *reader);
 
 /* Accepts NULL. */

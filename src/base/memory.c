@@ -1,8 +1,9 @@
 /*
- * The one place that knows which allocator is linked: mimalloc, or libc's own.
+ * The only file that knows which allocator is linked: mimalloc or libc's.
  *
- * mimalloc 2 gives memory up some time after it was freed, but only when a page
- * beside it is freed then. So one is held from each call to the next but one.
+ * mimalloc 2 returns freed memory to the system after a delay, but only when it
+ * frees another page nearby. So every second call frees a page that the call
+ * before it has allocated.
  */
 #include <malloc.h>
 #include <stdbool.h>
@@ -11,11 +12,10 @@
 
 #include "base/memory.h"
 
-#define MEMORY_PAGE_BYTES                                                      \
-    (128 * 1024) /* more than its pages of small blocks                        \
-                  */
+/* Larger than mimalloc's pages of small blocks. */
+#define MEMORY_PAGE_BYTES (128 * 1024)
 
-/* Of mimalloc; without it there is none. */
+/* NULL unless mimalloc is linked. */
 void mi_collect(bool force) __attribute__((weak));
 
 void
@@ -29,8 +29,7 @@ memory_give_back(void)
     }
     mi_collect(true);
     if (held == NULL) {
-        held =
-            malloc(MEMORY_PAGE_BYTES); /* or not: then it is given back later */
+        held = malloc(MEMORY_PAGE_BYTES); /* NULL only delays the return */
     } else {
         free(held);
         held = NULL;

@@ -1,7 +1,6 @@
 /*
- * Whole numbers as operators write them. Used for S24 of
- * docs/protocol.md; strtol() is of no use there, since it takes signs, spaces
- * and, with a locale, more.
+ * Whole numbers as operators write them. Used for S24 of docs/protocol.md.
+ * Unlike strtol(), it accepts no sign, no space, and nothing from the locale.
  */
 #include "base/number.h"
 
@@ -19,7 +18,7 @@ number_parse(const char *text, int64_t min, int64_t max, int64_t *ret_number)
             return false;
         number = number * 10 + digit;
     }
-    /* One digit may still be over a max of less than 9. */
+    /* If max is less than 9, a single digit passes the check above. */
     if (number < min || number > max)
         return false;
     *ret_number = number;

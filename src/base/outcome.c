@@ -1,6 +1,6 @@
 /*
- * The statuses of all answers: their words, and the header that goes with
- * them. Implements S2 and S7 of docs/protocol.md.
+ * The HTTP statuses of all answers, with their reason phrases and headers.
+ * Implements S2 and S7 of docs/protocol.md.
  */
 #include <assert.h>
 
@@ -13,7 +13,7 @@
 struct status {
     int code;
     const char *reason;
-    const char *header; /* that goes with it, or NULL */
+    const char *header; /* sent with this status, or NULL */
 };
 
 static const struct status statuses[] = {
@@ -24,12 +24,13 @@ static const struct status statuses[] = {
     {405, "Method Not Allowed", "Allow: POST"},
     {413, "Payload Too Large", NULL},
     {422, "Invalid Request", NULL},
-    {429, "Too Many Requests", NULL}, /* whoever says so says for how long */
+    {429, "Too Many Requests", NULL}, /* api.c computes Retry-After */
     {500, "Internal Server Error", NULL},
     {503, "Service Unavailable", "Retry-After: 1"},
 };
 
-_Static_assert(COUNT(statuses) <= OUTCOME_STATUSES_MAX, "each is counted");
+_Static_assert(COUNT(statuses) <= OUTCOME_STATUSES_MAX,
+               "each status has a counter");
 
 int
 outcome_status_code(size_t number)

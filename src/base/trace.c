@@ -1,6 +1,6 @@
 /*
- * The caller's trace: which header is well formed, and its id. Implements
- * `traceparent` in S2 of docs/protocol.md; the format is that of
+ * Checks the header `traceparent`, and finds the trace's id in it. Implements
+ * S2.7 of docs/protocol.md. Source of the format:
  * https://www.w3.org/TR/trace-context/, sections 3.2 and 4.3.
  */
 #include <stddef.h>
@@ -23,7 +23,8 @@ static const struct part parts[PART__MAX] = {
     [PART_FLAGS] = {53, 2, true},
 };
 
-#define TRACE_LENGTH 55 /* of version 00; others may go on after a "-" */
+/* Of version 00; a later version may continue after a "-". */
+#define TRACE_LENGTH 55
 
 static bool
 is_hex(char c)
@@ -45,9 +46,9 @@ part_is_good(struct bytes header, const struct part *part)
     return part->may_be_zero || !is_zero;
 }
 
-/* Whether the header ends where its version wants it to. */
+/* Whether the length is right for the version. */
 static bool
-end_is_good(struct bytes header)
+length_is_good(struct bytes header)
 {
     if (memcmp(header.at, "ff", 2) == 0)
         return false;
@@ -61,7 +62,7 @@ trace_parse(struct bytes header, struct bytes *ret_id)
 {
     const struct part *trace = &parts[PART_TRACE];
 
-    if (header.length < TRACE_LENGTH || !end_is_good(header))
+    if (header.length < TRACE_LENGTH || !length_is_good(header))
         return false;
     for (size_t i = 0; i < PART__MAX; i++) {
         if (i > 0 && header.at[parts[i].at - 1] != '-')

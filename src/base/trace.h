@@ -9,12 +9,12 @@
 #define TRACE_ID_LENGTH 32
 
 /*
- * Reads the header `traceparent` of W3C Trace Context, level 1: version 00
- * whole, higher versions as far as they are bound to be like it.
+ * Reads the header `traceparent` of W3C Trace Context, level 1: the whole of
+ * version 00, and of later versions the part that the standard fixes.
  *
- * ret_id   the trace's id within header, set only on success.
+ * ret_id  the trace's id; points into header; set on success only.
  *
- * Returns false if the header is not well formed: it is to be ignored then.
+ * Returns false if the header is malformed, and must be ignored (S2.7).
  */
 bool trace_parse(struct bytes header, struct bytes *ret_id);
 

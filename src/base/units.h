@@ -1,7 +1,7 @@
 #ifndef UNITS_H
 #define UNITS_H
 
-/* How many of one unit another one has; libev wants fractions of seconds. */
+/* S_PER_MS is for libev, whose times are seconds in double. */
 #define MS_PER_S     1000
 #define US_PER_S     1000000
 #define US_PER_MS    1000

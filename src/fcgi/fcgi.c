@@ -158,13 +158,13 @@ body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
     if (got > body_max)
         return REQUEST_BODY_TOO_LARGE;
     if (text.length == 0)
-        return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_OTHER;
+        return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_MISMATCH;
     if (!parse_length(text, &announced))
-        return REQUEST_BODY_OTHER;
+        return REQUEST_BODY_MISMATCH;
     if (announced > body_max)
         return REQUEST_BODY_TOO_LARGE;
     if (announced != got)
-        return REQUEST_BODY_OTHER;
+        return REQUEST_BODY_MISMATCH;
     return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_WHOLE;
 }
 

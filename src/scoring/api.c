@@ -131,7 +131,7 @@ step_body(struct api_call *call, const struct request *request)
     case REQUEST_BODY_NONE:
         buf_add_text(&call->plan.faults.text, "the request has no body");
         return 400;
-    case REQUEST_BODY_OTHER:
+    case REQUEST_BODY_MISMATCH:
         buf_add_text(&call->plan.faults.text,
                      "the body is not as long as its length says");
         return 400;

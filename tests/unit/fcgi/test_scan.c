@@ -463,11 +463,11 @@ static const struct length_case length_rows[] = {
     {"as announced", "2", 2, REQUEST_BODY_WHOLE},
     {"as announced, at the limit", "100", 100, REQUEST_BODY_WHOLE},
     {"leading zeros", "002", 2, REQUEST_BODY_WHOLE},
-    {"one byte short", "3", 2, REQUEST_BODY_OTHER},
-    {"one byte more", "1", 2, REQUEST_BODY_OTHER},
-    {"none of one byte", "1", 0, REQUEST_BODY_OTHER},
-    {"a byte of none", "0", 1, REQUEST_BODY_OTHER},
-    {"not announced", "", 2, REQUEST_BODY_OTHER},
+    {"one byte short", "3", 2, REQUEST_BODY_MISMATCH},
+    {"one byte more", "1", 2, REQUEST_BODY_MISMATCH},
+    {"none of one byte", "1", 0, REQUEST_BODY_MISMATCH},
+    {"a byte of none", "0", 1, REQUEST_BODY_MISMATCH},
+    {"not announced", "", 2, REQUEST_BODY_MISMATCH},
     {"not announced, none", "", 0, REQUEST_BODY_NONE},
     {"0 announced, none", "0", 0, REQUEST_BODY_NONE},
     {"announced over the limit", "101", 2, REQUEST_BODY_TOO_LARGE},
@@ -475,13 +475,13 @@ static const struct length_case length_rows[] = {
     {"over the limit, not as announced", "2", 101, REQUEST_BODY_TOO_LARGE},
     {"over the limit, not announced", "", 101, REQUEST_BODY_TOO_LARGE},
     {"18 digits", "999999999999999999", 2, REQUEST_BODY_TOO_LARGE},
-    {"19 digits", "1000000000000000000", 2, REQUEST_BODY_OTHER},
-    {"2^64 and 2", "18446744073709551618", 2, REQUEST_BODY_OTHER},
-    {"negative", "-2", 2, REQUEST_BODY_OTHER},
-    {"plus sign", "+2", 2, REQUEST_BODY_OTHER},
-    {"blank", " 2", 2, REQUEST_BODY_OTHER},
-    {"hexadecimal", "0x2", 2, REQUEST_BODY_OTHER},
-    {"no number", "two", 2, REQUEST_BODY_OTHER},
+    {"19 digits", "1000000000000000000", 2, REQUEST_BODY_MISMATCH},
+    {"2^64 and 2", "18446744073709551618", 2, REQUEST_BODY_MISMATCH},
+    {"negative", "-2", 2, REQUEST_BODY_MISMATCH},
+    {"plus sign", "+2", 2, REQUEST_BODY_MISMATCH},
+    {"blank", " 2", 2, REQUEST_BODY_MISMATCH},
+    {"hexadecimal", "0x2", 2, REQUEST_BODY_MISMATCH},
+    {"no number", "two", 2, REQUEST_BODY_MISMATCH},
 };
 
 /* The same whether libfcgi reads the body or it was taken out before. */
@@ -496,7 +496,7 @@ TEST_CASES(length, struct length_case, length_rows)
         const struct fcgi_stdin body = {.length = c->length,
                                         .is_apart = is_taken_out,
                                         .bytes = is_taken_out ? text : NULL};
-        struct request request = {.body_state = REQUEST_BODY_OTHER};
+        struct request request = {.body_state = REQUEST_BODY_MISMATCH};
         struct buffer bytes = {0};
         struct fcgi *fcgi;
         int fd[2];

@@ -741,7 +741,7 @@ static const struct transport_case transport_rows[] = {
      "Payload Too Large"},
     {"no length", "POST", "/method", REQUEST_BODY_NONE, 0, 400, NULL,
      "the request has no body"},
-    {"shorter than announced", "POST", "/method", REQUEST_BODY_OTHER, 1, 400,
+    {"shorter than announced", "POST", "/method", REQUEST_BODY_MISMATCH, 1, 400,
      NULL, "the body is not as long as its length says"},
     {"as large as allowed", "POST", "/method", REQUEST_BODY_WHOLE, BODY_MAX,
      400, NULL, NOT_JSON},
