@@ -68,8 +68,8 @@ struct json_member {
  *
  * text         length bytes, altered in place: the outermost names are decoded.
  *              Where json-c would misread the text, it is changed as well: an
- *              integer outside int64, which json-c would clamp, gets a
- * fraction; a NUL in a name, where it would cut the name, becomes U+FFFF.
+ *              integer outside int64, which it would clamp, gets a fraction; a
+ *              NUL in a name, where it would cut the name, becomes U+FFFF.
  * values_max   the most values that the text may have, see S6.2; one more is
  *              JSON_MANY.
  * members      count members with their names set. Value and length are set for

@@ -1,8 +1,7 @@
 /*
- * Loads and shows the settings by walking over their table: each value is
- * taken from the environment, from the file that SCORING_CONFIG_FILE names,
- * from a secret's own file, or from the table. The only part that looks at the
- * environment. Implements S24 of docs/protocol.md.
+ * Loads and shows the settings of the table in settings.c. Each value comes
+ * from the environment, from the file that SCORING_CONFIG_FILE names, from the
+ * own file of a secret, or from the table. Implements S24 of docs/protocol.md.
  */
 #include <errno.h>
 #include <sched.h>
@@ -21,27 +20,29 @@
 #include "config/text.h"
 #include "telemetry/metrics.h"
 
-#define NAME_PREFIX      "SCORING_" /* any such name must be known */
+#define NAME_PREFIX      "SCORING_" /* unknown names with it are an error */
 #define NAME_CONFIG_FILE CONFIG_FILE_NAME
 #define NAME_ACCOUNTS    CONFIG_ACCOUNTS_NAME
-#define NAME_SUFFIX      "_FILE" /* a secret's name with it names a file */
-#define NAME_SIZE        64      /* of the longest name, its suffix and a NUL */
+#define NAME_SUFFIX      "_FILE" /* after a secret's name: names its file */
+#define NAME_SIZE        64      /* for any name, the suffix and a NUL */
 #define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
 
-/* Two per core: one can work while another one is kept from it. */
+/* Two, so that a core is busy while one of its workers waits. */
 #define WORKERS_PER_CORE 2
 
 #define HELP_COLUMNS 80 /* of a terminal */
 #define HELP_INDENT  6
 
-/* Of the file of accounts: whose bits go beyond it, others may read. */
+/* The largest mode of the file of accounts. Source: docs/protocol.md, S11.7. */
 #define ACCOUNTS_MODE 0640U
 #define MODE_BITS     07777U
 
-/* Where values come from; the first place where there is one counts. */
+/* Where values come from, in the order of precedence. */
 enum source { SOURCE_ENVIRONMENT = 0, SOURCE_FILE, SOURCE__MAX };
 
-/* A text that the settings point to; listed, so that all can be wiped. */
+/*
+ * A text that the settings point to, in a list: config_free() wipes them all.
+ */
 struct text {
     struct text *next;
     size_t size;
@@ -56,7 +57,7 @@ struct owner {
 };
 
 _Static_assert(offsetof(struct owner, config) == 0,
-               "config_free() finds the owner behind its config");
+               "config_free() casts a config to its owner");
 
 struct loader {
     char *const *environment;
@@ -65,7 +66,10 @@ struct loader {
     struct buf *errors;
 };
 
-/* Of a machine with more cores than a cpu_set_t holds, those that are up. */
+/*
+ * The cores that this process may use. If the machine has more than a cpu_set_t
+ * holds, all that are online.
+ */
 static int64_t
 count_cores(void)
 {
@@ -87,7 +91,7 @@ workers_default(int64_t cores)
     return count < METRICS_WORKERS_MAX ? count : METRICS_WORKERS_MAX;
 }
 
-/* Keeps a copy for as long as the settings live. */
+/* Copies a value; the copy lives as long as the settings. */
 static bool
 given_keep(struct loader *loader, const char *name, const char *value,
            struct config_given *ret_given)
@@ -105,7 +109,7 @@ given_keep(struct loader *loader, const char *name, const char *value,
     return true;
 }
 
-/* Like getenv(): of a repeated name the first one counts. */
+/* Like getenv(): if a name is repeated, the first one wins. */
 static const char *
 environment_get(char *const environment[], const char *name)
 {
@@ -119,7 +123,7 @@ environment_get(char *const environment[], const char *name)
     return NULL;
 }
 
-/* ret_value   left alone if there is nothing. */
+/* ret_value is left alone if the source does not have the name. */
 static bool
 source_get(struct loader *loader, enum source source, const char *name,
            const char **ret_value)
@@ -145,7 +149,7 @@ source_get(struct loader *loader, enum source source, const char *name,
     return true;
 }
 
-/* Takes one line's end off; off a list of salts all of them. */
+/* Removes one line end from the end; from a list of salts all of them. */
 static void
 line_ends_strip(char *content, bool is_list)
 {
@@ -186,10 +190,8 @@ secret_read(struct loader *loader, const struct config_setting *setting,
 }
 
 /*
- * Looks in one place. There a secret's _FILE goes before the secret itself,
- * unless it is empty.
- *
- * ret_given   left alone if there is nothing.
+ * Looks for a setting in one source, where NAME_FILE of a secret precedes NAME,
+ * unless it is empty. ret_given is left alone if the source has neither.
  */
 static bool
 setting_find(struct loader *loader, const struct config_setting *setting,
@@ -236,7 +238,7 @@ setting_load(struct loader *loader, size_t index)
                                loader->errors);
 }
 
-/* Whether it names a setting, or the file of a secret one. */
+/* Whether this is the name of a setting, or of a secret's file. */
 static bool
 name_is_known(struct bytes name)
 {
@@ -255,14 +257,14 @@ name_is_known(struct bytes name)
 }
 
 static bool
-name_is_ours(const char *name)
+name_has_prefix(const char *name)
 {
     return strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0;
 }
 
 /*
- * Whether Kubernetes gives it to every container, where a service of its own
- * is called "scoring": no setting of ours has such a name.
+ * Whether Kubernetes gives this variable to every container because of a
+ * Service object that is called "scoring". No setting has such a name (S24.1).
  */
 static bool
 name_is_of_kubernetes(struct bytes name)
@@ -279,7 +281,7 @@ name_is_of_kubernetes(struct bytes name)
     return bytes_equal(name, bytes_of("SCORING_PORT"));
 }
 
-/* So that a slip of the pen does not leave a default in force. */
+/* A misspelt name is an error, or the default would silently be in force. */
 static bool
 environment_names_check(char *const environment[], struct buf *errors)
 {
@@ -290,7 +292,7 @@ environment_names_check(char *const environment[], struct buf *errors)
                                    strcspn(environment[i], "=")};
         char *shown;
 
-        if (!name_is_ours(name.at) || name_is_known(name) ||
+        if (!name_has_prefix(name.at) || name_is_known(name) ||
             bytes_equal(name, bytes_of(NAME_CONFIG_FILE)) ||
             name_is_of_kubernetes(name))
             continue;
@@ -302,7 +304,7 @@ environment_names_check(char *const environment[], struct buf *errors)
     return is_good;
 }
 
-/* In the file, NAME_CONFIG_FILE would come too late to have any effect. */
+/* NAME_CONFIG_FILE in the file itself would have no effect: it is an error. */
 static bool
 file_names_check(const struct config_file *file, struct buf *errors)
 {
@@ -311,7 +313,7 @@ file_names_check(const struct config_file *file, struct buf *errors)
     for (size_t i = 0; i < file->count; i++) {
         const char *name = file->lines[i].name;
 
-        if (!name_is_ours(name) || name_is_known(bytes_of(name)))
+        if (!name_has_prefix(name) || name_is_known(bytes_of(name)))
             continue;
         is_good = config_error(errors, name, NULL,
                                strcmp(name, NAME_CONFIG_FILE) == 0
@@ -321,8 +323,10 @@ file_names_check(const struct config_file *file, struct buf *errors)
     return is_good;
 }
 
-/* One that cannot be seen is there: to go on without it would open the service
- * by the published salts. */
+/*
+ * A file that exists but cannot be examined is not missing: without its salts
+ * the service would accept tokens made with the published ones.
+ */
 static bool
 file_is_missing(const char *path)
 {
@@ -357,8 +361,8 @@ settings_load(struct loader *loader)
 }
 
 /*
- * AUTH takes a user only together with a password, which may be part of a
- * REDIS_URL that could not be read: then there is nothing to say.
+ * AUTH takes a user only together with a password. If REDIS_URL is invalid, it
+ * may contain the password: then only REDIS_URL is reported.
  */
 static bool
 credentials_check(const struct redis_url *redis, struct buf *errors)
@@ -407,7 +411,7 @@ salts_check(const struct auth_secrets *secrets, struct buf *errors)
     return true;
 }
 
-/* Each line of some, behind the name of the setting and the file. */
+/* Adds each of the lines, preceded by the name of the setting and the path. */
 static void
 accounts_errors(struct buf *errors, const char *path, struct bytes lines)
 {
@@ -478,7 +482,7 @@ salts_note(const char *name, const struct auth_salts *salts, struct buf *notes)
         buf_printf(notes, "%s: a list of %zu salts\n", name, salts->count);
 }
 
-/* What follows from the settings as they are. */
+/* Sets the members that are derived from other settings. */
 static void
 config_finish(struct owner *owner, const struct config_file *file)
 {
@@ -488,7 +492,7 @@ config_finish(struct owner *owner, const struct config_file *file)
 
     config->file_lines = file->count;
     config->salts_published = salts_published(&secrets->salts, CONFIG_SALT);
-    if (config->accounts != NULL) /* then nobody's token is made by these */
+    if (config->accounts != NULL) /* they replace secrets->salts */
         config->salts_published =
             config_published_account(config->accounts) != NULL ? CONFIG_ALL
                                                                : CONFIG_NONE;
@@ -520,7 +524,7 @@ config_load(char *const environment[], struct buf *errors)
     config->workers = workers_default(config->cores);
     config->model.model = model_published;
 
-    /* Each of these runs whatever the others found: all mistakes are told. */
+    /* No check depends on another's result: all errors are reported. */
     is_good = file_load(&loader);
     is_good &= environment_names_check(environment, errors);
     is_good &= file_names_check(&loader.file, errors);
@@ -561,14 +565,14 @@ config_free(struct config *config)
 /* Secrets that must not become published ones while the service runs. */
 static const struct {
     const char *name;
-    size_t published; /* its offset in struct config */
+    size_t published; /* the offset of its enum in struct config */
 } guarded[] = {
     {"SCORING_SALT", offsetof(struct config, salts_published)},
     {"SCORING_ADMIN_SALT", offsetof(struct config, admin_salts_published)},
     {"SCORING_CACHE_SECRET", offsetof(struct config, cache_secret_published)},
 };
 
-/* The salts of partners are those of the accounts, where there are any. */
+/* With a file of accounts, it has the partners' salts. */
 static const char *
 guarded_name(const struct config *config, size_t i)
 {
@@ -584,7 +588,7 @@ published_of(const struct config *config, size_t at)
     return *(const enum config_published *)((const char *)config + at);
 }
 
-/* The published salt may not go from one account to another, either. */
+/* The published salt may not move from one account to another, either. */
 static bool
 accounts_may_replace(const struct config *old, const struct config *config,
                      struct buf *errors)
@@ -654,10 +658,7 @@ config_list_restart(const struct config *old, const struct config *config,
     }
 }
 
-/*
- * Not if it is so already: a variable of the environment, which wins, is to
- * stay one that was given.
- */
+/* Leaves TZ alone if it has the value: the environment then keeps its own. */
 bool
 config_use_time_zone(const struct config *config)
 {
@@ -709,7 +710,7 @@ setting_default(const struct config_setting *setting)
     return setting->initial != NULL ? setting->initial : setting->no_value;
 }
 
-/* Words, on lines of at most HELP_COLUMNS. */
+/* Adds words, in lines of at most HELP_COLUMNS. */
 static void
 add_wrapped(struct buf *out, const char *words)
 {
@@ -733,7 +734,7 @@ add_wrapped(struct buf *out, const char *words)
     buf_add_text(out, "\n");
 }
 
-/* Its meaning, its bounds, and a mark if it is a secret. */
+/* Adds the meaning, the bounds, and a mark if the setting is secret. */
 static void
 help_setting(const struct config_setting *setting, struct buf *out)
 {

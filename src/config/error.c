@@ -1,16 +1,16 @@
 /*
- * How mistakes in the settings are worded: one line each, whatever was given.
- * Implements that part of S24 of docs/protocol.md.
+ * Formats errors in the settings: one line each, whatever the values contain.
+ * Implements a part of S24.1 of docs/protocol.md.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "config/error.h"
 
-#define SHOWN_MAX   256  /* bytes of a given text; most paths are shorter */
+#define SHOWN_MAX   256  /* bytes of a value; most paths are shorter */
 #define ESCAPE_SIZE 5    /* of "\xHH" with its NUL */
-#define WORDS_SIZE  256  /* our own words, which are short */
-#define FIRST_PRINT 0x20 /* bytes below it and DEL are control characters */
+#define WORDS_SIZE  256  /* of the formatted text; it is cut if it is longer */
+#define FIRST_PRINT 0x20 /* bytes below it, and DEL, are control characters */
 #define DEL         0x7f
 
 void

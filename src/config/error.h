@@ -6,19 +6,22 @@
 #include "base/buf.h"
 
 /*
- * Adds one line about a mistake in the settings: NAME: "given": what is
- * expected. Control characters in name and given are escaped, and what is very
- * long is cut, so that it stays one line.
+ * Adds one line about an error in the settings: NAME: "given": what is
+ * expected. Control characters in name and given are escaped, and long texts
+ * are cut, so that it is one line.
  *
- * given     as it was given; NULL for what must not be shown, as secrets.
+ * given     the invalid value; NULL if it must not be shown, like a secret.
  *
- * Always returns false, so that a check can end with it.
+ * Always returns false, so that a check can return its result.
  */
 bool config_error(struct buf *errors, const char *name, const char *given,
                   const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Adds a text with control characters, quotes and backslashes escaped. */
+/*
+ * Adds a text, with control characters, quotes and backslashes escaped; if it
+ * has more than 256 bytes, the rest is replaced by "...".
+ */
 void config_escape(struct buf *out, const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Files of NAME=value lines. Implements S24 of docs/protocol.md where it
- * says what a line may look like; the rules are those of the reader that docker
- * compose has (the package dotenv of compose-go).
+ * Parses files of NAME=value lines. Implements S24.2 of docs/protocol.md.
+ * Source of the rules: the package dotenv of compose-go, by which docker
+ * compose reads such files.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,11 +14,11 @@
 #define DIGITS  "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define EXPORT  "export"
-#define ASCII   0x80 /* what is not below it is no character of ASCII */
+#define ASCII   0x80 /* the first byte value that is not ASCII */
 
 enum line_error {
     LINE_OK = 0,
-    LINE_EMPTY, /* or a comment: no error */
+    LINE_EMPTY, /* no error: empty, or a comment */
     LINE_EQUALS,
     LINE_NAME,
     LINE_UNCLOSED,
@@ -35,7 +35,7 @@ static const char *const line_error_texts[LINE__MAX] = {
     [LINE_AFTER_QUOTE] = "there must be nothing after the closing quote",
 };
 
-/* Values that docker compose takes in another way than they are written. */
+/* Faults of values that docker compose would read differently. */
 static const char fault_variable[] =
     "put a value with '$' into 'single quotes', or write \\$ in double quotes";
 static const char fault_octal[] = "\\0 is no escape: write the byte itself";
@@ -62,7 +62,9 @@ static const struct {
     {{0xf4, 0xf4}, {0x80, 0x8f}, 4},
 };
 
-/* White_Space of Unicode beyond ASCII: compose trims it, and we do not. */
+/*
+ * Unicode's White_Space beyond ASCII: compose trims it, and this file does not.
+ */
 static const char *const odd_blanks[] = {
     "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
     "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
@@ -73,7 +75,7 @@ static const char *const odd_blanks[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A carriage return counts as one, so that CRLF does no harm. */
+/* Includes the carriage return, so that lines may end with CRLF. */
 static bool
 is_blank(char byte)
 {
@@ -88,7 +90,7 @@ blanks_skip(char *text)
     return text;
 }
 
-/* Without the blanks at both ends; cut in place. */
+/* Removes the blanks at both ends, in place. */
 static char *
 blanks_trim(char *text)
 {
@@ -108,7 +110,7 @@ name_is_good(const char *name)
            name[strspn(name, LETTERS DIGITS "_")] == '\0';
 }
 
-/* Of the character that begins here; 0 if it is none, or not whole. */
+/* The length of the character that begins here; 0 if it is malformed. */
 static size_t
 utf8_length(const char *text)
 {
@@ -157,7 +159,7 @@ has_odd_blank(const char *value)
     return false;
 }
 
-/* Whether compose takes a '$' for the beginning of a variable, or of "$$". */
+/* Whether compose would expand a variable, or "$$", at this '$'. */
 static bool
 begins_variable(const char *dollar)
 {
@@ -168,7 +170,7 @@ begins_variable(const char *dollar)
                             (next == '\\' && dollar[2] == '$'));
 }
 
-/* What an escape stands for; a NUL if there is none here. */
+/* The byte that an escape stands for; NUL if there is no escape here. */
 static char
 escape_byte(const char *at)
 {
@@ -180,12 +182,12 @@ escape_byte(const char *at)
 }
 
 /*
- * Both of these move a quoted text to where it begins, without its escapes,
- * and return the end of what they wrote; *ret_close is the quote that closes
- * it, or the end of the line.
+ * These two functions decode a quoted text in place, and return the end of the
+ * result. They set *ret_close to the closing quote, or to the NUL that ends the
+ * line if there is none.
  */
 static char *
-double_quoted_move(char *from, const char **fault, char **ret_close)
+double_quoted_decode(char *from, const char **fault, char **ret_close)
 {
     char *to = from;
 
@@ -208,13 +210,13 @@ double_quoted_move(char *from, const char **fault, char **ret_close)
 }
 
 static char *
-single_quoted_move(char *from, char **ret_close)
+single_quoted_decode(char *from, char **ret_close)
 {
     char *to = from;
 
     while (*from != '\'' && *from != '\0') {
         if (from[0] == '\\' && from[1] == '\\')
-            *to++ = *from++; /* the second one escapes nothing */
+            *to++ = *from++; /* so the second one is not an escape */
         else if (from[0] == '\\' && from[1] == '\'')
             from++;
         *to++ = *from++;
@@ -223,15 +225,15 @@ single_quoted_move(char *from, char **ret_close)
     return to;
 }
 
-/* start is at the opening quote. */
+/* start points to the opening quote. */
 static enum line_error
 quoted_cut(char *start, struct config_line *line)
 {
     char *close, *end;
     const char *after;
 
-    end = *start == '"' ? double_quoted_move(start + 1, &line->fault, &close)
-                        : single_quoted_move(start + 1, &close);
+    end = *start == '"' ? double_quoted_decode(start + 1, &line->fault, &close)
+                        : single_quoted_decode(start + 1, &close);
     if (*close == '\0')
         return LINE_UNCLOSED;
     after = blanks_skip(close + 1);
@@ -243,8 +245,8 @@ quoted_cut(char *start, struct config_line *line)
 }
 
 /*
- * A '#' begins a comment only after a blank, so that values may hold it. To
- * compose that blank must be a space, and have a value before it.
+ * A '#' begins a comment only after a blank, so that values may contain it. For
+ * compose that blank must be a space, with a value before it.
  */
 static void
 plain_cut(char *text, struct config_line *line)
@@ -267,7 +269,7 @@ plain_cut(char *text, struct config_line *line)
         line->fault = fault_blank;
 }
 
-/* "export" in front of a name, as shells have it, says nothing here. */
+/* Skips "export" before a name, which a shell may need. */
 static char *
 export_skip(char *start)
 {

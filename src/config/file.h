@@ -7,20 +7,21 @@
 #include "base/buf.h"
 
 /*
- * A file of NAME=value lines, as docker compose takes them; it is read, never
- * run, and nothing in it is expanded:
+ * A file of NAME=value lines, by the rules of docker compose. It is parsed,
+ * never run, and no variable in it is expanded:
  *
- *     # a comment, as are empty lines
- *     NAME=value            # a blank and '#': a comment
- *     NAME = 'a value'      # as it is; \' stands for a quote
+ *     # a comment
+ *     NAME=value            # a comment begins with a blank and '#'
+ *     NAME = 'a value'      # no escapes, except \' for a quote
  *     export NAME="a\nb"    # escapes: \n \r \t \a \b \f \v \\ \" \$
  *
- * What compose would take in another way is a fault of that line, and matters
- * only if somebody asks for its value: a file may hold names for compose alone.
+ * A value that compose would read differently is a fault of its line. The
+ * caller reports it only when it uses the line, because a file may also contain
+ * names for compose alone. Source: docs/protocol.md, S24.2.
  */
 struct config_line {
-    const char *name, *value; /* lent by the file's text */
-    const char *fault;        /* of the value, in words; NULL: none */
+    const char *name, *value; /* point into config_file.text */
+    const char *fault;        /* describes the fault of the value; NULL: none */
     size_t number;            /* from 1 */
     bool is_hidden; /* compose takes the comment for a part of the value */
 };
@@ -35,12 +36,12 @@ struct config_file {
 /*
  * Reads a file of settings into a zeroed struct.
  *
- * name      of the setting that named the file, for the errors.
- * errors    receives a line per mistake, with the line's number and without
+ * name      the setting that named the file, for the errors.
+ * errors    receives a line for each error, with the line's number, but without
  *           its content, which may be secret.
  *
- * Returns false after any mistake; the lines that are good are there then, and
- * config_file_free() is due in any case.
+ * Returns false after any error; file then has the valid lines. Call
+ * config_file_free() in any case.
  */
 bool config_file_read(struct config_file *file, const char *name,
                       const char *path, struct buf *errors);

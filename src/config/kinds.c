@@ -1,6 +1,6 @@
 /*
- * Kinds of settings: how each is read from a text, and printed. Implements
- * the values of S24 of docs/protocol.md.
+ * The kinds of settings: parses and prints their values. Implements S24 of
+ * docs/protocol.md.
  */
 #include <string.h>
 
@@ -107,7 +107,7 @@ bytes_print(const struct config_setting *setting, const void *dest,
         buf_add_text(out, CONFIG_MASK);
 }
 
-/* Empty is what libc takes it for. */
+/* libc takes an empty TZ for UTC. */
 static bool
 zone_read(const struct config_setting *setting,
           const struct config_given *given, void *dest, struct buf *errors)
@@ -128,8 +128,8 @@ is_blank(char byte)
 }
 
 /*
- * Cuts the list at commas, or a file at its lines. Blanks around a salt would
- * be part of it; whoever wrote "new, old" did not mean that.
+ * A list is separated by commas, a file by line feeds. Blanks around a salt, as
+ * in "new, old", would be part of it, which nobody means: they are an error.
  */
 static bool
 salts_read(const struct config_setting *setting,
@@ -175,7 +175,7 @@ salts_print(const struct config_setting *setting, const void *dest,
     }
 }
 
-/* The text is not shown, since it may hold a password. */
+/* Errors do not show the URL, which may contain a password. */
 static bool
 redis_read(const struct config_setting *setting,
            const struct config_given *given, void *dest, struct buf *errors)

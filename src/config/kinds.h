@@ -1,5 +1,5 @@
-#ifndef CONFIG_KIND_H
-#define CONFIG_KIND_H
+#ifndef CONFIG_KINDS_H
+#define CONFIG_KINDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "scoring/auth.h"
 
-/* Stands for a secret wherever settings are shown. */
+/* Shown instead of a secret. */
 #define CONFIG_MASK "***"
 
 struct config_kind;
@@ -20,28 +20,28 @@ struct config_setting {
     const char *name;
     const struct config_kind *kind;
     size_t offset;          /* in struct config */
-    const char *initial;    /* the default, as it would be given */
-    const char *no_value;   /* without a default: what holds, in words */
-    int64_t min, max;       /* of numbers; 0 and 0 for all else */
-    const char *choices[2]; /* by their values; NULL for all else */
-    bool is_secret;         /* never shown; may be given by a file */
-    bool needs_restart;  /* a SIGHUP does not bring it into force everywhere */
-    const char *meaning; /* on one line, for --help and all documents */
-    const char *note;    /* a sentence more for documents, or NULL */
-    const char *example; /* its line of .env.example, where that is neither
-                            the default nor commented out for want of one */
+    const char *initial;    /* the default, written as a value; or NULL */
+    const char *no_value;   /* describes what applies if initial is NULL */
+    int64_t min, max;       /* for config_number; else 0 */
+    const char *choices[2]; /* for config_choice: the names of its values */
+    bool is_secret;         /* never shown; may be given as NAME_FILE */
+    bool needs_restart;     /* SIGHUP does not apply it everywhere */
+    const char *meaning;    /* one line, for --help and all documents */
+    const char *note;       /* one more sentence for documents, or NULL */
+    const char *example;    /* its line of .env.example; NULL: the default, or a
+                               comment if there is none */
 };
 
-/* What was given for a setting; without anything, text is NULL. */
+/* The value that was given for a setting. */
 struct config_given {
-    char *text;   /* may be cut up; lives as long as the settings */
-    bool is_file; /* it was the content of a file of its own */
+    char *text;   /* NULL: none; may be altered; lives with the settings */
+    bool is_file; /* it is the content of the file that NAME_FILE names */
 };
 
 /*
- * Reads what was given into a member of struct config, of the type that stands
- * beside the kind below. dest is set on success only; else there is one more
- * line in errors and the result is false.
+ * Parses a value into a member of struct config, of the type of its kind (see
+ * below). On success sets *dest and returns true; otherwise adds a line to
+ * errors and returns false.
  */
 typedef bool config_kind_read(const struct config_setting *setting,
                               const struct config_given *given, void *dest,
@@ -49,10 +49,10 @@ typedef bool config_kind_read(const struct config_setting *setting,
 
 enum config_view {
     CONFIG_LISTED = 0, /* on one line; a secret as CONFIG_MASK */
-    CONFIG_RAW         /* as it is; salts one per line */
+    CONFIG_RAW         /* not escaped or masked; salts one per line */
 };
 
-/* Adds a member as it would be given. */
+/* Adds a member as a value that could be given. */
 typedef void config_kind_print(const struct config_setting *setting,
                                const void *dest, enum config_view view,
                                struct buf *out);
@@ -60,7 +60,7 @@ typedef void config_kind_print(const struct config_setting *setting,
 struct config_kind {
     config_kind_read *read;
     config_kind_print *print;
-    bool empty_is_none; /* an empty text stands for the default */
+    bool empty_is_none; /* an empty value means the default */
 };
 
 typedef int64_t config_number_dest;
@@ -75,7 +75,7 @@ typedef unsigned config_choice_dest; /* or an enum without negative values */
 extern const struct config_kind config_number, config_text, config_bytes,
     config_salts, config_redis, config_model, config_choice, config_zone;
 
-/* Does not compile if the member is not of the kind's type. */
+/* Does not compile unless the member has the type of the kind. */
 #define CONFIG_TO(kind_name, member)                                           \
     .kind = &kind_name, .offset = offsetof(struct config, member) +            \
                                   0 * sizeof((kind_name##_dest *)0 ==          \

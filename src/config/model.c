@@ -1,6 +1,6 @@
 /*
- * The file of a model, each fault of which is a mistake of its own. Implements
- * SCORING_MODEL_FILE of S24 of docs/protocol.md.
+ * Reads the file of a model, and makes each fault an error in the settings.
+ * Implements S15.2 of docs/protocol.md.
  */
 #include <string.h>
 

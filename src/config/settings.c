@@ -1,25 +1,25 @@
 /*
- * The table of all settings: names, defaults, bounds, and what they mean.
- * Implements the names and defaults of S24 of docs/protocol.md.
+ * The table of all settings: names, defaults, bounds and meanings. The
+ * documents show it, see docs/tables.c. Implements S24.1 of docs/protocol.md.
  */
 #include <stdint.h>
 
 #include "config/settings.h"
 #include "telemetry/metrics.h"
 
-/* Bounds beyond which a value is a slip of the pen. */
+/* Bounds. Where no reason is given, a larger value is likely an error. */
 #define ATTEMPTS_MAX   100
-#define TIMEOUT_MAX_MS 5000 /* so that neither nginx nor a stop cuts it off */
-#define GRACE_MAX_S    3600 /* then that hour is over, too */
-#define TTL_MAX_S      INT32_MAX            /* 68 years */
-#define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is held in memory */
+#define TIMEOUT_MAX_MS 5000      /* see S20.7 */
+#define GRACE_MAX_S    3600      /* one hour: the next one is over, too */
+#define TTL_MAX_S      INT32_MAX /* 68 years */
+#define BODY_MAX_BYTES (1024 * 1024 * 1024) /* a body is kept in memory */
 #define IDS_MAX        10000000
-#define CLIENTS_MAX    1000 /* that many records fit into the values of a body */
+#define CLIENTS_MAX    1000 /* their values always fit into a body: S16.3 */
 #define ANSWER_MAX     (1 << 30)
 #define RATE_MAX       1000000
-#define OPEN_MAX       65535 /* nginx takes no more */
+#define OPEN_MAX       65535 /* the most that nginx accepts */
 
-/* In this order: what REDIS_URL says is overridden by what follows it. */
+/* REDIS_URL precedes the settings that replace parts of it. */
 const struct config_setting config_settings[] = {
     {.name = "REDIS_URL",
      CONFIG_TO(config_redis, redis),
@@ -112,8 +112,8 @@ const struct config_setting config_settings[] = {
      .min = 1,
      .max = TIMEOUT_MAX_MS,
      .meaning = "milliseconds for all store work of one request",
-     .note = "The smallest limit that applies counts. The command "
-             "`interests` has no limits."},
+     .note = "The smallest limit that applies counts. They do not apply to "
+             "the command `interests`, which has --timeout."},
     {.name = "SCORING_CACHE_TTL_S",
      CONFIG_TO(config_number, cache_ttl_s),
      .initial = "3600",
@@ -258,7 +258,7 @@ const size_t config_settings_count =
     sizeof(config_settings) / sizeof(config_settings[0]);
 
 _Static_assert(sizeof(config_settings) / sizeof(config_settings[0]) <= 64,
-               "config.c has a bit for each of them");
+               "owner.given of config.c has a bit for each setting");
 
 const struct config_setting *
 config_setting_find(struct bytes name)

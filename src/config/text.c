@@ -1,7 +1,6 @@
 /*
- * Small text files: that of the settings, those of secrets, and the JSON that a
- * setting names. Implements S24 of docs/protocol.md where it says what
- * may be such a file.
+ * Reads small text files: settings, secrets, and the JSON files that settings
+ * name. Implements what S24.2 and S24.3 of docs/protocol.md say about files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +29,16 @@ static const struct kind {
                           false},
 };
 
-/* What has to be wiped is known here, whatever the text was made to. */
+/*
+ * The memory of a text. config_text_free() wipes all of it, even if the caller
+ * has shortened the text.
+ */
 struct text {
-    size_t size; /* of the largest, and a NUL; or one byte too many */
+    size_t size; /* of bytes: the largest text, and one more for a NUL */
     char bytes[];
 };
 
-/* Reads up to size bytes; -1 with errno set when that fails. */
+/* Reads up to text->size bytes. Returns -1 with errno set on failure. */
 static ssize_t
 descriptor_read(int fd, struct text *text)
 {
@@ -56,7 +58,7 @@ descriptor_read(int fd, struct text *text)
     return (ssize_t)length;
 }
 
-/* O_NONBLOCK: a named pipe must not hold up the start. */
+/* O_NONBLOCK, so that a named pipe does not delay the start. */
 static const char *
 text_fill(const char *path, const struct kind *kind, struct text *text)
 {
@@ -81,7 +83,7 @@ text_fill(const char *path, const struct kind *kind, struct text *text)
     return NULL;
 }
 
-/* Before it is opened: to open a device may already do something to it. */
+/* Checked before the file is opened, because opening a device may affect it. */
 static const char *
 kind_fault(const char *path, const struct kind *kind)
 {

@@ -1,33 +1,36 @@
 #ifndef CONFIG_TEXT_H
 #define CONFIG_TEXT_H
 
-/* Of a file of settings or a secret: ample, and no log or disk by mistake. */
+/*
+ * The largest file of settings, or of a secret. Nobody needs more, and a log or
+ * a disk that is named by mistake is not read.
+ */
 #define CONFIG_TEXT_MAX_BYTES (64 * 1024)
 
-/* Of a JSON file that a setting names. */
+/* The largest JSON file. Source: docs/protocol.md, S11.1 and S15.2. */
 #define CONFIG_JSON_MAX_BYTES (1024 * 1024)
 
 enum config_text_kind {
-    CONFIG_TEXT_REGULAR = 0, /* a regular file, or a link to one */
-    CONFIG_TEXT_ANY,         /* also a pipe: what a shell's <(...) makes */
-    CONFIG_TEXT_JSON         /* a regular file; may be larger, has no mark */
+    CONFIG_TEXT_REGULAR = 0, /* a regular file, or a symbolic link to one */
+    CONFIG_TEXT_ANY,         /* also a pipe, such as a shell's <(...) */
+    CONFIG_TEXT_JSON         /* a regular file; keeps a byte order mark */
 };
 
 /*
- * Reads a whole text file of at most CONFIG_TEXT_MAX_BYTES, without the byte
- * order mark that it may begin with; or of at most CONFIG_JSON_MAX_BYTES, as it
- * is. Never waits, and opens nothing that is of another kind.
+ * Reads a whole text file of at most CONFIG_TEXT_MAX_BYTES, or for
+ * CONFIG_TEXT_JSON of at most CONFIG_JSON_MAX_BYTES. Removes a byte order mark,
+ * except from JSON. Never waits: a pipe must already hold its text.
  *
- * ret_text  the content and a NUL, for config_text_free(). Set on success
- *           only.
+ * ret_text  the content and a NUL, for config_text_free(). Set on success only.
  *
- * Returns NULL, or what is wrong in words, which are lent until the next call:
- * it cannot be opened or read, is too large, or holds a NUL byte.
+ * Returns NULL, or a text that describes the error, lent until the next call:
+ * the file cannot be opened or read, has the wrong kind, is too large, or
+ * contains a NUL byte.
  */
 const char *config_text_read(const char *path, enum config_text_kind kind,
                              char **ret_text);
 
-/* Wipes the text before it is freed. Accepts NULL. */
+/* Wipes and frees a text. Accepts NULL. */
 void config_text_free(char *bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Which time zones there are. Implements TZ in S24 of docs/protocol.md.
+ * Checks time zones. Implements S24.5 of docs/protocol.md.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -17,12 +17,13 @@
 
 #define NAME_MIN   3
 #define OFFSET_MAX 24  /* hours */
-#define TIME_MAX   167 /* hours; a week, by tzfile(5) */
+#define TIME_MAX   167 /* hours, an extension by tzfile(5) */
 #define DAY_MAX    365
 
 /*
- * Rules of POSIX.1, "Environment Variables", TZ: std offset [dst [offset]
- * [,day[/time],day[/time]]]. Each of these takes a part off the front of *at.
+ * The functions take_...() parse a rule: std offset [dst [offset]
+ * [,day[/time],day[/time]]]. Each steps *at over the part that it accepts.
+ * Source: POSIX.1, "Environment Variables", TZ.
  */
 
 static bool
@@ -73,7 +74,7 @@ take_time(const char **at, int hours_max)
     return true;
 }
 
-/* ",Mm.w.d", ",Jn" or ",n", and a time of day. */
+/* ",Mm.w.d", ",Jn" or ",n", and perhaps a time of day. */
 static bool
 take_day(const char **at)
 {
@@ -103,9 +104,9 @@ is_rule(const char *zone)
         return false;
     if (*zone == '\0')
         return true;
-    if (!take_day(&zone)) /* when summer begins */
+    if (!take_day(&zone)) /* summer time begins */
         return false;
-    return take_day(&zone) && *zone == '\0'; /* and when it ends */
+    return take_day(&zone) && *zone == '\0'; /* summer time ends */
 }
 
 static bool
@@ -133,10 +134,10 @@ zone_is_known(const char *zone)
     char path[PATH_MAX];
     int length;
 
-    if (*zone == ':') /* which libc passes over */
+    if (*zone == ':') /* libc ignores it */
         zone++;
     if (strcmp(zone, ZONE_UTC) == 0)
-        return true; /* with or without a file */
+        return true; /* even without a file */
     length = snprintf(path, sizeof(path), "%s%s",
                       *zone == '/' ? "" : ZONE_FOLDER "/", zone);
     if (length > 0 && (size_t)length < sizeof(path) && is_zone_file(path))

@@ -7,9 +7,10 @@
 #define ZONE_UTC    "UTC"
 
 /*
- * Whether libc takes this value of TZ for what it says: the name of a file
- * below ZONE_FOLDER, the path of one, UTC, or a rule of POSIX such as CET-1.
- * It takes anything else for UTC, without a word.
+ * Whether libc understands this value of TZ: the name of a file below
+ * ZONE_FOLDER, the absolute path of such a file, UTC, or a POSIX rule such as
+ * CET-1. It silently takes any other value for UTC. Source: docs/protocol.md,
+ * S24.5.
  */
 bool zone_is_known(const char *zone);
 
