@@ -188,22 +188,32 @@ prepare_process(void)
     limit_to(RLIMIT_NOFILE, MAIN_FILES_MAX);
 }
 
-static int
-run_serve(const struct command *command, int argc, char **argv)
+/*
+ * Copies the array `environ`: a reload must read the settings from what the
+ * service was started with, and the setenv() of config_use_time_zone() changes
+ * the array, or frees it. NULL when out of memory.
+ */
+static char **
+copy_environment(void)
 {
-    char *const *environment = environ; /* without a TZ of the settings */
-    const char *fault;
-    struct config *config;
+    size_t count = 1; /* the NULL at the end */
+    char **copy;
+
+    for (size_t i = 0; environ[i] != NULL; i++)
+        count++;
+    copy = calloc(count, sizeof(*copy));
+    if (copy != NULL)
+        memcpy(copy, environ, count * sizeof(*copy));
+    return copy;
+}
+
+/* environment: the settings are read from it again on SIGHUP. */
+static int
+start_service(char *const environment[])
+{
+    struct config *config = command_load_config();
     struct log *log;
 
-    if (command_read(command, argc, argv, NULL) == NULL)
-        return EX_USAGE;
-    fault = socket_fault(MAIN_LISTEN_FD);
-    if (fault != NULL) {
-        (void)fprintf(stderr, "scoring: %s\n", fault);
-        return EX_USAGE;
-    }
-    config = command_load_config();
     if (config == NULL)
         return EX_CONFIG;
     prepare_process();
@@ -217,6 +227,30 @@ run_serve(const struct command *command, int argc, char **argv)
         return EX_CONFIG;
     }
     return supervisor_run(MAIN_LISTEN_FD, environment, config, log);
+}
+
+static int
+run_serve(const struct command *command, int argc, char **argv)
+{
+    const char *fault;
+    char **environment;
+    int status;
+
+    if (command_read(command, argc, argv, NULL) == NULL)
+        return EX_USAGE;
+    fault = socket_fault(MAIN_LISTEN_FD);
+    if (fault != NULL) {
+        (void)fprintf(stderr, "scoring: %s\n", fault);
+        return EX_USAGE;
+    }
+    environment = copy_environment();
+    if (environment == NULL) {
+        (void)fprintf(stderr, "scoring: out of memory\n");
+        return EX_SOFTWARE;
+    }
+    status = start_service(environment);
+    free(environment);
+    return status;
 }
 
 /*

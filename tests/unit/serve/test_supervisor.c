@@ -1213,6 +1213,29 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     files_folder_remove(folder);
 }
 
+/* The option --config and TZ are both put into the environment. */
+TEST_SINGLE(reload_zone, "a reload takes another TZ from the file of --config")
+{
+    static const char *const settings[] = {STORE, NULL};
+    char path[FILES_PATH_MAX], folder[FILES_PATH_MAX];
+    const char *arguments[ARGUMENTS_MAX] = {"serve", "--config", path};
+    struct service service;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%.100s/settings", folder);
+    CU_ASSERT_TRUE(files_write(path, "SCORING_LOG_FORMAT=json\nTZ=XXX-9\n"));
+    service_start(&service, INPUT_SOCKET, arguments, settings);
+    CU_ASSERT_TRUE(await_said(&service, "+09:00\"", 1));
+    CU_ASSERT_TRUE(await_said(&service, "\"ready: ", 1));
+    CU_ASSERT_TRUE(files_write(path, "SCORING_LOG_FORMAT=json\nTZ=XXX7\n"));
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "-07:00\"", 1));
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 /* As when a terminal goes away, which all processes learn of. */
 TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
 {
