@@ -624,6 +624,6 @@ redis_fetch_send(struct store_link *link, struct store_fetch *fetch)
         ask_values(fetch);
     if (fetch->waiting > 0)
         return true;
-    release(fetch->kept);
+    store_fetch_release(fetch);
     return false;
 }

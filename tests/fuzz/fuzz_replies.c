@@ -69,7 +69,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     asked.count = (fuzz_byte(&input) << 8 | fuzz_byte(&input)) % KEYS_MAX + 1;
     is_patient = (fuzz_byte(&input) & 1) == 0;
     FUZZ_CHECK(input.left <= BYTES_MAX);
-    FUZZ_CHECK(reply_store_open(&replies, &config, input.at, input.left));
+    FUZZ_CHECK(reply_store_open(&replies, &config, REDIS_URL_SINGLE, input.at,
+                                input.left));
     ask(replies.store, &asked, is_patient ? LIMIT_MS : 1);
     while (asked.done == 0)
         reply_store_turn(&replies);

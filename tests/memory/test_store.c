@@ -1,7 +1,7 @@
 /*
- * The store and what reads the replies of a Redis, with every allocation
- * failing in turn: each read is answered once, with its values or an error,
- * and nothing is left of it.
+ * The store and the reader of Redis replies, with every allocation failing in
+ * turn: each read is answered once, with its values or an error, and leaks
+ * nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,34 +14,52 @@
 #define LIMIT_MS 2000 /* never reached */
 #define KEYS_MAX 3
 
-static struct bytes keys[KEYS_MAX] = {{"i:1", 3}, {"i:2", 3}, {"i:3", 3}};
+/* A command with the first key does not fit the memory that a handshake takes:
+ * more is allocated for it. */
+static const char long_key[4096];
+static const struct bytes keys[KEYS_MAX] = {
+    {long_key, sizeof(long_key)}, {"i:2", 3}, {"i:3", 3}};
 
 struct read_case {
     const char *name;
+    enum redis_url_kind kind;
     size_t count; /* of keys */
     const char *replies;
     enum store_value_kind want[KEYS_MAX];
 };
 
 static const struct read_case read_rows[] = {
-    {"one", 1, "$1\r\na\r\n", {STORE_STRING}},
-    {"one of another type", 1, "-WRONGTYPE no\r\n", {STORE_WRONG_TYPE}},
+    {"one", REDIS_URL_SINGLE, 1, "$1\r\na\r\n", {STORE_STRING}},
+    {"one of another type",
+     REDIS_URL_SINGLE,
+     1,
+     "-WRONGTYPE no\r\n",
+     {STORE_WRONG_TYPE}},
     {"one that is denied a range",
+     REDIS_URL_SINGLE,
      1,
      "-NOPERM no\r\n$1\r\na\r\n",
      {STORE_STRING}},
     {"several",
+     REDIS_URL_SINGLE,
      3,
      "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
      {STORE_STRING, STORE_STRING, STORE_STRING}},
     {"several, none of another type",
+     REDIS_URL_SINGLE,
      3,
      "*3\r\n$1\r\na\r\n$-1\r\n$-1\r\n:0\r\n",
      {STORE_STRING, STORE_ABSENT, STORE_ABSENT}},
     {"several, one of another type",
+     REDIS_URL_SINGLE,
      3,
      "*3\r\n$1\r\na\r\n$-1\r\n$-1\r\n:1\r\n+none\r\n+list\r\n",
      {STORE_STRING, STORE_ABSENT, STORE_WRONG_TYPE}},
+    {"several of a Cluster",
+     REDIS_URL_CLUSTER,
+     3,
+     "$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+     {STORE_STRING, STORE_STRING, STORE_STRING}},
 };
 
 struct asked {
@@ -73,8 +91,8 @@ read_once(const struct read_case *c)
                                                .probe_key = {"i:0", 3}};
     struct reply_store replies;
     struct asked asked = {.row = c};
-    bool is_open =
-        reply_store_open(&replies, &config, c->replies, strlen(c->replies));
+    bool is_open = reply_store_open(&replies, &config, c->kind, c->replies,
+                                    strlen(c->replies));
     bool is_asked =
         is_open &&
         store_read(replies.store, keys, c->count, STORE_MUST, clock_ms(),

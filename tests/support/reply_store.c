@@ -1,5 +1,5 @@
 /*
- * A store on a Redis by script.
+ * A store on a scripted Redis.
  */
 #include <ev.h>
 #include <stdlib.h>
@@ -13,7 +13,12 @@
 
 #define TURN_S .005
 
-static const char greeting[] = STEPS_MASTER ":0\r\n";
+/* The replies to a handshake. */
+static const char *const greetings[REDIS_URL_KIND__MAX] = {
+    [REDIS_URL_SINGLE] = STEPS_MASTER ":0\r\n",
+    [REDIS_URL_CLUSTER] = "*4\r\n$4\r\nmode\r\n$7\r\ncluster\r\n"
+                          "$4\r\nrole\r\n$6\r\nmaster\r\n+PONG\r\n",
+};
 
 static void
 on_time(struct ev_loop *loop, ev_timer *timer, int events)
@@ -25,19 +30,22 @@ on_time(struct ev_loop *loop, ev_timer *timer, int events)
 
 bool
 reply_store_open(struct reply_store *replies, const struct store_config *config,
-                 const void *bytes, size_t length)
+                 enum redis_url_kind kind, const void *bytes, size_t length)
 {
     static char said[REPLY_SERVER_BYTES_MAX];
     static struct redis_url place;
     struct reply_server *server = reply_server_start();
-    const size_t before = sizeof(greeting) - 1;
+    const size_t before = strlen(greetings[kind]);
 
     if (server == NULL || length > sizeof(said) - before)
         abort();
-    memcpy(said, greeting, before);
+    memcpy(said, greetings[kind], before);
     memcpy(said + before, bytes, length);
     reply_server_set(server, said, before + length);
     place = reply_server_place(server);
+    place.kind = kind;
+    place.hosts[0] = (struct redis_url_host){"localhost", 1}; /* not used */
+    place.host_count = 1;
     *replies = (struct reply_store){.loop = ev_loop_new(EVFLAG_AUTO)};
     if (replies->loop != NULL)
         replies->store = store_redis_new(replies->loop, &place, config);

@@ -4,30 +4,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "redis/url.h"
 #include "store/store.h"
 
 struct ev_loop;
 
-/* A store whose Redis is a script, on a loop of its own. */
+/* A store whose Redis is scripted, on its own loop. */
 struct reply_store {
     struct ev_loop *loop;
     struct store *store;
 };
 
 /*
- * bytes     what the server says once it has shaken hands, a reply to each
- *           command (reply_server.h).
+ * Opens a store on a new reply server (reply_server.h).
  *
- * False without memory; the store is closed then.
+ * kind      REDIS_URL_SINGLE; or REDIS_URL_CLUSTER: the server gives no map, so
+ *           it is asked for all keys.
+ * bytes     the replies to the commands after the handshake.
+ *
+ * Returns false if memory runs out; the store is then closed.
  */
 bool reply_store_open(struct reply_store *replies,
-                      const struct store_config *config, const void *bytes,
+                      const struct store_config *config,
+                      enum redis_url_kind kind, const void *bytes,
                       size_t length);
 
-/* A turn of the store, and what has come meanwhile, or comes soon. */
+/* Takes a turn of the store, then waits a few milliseconds for replies. */
 void reply_store_turn(struct reply_store *replies);
 
-/* Accepts one that is closed. */
+/* Accepts a closed store. */
 void reply_store_close(struct reply_store *replies);
 
 #endif
