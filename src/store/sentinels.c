@@ -354,18 +354,16 @@ static void
 on_time(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct sentinels *all = timer->data;
-    size_t left = 0;
 
     (void)loop;
     (void)events;
-    for (size_t i = 0; i < all->count; i++) {
-        if (is_superfluous(all->item[i]))
-            forget(all->item[i]);
-        else
-            all->item[left++] = all->item[i];
+    for (size_t i = all->count; i-- > 0;) {
+        if (!is_superfluous(all->item[i]))
+            continue;
+        forget(all->item[i]);
+        all->item[i] = all->item[--all->count];
     }
-    all->count = left;
-    for (size_t i = 0; i < left; i++) {
+    for (size_t i = 0; i < all->count; i++) {
         redis_conn_open(all->item[i]->conn);
         ask(all->item[i]);
     }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "store/sentinels.h"
+#include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/ports.h"
@@ -30,6 +31,8 @@
     "*6\r\n" PAIR("2\r\nip", host) PAIR("4\r\nport", port)                     \
         PAIR("5\r\nrunid", id)
 #define AT_9 OTHER("9\r\n127.0.0.9", "1\r\n1", "2\r\nit")
+
+#define FORGET_MS 10000 /* as in sentinels.c */
 
 #define NOPERM  "-NOPERM this user has no permissions\r\n"
 #define SILENCE "no sentinel has answered"
@@ -360,6 +363,29 @@ TEST_CASES(saying, struct saying_case, saying_rows)
     rig_end(&rig);
     buf_free(&reason);
     buf_free(&answers);
+}
+
+static bool
+is_alone(void *arg)
+{
+    const struct rig *rig = arg;
+
+    (void)ev_run(rig->loop, EVRUN_ONCE);
+    return sentinels_known(rig->sentinels) == 1;
+}
+
+TEST_SINGLE(forgotten, "two that nobody names any more are dropped")
+{
+    const char answers[] = EPOCH_7 A_PLACE
+        "*2\r\n" AT_9 OTHER("9\r\n127.0.0.8", "1\r\n1", "2\r\nhe") ID;
+    struct rig rig;
+
+    rig_start(&rig, &(struct script){.answers = {HELLO, answers}});
+    CU_ASSERT_TRUE_FATAL(clock_wait(is_told, &rig, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(sentinels_known(rig.sentinels), 3);
+    calls_pass_ms(FORGET_MS + 1);
+    CU_ASSERT_TRUE(clock_wait(is_alone, &rig, CLOCK_PATIENCE_MS));
+    rig_end(&rig);
 }
 
 TEST_SINGLE(hang_up, "one that hangs up has no vote, and has spoken")
