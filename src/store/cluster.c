@@ -1,19 +1,18 @@
 /*
- * The route to a Redis Cluster. It implements S20 of docs/protocol.md for
- * redis+cluster:// and rediss+cluster://.
+ * The route to a Redis Cluster. It implements S22 of docs/protocol.md.
  *
- * The map comes by CLUSTER SLOTS over a connection of its own, which is made
- * for each question: from who redirected us, the masters that are known, their
- * replicas, and then the hosts of the URL, whose names are looked up anew.
+ * The map is requested with CLUSTER SLOTS over a new connection each time: from
+ * the server that redirected a key, the known masters, their replicas, and then
+ * the hosts of the URL, whose names are looked up again.
  *
- *     what makes the map doubtful             when it is asked for
- *     a redirection, a refusal, a lost        at once, but ASK_PAUSE_MS after
- *     connection, an open breaker             the last question
- *     a node that is down                     each DOWN_PAUSE_MS
- *     time                                    each REFRESH_MS or so
+ *     why the map may be outdated             when it is requested
+ *     a redirection, a refused read, a        at once, but at least
+ *     lost connection                         ASK_PAUSE_MS after the last time
+ *     a node is down                          each DOWN_PAUSE_MS
+ *     it was not requested for long           each REFRESH_MS or less
  *
- * Until there is a map, and then only, the first host that answers is asked for
- * everything, and redirects.
+ * Only until there is a map, one host of the URL is asked for all keys, and
+ * redirects.
  */
 #include <assert.h>
 #include <ev.h>
@@ -30,39 +29,43 @@
 #define ASK_PAUSE_MS  100
 #define DOWN_PAUSE_MS 250
 #define REFRESH_MS    15000
-#define REFRESH_SPAN  5000 /* the last third is chance, against a herd */
+#define REFRESH_SPAN                                                           \
+    5000 /* the last third is random: workers must not all                     \
+            ask at once */
 
-/* A node that keys were redirected to stays so long without being in a map. */
+/* A node that a key was redirected to stays this long without being in a map.
+ */
 #define GRACE_MS 5000
 
+/* Nodes in the map, and nodes that keys were redirected to. */
 #define NODES_MAX (SLOTS_SERVERS_MAX + 64)
 
-/* Of CLUSTER SLOTS: 16,384 rows of servers with names of usual length. */
+/* The reply to CLUSTER SLOTS: 16,384 rows of servers with usual names. */
 #define MAP_BYTES_MAX ((size_t)16 << 20)
 
 static const struct bytes map_argument = {"SLOTS", 5};
 
-/* A server that is asked for keys. */
+/* A server that keys are read from. */
 struct member {
     struct slots_server server;
-    struct redis_url url;              /* its host is the server's */
+    struct redis_url url;              /* its host points into server */
     char address[SLOTS_HOST_SIZE + 8]; /* with the port, for the log */
     struct store_node *node;
-    int64_t needed_until_ms; /* though it be in no map */
+    int64_t needed_until_ms; /* even if it is in no map */
 };
 
-/* A question for the map, one server after the other. */
+/* A request for the map: the servers of a list, one after the other. */
 struct question {
-    struct slots_server *servers; /* to be asked, the first one first */
+    struct slots_server *servers; /* in the order in which they are asked */
     size_t count, next;
-    struct redis_url url;    /* of the one that is asked */
-    struct redis_conn *conn; /* NULL: no question is under way */
-    bool is_over;            /* this server has said what it has to say */
-    struct slots *answer;    /* its; NULL: it had none */
+    struct redis_url url;    /* of the server that is asked now */
+    struct redis_conn *conn; /* NULL: no question is pending */
+    bool is_over;            /* this server has answered or failed */
+    struct slots *answer;    /* of this server; NULL: no valid map */
 };
 
 struct cluster {
-    struct store_route base; /* first: a route begins with it */
+    struct store_route base; /* must be first */
     struct ev_loop *loop;
     const struct redis_url *url;
     struct store_config config;
@@ -70,16 +73,17 @@ struct cluster {
     void *arg;
 
     struct member *members[NODES_MAX];
-    struct store_node *nodes[NODES_MAX]; /* the same, as the base has them */
+    struct store_node *nodes[NODES_MAX]; /* of the members, in that order */
 
     struct slots *slots;                             /* NULL: no map yet */
-    struct store_node *by_number[SLOTS_SERVERS_MAX]; /* of its servers */
+    struct store_node *by_number[SLOTS_SERVERS_MAX]; /* of servers in slots */
 
     struct question question;
-    struct slots_server hint; /* who knows of a change; port 0: nobody */
-    int64_t asked_ms, ask_at_ms;
-    size_t seed; /* of the hosts: which one stands in for all, without a map */
-    unsigned chance;
+    struct slots_server hint; /* to be asked first: it redirected a key; port 0:
+                                 none */
+    int64_t asked_ms, ask_at_ms; /* for the map: the last time, and the next */
+    size_t seed; /* the host of the URL that is asked without a map */
+    unsigned random;
 };
 
 static struct cluster *
@@ -100,15 +104,17 @@ sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Numbers that spread the questions of many workers; no secret is in them. */
+/* A pseudo-random number below a limit, to spread the questions of many
+ * workers; not for secrets. */
 static unsigned
-draw(struct cluster *cluster, unsigned below)
+random_below(struct cluster *cluster, unsigned limit)
 {
-    cluster->chance = cluster->chance * 1103515245U + 12345U;
-    return below > 0 ? (cluster->chance >> 16) % below : 0;
+    cluster->random = cluster->random * 1103515245U + 12345U;
+    return limit > 0 ? (cluster->random >> 16) % limit : 0;
 }
 
-/* The URL of the Cluster, for one of its servers; host is borrowed. */
+/* The URL of one server: that of the Cluster with its host, borrowed, and port.
+ */
 static struct redis_url
 url_of(const struct cluster *cluster, const struct slots_server *server)
 {
@@ -121,7 +127,7 @@ url_of(const struct cluster *cluster, const struct slots_server *server)
     return url;
 }
 
-/* A host of the URL. */
+/* A host of the URL as a server. */
 static struct slots_server
 seed_of(const struct cluster *cluster, size_t i)
 {
@@ -152,7 +158,7 @@ member_of_node(const struct cluster *cluster, const struct store_node *node)
     return NULL;
 }
 
-/* NULL without memory, or room. */
+/* Returns NULL if there is no room or memory for it. */
 static struct member *
 member_add(struct cluster *cluster, const struct slots_server *server)
 {
@@ -204,7 +210,6 @@ member_retire(struct cluster *cluster, size_t i)
     free(member);
 }
 
-/* Without a map, or behind a new one. */
 static bool
 is_needed(const struct cluster *cluster, const struct member *member,
           int64_t now_ms)
@@ -228,7 +233,7 @@ retire_others(struct cluster *cluster, int64_t now_ms)
 
 /* The map. */
 
-/* The same address may be another server's by now: its node begins anew. */
+/* Retires the node of a server whose address another server has taken over. */
 static void
 forget_replaced(struct cluster *cluster, const struct slots_server *server)
 {
@@ -251,7 +256,7 @@ take_master(struct cluster *cluster, size_t number)
     member = member_get(cluster, server);
     if (member == NULL)
         return;
-    member->server = *server; /* with its id */
+    member->server = *server; /* the member may have had no id */
     member->url = url_of(cluster, &member->server);
     cluster->by_number[number] = member->node;
 }
@@ -327,7 +332,8 @@ question_end(struct question *question)
     question->count = question->next = 0;
 }
 
-/* The next server of the list; false if there is none. */
+/* Asks the next server of the list. Returns false if there is none, or if
+ * memory runs out. */
 static bool
 question_go_on(struct cluster *cluster)
 {
@@ -365,7 +371,7 @@ static void
 add_known(struct cluster *cluster, bool are_masters)
 {
     const size_t count = slots_server_count(cluster->slots);
-    const size_t first = draw(cluster, (unsigned)count);
+    const size_t first = random_below(cluster, (unsigned)count);
 
     for (size_t i = 0; i < count; i++) {
         const size_t number = (first + i) % count;
@@ -386,7 +392,7 @@ add_seeds(struct cluster *cluster)
     }
 }
 
-/* Whom to ask, in order; false without memory. */
+/* Lists the servers to ask. Returns false if memory runs out. */
 static bool
 list_servers(struct cluster *cluster)
 {
@@ -409,19 +415,19 @@ list_servers(struct cluster *cluster)
     return true;
 }
 
-/* When to ask again, after an answer. */
+/* How long to wait, after a map has been taken, before the next question. */
 static int64_t
 pause_ms(struct cluster *cluster)
 {
     for (size_t i = 0; i < cluster->base.count; i++)
         if (store_node_is_down(cluster->nodes[i]))
             return DOWN_PAUSE_MS;
-    return REFRESH_MS - draw(cluster, REFRESH_SPAN);
+    return REFRESH_MS - random_below(cluster, REFRESH_SPAN);
 }
 
 /*
- * Servers that are known come first in each question: so whoever shares none
- * with the last map is believed only when none of those has answered.
+ * A map that shares no server with the last one is believed only from a host of
+ * the URL: these are asked last, when no known server has answered (S22.5).
  */
 static bool
 is_believed(const struct cluster *cluster, const struct slots *slots)
@@ -464,7 +470,7 @@ ask(struct cluster *cluster, int64_t now_ms)
 
 /* Without a map. */
 
-/* A host that has failed makes way for the next one. */
+/* Keeps a node of one host of the URL; if that host is down, of the next. */
 static void
 stand_in(struct cluster *cluster)
 {
@@ -540,7 +546,7 @@ cluster_doubt(struct store_route *route, struct store_node *node)
                later(clock_mono_ms(), cluster->asked_ms + ASK_PAUSE_MS));
 }
 
-/* Who redirects knows the map that has changed. */
+/* The server that redirected a key has the changed map: it is asked first. */
 static void
 note_moved(struct cluster *cluster, const struct member *from, unsigned slot,
            const struct member *to)
@@ -620,7 +626,7 @@ store_cluster_new(struct ev_loop *loop, const struct redis_url *url,
     cluster->loop = loop;
     cluster->url = url;
     cluster->config = *config;
-    cluster->config.probe_key = bytes_of(""); /* which may be elsewhere */
-    cluster->chance = (unsigned)clock_mono_ms();
+    cluster->config.probe_key = bytes_of(""); /* any key may be redirected */
+    cluster->random = (unsigned)clock_mono_ms();
     return &cluster->base;
 }

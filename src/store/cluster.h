@@ -7,14 +7,14 @@
 struct ev_loop;
 
 /*
- * The route to a Redis Cluster: a node for each master, so that one that is
- * dead takes no other with it, and the map of slots, which is asked for when
- * it may have changed, and now and then. Source: docs/protocol.md, S20.
+ * Makes the route to a Redis Cluster: a node for each master, so that a dead
+ * master affects no other, and the map of slots, which is requested when it may
+ * have changed, and periodically. Source: docs/protocol.md, S22.
  *
  * url       borrowed until the route is freed; its hosts are asked for the map
- *           first, and whenever no server that is known answers.
+ *           first, and whenever no known server answers.
  *
- * NULL without memory.
+ * Returns NULL if memory runs out.
  */
 struct store_route *store_cluster_new(struct ev_loop *loop,
                                       const struct redis_url *url,

@@ -1,10 +1,10 @@
 /*
- * Who of several that sentinels name is the master. It implements the choice of
- * S21 in docs/protocol.md: the highest epoch of configuration, and among
- * equals what most sentinels say. Who says himself that he is no master is not
- * believed in for a while. Nobody goes back to an older epoch at the word of a
- * few, who may have been cut off from the others; with all sentinels gone the
- * last master stays.
+ * Chooses the master from the votes of the sentinels. It implements S21.3 of
+ * docs/protocol.md: the highest configuration epoch wins, and for equal epochs
+ * the server with the most votes. A server that reports that it is not the
+ * master is distrusted for a while. An older epoch wins only with the votes of
+ * most sentinels, because a few may be cut off from the others. Without any
+ * vote the last master stays.
  */
 #include <string.h>
 
@@ -57,10 +57,10 @@ votes_for(const struct master *votes, size_t count, const struct master *master)
     return sum;
 }
 
-/* Whether a goes before b; what is current stays, all else being equal. */
+/* Whether a wins over b; if all else is equal, the current master stays. */
 static bool
-goes_before(const struct election *election, const struct master *votes,
-            size_t count, const struct master *a, const struct master *b)
+wins_over(const struct election *election, const struct master *votes,
+          size_t count, const struct master *a, const struct master *b)
 {
     const size_t for_a = votes_for(votes, count, a);
     const size_t for_b = votes_for(votes, count, b);
@@ -84,7 +84,7 @@ election_hold(struct election *election, const struct master *votes,
     for (size_t i = 0; i < count; i++)
         if (!election_distrusts(election, &votes[i], now_ms) &&
             (best == NULL ||
-             goes_before(election, votes, count, &votes[i], best)))
+             wins_over(election, votes, count, &votes[i], best)))
             best = &votes[i];
     if (best == NULL)
         return false;

@@ -5,52 +5,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis/url.h"
+#define ELECTION_HOST_SIZE 256 /* a DNS name of 255 characters, and a NUL */
 
-#define ELECTION_HOST_SIZE 256 /* of a name in the DNS, and its NUL */
-
-/* Who the master is, in one opinion. */
+/* One sentinel's vote: which server is the master. */
 struct master {
-    char host[ELECTION_HOST_SIZE]; /* empty: nobody */
+    char host[ELECTION_HOST_SIZE]; /* empty: no server */
     int port;
-    int64_t epoch; /* of its configuration; a later one has a higher one */
+    int64_t epoch; /* of the configuration: a newer one is higher */
 };
 
-/* For how long the one who is not the master is not chosen again: doubled. */
+/* How long a server that is not the master is not chosen again: this long the
+ * first time, then twice as long each time, up to the maximum. */
 #define ELECTION_DISTRUST_MS     500
 #define ELECTION_DISTRUST_MAX_MS 32000
 
 /*
- * The choice among what sentinels say. Pure. Source: docs/protocol.md,
- * S21.
+ * The choice of the master from the votes of the sentinels. Pure: time is a
+ * parameter, in milliseconds of CLOCK_MONOTONIC. A zeroed struct has chosen
+ * none. Source: docs/protocol.md, S21.3.
  */
 struct election {
-    struct master current;    /* chosen; nobody at first */
-    struct master distrusted; /* it said itself that it is no master */
-    int64_t distrust_ms;      /* for so long the last time */
+    struct master current;    /* the one that was chosen */
+    struct master distrusted; /* the last one that reported not to be master */
+    int64_t distrust_ms;      /* how long, the last time */
     int64_t distrust_until_ms;
 };
 
+/* Whether host and port are equal. */
 bool master_is_same(const struct master *a, const struct master *b);
 
 /*
- * Chooses anew.
+ * Chooses the master again.
  *
- * votes     of the sentinels that can be reached and name a master.
- * known     how many sentinels there are, as far as is known.
+ * votes     count of them: of the reachable sentinels that name a master.
+ * known     the number of known sentinels, reachable or not.
  *
- * Returns whether election->current is another one now.
+ * Returns whether election->current has become another server.
  */
 bool election_hold(struct election *election, const struct master *votes,
                    size_t count, size_t known, int64_t now_ms);
 
-/* Whether one has been chosen, and is not distrusted. */
+/* Whether a master has been chosen, and is not distrusted. */
 bool election_has_master(const struct election *election, int64_t now_ms);
 
-/* The current one is no master. */
+/* Distrusts the current master: it reported that it is not the master. */
 void election_distrust(struct election *election, int64_t now_ms);
 
-/* Whether it is, and the time is not over. */
+/* Whether this server is still distrusted. */
 bool election_distrusts(const struct election *election,
                         const struct master *master, int64_t now_ms);
 

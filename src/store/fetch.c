@@ -1,23 +1,23 @@
 /*
- * Reads on Redis: the commands of one, and what their replies mean. It
- * implements the rules for interests and scores in docs/protocol.md: all keys
- * in as few round trips as possible, in bounded chunks, and a key of another
- * type told from an absent one.
+ * The commands of a read, and what their replies mean. It implements S18.2,
+ * S18.3 and S20.5 of docs/protocol.md: few round trips, bounded chunks, and a
+ * key of another type is not mistaken for an absent one.
  *
- *     one key     GET                      which tells a wrong type by itself
- *     guarded     GETRANGE instead         up to a byte too many: Redis copies
- *                                          no more, however large a value is
- *     more        MGET, chunk by chunk     up to CHUNKS_MAX under way, and
- *                                          FLIGHT_BYTES by what is known of
- *                                          the values; of many, first a few
- *     nil keys    EXISTS, then TYPE        of a chunk, if there are any
- *     guarded     STRLEN before MGET       of every key, so that no answer is
- *                                          larger than a flight or a value
- *     a Cluster   GETRANGE, key by key     each may be redirected, and none is
- *                                          refused for what others are
+ *     read             commands             why
+ *     one key          GET                  it reports a wrong type by itself
+ *     one, guarded     GETRANGE             one byte more than a value may
+ *                                           have: Redis copies no more
+ *     several keys     MGET, in chunks      up to CHUNKS_MAX of them, and about
+ *                                           FLIGHT_BYTES, pending at once
+ *     ... nil keys     EXISTS, then TYPE    MGET answers nil also for a key of
+ *                                           another type
+ *     several, guarded STRLEN before MGET   the chunks fit the lengths
+ *     in a Cluster     GETRANGE per key     each key may be redirected, and
+ *                                           none is refused because of another
  *
- * A value over its bound is never asked for once its size is known, and ends
- * the read: the caller can do nothing with the others.
+ * The lengths of many values are unknown at first, so the first chunk is
+ * smaller. A value that is known to be too large is not requested, and decides
+ * the read: the other values are of no use to the caller.
  */
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
@@ -28,17 +28,17 @@
 #include "store/fetch.h"
 
 #define CHUNK_KEYS   REDIS_COMMAND_KEYS_MAX
-#define WHOLE_KEYS   128 /* are asked for at once, whatever they hold */
-#define SAMPLE_KEYS  32  /* of more, the first chunk, to learn what they hold */
+#define WHOLE_KEYS   128 /* up to so many are requested at once */
+#define SAMPLE_KEYS  32  /* of more: in the first chunk, to estimate lengths */
 #define CHUNKS_MAX   4
 #define FLIGHT_BYTES ((size_t)256 << 10)
-#define KEPT_FIRST   4 /* replies that there is room for at first */
+#define KEPT_FIRST   4 /* initial room for kept replies */
 
-/* GETRANGE's: the offset of the byte that is one too many. */
+/* The last offset of GETRANGE, from 0: one byte more than a value may have. */
 static const struct bytes range_end = {"1048576", 7};
-_Static_assert(STORE_VALUE_BYTES_MAX == 1048576, "as range_end says");
+_Static_assert(STORE_VALUE_BYTES_MAX == 1048576, "range_end is this number");
 
-/* Replies that the values of a fetch point into. */
+/* The replies that the values of a fetch point into. */
 struct kept {
     size_t count, room;
     redisReply *replies[];
@@ -54,7 +54,7 @@ release(struct kept *kept)
     free(kept);
 }
 
-/* Room for the replies to the chunks under way, and one more. */
+/* Makes room for the replies to the pending chunks, and one more. */
 static bool
 reserve_kept(struct store_fetch *fetch)
 {
@@ -75,8 +75,9 @@ reserve_kept(struct store_fetch *fetch)
 }
 
 /*
- * A command about the keys [first, end), of the given kind alone if there are
- * any of another one. False, with nothing added, without memory.
+ * Adds a command with the keys [first, end); if it is to have fewer arguments
+ * than there are keys, with the absent ones alone. Returns false, with nothing
+ * added, if memory runs out.
  */
 static bool
 add_command(struct store_fetch *fetch, const char *name, redis_reply_fn *done,
@@ -99,7 +100,7 @@ add_command(struct store_fetch *fetch, const char *name, redis_reply_fn *done,
     return true;
 }
 
-/* Whether there is any sense in asking for more. */
+/* Whether more values of the read are wanted. */
 static bool
 goes_on(const struct store_fetch *fetch)
 {
@@ -114,7 +115,7 @@ refuse(struct store_fetch *fetch, const redisReply *reply)
     redis_error_words(reply->str, fetch->refusal);
 }
 
-/* Counts a value that has come, or that is known to be there. */
+/* Counts the length of a value that has arrived or been measured. */
 static void
 count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
 {
@@ -126,7 +127,7 @@ count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
     }
 }
 
-/* An over-large value is the better reason, having a key. */
+/* A single large value takes precedence: the log can then name its key. */
 static void
 check_sum(struct store_fetch *fetch)
 {
@@ -135,10 +136,7 @@ check_sum(struct store_fetch *fetch)
         fetch->status = STORE_LARGE;
 }
 
-/*
- * One command of the fetch has been dealt with; the last one answers it. What
- * the values point into is lent for that.
- */
+/* One command of the fetch is done; the last one answers the fetch. */
 static void
 settle(struct store_fetch *fetch)
 {
@@ -150,7 +148,7 @@ settle(struct store_fetch *fetch)
         fetch->kept = NULL;
     else
         kept = NULL;
-    if (!fetch->is_lost) { /* else the link will tell */
+    if (!fetch->is_lost) { /* otherwise the link reports the loss */
         check_sum(fetch);
         store_link_reply(fetch->link, fetch, fetch->status, fetch->refusal);
     }
@@ -164,7 +162,7 @@ store_fetch_release(struct store_fetch *fetch)
     fetch->kept = NULL;
 }
 
-/* A reply that did not come, or is none to its command. */
+/* A reply is missing, or does not fit its command. */
 static bool
 lose(struct store_fetch *fetch, const struct redis_command *command, bool fits)
 {
@@ -175,11 +173,11 @@ lose(struct store_fetch *fetch, const struct redis_command *command, bool fits)
     return fits;
 }
 
-/* One key, or one of several that are asked for one by one. */
+/* One key, or one of several that have a command each. */
 
 static void ask_each(struct store_fetch *fetch);
 
-/* Keeps the reply, which a value points into; there is room for it. */
+/* Keeps a reply that values point into; reserve_kept() has made room. */
 static void
 keep(struct store_fetch *fetch, redisReply **reply)
 {
@@ -204,7 +202,7 @@ take_error(struct store_fetch *fetch, struct store_value *value,
     }
 }
 
-/* False if it is no reply to such a command. */
+/* Returns false if this is no reply to GET or GETRANGE. */
 static bool
 take_value(struct store_fetch *fetch, const struct redis_command *command,
            const redisReply *reply)
@@ -227,7 +225,7 @@ take_value(struct store_fetch *fetch, const struct redis_command *command,
     }
 }
 
-/* One key has been dealt with. */
+/* The value of one key has been taken. */
 static void
 settle_value(struct store_fetch *fetch, redisReply **reply)
 {
@@ -249,7 +247,7 @@ may_range(const struct store_fetch *fetch)
            !fetch->link->has_no_range;
 }
 
-/* What GET alone is answered to, is asked for by GET from now on. */
+/* If GET succeeds where GETRANGE was refused, this connection uses GET. */
 static bool
 on_get(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -265,7 +263,7 @@ on_get(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Whether the server does not know the command, or not for this user. */
+/* Whether the server does not know the command, or the user lacks the right. */
 static bool
 is_denied(const redisReply *reply)
 {
@@ -276,7 +274,7 @@ is_denied(const redisReply *reply)
 
 static bool add_value(struct store_fetch *fetch, size_t i, bool is_range);
 
-/* Of an absent key the range is as empty as that of an empty value. */
+/* GETRANGE answers "" for an absent key as for an empty value. */
 static bool
 on_range(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -299,7 +297,7 @@ on_range(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* If it is refused, the next command is redirected, which says all. */
+/* An error needs no handling: the next command is then redirected again. */
 static bool
 on_asking(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -311,7 +309,8 @@ on_asking(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* False, with nothing added, without memory. */
+/* Adds GETRANGE or GET of key i. Returns false, with nothing added, if memory
+ * runs out. */
 static bool
 add_value(struct store_fetch *fetch, size_t i, bool is_range)
 {
@@ -341,9 +340,9 @@ add_value(struct store_fetch *fetch, size_t i, bool is_range)
     return true;
 }
 
-/* What is nil. */
+/* Nil keys: absent, or of another type. */
 
-/* A string has appeared since: it was absent when it was read. */
+/* A key that is a string by now was absent when MGET read it. */
 static bool
 on_type(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -362,7 +361,7 @@ on_type(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Some of the chunk's nil keys do exist; their types tell which. */
+/* Some nil keys of the chunk exist: their types show which. */
 static void
 ask_types(struct store_fetch *fetch, size_t first, size_t end)
 {
@@ -407,11 +406,7 @@ is_chunk(const redisReply *reply, size_t count)
     return true;
 }
 
-/*
- * Keeps the reply, which the values point into. MGET answers nil both for a
- * key that is absent and for one of another type: EXISTS over the nil keys
- * tells whether there are any of these.
- */
+/* Takes the values of a chunk, and asks whether any of its nil keys exist. */
 static void
 take_chunk(struct store_fetch *fetch, const struct redis_command *command,
            redisReply **reply)
@@ -458,7 +453,8 @@ on_mget(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Of a value that has not been asked for: its size, or what is likely. */
+/* The length of a value that has not been requested: measured, or the average
+ * of those that have arrived. */
 static size_t
 expected_bytes(const struct store_fetch *fetch, size_t i)
 {
@@ -473,7 +469,7 @@ is_known(const struct store_fetch *fetch)
     return fetch->is_measured || fetch->taken > 0;
 }
 
-/* Where the next chunk ends, and what it will come to. */
+/* The end of the next chunk of keys, and the bytes that it may have. */
 static size_t
 chunk_end(const struct store_fetch *fetch, size_t *ret_bytes)
 {
@@ -494,9 +490,8 @@ chunk_end(const struct store_fetch *fetch, size_t *ret_bytes)
 }
 
 /*
- * As many chunks as may be under way: one, while nothing is known of the
- * values, and else no more bytes than a small read of somebody else may wait
- * for.
+ * Requests as many chunks as may be pending: one while no length is known, and
+ * no more bytes than a small read of another request should wait for.
  */
 static void
 ask_more(struct store_fetch *fetch)
@@ -523,7 +518,7 @@ ask_more(struct store_fetch *fetch)
     }
 }
 
-/* Of keys that are asked for one by one: as many as may be under way. */
+/* The same with one command per key. */
 static void
 ask_each(struct store_fetch *fetch)
 {
@@ -563,11 +558,11 @@ ask_values(struct store_fetch *fetch)
         fetch->status = STORE_MEMORY;
 }
 
-/* Sizes. */
+/* Lengths. */
 
-static void ask_sizes(struct store_fetch *fetch);
+static void ask_lengths(struct store_fetch *fetch);
 
-/* Who may not ask for sizes reads without them. */
+/* A user without the right to STRLEN is served without it. */
 static bool
 on_strlen(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -588,15 +583,16 @@ on_strlen(void *arg, const struct redis_command *command, redisReply **reply)
     }
     if (fetch->waiting == 1) {
         check_sum(fetch);
-        ask_sizes(fetch);
+        ask_lengths(fetch);
     }
     settle(fetch);
     return true;
 }
 
-/* Of as many keys as a chunk has; behind the last, of their values. */
+/* Requests the lengths of up to CHUNK_KEYS values, and after the last length
+ * the values. */
 static void
-ask_sizes(struct store_fetch *fetch)
+ask_lengths(struct store_fetch *fetch)
 {
     const size_t end = fetch->count - fetch->next > CHUNK_KEYS
                            ? fetch->next + CHUNK_KEYS
@@ -619,7 +615,7 @@ redis_fetch_send(struct store_link *link, struct store_fetch *fetch)
     fetch->is_measured =
         fetch->is_guarded && fetch->count > 1 && !link->is_single;
     if (fetch->is_measured)
-        ask_sizes(fetch);
+        ask_lengths(fetch);
     else
         ask_values(fetch);
     if (fetch->waiting > 0)

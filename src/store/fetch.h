@@ -8,14 +8,13 @@
 struct redis_commands;
 
 /*
- * Adds the commands of a read: one key is a GET, which tells a wrong type by
- * itself; more are chunks of MGET, all under way at once. The last reply
- * answers the read by store_link_reply(). Returns false, and has added nothing,
- * only without memory.
+ * Adds the first commands of a read; their replies add more, until the last one
+ * answers the read by store_link_reply(). Returns false, with nothing added,
+ * only if memory runs out. Source: docs/protocol.md, S18.2.
  */
 bool redis_fetch_send(struct store_link *link, struct store_fetch *fetch);
 
-/* Where the commands of a link are added. */
+/* The commands of the link's connection; borrowed. Defined in link.c. */
 struct redis_commands *redis_link_commands(struct store_link *link);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The link to one Redis: a connection that shows a node what it wants to see.
- * It implements S20 of docs/protocol.md below the decisions, which are
- * those of node.c and store.c.
+ * The link to one Redis: adapts redis/conn to struct store_link. It implements
+ * S20 of docs/protocol.md except for the decisions, which node.c and store.c
+ * make.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -13,8 +13,9 @@
 #include "store/link.h"
 
 /*
- * Of one answer: more than a chunk has mostly, and little enough to be thrown
- * away. What comes to more is measured, and read in smaller chunks.
+ * Of one reply (S20.5): more than a chunk usually has, and little enough to
+ * read in vain. A read with a larger reply is sent again in smaller chunks,
+ * after the lengths of its values have been read.
  */
 #define REPLY_BYTES_MAX ((size_t)4 << 20)
 
@@ -70,7 +71,7 @@ on_set(void *arg, const struct redis_command *command, redisReply **reply)
 
     (void)command;
     if (*reply == NULL)
-        return true; /* down() tells of all that are lost */
+        return true; /* the node reports all lost writes */
     if ((*reply)->type == REDIS_REPLY_ERROR) {
         redis_error_words((*reply)->str, words);
         store_link_wrote(&link->base, words);

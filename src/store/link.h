@@ -11,85 +11,90 @@
 #include "store/store.h"
 
 /*
- * What lies between a node and its server. The node decides when to connect and
- * when to give up, the store what to send; a link keeps one connection and
- * knows the protocol, and the time limits of both.
+ * The link between a node and its server. The node decides when to connect and
+ * when to give up, the store decides what to send; the link owns one
+ * connection, knows the protocol, and applies the time limits of connecting
+ * and of commands.
  */
 struct store_link;
 struct store_node;
 
-/* One read as the link sees it; it belongs to whoever sends it. */
+/* One read as the link sees it; owned by its sender. */
 struct store_fetch {
     const struct bytes *keys;
     size_t count;
-    struct store_value *values; /* one per key, for the link to fill */
+    struct store_value *values; /* one per key; the link fills them */
     size_t bytes_max;           /* of all values; more: STORE_LARGE */
-    bool is_guarded;   /* ask for no answer that is too large: one key's are
-                          cut off, of more the sizes are learnt first */
-    bool is_abandoned; /* nobody waits any more: keys may be gone by now */
-    bool is_asking;    /* of a Cluster: each key with ASKING before it */
-    bool is_kept;      /* what the values point into is not freed with the
-                          answer, but by store_fetch_release() */
+    bool is_guarded;   /* never request too large a reply: the value of one key
+                          is cut off, the lengths of several are read first */
+    bool is_abandoned; /* nobody waits for it: keys may have been freed */
+    bool is_asking;    /* in a Cluster: send ASKING before each key */
+    bool is_kept;      /* the replies that the values point into outlive the
+                          answer: store_fetch_release() frees them */
 
-    /* For the link alone; all 0 when the fetch is handed over. */
+    /* For the link alone; all 0 when the sender hands the fetch over. */
     struct store_link *link;
-    size_t waiting;     /* replies still to come */
-    size_t next, taken; /* keys that have been asked for, and that have come */
-    size_t chunks;      /* under way */
-    size_t flight, bytes; /* of these, by estimate; of what has come */
-    bool is_measured;     /* the sizes are known */
-    bool has_large_value; /* which is the answer */
-    bool is_lost;         /* the connection ended before one of the replies */
+    size_t waiting;       /* replies to come */
+    size_t next;          /* the first key that has not been requested */
+    size_t taken;         /* how many keys have been answered */
+    size_t chunks;        /* pending, of one or several keys each */
+    size_t flight;        /* estimated bytes of the pending chunks */
+    size_t bytes;         /* of the values that have arrived, or are measured */
+    bool is_measured;     /* the lengths of the values are known */
+    bool has_large_value; /* one is STORE_LARGE_VALUE: the read is decided */
+    bool is_lost;         /* the connection ended before the last reply */
     enum store_status status;
-    char refusal[REDIS_ERROR_WORDS]; /* of STORE_REFUSED: why */
-    void *kept;                      /* what the values point into */
+    char refusal[REDIS_ERROR_WORDS]; /* the reason of STORE_REFUSED */
+    void *kept; /* the replies that the values point into */
 };
 
 struct store_link_ops {
     /*
-     * Begins to build a connection. It ends with store_link_up() or
-     * store_link_down(), within time limits that are the link's own.
+     * Begins to open a connection. The link reports the result with
+     * store_link_up() or store_link_down(), within connect_timeout_ms and
+     * command_timeout_ms.
      */
     void (*open)(struct store_link *link);
 
     /*
      * Sends a read over a connection that is up. Its answer comes through
      * store_link_reply(), unless the connection ends before that. Returns
-     * false, and has sent nothing, only without memory.
+     * false, with nothing sent, only if memory runs out.
      */
     bool (*read)(struct store_link *link, struct store_fetch *fetch);
 
-    /* Likewise a write, of which everything is copied. */
+    /* Sends a write in the same way; store_link_wrote() answers it. Key and
+     * value are copied. */
     bool (*write)(struct store_link *link, struct bytes key, struct bytes value,
                   int64_t ttl_s);
 
-    /* Likewise a command that asks for nothing but an answer. */
+    /* Sends a PING in the same way; store_link_checked() answers it. */
     bool (*check)(struct store_link *link);
 
-    /* Puts on the wire, in one go, what was sent since the last flush. */
+    /* Writes everything that was sent since the last flush to the socket. */
     void (*flush)(struct store_link *link);
 
     void (*free)(struct store_link *link);
 };
 
-/* Every backend's struct begins with this. */
+/* Each implementation's struct begins with this. */
 struct store_link {
     const struct store_link_ops *ops;
     struct store_node *node;    /* set by store_node_new() */
-    struct store_fetch *blamed; /* whose answer ends the connection */
-    enum redis_role role;       /* of the server that was reached last */
-    bool has_no_range; /* the server of this connection cuts nothing off */
-    bool is_single;    /* of a Cluster: keys are asked for one by one */
+    struct store_fetch *blamed; /* the read whose reply ends the connection */
+    enum redis_role role;       /* of the last server that was reached */
+    bool has_no_range; /* this server refuses GETRANGE, but accepts GET */
+    bool is_single;    /* in a Cluster: one command per key */
 };
 
 /*
- * The connection is ready for commands, or it is gone: could not be made, was
- * closed, broke the protocol, or was silent for too long. After down the link
- * knows no fetch any more. Both may be called at any time; they take effect in
- * the next turn.
+ * The link reports that its connection is up, or down: it could not be opened,
+ * was closed, broke the protocol, or was silent for too long. When
+ * store_link_down() is called, the link has already forgotten all fetches. Both
+ * may be called at any time; they take effect in the next turn.
  *
- * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once; LARGE and SLOW
- *           are no failure, but that of the read that link->blamed is, if any.
+ * fault     REDIS_FAULT_HANDSHAKE opens the breaker at once. LARGE and SLOW do
+ *           not count as a failure of the server: at most link->blamed fails.
  * reason    in words, without keys or values; copied.
  */
 void store_link_up(struct store_link *link);
@@ -97,40 +102,41 @@ void store_link_down(struct store_link *link, enum redis_fault fault,
                      const char *reason);
 
 /*
- * Answers a fetch, which is gone when this returns. Never called from within
- * one of the operations above.
+ * The link answers a fetch, which may have been freed when this returns. Never
+ * called from within one of the operations above.
  *
- * refusal   of STORE_REFUSED: what the server's answer was, in words.
+ * refusal   with STORE_REFUSED: the server's error, in words.
  */
 void store_link_reply(struct store_link *link, struct store_fetch *fetch,
                       enum store_status status, const char *refusal);
 
-/* Frees what the values of an answered fetch point into, if it is_kept. */
+/* Frees the replies that the values of an answered, kept fetch point into. */
 void store_fetch_release(struct store_fetch *fetch);
 
-/* Answers the oldest unanswered write; error is NULL if it went well. */
+/* The link answers its oldest pending write; error is NULL on success. */
 void store_link_wrote(struct store_link *link, const char *error);
 
-/* Answers the check under way; an error is an answer, too. */
+/* The link answers the pending check; an error reply is an answer, too. */
 void store_link_checked(struct store_link *link);
 
 struct ev_loop;
 
 /*
- * A link to a Redis, served by the loop. SIGPIPE must be ignored.
+ * Makes a link to one Redis, served by the loop. SIGPIPE must be ignored.
  *
  * redis     borrowed until the link is freed.
  *
- * NULL without memory, or with TLS asked for and not to be had.
+ * Returns NULL if memory runs out, or if TLS is required but not available.
  */
 struct store_link *store_link_redis(struct ev_loop *loop,
                                     const struct redis_url *redis,
                                     const struct store_config *config);
 
 /*
- * The same to one server of a Cluster.
+ * Makes a link to one server of a Cluster, in the same way.
  *
- * id        its own, borrowed; "": not known. Another server is not taken.
+ * id        the server's, borrowed; "": not known. A server with another id is
+ *           refused.
  */
 struct store_link *store_link_cluster(struct ev_loop *loop,
                                       const struct redis_url *redis,

@@ -1,29 +1,34 @@
 /*
- * The health of one server: when a connection is built, what it takes to be
- * trusted, and the breaker. It implements S20 of docs/protocol.md for one
- * server; which read goes where is store.c's.
+ * The health of one server: when to connect, when to trust a connection, and
+ * the breaker. It implements S20 of docs/protocol.md for one server; store.c
+ * decides which read goes where.
  *
- * The breaker opens after so many failures in a row, when they last as long as
- * a request may, when a required read runs out of time with no connection, or
- * at once when the server refuses the handshake. While it is open nobody waits,
- * and connections are tried on the side. A handshake, which ends with a real
- * read, closes it, unless requests were lost on connections that had shaken
- * hands before: then another read has to succeed first, as a trial: a
- * request's, or, when none comes, one of our own.
+ * The breaker opens after config.attempts failures in a row; when failures last
+ * as long as a request may; when the deadline of a required read passes without
+ * a connection; or at once when the server refuses the handshake. While it is
+ * open no read waits, and connections are tried in the background. A handshake,
+ * which ends with a real read, closes it. If reads or writes were lost on a
+ * connection whose handshake had succeeded, another read must succeed first, as
+ * a trial: a request's read or, if there is none, one of the node's own.
  *
- *             +------------------ failed, ended, excused -----------------+
- *             v                                                           |
- *          WAITING ----due----> CONNECTING --ready--> UP <--proved-- SUSPECT
- *             |                  |    |  \---unproved----------------^
- *      given up|          given up|    |hopeless            (hopeless: from
- *             v                  v    |                      each of these)
- *       DOWN_WAITING --due--> DOWN_CONNECTING --ready--> UP
- *             ^                  |     \---unproved--> DOWN_TRIAL --proved-->
- * UP
- *             +---- failed ------+------- failed -----------+
+ *      +-------- failed, ended, excused ---------+-------------+
+ *      v                   |                     |             |
+ *   WAITING --due--> CONNECTING --ready-------> UP <-proved- SUSPECT
+ *      |                |    \                                 ^
+ *      | given up       |     +---------- unproved ------------+
+ *      |                | given up
+ *      v                v
+ *   DOWN_WAITING -due-> DOWN_CONNECTING --ready--> UP
+ *      ^    ^           |    \
+ *      |    +- failed --+     +-- unproved --> DOWN_TRIAL --proved--> UP
+ *      |                                           |
+ *      +----------------- failed ------------------+
  *
- * A connection on which nothing goes on is asked now and then whether anybody
- * is there, so that a server that froze is noticed before requests meet it.
+ *      tripped: from CONNECTING, UP and SUSPECT to DOWN_WAITING
+ *      excused: also from DOWN_CONNECTING and DOWN_TRIAL to WAITING
+ *
+ * An idle connection is checked with a PING, so that a frozen server is noticed
+ * before a request is sent to it.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -31,53 +36,53 @@
 
 #include "store/node.h"
 
-/* Enough for a host name of 253 characters and words around it. */
+/* A host name of 253 characters, and words around it. */
 #define REASON_SIZE 320
 
-/* A connection that held this long is no sign of a flapping server. */
+/* A connection that lasted this long does not count as flapping. */
 #define STEADY_MS 1000
 
-/* With no request to serve as the trial, we ask for something ourselves. */
+/* After this long without a read of a request the node sends its own trial. */
 #define TRIAL_WAIT_MS 500
 
-/* A connection that has been idle for as long is checked. */
+/* A connection that has been idle for this long is checked (S20.6). */
 #define CHECK_WAIT_MS 1000
 
-/* Before the 2nd, 3rd, ... connection in a row; the last one goes on. */
-static const int64_t pauses_ms[] = {10, 100, 250, 500};
-#define PAUSES (sizeof(pauses_ms) / sizeof(pauses_ms[0]))
+/* The backoff before the 2nd, 3rd, ... attempt in a row; then the last one. */
+static const int64_t backoffs_ms[] = {10, 100, 250, 500};
+#define BACKOFFS (sizeof(backoffs_ms) / sizeof(backoffs_ms[0]))
 
 enum state {
-    WAITING = 0, /* no connection; one is due before long */
+    WAITING = 0, /* no connection; the next attempt is due soon */
     CONNECTING,
     UP,
-    SUSPECT, /* connected, after requests were lost: serves one read first */
-    DOWN_WAITING, /* likewise, with the breaker open */
+    SUSPECT,      /* connected, after requests were lost: one read is a trial */
+    DOWN_WAITING, /* these three: as above, with the breaker open */
     DOWN_CONNECTING,
-    DOWN_TRIAL,
+    DOWN_TRIAL, /* as SUSPECT */
     STATES
 };
 
 enum event {
-    DUE = 0,  /* the pause before the next connection is over */
-    READY,    /* there is a connection */
-    UNPROVED, /* likewise, but requests were lost on one like it */
-    PROVED,   /* an answer has come */
-    ENDED,    /* the connection ended, with nothing under way */
-    EXCUSED,  /* it ended by an answer, and the server is well */
-    FAILED,   /* there will be no connection, or it ended with requests */
-    HOPELESS, /* likewise, and that was once too often */
-    GIVEN_UP, /* it has taken too long to get one */
+    DUE = 0,  /* the backoff before the next attempt is over */
+    READY,    /* a connection is up */
+    UNPROVED, /* the same, but requests were lost on the last one */
+    PROVED,   /* a read was answered */
+    ENDED,    /* the connection ended, with nothing pending */
+    EXCUSED,  /* a reply ended the connection, but the server is healthy */
+    FAILED,   /* the attempt failed, or the connection ended with requests */
+    TRIPPED,  /* the same, and the breaker opens */
+    GIVEN_UP, /* connecting has taken too long */
     EVENTS
 };
 
 enum action {
-    GO = 1,         /* to the next state; without it the event is ignored */
-    TRUST = 2,      /* forget what went wrong */
-    OPEN = 4,       /* begin to connect */
-    TELL_DOWN = 8,  /* an outage begins */
-    TELL_UP = 16,   /* it ends */
-    LOSE_SENT = 32, /* enum store_loss */
+    GO = 1,          /* to the next state; without it the event is ignored */
+    TRUST = 2,       /* forget earlier failures */
+    OPEN = 4,        /* begin to connect */
+    REPORT_DOWN = 8, /* an outage begins */
+    REPORT_UP = 16,  /* it ends */
+    LOSE_SENT = 32,  /* these three: enum store_loss */
     LOSE_WAITED = 64,
     LOSE_AGAIN = 128,
 };
@@ -92,7 +97,7 @@ static const struct move moves[STATES][EVENTS] =
         [WAITING] =
             {
                 [DUE] = {CONNECTING, GO | OPEN},
-                [GIVEN_UP] = {DOWN_WAITING, GO | TELL_DOWN},
+                [GIVEN_UP] = {DOWN_WAITING, GO | REPORT_DOWN},
             },
         [CONNECTING] =
             {
@@ -100,15 +105,15 @@ static const struct move moves[STATES][EVENTS] =
                 [UNPROVED] = {SUSPECT, GO},
                 [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
                 [FAILED] = {WAITING, GO | LOSE_WAITED},
-                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_WAITED},
-                [GIVEN_UP] = {DOWN_CONNECTING, GO | TELL_DOWN},
+                [TRIPPED] = {DOWN_WAITING, GO | REPORT_DOWN | LOSE_WAITED},
+                [GIVEN_UP] = {DOWN_CONNECTING, GO | REPORT_DOWN},
             },
         [UP] =
             {
                 [ENDED] = {WAITING, GO | LOSE_SENT},
                 [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
                 [FAILED] = {WAITING, GO | LOSE_SENT},
-                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_SENT},
+                [TRIPPED] = {DOWN_WAITING, GO | REPORT_DOWN | LOSE_SENT},
             },
         [SUSPECT] =
             {
@@ -116,7 +121,7 @@ static const struct move moves[STATES][EVENTS] =
                 [ENDED] = {WAITING, GO | LOSE_SENT},
                 [EXCUSED] = {WAITING, GO | TRUST | LOSE_AGAIN},
                 [FAILED] = {WAITING, GO | LOSE_SENT},
-                [HOPELESS] = {DOWN_WAITING, GO | TELL_DOWN | LOSE_SENT},
+                [TRIPPED] = {DOWN_WAITING, GO | REPORT_DOWN | LOSE_SENT},
             },
         [DOWN_WAITING] =
             {
@@ -124,18 +129,18 @@ static const struct move moves[STATES][EVENTS] =
             },
         [DOWN_CONNECTING] =
             {
-                [READY] = {UP, GO | TRUST | TELL_UP},
+                [READY] = {UP, GO | TRUST | REPORT_UP},
                 [UNPROVED] = {DOWN_TRIAL, GO},
-                [EXCUSED] = {WAITING, GO | TRUST | TELL_UP | LOSE_AGAIN},
+                [EXCUSED] = {WAITING, GO | TRUST | REPORT_UP | LOSE_AGAIN},
                 [FAILED] = {DOWN_WAITING, GO | LOSE_WAITED},
-                [HOPELESS] = {DOWN_WAITING, GO | LOSE_WAITED},
+                [TRIPPED] = {DOWN_WAITING, GO | LOSE_WAITED},
             },
         [DOWN_TRIAL] =
             {
-                [PROVED] = {UP, GO | TRUST | TELL_UP},
-                [EXCUSED] = {WAITING, GO | TRUST | TELL_UP | LOSE_AGAIN},
+                [PROVED] = {UP, GO | TRUST | REPORT_UP},
+                [EXCUSED] = {WAITING, GO | TRUST | REPORT_UP | LOSE_AGAIN},
                 [FAILED] = {DOWN_WAITING, GO | LOSE_SENT},
-                [HOPELESS] = {DOWN_WAITING, GO | LOSE_SENT},
+                [TRIPPED] = {DOWN_WAITING, GO | LOSE_SENT},
             },
 };
 
@@ -156,31 +161,32 @@ struct store_node {
     struct store_link *link;
     const struct store_node_owner *owner;
     void *arg;
-    const char *address; /* NULL: that of the URL */
+    const char *address; /* NULL: the server of the URL */
 
     enum state state;
-    enum news news;           /* from the link; settled in the next turn */
-    enum redis_fault fault;   /* of the last connection's end */
+    enum news news;           /* from the link; applied in the next turn */
+    enum redis_fault fault;   /* why the last connection ended */
     char reason[REASON_SIZE]; /* of the last failure */
 
-    size_t reads_sent, writes_sent; /* and not yet answered */
+    size_t reads_sent, writes_sent; /* and not answered yet */
     bool check_sent;                /* likewise */
 
     int64_t open_at_ms;  /* without a connection: when to try again */
-    int64_t ready_at_ms; /* with one: since when */
-    int64_t busy_at_ms;  /* the last turn that was not idle */
-    size_t opened;       /* connections begun since one proved good */
+    int64_t ready_at_ms; /* with a connection: when it came up */
+    int64_t busy_at_ms;  /* the last turn with anything pending */
+    size_t opened; /* connection attempts since a connection proved good */
 
-    bool needs_proof; /* a handshake is not enough to be trusted */
+    bool needs_proof; /* a successful handshake does not suffice */
     int failures;     /* in a row */
     int64_t failing_since_ms;
 
-    struct store_fetch trial; /* our own */
+    struct store_fetch trial; /* the node's own */
     struct store_value trial_value;
 };
 
 static void
-tell(const struct store_node *node, enum store_event event, const char *detail)
+report(const struct store_node *node, enum store_event event,
+       const char *detail)
 {
     node->owner->event(node->arg, event, node->address, detail);
 }
@@ -211,7 +217,7 @@ store_node_is_down(const struct store_node *node)
 }
 
 static bool
-is_under_way(const struct store_node *node)
+has_pending(const struct store_node *node)
 {
     return node->reads_sent > 0 || node->writes_sent > 0 || node->check_sent;
 }
@@ -230,7 +236,7 @@ lose(struct store_node *node, enum store_loss loss)
     node->check_sent = false;
     node->owner->lost(node->arg, node, loss, node->fault, node->reason, blamed);
     for (; node->writes_sent > 0; node->writes_sent--)
-        tell(node, STORE_EVENT_WRITE_FAILED, node->reason);
+        report(node, STORE_EVENT_WRITE_FAILED, node->reason);
 }
 
 static void
@@ -251,11 +257,12 @@ step(struct store_node *node, enum event event)
     node->state = move->next;
     if (actions & TRUST)
         trust(node);
-    if (actions & TELL_DOWN)
-        tell(node, STORE_EVENT_DOWN,
-             node->reason[0] != '\0' ? node->reason : "no connection in time");
-    if (actions & TELL_UP)
-        tell(node, STORE_EVENT_UP, NULL);
+    if (actions & REPORT_DOWN)
+        report(node, STORE_EVENT_DOWN,
+               node->reason[0] != '\0' ? node->reason
+                                       : "no connection in time");
+    if (actions & REPORT_UP)
+        report(node, STORE_EVENT_UP, NULL);
     if (actions & LOSE_SENT)
         lose(node, STORE_LOSS_SENT);
     if (actions & LOSE_WAITED)
@@ -323,8 +330,8 @@ store_link_wrote(struct store_link *link, const char *error)
 
     assert(node->writes_sent > 0);
     node->writes_sent--;
-    tell(node, error != NULL ? STORE_EVENT_WRITE_FAILED : STORE_EVENT_WROTE,
-         error);
+    report(node, error != NULL ? STORE_EVENT_WRITE_FAILED : STORE_EVENT_WROTE,
+           error);
 }
 
 void
@@ -340,21 +347,21 @@ static void
 settle_up(struct store_node *node, int64_t now_ms)
 {
     node->ready_at_ms = node->busy_at_ms = now_ms;
-    tell(node, STORE_EVENT_CONNECTED, NULL);
+    report(node, STORE_EVENT_CONNECTED, NULL);
     step(node, node->needs_proof ? UNPROVED : READY);
 }
 
-/* Grows with failures, and with connections that none ever proved good. */
+/* Grows with failures, and with connections that did not prove good. */
 static int64_t
-pause_ms(const struct store_node *node)
+backoff_ms(const struct store_node *node)
 {
-    size_t pause = (size_t)node->failures;
+    size_t step = (size_t)node->failures;
 
-    if (pause < node->opened)
-        pause = node->opened;
-    if (pause > PAUSES)
-        pause = PAUSES;
-    return pauses_ms[pause > 0 ? pause - 1 : 0];
+    if (step < node->opened)
+        step = node->opened;
+    if (step > BACKOFFS)
+        step = BACKOFFS;
+    return backoffs_ms[step > 0 ? step - 1 : 0];
 }
 
 static void
@@ -364,7 +371,10 @@ count_failure(struct store_node *node, int64_t now_ms)
         node->failing_since_ms = now_ms;
 }
 
-/* The server will say so again; who was the master may have a successor. */
+/*
+ * Whether the server would refuse the next connection, too. A server that is no
+ * longer the master may have a successor at the same address.
+ */
 static bool
 is_refused(const struct store_node *node, bool was_connected)
 {
@@ -373,21 +383,21 @@ is_refused(const struct store_node *node, bool was_connected)
 }
 
 /*
- * The connection is gone. That is a failure unless it had been good and
- * nothing was under way on it, as when a server restarts or closes what has
- * been idle.
+ * The connection ended, or could not be made. If it was up and nothing was
+ * pending, this is no failure: a server restarts, or closes idle connections.
  */
 static void
 settle_down(struct store_node *node, int64_t now_ms)
 {
-    const bool was_connected = is_connected(node), lost = is_under_way(node);
+    const bool was_connected = is_connected(node), lost = has_pending(node);
     const bool is_failure = !was_connected || lost || store_node_is_down(node);
     enum event event = ENDED;
 
     if (!was_connected)
-        tell(node,
-             (enum store_event)(STORE_EVENT_CONNECT_FAILED + (int)node->fault),
-             node->reason);
+        report(
+            node,
+            (enum store_event)(STORE_EVENT_CONNECT_FAILED + (int)node->fault),
+            node->reason);
     else if (now_ms - node->ready_at_ms >= STEADY_MS)
         node->opened = 0;
     if (was_connected && lost)
@@ -396,10 +406,10 @@ settle_down(struct store_node *node, int64_t now_ms)
         count_failure(node, now_ms);
         event = node->failures >= node->config.attempts ||
                         is_refused(node, was_connected)
-                    ? HOPELESS
+                    ? TRIPPED
                     : FAILED;
     }
-    node->open_at_ms = now_ms + pause_ms(node);
+    node->open_at_ms = now_ms + backoff_ms(node);
     step(node, event);
 }
 
@@ -427,14 +437,14 @@ store_node_settle(struct store_node *node, int64_t now_ms)
         settle_down(node, now_ms);
 }
 
-/* What time does. */
+/* What is due. */
 
-/* Nothing is under way that could prove a suspected connection good. */
+/* Whether a connection must be proved, and nothing pending can do so. */
 static bool
-proof_is_idle(const struct store_node *node)
+wants_trial(const struct store_node *node)
 {
     return (node->state == SUSPECT || node->state == DOWN_TRIAL) &&
-           store_node_is_usable(node) && !is_under_way(node);
+           store_node_is_usable(node) && !has_pending(node);
 }
 
 static bool
@@ -444,7 +454,7 @@ is_failing(const struct store_node *node)
            node->failures > 0;
 }
 
-/* Without memory the handshake's read has to do. */
+/* If memory runs out, the read of the handshake suffices as proof. */
 static void
 send_trial(struct store_node *node)
 {
@@ -460,7 +470,8 @@ send_trial(struct store_node *node)
         step(node, PROVED);
 }
 
-/* Failing for as long as a request may take leaves no hope for the next. */
+/* If the server has failed for as long as a request may take, the next request
+ * would wait in vain. */
 void
 store_node_advance(struct store_node *node, int64_t now_ms)
 {
@@ -469,7 +480,7 @@ store_node_advance(struct store_node *node, int64_t now_ms)
     if (is_failing(node) &&
         now_ms - node->failing_since_ms >= node->config.deadline_ms)
         step(node, GIVEN_UP);
-    if (proof_is_idle(node) && now_ms - node->ready_at_ms >= TRIAL_WAIT_MS)
+    if (wants_trial(node) && now_ms - node->ready_at_ms >= TRIAL_WAIT_MS)
         send_trial(node);
     if ((node->state == WAITING || node->state == DOWN_WAITING) &&
         now_ms >= node->open_at_ms) {
@@ -485,7 +496,7 @@ store_node_flush(struct store_node *node, int64_t now_ms)
         node->busy_at_ms = now_ms;
         return;
     }
-    if (is_under_way(node)) {
+    if (has_pending(node)) {
         node->busy_at_ms = now_ms;
     } else if (now_ms - node->busy_at_ms >= CHECK_WAIT_MS) {
         node->check_sent = node->link->ops->check(node->link);
@@ -494,11 +505,11 @@ store_node_flush(struct store_node *node, int64_t now_ms)
     node->link->ops->flush(node->link);
 }
 
-/* When an idle connection is to be checked; INT64_MAX: not now. */
+/* When the idle connection is to be checked; INT64_MAX: it is not idle. */
 static int64_t
 check_due_ms(const struct store_node *node)
 {
-    return store_node_is_usable(node) && !is_under_way(node)
+    return store_node_is_usable(node) && !has_pending(node)
                ? node->busy_at_ms + CHECK_WAIT_MS
                : INT64_MAX;
 }
@@ -523,7 +534,7 @@ store_node_due_ms(const struct store_node *node)
     if (is_failing(node))
         due_ms =
             sooner(due_ms, node->failing_since_ms + node->config.deadline_ms);
-    if (proof_is_idle(node))
+    if (wants_trial(node))
         due_ms = sooner(due_ms, node->ready_at_ms + TRIAL_WAIT_MS);
     return due_ms;
 }
@@ -544,13 +555,13 @@ store_node_way(const struct store_node *node)
 {
     if (node->state == UP && node->news == NEWS_NONE)
         return STORE_WAY_SEND | STORE_WAY_WAIT | STORE_WAY_WAIT_CACHE;
-    if (node->state == DOWN_TRIAL && proof_is_idle(node))
+    if (node->state == DOWN_TRIAL && wants_trial(node))
         return STORE_WAY_SEND;
     if (store_node_is_down(node))
         return 0;
     if (store_node_is_usable(node))
-        return proof_is_idle(node) ? STORE_WAY_SEND | STORE_WAY_WAIT
-                                   : STORE_WAY_WAIT;
+        return wants_trial(node) ? STORE_WAY_SEND | STORE_WAY_WAIT
+                                 : STORE_WAY_WAIT;
     return node->failures > 0 ? STORE_WAY_WAIT
                               : STORE_WAY_WAIT | STORE_WAY_WAIT_CACHE;
 }
@@ -612,17 +623,17 @@ store_node_set_owner(struct store_node *node,
 }
 
 /*
- * The connection ends first, and with it all that knows of a fetch. An outage
- * ends, too: nobody else could tell it.
+ * The link is freed first: afterwards nothing refers to a fetch. An outage of
+ * the server ends with its node: nothing else could report its end.
  */
 void
 store_node_retire(struct store_node *node)
 {
     node->link->ops->free(node->link);
     for (; node->writes_sent > 0; node->writes_sent--)
-        tell(node, STORE_EVENT_WRITE_FAILED, "the server is left");
+        report(node, STORE_EVENT_WRITE_FAILED, "the server is no longer used");
     if (store_node_is_down(node))
-        tell(node, STORE_EVENT_UP, NULL);
+        report(node, STORE_EVENT_UP, NULL);
     node->owner->lost(node->arg, node, STORE_LOSS_MOVED, node->fault,
                       node->reason, NULL);
     free(node);

@@ -9,8 +9,8 @@
 #include "store/store.h"
 
 /*
- * What store.c, which owns the reads of single nodes, and split.c, which makes
- * one of several, know of each other.
+ * The interface between store.c, which owns each read of one node, and split.c,
+ * which combines several of them into one read of a Cluster.
  */
 struct read;
 
@@ -21,37 +21,42 @@ struct read_plan {
     int64_t deadline_ms;
     store_done_fn *done;
     void *arg;
-    struct store_node *node; /* that is asked; NULL: the one that has a key */
-    bool is_asking;          /* as of struct store_fetch */
-    bool is_part;            /* of a split read: it is not counted, and
-                                its done() may call read_take_kept() */
+    struct store_node *node; /* to ask; NULL: the node that has the first key */
+    bool is_asking;          /* as in struct store_fetch */
+    bool is_part;            /* of a split read: not counted as pending; its
+                                done() may call read_take_kept() */
 };
 
-/* NULL only without memory. */
+/* Returns NULL only if memory runs out. The store owns the read. */
 struct read *read_begin(struct store *store, const struct read_plan *plan);
 
 /* Ends a read without calling done(). */
 void read_abandon(struct store *store, struct read *read);
 
-/* In done() of a part: takes over what its values point into; to be freed by
- * read_free_kept(). */
+/* Within done() of a part: takes over the replies that its values point into.
+ * The caller frees them with read_free_kept(), which accepts NULL. */
 void *read_take_kept(struct read *read);
 void read_free_kept(void *kept);
 
-/* In done() of a part: the node that has answered. */
+/* Within done() of a part: the node that was asked; NULL if none was. */
 struct store_node *read_node(const struct read *read);
 
-/* Counts a split read as one. */
+/* Adds to store_pending(): a split read counts as one. */
 void store_count_pending(struct store *store, int by);
 
 struct store_route *store_get_route(struct store *store);
+
+/* answer_bytes_max of the config. */
 size_t store_get_bytes_max(const struct store *store);
+
+/* Reports so many STORE_EVENT_REDIRECTED. */
 void store_count_redirections(struct store *store, size_t count);
 
 /*
- * A read of keys that several nodes have, as store_read(): a part for each
- * node, and more of them as keys are redirected. It is answered when all parts
- * are, or when the first one fails.
+ * Begins a read, as store_read(), of keys that several nodes have: one part for
+ * each node, and more parts when keys are redirected. It is answered when all
+ * parts are, or when the first one fails. Returns false only if memory runs
+ * out. Source: docs/protocol.md, S22.3.
  */
 bool split_begin(struct store *store, const struct read_plan *plan);
 

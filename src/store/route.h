@@ -8,57 +8,63 @@
 #include "store/node.h"
 
 /*
- * What lies between the store and its servers: which of them has a key. A
- * route makes its nodes, and changes them as servers come, go and move.
+ * A route knows which server has a key. It makes the nodes of its servers, and
+ * replaces them when servers are added, removed or moved.
  */
 struct store_route;
 
+/* An operation may be NULL where its comment says so. */
 struct store_route_ops {
-    /* Tells whose the nodes are; once, before anything else. */
+    /* Sets the owner of all nodes; called once, before anything else. */
     void (*own)(struct store_route *route, const struct store_node_owner *owner,
                 void *arg);
 
-    /* The node that has a key now; NULL: none has, and its read fails. */
+    /* The node that has a key now. NULL: none has, and a read of it fails, or
+     * waits if the route is_starting. */
     struct store_node *(*node_of)(struct store_route *route, struct bytes key);
 
     /*
-     * Called at the beginning of each turn: the only place in which nodes may
-     * come and go. NULL: they never do.
+     * Called at the beginning of each turn: the only operation that may remove
+     * nodes. May be NULL.
      */
     void (*settle)(struct store_route *route, int64_t now_ms);
 
-    /* When that is due at the latest; INT64_MAX: only if something happens.
-     * NULL: never. */
+    /* When the next turn is due at the latest; INT64_MAX: only if something
+     * happens. May be NULL. */
     int64_t (*due_ms)(const struct store_route *route);
 
-    /* As store_role() and store_sentinels(); NULL: there is nothing to say. */
+    /* As store_role() and store_sentinels(). May be NULL. */
     const char *(*role)(const struct store_route *route);
     size_t (*sentinels)(const struct store_route *route);
 
     /*
-     * A key was asked for at a node, and the answer was that it is elsewhere.
-     * Returns the node that is to be asked now, NULL: none; of required reads,
-     * which such a route has in parts. NULL: no key is ever elsewhere.
+     * A node has answered a read of a key with a redirection. Returns the node
+     * to ask now, which this may add, or NULL if there is none. NULL: keys are
+     * never redirected, and the store does not split required reads.
+     *
+     * ret_is_asking   set if a node is returned: whether it wants ASKING.
      */
     struct store_node *(*follow)(struct store_route *route,
                                  struct store_node *from,
                                  struct bytes redirection, bool *ret_is_asking);
 
-    /* A node has failed a read, or its connection ended. NULL: no matter. */
+    /* A node has refused a read, or lost its connection: the route may look for
+     * changes. May be NULL. */
     void (*doubt)(struct store_route *route, struct store_node *node);
 
     void (*free)(struct store_route *route);
 };
 
-/* Every route's struct begins with this. */
+/* Each route's struct begins with this. */
 struct store_route {
     const struct store_route_ops *ops;
     struct store_node **nodes; /* all of them */
     size_t count;
-    bool is_starting; /* who has the keys will be known soon: reads wait */
+    bool is_starting; /* the servers are not known yet: reads wait */
 };
 
-/* Makes a store on a route, which it then owns; NULL without memory. */
+/* Makes a store that owns the route, and frees it also on failure. Returns NULL
+ * if memory runs out. */
 struct store *store_new(const struct store_config *config,
                         struct store_route *route);
 

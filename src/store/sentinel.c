@@ -1,12 +1,12 @@
 /*
- * The route to the master that sentinels name: one node, which ends when
- * another server becomes the master. It implements S21 of
- * docs/protocol.md. What was under way on the old one is asked of the new one,
- * and counts neither as a failure nor as an attempt.
+ * The route to the master that sentinels name: one node, which is replaced when
+ * another server becomes the master. It implements S21 of docs/protocol.md.
+ * Reads that are pending on the old node are sent to the new one, which counts
+ * neither as a failure nor as an attempt.
  *
  *     sentinels --votes--> election --another--> a new node, in settle()
  *                              ^                      |
- *                              +----- no master ------+  (by its handshake, or
+ *                              +-- not the master ----+  (by its handshake, or
  *                                                        by READONLY)
  */
 #include <stdio.h>
@@ -16,20 +16,20 @@
 #include "store/sentinels.h"
 
 struct sentinel_route {
-    struct store_route base; /* first: a route begins with it */
+    struct store_route base; /* must be first */
     struct ev_loop *loop;
     const struct redis_url *redis;
     struct store_config config;
-    const struct store_node_owner *owner; /* of the node, above this route */
+    const struct store_node_owner *owner; /* receives what the node reports */
     void *arg;
 
     struct sentinels *sentinels;
     struct election election;
-    struct store_node *node; /* NULL: nobody is the master */
-    struct redis_url url;    /* its, with the host */
+    struct store_node *node; /* NULL: no master is known */
+    struct redis_url url;    /* of the node; its host is the next member */
     char host[ELECTION_HOST_SIZE];
-    bool is_down;     /* told, while there is no node */
-    int64_t since_ms; /* there has been none; 0: not looked at yet */
+    bool is_down;     /* there is no node, and DOWN has been reported */
+    int64_t since_ms; /* when the last node ended; 0: before the first turn */
 };
 
 static struct sentinel_route *
@@ -45,7 +45,8 @@ put_master(const struct sentinel_route *route, struct buf *out)
     redis_url_print_address(&route->url, out);
 }
 
-/* What the node tells goes on, with its address in it. */
+/* Reports of the node are passed on; the detail of DOWN also names the master.
+ */
 
 static void
 on_event(void *arg, enum store_event event, const char *server,
@@ -90,10 +91,10 @@ static const struct store_node_owner node_owner = {
     .lost = on_lost,
 };
 
-/* Nodes come and go. */
+/* Replacing the node. */
 
 static void
-leave(struct sentinel_route *route, int64_t now_ms)
+retire_node(struct sentinel_route *route, int64_t now_ms)
 {
     struct store_node *node = route->node;
 
@@ -105,9 +106,10 @@ leave(struct sentinel_route *route, int64_t now_ms)
     store_node_retire(node);
 }
 
-/* Without memory it is tried again in the next turn. */
+/* Makes a node of the elected master. If memory runs out, the next turn tries
+ * again. */
 static void
-enter(struct sentinel_route *route)
+make_node(struct sentinel_route *route)
 {
     struct store_link *link;
     struct buf words = {0};
@@ -138,9 +140,8 @@ enter(struct sentinel_route *route)
     route->is_down = false;
 }
 
-/* Nobody is the master, and that is no matter of a moment. */
 static void
-tell_down(struct sentinel_route *route)
+report_down(struct sentinel_route *route)
 {
     struct buf words = {0};
 
@@ -159,10 +160,10 @@ tell_down(struct sentinel_route *route)
     buf_free(&words);
 }
 
+/* Whether the server of the node has reported that it is not the master. */
 static bool
-has_no_master(struct store_route *base)
+is_not_master(const struct sentinel_route *route)
 {
-    const struct sentinel_route *route = route_of(base);
     enum redis_role role;
 
     if (route->node == NULL)
@@ -179,7 +180,7 @@ hold_election(struct sentinel_route *route, int64_t now_ms)
 
     if (election_hold(&route->election, votes, count,
                       sentinels_known(route->sentinels), now_ms))
-        leave(route, now_ms);
+        retire_node(route, now_ms);
 }
 
 static void
@@ -188,9 +189,9 @@ sentinel_settle(struct store_route *base, int64_t now_ms)
     struct sentinel_route *route = route_of(base);
     bool has_news = sentinels_take_news(route->sentinels);
 
-    if (has_no_master(base)) {
+    if (is_not_master(route)) {
         election_distrust(&route->election, now_ms);
-        leave(route, now_ms);
+        retire_node(route, now_ms);
         has_news = true;
     }
     if (route->since_ms == 0)
@@ -198,11 +199,11 @@ sentinel_settle(struct store_route *base, int64_t now_ms)
     if (has_news || route->node == NULL)
         hold_election(route, now_ms);
     if (route->node == NULL && election_has_master(&route->election, now_ms))
-        enter(route);
+        make_node(route);
     if (route->node == NULL && !route->is_down &&
         (now_ms - route->since_ms >= route->config.deadline_ms ||
          sentinels_have_spoken(route->sentinels)))
-        tell_down(route);
+        report_down(route);
 }
 
 static int64_t

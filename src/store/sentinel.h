@@ -6,11 +6,12 @@
 struct ev_loop;
 
 /*
- * The master that sentinels name, which has all keys.
+ * Makes the route to the master that sentinels name; it has all keys. Source:
+ * docs/protocol.md, S21.
  *
  * redis     borrowed until the route is freed.
  *
- * NULL without memory, or with TLS asked for and not to be had.
+ * Returns NULL if memory runs out, or if TLS is required but not available.
  */
 struct store_route *store_sentinel_new(struct ev_loop *loop,
                                        const struct redis_url *redis,

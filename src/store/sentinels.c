@@ -1,7 +1,7 @@
 /*
- * What sentinels say, polled: a message that they publish may be lost, and
- * comes a second later than the answer of the one that leads a failover. It
- * implements S21 of docs/protocol.md, but for the choice.
+ * Polls the sentinels. Their published messages are no substitute: they may be
+ * lost, and come a second later than the answer of the sentinel that leads a
+ * failover. It implements S21.2 of docs/protocol.md.
  */
 #include <ev.h>
 #include <hiredis/hiredis.h>
@@ -18,14 +18,15 @@
 /* So that a new master is followed within half a second on a busy machine. */
 #define POLL_MS 250
 
-/* One that is not in the URL is forgotten when nobody has named it for long. */
+/* An unreachable sentinel that is not in the URL is dropped when no other one
+ * has named it for this long. */
 #define FORGET_MS 10000
 
-/* Sixteen sentinels with all that is told of them are a tenth of it. */
+/* Ten times the reply about 16 sentinels. */
 #define REPLY_BYTES_MAX ((size_t)1 << 20)
 
 #define PORT_MAX 65535
-#define ID_SIZE  64 /* 40 digits, and a NUL */
+#define ID_SIZE  64 /* a run id has 40 digits */
 #define COMMANDS 4  /* of a poll */
 
 struct sentinel {
@@ -35,10 +36,11 @@ struct sentinel {
     bool is_of_url;
     struct redis_conn *conn;
     bool is_up, has_spoken, has_vote;
-    size_t waiting;            /* replies */
-    struct master vote, draft; /* the last answer, and what comes of it */
-    char id[ID_SIZE];          /* empty: not known yet */
-    int64_t named_ms;          /* by another one, the last time */
+    size_t waiting;      /* replies to come */
+    struct master vote;  /* of the last complete poll */
+    struct master draft; /* of the current poll */
+    char id[ID_SIZE];    /* empty: not known yet */
+    int64_t named_ms;    /* when another sentinel last named it */
     char error[REDIS_ERROR_WORDS];
 };
 
@@ -58,7 +60,7 @@ text_is(const redisReply *reply, const char *text)
     return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
 }
 
-/* The value of a name in a list of both; NULL if there is none. */
+/* The value of a name in a list [name, value...]; NULL if there is none. */
 static const char *
 value_of(const redisReply *list, const char *name)
 {
@@ -71,7 +73,7 @@ value_of(const redisReply *list, const char *name)
     return NULL;
 }
 
-/* False if it is no address. */
+/* Returns false if this is no address. */
 static bool
 take_place(const char *host, const char *port, char ret_host[], int *ret_port)
 {
@@ -92,7 +94,7 @@ note_error(struct sentinel *sentinel, const char *words)
     (void)snprintf(sentinel->error, sizeof(sentinel->error), "%s", words);
 }
 
-/* One after the other: the sentinels that there are. */
+/* The list of sentinels. */
 
 static struct sentinel *
 find_place(const struct sentinels *all, const char *host, int port)
@@ -125,7 +127,7 @@ forget(struct sentinel *sentinel)
     free(sentinel);
 }
 
-/* NULL without room or memory: there is one the less to ask. */
+/* Returns NULL if there is no room or memory for it. */
 static struct sentinel *
 add(struct sentinels *all, const char *host, int port)
 {
@@ -163,16 +165,17 @@ add(struct sentinels *all, const char *host, int port)
     return sentinel;
 }
 
-/* Told of by another one; it is asked with the next poll. */
+/* Adds a sentinel that another one has named; the next poll asks it. */
 static void
-hear_of(struct sentinels *all, const redisReply *told)
+take_named(struct sentinels *all, const redisReply *named)
 {
-    const char *id = value_of(told, "runid");
+    const char *id = value_of(named, "runid");
     char host[ELECTION_HOST_SIZE];
     struct sentinel *sentinel;
     int port;
 
-    if (!take_place(value_of(told, "ip"), value_of(told, "port"), host, &port))
+    if (!take_place(value_of(named, "ip"), value_of(named, "port"), host,
+                    &port))
         return;
     sentinel = find_place(all, host, port);
     if (sentinel == NULL && id != NULL)
@@ -186,7 +189,8 @@ hear_of(struct sentinels *all, const redisReply *told)
         (void)snprintf(sentinel->id, sizeof(sentinel->id), "%s", id);
 }
 
-/* The same one under two addresses, or one that nobody knows any more. */
+/* Whether this is a second address of a listed sentinel, or an unreachable one
+ * that no other names any more. Those of the URL always stay. */
 static bool
 is_superfluous(const struct sentinel *sentinel)
 {
@@ -216,8 +220,8 @@ answered(struct sentinel *sentinel, redisReply *reply)
     return true;
 }
 
-/* Who may not ask for it, or is asked by a name that it does not know, has no
- * epoch. */
+/* On an error, such as a missing right or an unknown name of the master, the
+ * epoch is 0. */
 static bool
 on_master(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -236,8 +240,8 @@ on_master(void *arg, const struct redis_command *command, redisReply **reply)
 }
 
 /*
- * Unlike the answer before, this one names the new master as soon as it is
- * one, while the others still follow.
+ * Unlike the answer to MASTER, this one names the new master as soon as it has
+ * been promoted, while replicas are still being reconfigured.
  */
 static bool
 on_address(void *arg, const struct redis_command *command, redisReply **reply)
@@ -265,7 +269,7 @@ on_others(void *arg, const struct redis_command *command, redisReply **reply)
         return true;
     if ((*reply)->type == REDIS_REPLY_ARRAY)
         for (size_t i = 0; i < (*reply)->elements; i++)
-            hear_of(sentinel->all, (*reply)->element[i]);
+            take_named(sentinel->all, (*reply)->element[i]);
     sentinel->vote = sentinel->draft;
     sentinel->has_vote = sentinel->vote.host[0] != '\0';
     sentinel->has_spoken = true;
@@ -298,7 +302,7 @@ static const struct question {
     {"MYID", on_id, false},
 };
 
-/* What has not been answered is not asked again: its limit runs. */
+/* Nothing is sent while replies are pending: their time limit is running. */
 static void
 ask(struct sentinel *sentinel)
 {
@@ -333,7 +337,7 @@ on_up(void *arg)
 
     sentinel->is_up = true;
     sentinel->error[0] = '\0';
-    /* At once, but not from within the connection. */
+    /* Poll at once, but not from within this callback. */
     ev_feed_event(sentinel->all->loop, &sentinel->all->timer, EV_TIMER);
 }
 
@@ -369,7 +373,7 @@ on_time(struct ev_loop *loop, ev_timer *timer, int events)
     }
 }
 
-/* What they say, together. */
+/* Results. */
 
 bool
 sentinels_take_news(struct sentinels *all)
@@ -417,7 +421,7 @@ sentinels_have_spoken(const struct sentinels *all)
     return true;
 }
 
-/* The first that is known: the others mostly have the same. */
+/* The first error that is known: the others are usually the same. */
 void
 sentinels_put_reason(const struct sentinels *all, struct buf *out)
 {

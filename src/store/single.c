@@ -7,7 +7,7 @@
 #include "store/single.h"
 
 struct single {
-    struct store_route base; /* first: a route begins with it */
+    struct store_route base; /* must be first */
     struct store_node *node;
 };
 

@@ -4,8 +4,8 @@
 #include "store/route.h"
 
 /*
- * One server, which has all keys. Owns the link from now on, and frees it too
- * when it returns NULL, for want of memory.
+ * Makes the route to one server, which has all keys. The route owns the link,
+ * and frees it also on failure. Returns NULL if memory runs out.
  */
 struct store_route *store_single_new(const struct store_config *config,
                                      struct store_link *link);

@@ -1,6 +1,7 @@
 /*
  * The map of a Redis Cluster: which server has which of the 16,384 slots. It
- * implements S20 of docs/protocol.md below the routes.
+ * implements S22.3, S22.5 and S22.6 of docs/protocol.md as far as they concern
+ * the map and redirections.
  */
 #include <assert.h>
 #include <hiredis/hiredis.h>
@@ -15,15 +16,16 @@
 #define ROOM_FIRST  8
 #define SLOT_DIGITS 6 /* with a NUL */
 
-/* A row is [first, last, master, replica...]; a server [endpoint, port, ...].
- */
+/* A row of CLUSTER SLOTS is [first, last, master, replica...], a server
+ * [endpoint, port, id, [name, value...]]. */
 enum { ROW_FIRST = 0, ROW_LAST, ROW_MASTER };
 enum { SERVER_ENDPOINT = 0, SERVER_PORT, SERVER_ID, SERVER_MORE };
-#define SERVER_FIELDS_MIN 2 /* Redis 3.0 tells no more */
+#define SERVER_FIELDS_MIN 2 /* Redis 3.0 reports no more */
 
 /*
- * CRC-16/XMODEM (polynomial 0x1021), which the specification names, of each
- * byte. A cached score has a key of 68 of them.
+ * CRC-16/XMODEM (polynomial 0x1021), as the specification requires; one entry
+ * for each value of a byte. A table, because the key of each cached score, of
+ * 68 bytes, is hashed.
  */
 static const uint16_t crc_table[256] = {
     0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5, 0x60c6, 0x70e7, 0x8108,
@@ -64,11 +66,11 @@ struct entry {
 struct slots {
     size_t count, room;
     struct entry *entries;
-    uint16_t owners[SLOTS_COUNT]; /* a number plus 1; 0: nobody */
+    uint16_t owners[SLOTS_COUNT]; /* a server's number plus 1; 0: none */
 };
-_Static_assert(SLOTS_SERVERS_MAX < UINT16_MAX, "a number fits its type");
+_Static_assert(SLOTS_SERVERS_MAX < UINT16_MAX, "a number plus 1 fits uint16_t");
 
-/* Of names, and of addresses of both families. */
+/* The bytes of host names, and of IPv4 and IPv6 addresses. */
 static const char host_bytes[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:%";
 
@@ -141,7 +143,7 @@ is_same_server(const struct slots_server *a, const struct slots_server *b)
                                                 : slots_is_same_address(a, b);
 }
 
-/* False if it is no host: what else a server says is fit for no log. */
+/* Returns false if this is no host: it must not get into the log. */
 static bool
 set_host(struct slots_server *server, struct bytes host)
 {
@@ -158,7 +160,8 @@ is_unknown(struct bytes endpoint)
     return endpoint.length == 0 || bytes_equal(endpoint, bytes_of("?"));
 }
 
-/* The number of a server that is added if it is new, or -1 without room. */
+/* The number of a server, which is added if it is new; -1 if there is no room
+ * or memory for it. */
 static int
 server_number(struct slots *slots, const struct slots_server *server)
 {
@@ -255,7 +258,7 @@ is_integer(const redisReply *reply, long long min, long long max)
            reply->integer <= max;
 }
 
-/* Redis 7 names the address of a server that has no name beside it. */
+/* Redis 7 reports the address of a server without an endpoint as "ip". */
 static struct bytes
 address_beside(const redisReply *row)
 {

@@ -13,27 +13,27 @@ struct redisReply;
  * Which server of a Redis Cluster has a key: the hash slot of a key, the map
  * of slots to servers, and redirections. Pure. Source: Redis Cluster
  * specification, "Key distribution model", "MOVED redirection", "ASK
- * redirection"; docs/protocol.md, S20.
+ * redirection"; docs/protocol.md, S22.
  */
 #define SLOTS_COUNT 16384
 
-/* More servers than Redis recommends for one Cluster. */
+/* The largest Cluster that Redis recommends: about 1000 nodes. */
 #define SLOTS_SERVERS_MAX 1024
 
-#define SLOTS_HOST_SIZE 254 /* a host name of 253 characters, and its NUL */
+#define SLOTS_HOST_SIZE 254 /* a host name of 253 characters, and a NUL */
 
-#define SLOTS_ID_SIZE 41 /* of a server: 40 digits, and a NUL */
+#define SLOTS_ID_SIZE 41 /* a server's id of 40 digits, and a NUL */
 
 struct slots_server {
     char host[SLOTS_HOST_SIZE]; /* name or address, without brackets */
     int port;
-    char id[SLOTS_ID_SIZE]; /* "": not known, as by Redis 3 */
+    char id[SLOTS_ID_SIZE]; /* "": not known; Redis 3.0 does not report it */
 };
 
 enum slots_error {
     SLOTS_OK = 0,
-    SLOTS_SHAPE, /* no answer to CLUSTER SLOTS */
-    SLOTS_EMPTY, /* no slot has an owner */
+    SLOTS_SHAPE, /* the reply is no answer to CLUSTER SLOTS */
+    SLOTS_EMPTY, /* no slot has a server */
     SLOTS_MANY,  /* more than SLOTS_SERVERS_MAX servers */
     SLOTS_MEMORY,
     SLOTS__MAX
@@ -41,20 +41,19 @@ enum slots_error {
 
 const char *slots_error_text(enum slots_error error);
 
-/* The slot of a key: of what stands between its first {}, if that is not
- * empty, else of the whole. */
+/* The slot of a key: that of the text between its first { and the next }, if
+ * there is any, else that of the whole key. */
 unsigned slots_of_key(struct bytes key);
 
-/* The map. Servers have numbers that stay as they are. */
+/* The map. Each server has a number, from 0, which never changes. */
 struct slots;
 
 /*
- * Reads the answer to CLUSTER SLOTS, of any version since Redis 3.0.
+ * Reads the answer to CLUSTER SLOTS of any version since Redis 3.0.
  *
- * source    the host that answered: stands for endpoints that are NULL, empty
- *           or "?".
- *
- * Sets *ret_slots, which is the caller's, on success only.
+ * source      the host that answered; it replaces endpoints that are NULL,
+ *             empty or "?".
+ * ret_slots   set on success only; the caller frees it with slots_free().
  */
 enum slots_error slots_read(const struct redisReply *reply, const char *source,
                             struct slots **ret_slots);
@@ -62,33 +61,33 @@ enum slots_error slots_read(const struct redisReply *reply, const char *source,
 /* Accepts NULL. */
 void slots_free(struct slots *slots);
 
-/* How many servers there are, masters and replicas. */
+/* The number of servers, masters and replicas. */
 size_t slots_server_count(const struct slots *slots);
 
-/* Lent, until the map is freed or another server is added. */
+/* Lent until the map is freed or a server is added. */
 const struct slots_server *slots_server(const struct slots *slots,
                                         size_t number);
 
 bool slots_is_master(const struct slots *slots, size_t number);
 
-/* The number of the server that has a slot, or -1. */
+/* The number of the server that has a slot, or -1 if none has it. */
 int slots_owner(const struct slots *slots, unsigned slot);
 
-/* Makes a server, new or known, the owner of one slot; false if there is no
- * room for it. */
+/* Makes a server the owner of one slot, and adds it to the map if it is new.
+ * Returns false if there is no room or memory for it. */
 bool slots_set_owner(struct slots *slots, unsigned slot,
                      const struct slots_server *server);
 
 /*
- * Whether any server is in both. The id tells a server: an address may have
- * been given to that of another Cluster since.
+ * Whether any server is in both maps. A server is known by its id, if both maps
+ * have one: its address may now belong to a server of another Cluster.
  */
 bool slots_share_server(const struct slots *a, const struct slots *b);
 
-/* Whether every slot has the same server in both. */
+/* Whether each slot has the same server in both maps. */
 bool slots_have_same_owners(const struct slots *a, const struct slots *b);
 
-/* Whether host and port are the same. */
+/* Whether host and port are equal. */
 bool slots_is_same_address(const struct slots_server *a,
                            const struct slots_server *b);
 
@@ -99,10 +98,11 @@ enum slots_redirection {
 };
 
 /*
- * Reads an error reply. Sets the other outputs for a redirection only; one
- * that makes no sense is none.
+ * Reads an error reply. A redirection without a valid slot, host and port is
+ * none.
  *
- * source    as for slots_read().
+ * source      as for slots_read().
+ * ret_slot, ret_server   set for a redirection only.
  */
 enum slots_redirection slots_redirection(const char *error, const char *source,
                                          unsigned *ret_slot,

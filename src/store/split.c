@@ -1,7 +1,7 @@
 /*
- * A required read of a Cluster. It implements S20 of docs/protocol.md for
- * reads of several nodes: all parts travel in the same turn, and the answer is
- * all of them, or none.
+ * A required read of a Cluster. It implements S22.3 of docs/protocol.md: the
+ * parts for all nodes are sent in the same turn, and the answer has the values
+ * of all of them, or none.
  *
  *     keys --route--> a part for each node --answers--> values of the read
  *                        ^                      |
@@ -13,16 +13,16 @@
 
 #include "store/reads.h"
 
-#define HOPS_MAX 5 /* redirections of one key */
+#define HOPS_MAX 5 /* redirections of one key, S22.3 */
 
 struct part {
     LIST_ENTRY(part) in_split;
     struct split *split;
-    struct read *read; /* NULL: it has been answered */
-    void *kept;        /* what its values point into */
-    int hops;
+    struct read *read; /* NULL: the part has been answered */
+    void *kept;        /* the replies that its values point into */
+    int hops;          /* redirections that led to this part */
     size_t count;
-    size_t *places; /* of its keys in the whole */
+    size_t *places; /* of its keys among the keys of the whole read */
     struct bytes keys[];
 };
 
@@ -30,8 +30,8 @@ struct split {
     struct store *store;
     struct read_plan plan;
     LIST_HEAD(, part) parts;
-    size_t pending; /* parts */
-    size_t bytes;   /* of all values that have come */
+    size_t pending; /* parts that have not been answered */
+    size_t bytes;   /* of all values that have arrived */
     struct store_value values[];
 };
 
@@ -112,15 +112,15 @@ part_send(struct part *part, struct store_node *node, bool is_asking)
 
 /* Redirections. */
 
-/* Where one of a part's keys is to be asked for now. */
+/* Where to send a redirected key of a part. */
 struct target {
-    struct store_node *node; /* NULL: the key needs no more */
+    struct store_node *node; /* NULL: not redirected, or sent already */
     bool is_asking;
 };
 
-/* A part for all keys from i on that have the same target. */
+/* Makes and sends a part of all keys, from i on, with the target of key i. */
 static enum store_status
-send_on(const struct part *part, struct target *targets, size_t i)
+send_redirected(const struct part *part, struct target *targets, size_t i)
 {
     const struct target target = targets[i];
     struct part *next = part_new(part->split, part->count - i);
@@ -139,7 +139,7 @@ send_on(const struct part *part, struct target *targets, size_t i)
                                                           : STORE_MEMORY;
 }
 
-/* Whoever cannot be followed leaves its key without an answer. */
+/* A redirection that cannot be followed fails the read: STORE_DOWN. */
 static enum store_status
 find_targets(const struct part *part, struct store_node *from,
              const struct store_value *values, struct target *targets)
@@ -171,14 +171,15 @@ follow(const struct part *part, struct store_node *from,
         status = find_targets(part, from, values, targets);
     for (size_t i = 0; i < part->count && status == STORE_OK; i++)
         if (targets[i].node != NULL)
-            status = send_on(part, targets, i);
+            status = send_redirected(part, targets, i);
     free(targets);
     return status;
 }
 
 /* Answers. */
 
-/* Takes what has come, and says whether the whole is decided by that. */
+/* Takes the values of a part. Returns whether they decide the whole read: one
+ * of them is too large. */
 static bool
 take_values(struct part *part, const struct store_value *values,
             bool *ret_is_redirected)
@@ -224,7 +225,7 @@ on_part(void *arg, enum store_status status, const struct store_value *values)
 
 /* Beginning. */
 
-/* The place of a node among all; behind them that of none. */
+/* The place of a node in the route; route->count for NULL, no node. */
 static size_t
 node_number(const struct store_route *route, const struct store_node *node)
 {
@@ -236,9 +237,9 @@ node_number(const struct store_route *route, const struct store_node *node)
 }
 
 struct sorting {
-    size_t *numbers;     /* of each key: the place of its node */
-    size_t *counts;      /* of each node: its keys */
-    struct part **parts; /* likewise */
+    size_t *numbers;     /* for each key: the place of its node */
+    size_t *counts;      /* for each node: how many keys it has */
+    struct part **parts; /* for each node: its part, or NULL */
 };
 
 static void
@@ -249,7 +250,7 @@ sorting_free(struct sorting *sorting)
     free(sorting->parts);
 }
 
-/* One pass counts, so that each part is as large as it must be. */
+/* The first pass counts the keys of each node, to size the parts. */
 static enum store_status
 count_keys(const struct split *split, struct sorting *sorting)
 {
@@ -277,7 +278,7 @@ count_keys(const struct split *split, struct sorting *sorting)
     return STORE_OK;
 }
 
-/* And one fills. */
+/* The second pass fills the parts; then all are sent. */
 static enum store_status
 fill_parts(struct split *split, struct sorting *sorting)
 {

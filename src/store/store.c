@@ -1,8 +1,8 @@
 /*
- * The store's reads: which is sent, parked, sent again or given up, and when
- * each is answered, exactly once. It implements S20 of docs/protocol.md.
- * Pure: no clock, no loop, no Redis. What is reported from below takes effect
- * in store_turn(), but answers, which go up as they come.
+ * The reads of the store: when each is sent, parked, sent again, and answered,
+ * exactly once. It implements S20 of docs/protocol.md. Pure: no clock, no loop,
+ * no Redis. Replies are passed on as they arrive; everything else that a link
+ * reports takes effect in store_turn().
  *
  *      store_read()                                done(status, values)
  *           |                                            ^
@@ -12,23 +12,25 @@
  *           v                        |    |              |              |
  *         PARKED --- connected ------+    |          answered        deadline:
  *           ^                        v    |              |         TIMEOUT; no
- *           | lost, and there are   route: which node?   |      connection, no
- *           | attempts left; or its  |    |              |      attempt left,
- *           | connection ended by    |   node: may it?   |     breaker open:
- *           | another's answer       |    |  no: DOWN ---+              DOWN
+ *           | lost, and an attempt  route: which node?   |      connection, no
+ *           | is left; or another    |    |              |      attempt left,
+ *           | read's reply ended     |   node: may it?   |     breaker open:
+ *           | the connection         |    |  no: DOWN ---+              DOWN
  *           |                        v    v              |
  *           +--------------------- SENT (fetch: the commands of a read)
  *                                    |                   ^
- *                                  link: one connection, and its clock
+ *                                  link: one connection, its time limits
  *                                    |                   |
  *                                  redis/conn ------- replies
  *
- *     what goes wrong              who notices     what becomes of it
- *     no connection, a lost one    conn -> node    LOSS_WAITED, LOSS_SENT:
- * reads are sent again, or DOWN an answer too large or slow  conn -> node
- * LOSS_AGAIN: this read alone fails; others are sent again an error reply fetch
- * REFUSED, never tried again the time of a request        store TIMEOUT all
- * that, again and again    node            its breaker: DOWN at once
+ *     fault                    noticed by      result
+ *     no or lost connection    conn -> node    LOSS_WAITED, LOSS_SENT: the
+ *                                              reads are sent again, or DOWN
+ *     reply too large, slow    conn -> node    LOSS_AGAIN: its read fails, all
+ *                                              others are sent again
+ *     error reply              fetch           REFUSED, never tried again
+ *     deadline of a request    store           TIMEOUT
+ *     failures in a row        node            breaker open: DOWN at once
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -40,18 +42,19 @@
 #include "store/store.h"
 
 /*
- * After an answer was too large, or may have been, required reads of several
- * keys learn the sizes first for so long: so that it happens once, however
- * often somebody asks. One key's answer is always bounded.
+ * After a reply was too large, or may have been, required reads of several keys
+ * read the lengths first for this long: so a caller who repeats the request
+ * ends one connection, not one each time (S20.5). The reply to a required read
+ * of one key is always bounded.
  */
 #define GUARD_MS 5000
 
-/* A measured read of so many bytes would have been too large an answer. */
+/* A guarded read with more bytes of values extends that time. */
 #define GUARD_BYTES ((size_t)1 << 20)
 
 enum read_state { READ_FRESH = 0, READ_PARKED, READ_SENT, READ__STATES };
 
-/* Reads that a server may answer or refuse one by one. */
+/* A server may refuse each kind and answer the others (S20.3). */
 enum read_kind {
     READ_KIND_ONE = 0,
     READ_KIND_MANY,
@@ -67,18 +70,17 @@ static const struct {
     [READ_KIND_CACHE] = {STORE_EVENT_CACHE_REFUSED, STORE_EVENT_CACHE_OK},
 };
 
-/* The fetch comes first: its node hands it back, and it stands for this. */
 struct read {
-    struct store_fetch fetch;
+    struct store_fetch fetch; /* must be first: on_answered() casts it */
     TAILQ_ENTRY(read) in_state;
     TAILQ_ENTRY(read) in_deadlines; /* unless abandoned */
     enum read_state state;
     enum store_need need;
     struct store_node *node; /* that has its keys; NULL: not known yet */
-    bool is_fixed;           /* the node does not follow from the keys */
-    bool is_part;            /* of a split read, which is counted as one */
-    bool is_resent;          /* its fetch has been used before */
-    int losses;              /* connections and sends that failed it */
+    bool is_fixed;  /* the node was given, not found by the first key */
+    bool is_part;   /* of a split read, which is counted as one */
+    bool is_resent; /* its fetch was sent before: clear it first */
+    int losses;     /* of connections that it waited for or was on */
     int64_t deadline_ms;
     store_done_fn *done;
     void *arg;
@@ -89,13 +91,13 @@ TAILQ_HEAD(read_queue, read);
 
 struct store {
     struct store_config config;
-    struct store_route *route; /* NULL: the end has come */
+    struct store_route *route; /* NULL: the store is being freed */
 
     int64_t now_ms; /* of the last turn */
     int64_t guard_until_ms;
 
     struct read_queue by_state[READ__STATES];
-    struct read_queue deadlines[2]; /* by need: each almost sorted as it is */
+    struct read_queue deadlines[2]; /* by need; sorted, the earliest first */
     size_t pending;
 };
 
@@ -122,13 +124,12 @@ sooner(int64_t a, int64_t b)
 }
 
 static void
-tell(const struct store *store, enum store_event event, const char *detail)
+report(const struct store *store, enum store_event event, const char *detail)
 {
     if (store->config.event != NULL)
         store->config.event(store->config.event_arg, event, NULL, detail);
 }
 
-/* Something is wrong there: a route of several looks where else to go. */
 static void
 doubt(struct store *store, struct store_node *node)
 {
@@ -165,7 +166,7 @@ read_delete(struct store *store, struct read *read)
     free(read);
 }
 
-/* Nobody waits for it from now on. */
+/* Ends the waiting for a read. */
 static void
 read_drop(struct store *store, struct read *read)
 {
@@ -175,8 +176,8 @@ read_drop(struct store *store, struct read *read)
 }
 
 /*
- * Tells the asker. A read that was sent stays, abandoned, for the link to
- * find when the answer comes; any other is gone.
+ * Answers a read. One that was sent stays, abandoned, until the link answers
+ * it; any other is freed.
  */
 static void
 read_finish(struct store *store, struct read *read, enum store_status status)
@@ -251,7 +252,7 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
     return read_begin(store, &plan) != NULL;
 }
 
-/* It stays in its queue, for whoever walks along there just now. */
+/* The read is not freed yet: its queue may be iterated over just now. */
 void
 read_abandon(struct store *store, struct read *read)
 {
@@ -291,7 +292,7 @@ void
 store_count_redirections(struct store *store, size_t count)
 {
     for (; count > 0; count--)
-        tell(store, STORE_EVENT_REDIRECTED, NULL);
+        report(store, STORE_EVENT_REDIRECTED, NULL);
 }
 
 struct store_route *
@@ -361,12 +362,13 @@ store_write(struct store *store, struct bytes key, struct bytes value,
     struct store_node *node = node_of(store, key);
 
     if (node == NULL || store_node_is_down(node) || !store_node_is_usable(node))
-        tell(store, STORE_EVENT_WRITE_FAILED, "no connection");
+        report(store, STORE_EVENT_WRITE_FAILED, "no connection");
     else if (!store_node_write(node, key, value, ttl_s))
-        tell(store, STORE_EVENT_WRITE_FAILED, store_status_text(STORE_MEMORY));
+        report(store, STORE_EVENT_WRITE_FAILED,
+               store_status_text(STORE_MEMORY));
 }
 
-/* What the nodes report. */
+/* Reports of the nodes. */
 
 static void
 on_event(void *arg, enum store_event event, const char *server,
@@ -378,25 +380,21 @@ on_event(void *arg, enum store_event event, const char *server,
         store->config.event(store->config.event_arg, event, server, detail);
 }
 
-/*
- * A server may refuse some commands, or keys, and go on to answer others. So
- * each kind of read speaks for itself.
- */
 static void
-tell_how(const struct store *store, const struct read *read,
-         enum store_status status, const char *refusal)
+report_answer(const struct store *store, const struct read *read,
+              enum store_status status, const char *refusal)
 {
     const size_t kind = read->need == STORE_CACHE ? READ_KIND_CACHE
                         : read->fetch.count > 1   ? READ_KIND_MANY
                                                   : READ_KIND_ONE;
 
     if (status == STORE_REFUSED)
-        tell(store, kind_events[kind].refused, refusal);
+        report(store, kind_events[kind].refused, refusal);
     else if (status == STORE_OK)
-        tell(store, kind_events[kind].good, NULL);
+        report(store, kind_events[kind].good, NULL);
 }
 
-/* A cache has one try: the next one will go where this should have gone. */
+/* A redirected cache read is a miss (S22.4); the route learns from it. */
 static void
 take_redirection(struct store *store, struct read *read)
 {
@@ -421,7 +419,7 @@ on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
         take_redirection(store, read);
     if (status == STORE_REFUSED)
         doubt(store, read->node);
-    tell_how(store, read, status, refusal);
+    report_answer(store, read, status, refusal);
     if (fetch->is_guarded && fetch->count > 1 &&
         (status == STORE_LARGE || fetch->has_large_value ||
          fetch->bytes > GUARD_BYTES))
@@ -431,21 +429,21 @@ on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
     read_delete(store, read);
 }
 
-/* A failed send, or a failed connection that a parked read waited for. */
+/* The connection on which a read was sent, or for which it waited, failed. */
 static void
 read_lose(struct store *store, struct read *read, const char *reason)
 {
     bool again;
 
     if (read->fetch.is_abandoned && read->state != READ_SENT)
-        return; /* dispatch() deletes it */
+        return; /* dispatch_read() deletes it */
     again = !read->fetch.is_abandoned && read->need == STORE_MUST &&
             ++read->losses < store->config.attempts &&
             !store_node_is_down(read->node);
 
     if (again && read->state == READ_SENT) {
         read_move(store, read, READ_PARKED);
-        tell(store, STORE_EVENT_RETRY, reason);
+        report(store, STORE_EVENT_RETRY, reason);
     } else if (!again && read->state == READ_SENT) {
         if (!read->fetch.is_abandoned)
             read_finish(store, read, STORE_DOWN);
@@ -455,9 +453,10 @@ read_lose(struct store *store, struct read *read, const char *reason)
     }
 }
 
-/* A server is silent, too, while it makes a very large answer. */
+/* A timeout may mean a very large reply: the server is silent while it makes
+ * one. */
 static bool
-is_suspect(const struct read *read, enum redis_fault fault)
+may_be_large(const struct read *read, enum redis_fault fault)
 {
     return fault == REDIS_FAULT_TIMEOUT && read->state == READ_SENT &&
            read->need == STORE_MUST && !read->fetch.is_guarded;
@@ -474,15 +473,15 @@ lose_reads(struct store *store, const struct store_node *node,
         next = TAILQ_NEXT(read, in_state);
         if (read->node != node)
             continue;
-        if (is_suspect(read, fault))
+        if (may_be_large(read, fault))
             store->guard_until_ms = store->now_ms + GUARD_MS;
         read_lose(store, read, reason);
     }
 }
 
 /*
- * The read whose answer was too large or too slow: it is sent again, and
- * measured, or else it fails alone.
+ * The reply to this read was too large or too slow. It is sent again, guarded;
+ * if it was guarded before, or is a cache read, it fails.
  */
 static void
 read_blame(struct store *store, struct read *read, enum redis_fault fault)
@@ -504,7 +503,7 @@ read_blame(struct store *store, struct read *read, enum redis_fault fault)
     read_delete(store, read);
 }
 
-/* All others that shared the connection come before the one that is blamed. */
+/* All other reads of the connection are sent again before the blamed one. */
 static void
 send_again(struct store *store, const struct store_node *node,
            struct read *blamed, enum redis_fault fault)
@@ -535,7 +534,7 @@ read_forget_node(struct read *read, const struct store_node *node)
     read->is_fixed = read->fetch.is_asking = false;
 }
 
-/* The node is no more; which one is asked now is found in the next turn. */
+/* The node ends: its reads find another one in the next turn. */
 static void
 move_reads(struct store *store, const struct store_node *node)
 {
@@ -626,7 +625,8 @@ read_send(struct store *store, struct read *read)
     return true;
 }
 
-/* On trial a read is sent, and its asker need not wait for that. */
+/* During the trial of a connection a read may be sent and at once be answered
+ * as down: its reply then only proves the connection. */
 static void
 dispatch_read(struct store *store, struct read *read)
 {
@@ -669,7 +669,7 @@ dispatch(struct store *store, enum read_state state)
     }
 }
 
-/* When something is due of itself; INT64_MAX: never. */
+/* When the next turn is due; INT64_MAX: only if something happens. */
 static int64_t
 next_due_ms(const struct store *store)
 {

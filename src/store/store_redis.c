@@ -1,5 +1,5 @@
 /*
- * A store that is Redis: the route that the URL asks for.
+ * The store of a URL: the route that belongs to the kind of URL.
  */
 #include "store/store_redis.h"
 #include "store/cluster.h"

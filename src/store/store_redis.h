@@ -7,12 +7,13 @@
 struct ev_loop;
 
 /*
- * Makes a store that is one Redis, over one connection served by the loop.
- * Connecting begins with the first store_turn(). SIGPIPE must be ignored.
+ * Makes the store of a URL: one Redis, a master that sentinels name, or a Redis
+ * Cluster; the loop serves its connections. Connecting begins with the first
+ * store_turn(). SIGPIPE must be ignored.
  *
  * redis     borrowed until store_free().
  *
- * Returns NULL without memory, or with TLS asked for and not to be had.
+ * Returns NULL if memory runs out, or if TLS is required but not available.
  */
 struct store *store_redis_new(struct ev_loop *loop,
                               const struct redis_url *redis,
