@@ -1,8 +1,7 @@
 /*
- * The command line: a table of commands. `serve`, the default, checks what the
- * process was given (settings, the listening socket), puts it in order, and
- * leaves the rest to the supervisor. Implements S26 of
- * docs/protocol.md; exit statuses are those of sysexits(3).
+ * The table of commands. `serve`, the default, checks the listening socket,
+ * loads the settings, prepares the process and calls the supervisor. Implements
+ * S26 of docs/protocol.md. Exit statuses are those of sysexits(3).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,16 +24,16 @@
 #include "serve/supervisor.h"
 #include "telemetry/log.h"
 
-#define MAIN_LISTEN_FD STDIN_FILENO /* as FastCGI has it */
-#define MAIN_UMASK     027          /* logs are not for everybody */
+#define MAIN_LISTEN_FD STDIN_FILENO /* by the FastCGI specification, 2.2 */
+#define MAIN_UMASK     027          /* others may not read logs */
 
-/* Enough for any nginx; more would only cost a table in the kernel. */
+/* The most descriptors: enough for any nginx; each costs the kernel memory. */
 #define MAIN_FILES_MAX 65536
 
 /*
- * No core dumps: they would hold salts and what callers sent. Linux hands them
- * to a handler behind a pipe even at a limit of 0, but not at 1.
- * Source: fs/coredump.c.
+ * No core dumps, which would contain salts and requests. If core_pattern is a
+ * pipe, Linux dumps even with a limit of 0, but not with 1. Source:
+ * fs/coredump.c.
  */
 #define MAIN_CORE_BYTES 1
 
@@ -74,7 +73,7 @@ static const struct command *const commands[] = {
     NULL,
 };
 
-/* Names the file of settings, for every command. */
+/* The option of every command that names the file of settings. */
 #define CONFIG_OPTION "--config"
 
 static void
@@ -114,7 +113,7 @@ run_version(const struct command *command, int argc, char **argv)
     return command_output_status();
 }
 
-/* An option of a socket that is a number; -1 if it has none. */
+/* The value of an integer socket option; -1 if fd has no such option. */
 static int
 socket_option(int fd, int option)
 {
@@ -127,8 +126,8 @@ socket_option(int fd, int option)
 }
 
 /*
- * Whether others than owner and group may connect. A path that cannot be seen
- * from here (another root folder) is left to whoever made it.
+ * Whether users other than the owner and the group may connect. A path that
+ * does not exist here, because it is in another root folder, is not checked.
  */
 static bool
 is_open_to_all(int fd)
@@ -140,11 +139,11 @@ is_open_to_all(int fd)
     if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
         return false;
     if (address.sun_path[0] == '\0')
-        return true; /* an abstract name has no owner */
+        return true; /* an abstract socket has no mode */
     return stat(address.sun_path, &st) == 0 && (st.st_mode & S_IWOTH) != 0;
 }
 
-/* What is wrong with the socket to serve on, in words, or NULL. */
+/* Describes what is wrong with the socket to serve on, or NULL. */
 static const char *
 socket_fault(int fd)
 {
@@ -154,8 +153,8 @@ socket_fault(int fd)
         return "standard input is not a listening socket: start it with "
                "spawn-fcgi -n -s PATH -M 0660 -- scoring";
     if (socket_option(fd, SO_DOMAIN) != AF_UNIX)
-        return "standard input is no unix socket: FastCGI trusts its peer and "
-               "is never served over TCP";
+        return "standard input is not a unix socket: FastCGI trusts its peer "
+               "and is never served over TCP";
     if (is_open_to_all(fd))
         return "everybody may connect to the socket: give it mode 0660 "
                "(spawn-fcgi -M 0660)";
@@ -165,7 +164,7 @@ socket_fault(int fd)
     return NULL;
 }
 
-/* Sets a limit as far as the hard one allows. */
+/* Sets a soft limit, to at most the hard one. */
 static void
 limit_to(__rlimit_resource_t resource, rlim_t wanted)
 {
@@ -177,13 +176,13 @@ limit_to(__rlimit_resource_t resource, rlim_t wanted)
     (void)setrlimit(resource, &limit);
 }
 
-/* Puts the process in order; nothing here can fail in a way that matters. */
+/* The service also works if one of these calls fails. */
 static void
 prepare_process(void)
 {
     (void)umask(MAIN_UMASK);
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
-    (void)signal(SIGXFSZ, SIG_IGN); /* so is a log at its largest size */
+    (void)signal(SIGPIPE, SIG_IGN); /* write() fails with EPIPE instead */
+    (void)signal(SIGXFSZ, SIG_IGN); /* write() fails with EFBIG instead */
     limit_to(RLIMIT_CORE, MAIN_CORE_BYTES);
     limit_to(RLIMIT_NOFILE, MAIN_FILES_MAX);
 }
@@ -254,8 +253,8 @@ run_serve(const struct command *command, int argc, char **argv)
 }
 
 /*
- * A closed standard stream would become the next file that is opened. It is
- * opened the wrong way round, so that who wants to use it learns that.
+ * The next file that is opened would become a standard stream that is closed.
+ * So it is opened here, in the wrong direction: using it is an error.
  */
 static bool
 open_standard_streams(void)
@@ -270,8 +269,8 @@ open_standard_streams(void)
 }
 
 /*
- * The file that an argument names, which takes up *ret_count of them; NULL if
- * it is not the option.
+ * The value of the option --config: "" if it is missing, NULL if argv[0] is not
+ * that option. *ret_count is the number of arguments that it uses.
  */
 static const char *
 config_file_of(char *const argv[], int *ret_count)
@@ -290,9 +289,9 @@ config_file_of(char *const argv[], int *ret_count)
 }
 
 /*
- * Takes the option out of the arguments, wherever it stands before "--", and
- * into the environment, where the settings look for it. Returns the number of
- * arguments that are left, or -1 with the reason printed.
+ * Removes the option --config from the arguments before "--", and puts its
+ * value into the environment, from which config_load() reads it. Returns the
+ * number of arguments that are left, or -1 after printing the reason.
  */
 static int
 take_config_file(int argc, char **argv)

@@ -1,19 +1,19 @@
 /*
  * One FastCGI exchange through libfcgi: its parameters, its body, its answer.
- * Implements the parts of S2 in docs/protocol.md that are about
- * lengths and request ids.
+ * Implements S2.3 (lengths), S2.6 and S2.7 of docs/protocol.md. The only file
+ * that includes libfcgi's headers.
  *
- * libfcgi reads and writes through the public member ipcFd of its request, as
- * of 2.4.2 to 2.4.7, and FCGX_Accept_r() on a request that has one parses one
- * exchange without accepting; a test holds this. Only when that goes wrong does
- * it close the descriptor, and detached says that closing is not to linger. An
- * exchange is ended by FCGX_FClose() and FCGX_Free(), which is FCGX_Finish_r()
- * but for its closing.
+ * libfcgi (2.4.2 to 2.4.7) reads and writes through ipcFd, a public member of
+ * FCGX_Request. If it is set, FCGX_Accept_r() parses one exchange from it
+ * without accepting; a test checks this. It closes the descriptor only when it
+ * finds a fault, and does not linger because `detached` is set. An exchange
+ * ends with FCGX_FClose() and FCGX_Free(): this is FCGX_Finish_r() without
+ * closing.
  *
- * Its parser gets bytes from nowhere but OS_Read(), declared in fcgios.h, and
- * as a shared library it takes the one that the program defines. Ours reads
- * from memory: so nothing waits inside libfcgi, and what was received to be
- * looked at need not be received again. fcgi_init() tries that out.
+ * libfcgi's parser gets all bytes from OS_Read(), declared in fcgios.h. Because
+ * it is a shared library, it calls the OS_Read() that this file defines, which
+ * reads from memory. So libfcgi never waits, and bytes that fcgi_scan() has
+ * received are not received twice. fcgi_init() checks that this works.
  */
 #include <errno.h>
 #include <fcgiapp.h>
@@ -31,10 +31,10 @@
 #include "fcgi/fcgi.h"
 
 #define FCGI_ID_MAX      128 /* characters of a request id */
-#define FCGI_LENGTH_MAX  18  /* digits of a length that fit in 64 bits */
+#define FCGI_LENGTH_MAX  18  /* any number of 18 digits fits into 64 bits */
 #define FCGI_ID_UNUSABLE "-"
 
-/* More than the headers of any answer: no memory is needed to write one. */
+/* More than the headers of any answer: answering allocates no memory. */
 #define FCGI_HEADERS_ROOM 512
 
 struct fcgi {
@@ -43,10 +43,10 @@ struct fcgi {
     struct buf headers; /* of an answer; its memory is kept for the next */
 };
 
-/* What libfcgi has not read yet of the exchange at hand: one at a time. */
+/* The part of the current exchange that libfcgi has not read yet. */
 static struct bytes unread;
 
-/* In place of libfcgi's own. Behind the exchange there is nothing. */
+/* Replaces libfcgi's function. Returns 0, end of file, after the exchange. */
 int
 OS_Read(int fd, char *buf, size_t len)
 {
@@ -120,7 +120,7 @@ request_id(const struct fcgi *fcgi)
     return id;
 }
 
-/* Digits only, and no more than fit; false for anything else. */
+/* Returns false unless the text consists of 1 to FCGI_LENGTH_MAX digits. */
 static bool
 parse_length(struct bytes text, uint64_t *ret_length)
 {
@@ -137,7 +137,7 @@ parse_length(struct bytes text, uint64_t *ret_length)
     return true;
 }
 
-/* Empty if there is none, or it is not well formed. */
+/* Empty if there is no traceparent, or it is malformed. */
 static struct bytes
 trace_id(const struct fcgi *fcgi)
 {
@@ -169,8 +169,8 @@ body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
 }
 
 /*
- * Reads stdin to its very end: what is left unread would be taken for the
- * beginning of the next exchange.
+ * Reads stdin to its end: libfcgi would take the rest for the beginning of the
+ * next exchange.
  */
 static bool
 read_body(struct fcgi *fcgi, size_t length)
@@ -196,12 +196,12 @@ forget(struct fcgi *fcgi)
 }
 
 static enum fcgi_result
-take_apart(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
+parse(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
 {
     FCGX_Request *request = &fcgi->request;
 
     request->ipcFd = fd;
-    request->keepConnection = 1; /* else it is closed before it is read */
+    request->keepConnection = 1; /* otherwise libfcgi closes it at once */
     request->detached = 1;
     if (FCGX_Accept_r(request) != 0)
         return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
@@ -221,7 +221,7 @@ fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
     enum request_body state;
 
     unread = exchange;
-    result = take_apart(fcgi, fd, body);
+    result = parse(fcgi, fd, body);
     unread = (struct bytes){NULL, 0};
     if (result != FCGI_OK)
         return result;
@@ -240,8 +240,9 @@ fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
 }
 
 /*
- * With the shortest exchange there is, on a descriptor that has none: a libfcgi
- * that was linked with -Bsymbolic would go on reading descriptors.
+ * Parses the shortest exchange, with a descriptor that has no data. It fails
+ * with a libfcgi that was linked with -Bsymbolic, which calls its own
+ * OS_Read().
  */
 static bool
 reads_from_memory(void)
@@ -261,7 +262,7 @@ reads_from_memory(void)
             fcgi_read(fcgi, fd, (struct bytes){shortest, sizeof(shortest) - 1},
                       &body, 0, &request);
     if (fcgi != NULL && fd != -1)
-        errno = 0; /* the fault is libfcgi's */
+        errno = 0; /* no system call has failed */
     if (fd != -1 && result != FCGI_CLOSED)
         (void)close(fd);
     fcgi_free(fcgi);
@@ -271,7 +272,7 @@ reads_from_memory(void)
 bool
 fcgi_init(void)
 {
-    /* Closing must not wait for the peer: its default is two seconds. */
+    /* Or libfcgi waits up to 2 s for the peer when it closes a connection. */
     return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 &&
            FCGX_Init() == 0 && reads_from_memory();
 }
@@ -292,7 +293,7 @@ put(struct fcgi *fcgi, struct bytes text)
     return true;
 }
 
-/* Put together by hand, which costs a tenth of FCGX_FPrintF(). */
+/* Takes a tenth of the time of FCGX_FPrintF(). */
 static void
 add_headers(struct buf *text, const struct outcome *outcome)
 {
@@ -334,11 +335,11 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome)
     add_headers(&fcgi->headers, outcome);
     good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
            put_body(fcgi, outcome);
-    /* In this order the end of the request goes out in the same write. */
+    /* In this order the end of the request is in the same write(). */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;
     error = FCGX_GetError(request->out);
     forget(fcgi);
-    errno = error > 0 ? error : EIO; /* others are libfcgi's own */
+    errno = error > 0 ? error : EIO; /* libfcgi's own codes are negative */
     return good;
 }

@@ -1,6 +1,6 @@
 /*
- * Exchanges that arrive in pieces. Implements S2 of docs/protocol.md
- * for requests that are too large for one look at the socket.
+ * Collects FastCGI exchanges that are too large for one recv(). Used for S1.3
+ * of docs/protocol.md.
  */
 #include "fcgi/gather.h"
 
@@ -22,7 +22,10 @@ fcgi_gather_take(struct fcgi_gather *gather, const void *bytes, size_t length,
     return verdict;
 }
 
-/* The end of stdin, which comes at once: libfcgi gets the body elsewhere. */
+/*
+ * Adds an empty STDIN record, the end of stdin: fcgi_read() gets the body
+ * apart.
+ */
 static void
 add_end(struct fcgi_gather *gather)
 {

@@ -8,8 +8,8 @@
 #include "fcgi/scan.h"
 
 /*
- * One exchange that arrives in pieces: kept until it is whole, and only then
- * shown to libfcgi.
+ * Collects an exchange that arrives in pieces, until it is complete and can be
+ * passed to fcgi_read(). Free it with fcgi_gather_clear().
  */
 struct fcgi_gather {
     struct fcgi_scan scan;
@@ -17,25 +17,28 @@ struct fcgi_gather {
     struct buf body; /* the content of stdin */
 };
 
-/* Takes nothing over from a scan before: the exchange begins here. */
+/* Begins a new exchange in a zeroed or cleared struct. */
 void fcgi_gather_start(struct fcgi_gather *gather);
 
-/* As fcgi_scan(). A body above body_max is read to its end, and dropped. */
+/*
+ * Like fcgi_scan(); copies the bytes. A body of more than body_max bytes is
+ * dropped, but still read to its end.
+ */
 enum fcgi_scan_verdict fcgi_gather_take(struct fcgi_gather *gather,
                                         const void *bytes, size_t length,
                                         size_t body_max);
 
 /*
- * To be called once it is complete. Then gather->head is the exchange with an
- * empty body; the body is in gather->body, unless it was dropped. Returns
- * false without memory.
+ * Call it when the exchange is complete. Then gather->head is the exchange with
+ * an empty body, and gather->body the body, unless it was dropped. Returns
+ * false when out of memory, now or before.
  */
 bool fcgi_gather_end(struct fcgi_gather *gather);
 
-/* The memory that it has for what it keeps. */
+/* The allocated memory in bytes. */
 size_t fcgi_gather_bytes(const struct fcgi_gather *gather);
 
-/* Gives up the copies; a zeroed struct is fine. */
+/* Frees the copies. Accepts a zeroed struct. */
 void fcgi_gather_clear(struct fcgi_gather *gather);
 
 #endif

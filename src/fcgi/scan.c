@@ -1,12 +1,11 @@
 /*
- * The shape of one FastCGI exchange, checked byte by byte: one BEGIN_REQUEST
- * for a responder, PARAMS up to an empty one, STDIN up to an empty one, all of
- * one request; within PARAMS the lengths of names and values. An
- * ABORT_REQUEST ends it anywhere between records. Whatever else the protocol
- * has (management records, data, several requests on one connection) no web
- * server sends to a responder, and is refused. Implements S1 of
- * docs/protocol.md; the format is that of the FastCGI specification 1.0,
- * sections 3.3, 3.4 and 5.
+ * Checks the format of one FastCGI exchange: one BEGIN_REQUEST for a responder,
+ * PARAMS up to an empty one, STDIN up to an empty one, all with one request id;
+ * and the lengths of names and values within PARAMS. An ABORT_REQUEST may
+ * follow any record. Other parts of the protocol (management records, data,
+ * several requests on one connection at a time) are refused: no web server
+ * sends them to a responder. Used for S1.1 and S2.3 of docs/protocol.md. Source
+ * of the format: FastCGI specification 1.0, sections 3.3, 3.4 and 5.
  */
 #include <assert.h>
 #include <string.h>
@@ -17,9 +16,9 @@
 #define FCGI_RESPONDER  1
 #define FCGI_ABORT      2    /* type of the record */
 #define FCGI_KEEP_CONN  1    /* in the flags of BEGIN_REQUEST */
-#define FCGI_LONG_FIRST 0x80 /* a length of 4 bytes, not of 1 */
+#define FCGI_LONG_FIRST 0x80 /* in its first byte: the length has 4 bytes */
 
-/* What each phase awaits, and what follows its last record. */
+/* The type of the records of a phase, and the phase after it. */
 struct phase {
     uint8_t type;
     enum fcgi_scan_phase next;
@@ -37,7 +36,7 @@ smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* A length is whole: it was the name's, or it was the value's. */
+/* The length of the name, or then of the value, has been read. */
 static bool
 pair_length_done(struct fcgi_scan *scan)
 {
@@ -69,8 +68,8 @@ pair_length_byte(struct fcgi_scan *scan, uint8_t byte)
 }
 
 /*
- * libfcgi hands names and values out as C strings, so a NUL would silently cut
- * them short.
+ * Refuses NULs: libfcgi returns names and values as C strings, which a NUL
+ * would cut silently.
  */
 static bool
 take_params(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
@@ -93,7 +92,7 @@ take_params(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
     return true;
 }
 
-/* The params ended: not within a pair. */
+/* Whether the params do not end within a pair. */
 static bool
 params_are_whole(const struct fcgi_scan *scan)
 {
@@ -134,8 +133,8 @@ take_content(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
 }
 
 /*
- * An abort of the request at hand; or, before one, of the last one, which had
- * its answer before it was given up.
+ * Whether the record aborts the current request; or, before BEGIN_REQUEST, the
+ * previous one, which had been answered already.
  */
 static bool
 is_abort(const struct fcgi_scan *scan, uint16_t id)
@@ -145,7 +144,7 @@ is_abort(const struct fcgi_scan *scan, uint16_t id)
            (scan->phase == FCGI_SCAN_BEGIN || id == scan->id);
 }
 
-/* Whether a record with this header may come now. */
+/* The header of a record has been read. Returns whether it is allowed now. */
 static bool
 record_open(struct fcgi_scan *scan)
 {
@@ -175,7 +174,7 @@ record_open(struct fcgi_scan *scan)
            scan->record_total <= FCGI_SCAN_HEAD_MAX;
 }
 
-/* A record is over; a stream ends with an empty one. */
+/* A record has been read. An empty one ends its stream, and so the phase. */
 static bool
 record_close(struct fcgi_scan *scan)
 {
@@ -190,7 +189,7 @@ record_close(struct fcgi_scan *scan)
     return true;
 }
 
-/* Takes bytes of one part of a record: header, content or padding. */
+/* Consumes bytes of one part of a record: header, content or padding. */
 static bool
 take_part(struct fcgi_scan *scan, const uint8_t *bytes, size_t length,
           size_t *ret_taken)
