@@ -73,10 +73,11 @@ static const struct row {
      .words = "the server answered ERR Protocol error"},
 };
 
-/* Whatever else stands in quotes may be anything. */
+/* The commands that are sent. Other texts in quotes may be personal. */
 static const char *const commands[] = {
-    "AUTH", "DBSIZE", "EXISTS", "GET",      "HELLO", "MGET",   "MSET", "PING",
-    "ROLE", "SCAN",   "SELECT", "SENTINEL", "SET",   "STRLEN", "TYPE", "WAIT",
+    "ASKING",   "AUTH",     "CLUSTER", "DBSIZE", "DEL",  "EXISTS", "GET",
+    "GETRANGE", "HELLO",    "MGET",    "MSET",   "PING", "ROLE",   "SCAN",
+    "SELECT",   "SENTINEL", "SET",     "STRLEN", "TYPE", "WAIT",
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -102,7 +103,10 @@ redis_error_is(const char *error, const char *code)
            (error[length] == '\0' || error[length] == ' ');
 }
 
-/* The first of our commands that stands in quotes; NULL: none does. */
+/*
+ * The command that the first quoted text names, also with a subcommand, as in
+ * 'cluster|slots'. NULL if it names none.
+ */
 static const char *
 find_command(const char *error)
 {
@@ -111,7 +115,7 @@ find_command(const char *error)
 
     if (from == NULL)
         return NULL;
-    length = strcspn(from + 1, "'`");
+    length = strcspn(from + 1, "'`|");
     for (size_t i = 0; i < COUNT(commands); i++) {
         if (strlen(commands[i]) == length &&
             strncasecmp(from + 1, commands[i], length) == 0)
