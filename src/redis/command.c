@@ -1,18 +1,18 @@
 /*
- * Commands to Redis: their form on the wire, and the ring that tells which
- * command a reply belongs to. It serves S20 of docs/protocol.md: a reply
- * is never taken for the answer to another command.
+ * Formats commands to Redis, and keeps the pending ones in a ring, so that each
+ * reply goes to its own command. Implements a part of S20.1 of
+ * docs/protocol.md.
  *
- * The protocol's framing is written here because hiredis wants arrays of
- * pointers and of lengths, and takes 1.4 (100 keys) to 2 times (one key) as
- * long even when it has them.
+ * Commands are formatted here and not by hiredis, which needs arrays of
+ * pointers and lengths, and even then takes 1.4 times (100 keys) to twice (1
+ * key) as long.
  */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "redis/command.h"
 
-#define RING_FIRST 64 /* commands; a power of 2, as all sizes of the ring */
+#define RING_FIRST 64 /* the first size of the ring: a power of 2 */
 
 bool
 redis_commands_init(struct redis_commands *commands)
@@ -47,7 +47,7 @@ redis_commands_reserve(struct redis_commands *commands, size_t count,
     struct redis_command *ring;
 
     if (!buf_reserve(&commands->out, bytes)) {
-        commands->out.failed = false; /* what is in there stays good */
+        commands->out.failed = false; /* its content is still valid */
         return false;
     }
     while (size < commands->count + count)
@@ -66,8 +66,7 @@ redis_commands_reserve(struct redis_commands *commands, size_t count,
     return true;
 }
 
-/* Most lengths have one digit, and a copy of a known size is one instruction.
- */
+/* Fast for one digit, which most lengths have: a copy of a constant size. */
 static void
 add_length(struct buf *out, char type, size_t length)
 {

@@ -1,18 +1,20 @@
 /*
- * One connection to one Redis, from the look-up of its name to its last reply.
- * It implements S20 of docs/protocol.md below the decisions.
+ * One connection to one Redis, from the name look-up to the last reply.
+ * Implements S20.1, S20.5 and S20.9 of docs/protocol.md for a connection;
+ * store/ decides about retries and the breaker.
  *
- * A reply belongs to the oldest command under way; anything that does not fit
- * ends the connection, and each command that is left is told so.
+ * A reply belongs to the oldest pending command. A reply that this command
+ * cannot have ends the connection, and all pending commands are done without a
+ * reply.
  *
  *     CLOSED --open--> CONNECTING --socket--> SHAKING --probe--> READY
  *        ^                 |                     |                 |
  *        +-----------------+---- down(fault) ----+-----------------+
  *
- * The clock of a command starts when it becomes the oldest one, so that none
- * pays for those before it. Many bytes are a sign of life: while they come, the
- * oldest command has twice its time. If they do not suffice, this one answer is
- * too slow, and the server is well.
+ * The time of a command begins when it becomes the oldest one, so that it does
+ * not include the time of others. While many bytes arrive, the server is alive,
+ * and the oldest command has twice the time. If this is not enough, its reply
+ * is too slow, and the server is not at fault.
  */
 #include <ev.h>
 #include <hiredis/hiredis.h>
@@ -21,18 +23,20 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "redis/conn.h"
 #include "redis/connect.h"
 #include "redis/error.h"
 #include "redis/stream.h"
 
-/* A peer that sends less in the time of an answer drips: it is not alive. */
-#define LIFE_BYTES ((size_t)16 << 10)
+/* A server that sends less than this within answer_limit_ms is not alive. */
+#define ALIVE_BYTES ((size_t)16 * BYTES_PER_KIB)
 
-#define SLOW_FACTOR 2 /* times its limit for an answer that keeps coming */
+/* A reply of which bytes keep arriving has answer_limit_ms times this. */
+#define SLOW_FACTOR 2
 
-#define WORDS_SIZE 400 /* more than those of the modules below */
-#define MS_PER_S   1000
+/* More than any error text of connect.c and stream.c. */
+#define WORDS_SIZE 400
 
 enum phase { PHASE_CLOSED = 0, PHASE_CONNECTING, PHASE_SHAKING, PHASE_READY };
 
@@ -45,23 +49,23 @@ struct redis_conn {
     struct redis_commands commands;
     ev_io readable, writable;
 
-    ev_timer limit;    /* active whenever the oldest command has a clock */
-    bool is_ticking;   /* there is an oldest command, and it has been sent */
-    int64_t oldest_ms; /* since when it is the oldest */
-    int64_t alive_ms;  /* the last sign of life since then */
-    size_t quiet;      /* bytes that came after it */
+    ev_timer limit;      /* runs while is_ticking */
+    bool is_ticking;     /* the oldest pending command has been sent */
+    int64_t oldest_ms;   /* when it became the oldest */
+    int64_t alive_ms;    /* when ALIVE_BYTES had arrived; at first oldest_ms */
+    size_t bytes_so_far; /* that have arrived since alive_ms */
 
     enum redis_role role;
-    bool is_role_due;                /* HELLO has not been answered yet */
-    bool asks_role;                  /* it was not understood: ROLE tells */
-    enum redis_fault refused;        /* of the handshake */
-    char refusal[REDIS_ERROR_WORDS]; /* why; empty: it was not */
+    bool is_role_due;                /* HELLO or ROLE has not been answered */
+    bool asks_role;                  /* HELLO has failed: send ROLE */
+    enum redis_fault refused;        /* why the handshake failed */
+    char refusal[REDIS_ERROR_WORDS]; /* the same in words; "": it has not */
     char words[WORDS_SIZE];
 };
 
 /* Ending a connection. */
 
-/* The commands that are left; the oldest is blamed for its answer. */
+/* is_blamed: the connection ends because of the reply to the oldest command. */
 static void
 end(struct redis_conn *conn, bool is_blamed)
 {
@@ -112,7 +116,7 @@ redis_conn_close(struct redis_conn *conn)
     end(conn, false);
 }
 
-/* The clock of the oldest command. */
+/* The time limit of the oldest command. */
 
 static void
 start_limit(struct redis_conn *conn, int64_t wait_ms)
@@ -123,18 +127,18 @@ start_limit(struct redis_conn *conn, int64_t wait_ms)
     ev_timer_start(conn->loop, &conn->limit);
 }
 
-/* A timer that runs anyway is left as it is: on_limit() knows what is due. */
+/* A running timer is not restarted, which saves time: on_limit() does that. */
 static void
 start_clock(struct redis_conn *conn)
 {
     conn->is_ticking = true;
     conn->oldest_ms = conn->alive_ms = clock_mono_ms();
-    conn->quiet = 0;
+    conn->bytes_so_far = 0;
     if (!ev_is_active(&conn->limit))
         start_limit(conn, conn->config.answer_limit_ms);
 }
 
-/* All of the handshake has one limit, whatever comes of it. */
+/* During the handshake nothing extends the limit: it is one for the whole. */
 static void
 note_progress(struct redis_conn *conn, size_t replies, size_t bytes)
 {
@@ -144,17 +148,17 @@ note_progress(struct redis_conn *conn, size_t replies, size_t bytes)
         conn->is_ticking = false;
     } else if (replies > 0) {
         start_clock(conn);
-    } else if ((conn->quiet += bytes) >= LIFE_BYTES) {
+    } else if ((conn->bytes_so_far += bytes) >= ALIVE_BYTES) {
         conn->alive_ms = clock_mono_ms();
-        conn->quiet = 0;
+        conn->bytes_so_far = 0;
     }
 }
 
 /* Replies. */
 
 /*
- * Answers that only who is not the master gives: it was one when its role was
- * asked for. The command is lost like all others that are under way.
+ * Whether the server has become a replica since the handshake: only replicas
+ * give these error replies. The command is lost, like all pending ones.
  */
 static bool
 is_demoted(const struct redis_conn *conn, const redisReply *reply)
@@ -201,7 +205,9 @@ take_reply(struct redis_conn *conn, redisReply *reply)
         fail(conn, conn->refused, conn->refusal);
 }
 
-/* Takes what has come; false when that was the end of the connection. */
+/*
+ * Handles all bytes that have arrived. Returns false if the connection ended.
+ */
 static bool
 receive(struct redis_conn *conn)
 {
@@ -234,12 +240,11 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     (void)events;
     if (receive(conn) && conn->phase == PHASE_SHAKING)
-        redis_conn_flush(conn); /* TLS may have waited for the peer */
+        redis_conn_flush(conn); /* TLS may have waited for these bytes */
 }
 
 /*
- * When the loop was held up, what it has not yet read is no fault of the
- * server's; so that is looked at first.
+ * If the loop was delayed, the reply may have arrived in time: reads it first.
  */
 static void
 on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -278,8 +283,10 @@ redis_conn_commands(struct redis_conn *conn)
     return &conn->commands;
 }
 
-/* As most connections to a Cluster are, in most turns. TLS that shakes hands
- * may have more to say than there are commands. */
+/*
+ * A shortcut for most connections to a Cluster in most turns. Not during the
+ * handshake, in which TLS has data of its own to send.
+ */
 static bool
 has_nothing_to_send(const struct redis_conn *conn)
 {
@@ -288,8 +295,8 @@ has_nothing_to_send(const struct redis_conn *conn)
 }
 
 /*
- * Only what the kernel does not take waits for the socket to become writable,
- * so the loop's set of descriptors stays as it is.
+ * The loop watches for "writable" only while the kernel's buffer is full, which
+ * is rare: this saves system calls.
  */
 void
 redis_conn_flush(struct redis_conn *conn)
@@ -322,7 +329,9 @@ on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* The handshake. */
 
-/* The first reason counts, but what the server is explains more than any. */
+/*
+ * The first reason is kept; take_role() replaces it, as a role explains more.
+ */
 static void
 refuse(struct redis_conn *conn, const redisReply *reply)
 {
@@ -351,7 +360,7 @@ redis_conn_role(const struct redis_conn *conn)
     return conn->role;
 }
 
-/* Why a server is not the master that is wanted; NULL: it is, or may be. */
+/* Why a server with this role is not the wanted master; NULL: it may be. */
 static const char *const not_masters[REDIS_ROLE__MAX] = {
     [REDIS_ROLE_REPLICA] = "the server is a replica, not the master",
     [REDIS_ROLE_SENTINEL] = "the server is a sentinel: REDIS_URL must be "
@@ -368,11 +377,11 @@ take_role(struct redis_conn *conn, enum redis_role role)
 
     if (conn->config.wants_sentinel)
         why = role != REDIS_ROLE_SENTINEL && role != REDIS_ROLE_UNKNOWN
-                  ? "the server is no sentinel"
+                  ? "the server is not a sentinel"
                   : NULL;
     if (conn->config.wants_cluster)
         why = role != REDIS_ROLE_CLUSTER && role != REDIS_ROLE_UNKNOWN
-                  ? "the server is no node of a cluster"
+                  ? "the server is not a node of a cluster"
                   : NULL;
     conn->role = role;
     if (why == NULL)
@@ -381,7 +390,9 @@ take_role(struct redis_conn *conn, enum redis_role role)
     conn->refused = REDIS_FAULT_ROLE;
 }
 
-/* The words of HELLO and ROLE; the mode, where there is one, says more. */
+/*
+ * From replies to HELLO and ROLE. Modes come first: they say more than roles.
+ */
 static const struct {
     const char *key, *value;
     enum redis_role role;
@@ -403,7 +414,7 @@ reply_is(const redisReply *reply, const char *text)
            strcmp(reply->str, text) == 0;
 }
 
-/* Of HELLO, whose answer is names and values. */
+/* The role in a reply to HELLO, an array of names and values. */
 static enum redis_role
 role_of(const redisReply *reply)
 {
@@ -415,7 +426,7 @@ role_of(const redisReply *reply)
     return REDIS_ROLE_UNKNOWN;
 }
 
-/* Who may not ask for the id believes the address. */
+/* CLUSTER MYID. A user without the right to it trusts the address. */
 static bool
 on_id(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -452,8 +463,7 @@ on_agreed(void *arg, const struct redis_command *command, redisReply **reply)
 
 static const char unknown_command[] = "ERR unknown command";
 
-/* Before version 6 there is none; who may not use it has a server all the same.
- */
+/* HELLO. Before Redis 6, or without the right to it, ROLE is sent instead. */
 static bool
 on_hello(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -486,7 +496,7 @@ be_ready(struct redis_conn *conn)
     conn->config.up(conn->config.arg);
 }
 
-/* A server that does not tell is taken for what it should be. */
+/* ROLE. A server that does not report its role is accepted. */
 static bool
 on_role(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -505,7 +515,7 @@ on_role(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Without memory it is left at what is known. */
+/* When out of memory, the server is accepted without its role. */
 static void
 ask_role(struct redis_conn *conn)
 {
@@ -518,10 +528,7 @@ ask_role(struct redis_conn *conn)
     conn->is_role_due = true;
 }
 
-/*
- * EXISTS, or PING. A user who may not read this one key has a server that is
- * alive.
- */
+/* EXISTS or PING. A user without the right to it is accepted: Redis works. */
 static bool
 on_probe(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -554,9 +561,8 @@ add_shake(struct redis_conn *conn, redis_reply_fn *done, const char *name,
 }
 
 /*
- * Whatever of AUTH and SELECT the settings ask for, what the server is, and a
- * read that shows whether it is ready. They travel at once; each reply is
- * checked.
+ * Adds AUTH and SELECT if the settings require them, HELLO for the role, and
+ * the probe. They are sent in one write, and each reply is checked.
  */
 static bool
 add_handshake(struct redis_conn *conn)

@@ -1,7 +1,7 @@
 /*
- * A connected socket to Redis: its name looked up, its addresses tried one
- * after the other within one time limit. It implements the connecting part of
- * S20 in docs/protocol.md.
+ * Connects a socket to Redis: looks up the name, and tries its addresses one
+ * after the other within one limit. Implements S20.1 (connecting) and S20.8 of
+ * docs/protocol.md.
  */
 #include <errno.h>
 #include <ev.h>
@@ -19,10 +19,10 @@
 #include "redis/connect.h"
 #include "redis/resolver.h"
 
-/* Enough for a host name of 253 characters and words around it. */
+/* Enough for an error text with a host name of 253 characters. */
 #define WORDS_SIZE 320
 
-/* A peer that vanished is noticed while idle: 15 + 3 x 5 seconds. */
+/* An idle connection to a lost host ends after 15 + 3 x 5 seconds. */
 #define KEEPALIVE_IDLE_S     15
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_PROBES     3
@@ -37,13 +37,11 @@ struct redis_connect {
     struct resolver *resolver;
     struct resolver_addresses addresses;
     bool is_looked_up; /* the addresses are from a look-up */
-    /* What has led somewhere, once, of a name: for when it cannot be looked up
-     */
-    char *good_host;
+    char *good_host;   /* a name, and its last address that worked; or NULL */
     struct sockaddr_storage good;
-    size_t tried;     /* addresses of this attempt */
-    size_t first_try; /* moves on with each attempt that led nowhere */
-    int fd;           /* -1: none is being connected */
+    size_t tried;     /* how many addresses this attempt has tried */
+    size_t first_try; /* the first address to try, modulo their number */
+    int fd;           /* the socket that is connecting; or -1 */
     ev_io writable;
     ev_timer limit;
 };
@@ -59,7 +57,7 @@ redis_connect_cancel(struct redis_connect *attempt)
     attempt->fd = -1;
 }
 
-/* Ends the attempt and tells why. */
+/* Ends the attempt with an error. */
 static void __attribute__((format(printf, 3, 4)))
 fail(struct redis_connect *attempt, enum redis_fault fault, const char *format,
      ...)
@@ -84,7 +82,7 @@ fail_errno(struct redis_connect *attempt, int error)
              strerror(error));
 }
 
-/* Without memory there is one the less to go back to. */
+/* When out of memory, there is no address to fall back to. */
 static void
 note_good(struct redis_connect *attempt)
 {
@@ -101,7 +99,7 @@ note_good(struct redis_connect *attempt)
     attempt->good_host = strdup(attempt->config->host);
 }
 
-/* Ends the attempt and hands the socket over. */
+/* Ends the attempt; the socket now belongs to done(). */
 static void
 succeed(struct redis_connect *attempt)
 {
@@ -126,7 +124,7 @@ address_length(const struct sockaddr_storage *address)
     }
 }
 
-/* Settings that fail cost speed, not correctness. */
+/* Errors are ignored: without these options it works, but less well. */
 static void
 tune_tcp(int fd)
 {
@@ -145,7 +143,7 @@ tune_tcp(int fd)
                          &options[i].value, sizeof(options[i].value));
 }
 
-/* Returns 0 once connected, EINPROGRESS, or what is wrong. */
+/* Returns 0 if it is connected, EINPROGRESS, or another errno. */
 static int
 try_address(struct redis_connect *attempt,
             const struct sockaddr_storage *address)
@@ -166,9 +164,9 @@ try_address(struct redis_connect *attempt,
 }
 
 /*
- * Goes on to the next address, if there is one, after one that failed with
- * this error. One time limit is for all of them, so an attempt begins where
- * the last one ended.
+ * Tries the next addresses; if there are none, the attempt fails with this
+ * error. Because all of them share one time limit, first_try lets another
+ * attempt begin with another address.
  */
 static void
 try_next(struct redis_connect *attempt, int error)

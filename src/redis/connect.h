@@ -9,26 +9,26 @@
 struct ev_loop;
 
 /*
- * Makes one socket at a time that is connected to the Redis of the settings,
- * without ever holding up the loop. While the name cannot be looked up, the
- * last address that it had, and that worked, is tried.
+ * Connects a socket to a Redis, one attempt at a time, without blocking the
+ * loop. If the name cannot be looked up, its last address that worked is tried
+ * (S20.8).
  */
 struct redis_connect;
 
 /*
- * fd        connected, non-blocking, and now the callee's; -1 on failure.
- * fault     of a failure: its kind.
- * error     of a failure: why, in words lent for this call.
+ * fd        connected and non-blocking; the callee owns it. -1 on failure.
+ * fault     after a failure: its kind.
+ * error     after a failure: a text that describes it, lent for this call.
  */
 typedef void redis_connect_done_fn(void *arg, int fd, enum redis_fault fault,
                                    const char *error);
 
 /*
  * config    borrowed until redis_connect_free().
- * limit_ms  of all addresses of a name together, once they are known; the
- *           look-up has a limit of its own.
+ * limit_ms  for all addresses of a name together, after the look-up, which has
+ *           its own limit (RESOLVER_LIMIT_MS).
  *
- * NULL without memory. done and arg are the same for all attempts.
+ * Returns NULL when out of memory. done and arg serve all attempts.
  */
 struct redis_connect *redis_connect_new(struct ev_loop *loop,
                                         const struct redis_url *config,
@@ -36,15 +36,17 @@ struct redis_connect *redis_connect_new(struct ev_loop *loop,
                                         redis_connect_done_fn *done, void *arg);
 
 /*
- * Begins an attempt; none may be under way. done() is called once, possibly
- * before this returns.
+ * Begins an attempt; none may be pending. done() is called once, possibly
+ * before this function returns.
  */
 void redis_connect_start(struct redis_connect *attempt);
 
 /* Ends an attempt, if there is one, without calling done(). */
 void redis_connect_cancel(struct redis_connect *attempt);
 
-/* The last attempt led nowhere: the next begins with another address. */
+/*
+ * Reports that the last address did not work: the next attempt begins after it.
+ */
 void redis_connect_move_on(struct redis_connect *attempt);
 
 /* Accepts NULL. */

@@ -1,6 +1,6 @@
 /*
- * Error replies of Redis in words. It serves the log lines about the store in
- * docs/protocol.md, which must show neither passwords nor values.
+ * Describes error replies of Redis without passwords and values. Implements
+ * S20.4 of docs/protocol.md.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -9,15 +9,12 @@
 
 #include "redis/error.h"
 
-#define CODE_MAX 24 /* characters; the longest known one has 12 */
+#define CODE_MAX 24 /* characters; the longest known code has 12 */
 
-/*
- * What a reply begins with, in whole words, and how that is put. Some name a
- * command in quotes, which the operator needs to know.
- */
+/* The beginning of a reply, in whole words, and the text that describes it. */
 static const struct row {
     const char *begin, *words;
-    const char *before_command; /* NULL: the reply names none */
+    const char *before_command; /* then the command; NULL: it names none */
 } rows[] = {
     {.begin = "WRONGPASS", .words = "the password was refused (WRONGPASS)"},
     {.begin = "NOAUTH", .words = "a password is needed (NOAUTH)"},
@@ -26,7 +23,7 @@ static const struct row {
      .before_command = ": "},
     {.begin = "DENIED",
      .words = "the server is in protected mode: other hosts need a password, "
-              "which it has not (DENIED)"},
+              "and it has none (DENIED)"},
     {.begin = "LOADING", .words = "the server is loading its data (LOADING)"},
     {.begin = "BUSY", .words = "the server is busy with a script (BUSY)"},
     {.begin = "MASTERDOWN",
@@ -84,7 +81,7 @@ static const char *const commands[] = {
 
 static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/* Whole words only: what follows is the end, or goes on with another word. */
+/* Whether the error begins with these words, and the last one ends there. */
 static bool
 begins(const char *error, const char *words)
 {
@@ -124,7 +121,7 @@ find_command(const char *error)
     return NULL;
 }
 
-/* Codes are words in capitals; anything else may be a part of what was sent. */
+/* Shows only a code, which is a word in capitals: other text may be a value. */
 static void
 unknown_words(const char *error, char ret_words[REDIS_ERROR_WORDS])
 {

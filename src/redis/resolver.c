@@ -1,9 +1,9 @@
 /*
- * Host names to addresses, through c-ares on the loop. It implements "name
- * lookup never holds up requests" of S20 in docs/protocol.md.
+ * Looks up host names by c-ares, on the loop. Implements S20.8 of
+ * docs/protocol.md.
  */
 
-/* What replaces ares_get_servers_ports() is not in c-ares 1.18. */
+/* c-ares 1.18 does not have the successor of ares_get_servers_ports(). */
 #define CARES_NO_DEPRECATED
 
 #include <ares.h>
@@ -19,29 +19,29 @@
 #include "redis/resolver.h"
 
 /*
- * What is not answered yet is asked again so often, for a datagram may be lost
- * and a name server unavailable. c-ares can do that by itself, but 1.34 then
- * closes the socket of the try before, and so never hears a name server that
- * takes longer than one try. Here each try has a channel of its own, and
- * lasts until the look-up ends.
+ * Unanswered questions are repeated at this interval, because a datagram may be
+ * lost, or a name server unavailable. c-ares can do this by itself, but 1.34
+ * then closes the socket of the previous try, and so ignores a name server that
+ * is slower than one interval. Here each try has its own channel, which lives
+ * until the look-up ends.
  */
 #define TRY_MS    250
 #define TRIES_MAX ((RESOLVER_LIMIT_MS + TRY_MS - 1) / TRY_MS)
 
-/* Each try has one for UDP and one for TCP per name server, of three mostly. */
+/* Each try has a UDP and a TCP socket for each name server, mostly up to 3. */
 #define SOCKETS_MAX (TRIES_MAX * 3 * 2)
 
 /*
- * How long the addresses of one family wait for those of the other: some name
- * servers never answer for IPv6. Source: RFC 8305, section 3.
+ * When the addresses of one family are known, the look-up waits this long for
+ * the other: some name servers never answer for IPv6. Source: RFC 8305, 3.
  */
 #define SECOND_FAMILY_MS 50
 
-/* IPv4 first: most servers listen on that one, also at "localhost". */
+/* IPv4 first: most servers listen on it, also on "localhost". */
 static const int families[] = {AF_INET, AF_INET6};
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 
-/* What is asked for one family, in every try; the first answer counts. */
+/* The question for one family, repeated in each try; the first answer wins. */
 struct question {
     struct resolver *resolver;
     bool is_open;
@@ -51,7 +51,7 @@ struct resolver {
     struct ev_loop *loop;
     resolver_done_fn *done;
     void *arg;
-    char *host; /* while a look-up is under way */
+    char *host; /* NULL: no look-up is pending */
     int port;
     ares_channel tries[TRIES_MAX];
     size_t tried;
@@ -77,7 +77,7 @@ resolver_known(const char *host, int port,
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
                               .sin6_port = port_of(port)};
 
-    /* Needs no looking up. Source: RFC 6761, section 6.3. */
+    /* Source: RFC 6761, section 6.3. */
     if (strcasecmp(host, "localhost") == 0) {
         v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         v6.sin6_addr = in6addr_loopback;
@@ -119,8 +119,9 @@ take_addresses(struct resolver *resolver, const struct ares_addrinfo *result)
 }
 
 /*
- * c-ares forbids to destroy a channel from here, so the answer is only noted;
- * settle() passes it on. Destroying a channel calls this too.
+ * A channel must not be destroyed in its callback: the answer is only noted
+ * here, and settle() calls done(). Destroying a channel also calls this
+ * function.
  */
 static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
@@ -155,7 +156,9 @@ is_open(const struct resolver *resolver)
     return false;
 }
 
-/* Ends the look-up when it is over, else waits for what comes next. */
+/*
+ * Ends the look-up if all is answered or the time is over; else sets the timer.
+ */
 static void
 settle(struct resolver *resolver)
 {
@@ -173,7 +176,7 @@ settle(struct resolver *resolver)
     ev_timer_start(resolver->loop, &resolver->timer);
 }
 
-/* Each channel takes only what is its own. */
+/* A channel ignores descriptors that are not its own. */
 static void
 on_socket(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -187,7 +190,9 @@ on_socket(struct ev_loop *loop, ev_io *watcher, int events)
     settle(resolver);
 }
 
-/* c-ares says what it waits for on a socket; nothing: it is being closed. */
+/*
+ * c-ares reports what it waits for on a socket; neither: it closes the socket.
+ */
 static void
 on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
@@ -206,7 +211,7 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
         ev_io_stop(resolver->loop, watcher);
     else
         watcher = unused;
-    /* A socket too many only makes its query time out. */
+    /* If there is no watcher left, the query of this socket times out. */
     if (watcher == NULL || (!readable && !writable))
         return;
     ev_io_set(watcher, fd,
@@ -214,7 +219,7 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
     ev_io_start(resolver->loop, watcher);
 }
 
-/* Makes another name server of a channel the first, so that all get a turn. */
+/* Each try begins with another name server. */
 static void
 rotate_servers(ares_channel channel, size_t turns)
 {
@@ -230,12 +235,12 @@ rotate_servers(ares_channel channel, size_t turns)
         first = first->next;
         last->next = NULL;
     }
-    /* Without memory the order stays as it is. */
+    /* When out of memory, the order does not change. */
     (void)ares_set_servers_ports(channel, first);
     ares_free_data(first);
 }
 
-/* Asks what is still open. Without memory there is one try less. */
+/* Asks the open questions. When out of memory, this try is skipped. */
 static void
 start_try(struct resolver *resolver)
 {

@@ -1,13 +1,13 @@
 /*
- * The bytes and replies of one connection to Redis, which are believed in
- * bounds only. It is the transport under S20 of docs/protocol.md.
+ * The transport of one connection to Redis. Bounds the size of replies, for
+ * S20.5 of docs/protocol.md.
  *
- * hiredis is used as a non-blocking context on a socket of our own. Its
- * callback layer (async.c) is left out on purpose: 0.14 aborts the process
- * when a reply comes that nobody asked for, pairs replies with the wrong
- * commands once an allocation failed, and looks names up blocking. Its output
- * buffer serves TLS only, which needs 1.0: 0.14 does not look whether the next
- * one was made when one has been sent, and crashes.
+ * hiredis is used as a non-blocking context on a socket that connect.c has
+ * opened. Its callbacks (async.c) are not used: 0.14 aborts the process at an
+ * unexpected reply, gives replies to the wrong commands after a failed
+ * allocation, and blocks to look up names. Its output buffer is used for TLS
+ * only, which needs 1.0: 0.14 crashes if it cannot allocate the next output
+ * buffer.
  */
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -24,26 +24,26 @@
 #include "redis/stream.h"
 #include "redis/tls.h"
 
-#define REPLY_ELEMENT_SIZE sizeof(redisReply) /* whatever it holds */
+#define REPLY_ELEMENT_SIZE sizeof(redisReply) /* without its text */
 
-#define ERROR_SIZE 320 /* an error of hiredis has up to 128 */
+#define ERROR_SIZE 320 /* errors of hiredis have up to 128 bytes */
 
 struct redis_stream {
     const struct redis_url *config;
     struct redis_tls *tls;                 /* NULL: plain */
     redisContext *context;                 /* NULL: not open */
-    redisReplyObjectFunctions *made_by;    /* the context's own */
-    redisReplyObjectFunctions reply_bound; /* the same, but bounded */
+    redisReplyObjectFunctions *made_by;    /* hiredis's own functions */
+    redisReplyObjectFunctions reply_bound; /* the same, with bounds */
     size_t bytes_max, elements_max;        /* of one reply */
-    size_t bytes;                          /* of the one that is coming */
-    bool is_overfull;                      /* that was too much */
-    struct buf unsent;                     /* without TLS */
+    size_t bytes;                          /* of the reply that is arriving */
+    bool is_overfull;                      /* it exceeds a bound */
+    struct buf unsent;                     /* empty with TLS */
     bool has_received;                     /* any byte on this connection */
     enum redis_fault fault;
     char error[ERROR_SIZE];
 };
 
-/* Remembers why, and returns what the caller returns. */
+/* Sets the fault and the error. Returns false, which the caller returns. */
 static bool __attribute__((format(printf, 2, 3)))
 fail(struct redis_stream *stream, const char *format, ...)
 {
@@ -91,7 +91,7 @@ typedef size_t reply_elements;
 typedef int reply_elements;
 #endif
 
-/* False if the reply that is coming becomes too large by this. */
+/* Returns false if so many more bytes make the arriving reply too large. */
 static bool
 count_bytes(struct redis_stream *stream, size_t bytes)
 {
@@ -101,7 +101,7 @@ count_bytes(struct redis_stream *stream, size_t bytes)
     return !stream->is_overfull;
 }
 
-/* hiredis would believe any number and allocate for it. */
+/* Without this check hiredis allocates for any number that a server sends. */
 static void *
 create_array(const redisReadTask *task, reply_elements elements)
 {
@@ -113,7 +113,7 @@ create_array(const redisReadTask *task, reply_elements elements)
     return stream->made_by->createArray(task, elements);
 }
 
-/* hiredis forgets what it has parsed: the sum of an array is counted here. */
+/* hiredis itself bounds one element only, not the sum of an array. */
 static void *
 create_string(const redisReadTask *task, char *text, size_t length)
 {
@@ -158,13 +158,15 @@ redis_stream_is_open(const struct redis_stream *stream)
 void
 redis_stream_close(struct redis_stream *stream)
 {
-    redisFree(stream->context); /* and the socket with it */
+    redisFree(stream->context); /* closes the socket, too */
     stream->context = NULL;
     buf_free(&stream->unsent);
     redis_tls_end(stream->tls);
 }
 
-/* What the kernel did not take; these may be the last bytes of unsent. */
+/*
+ * Keeps the bytes that the kernel did not take; rest may be the end of unsent.
+ */
 static bool
 keep_unsent(struct buf *unsent, struct bytes rest)
 {
@@ -182,11 +184,11 @@ keep_unsent(struct buf *unsent, struct bytes rest)
 }
 
 /*
- * A peer that has closed the connection may have said why, as a server with too
- * many clients does: that is read first, and then its end is found.
+ * Whether a server that has closed the connection has sent something before, as
+ * one with too many clients does: the reply that explains it is read first.
  */
 static bool
-has_last_words(int fd)
+has_unread_bytes(int fd)
 {
     int length = 0;
 
@@ -207,7 +209,7 @@ write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
         sent = send(stream->context->fd, bytes.at, bytes.length,
                     MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        if (!has_last_words(stream->context->fd))
+        if (!has_unread_bytes(stream->context->fd))
             return fail(stream, "the connection broke");
         sent = (ssize_t)bytes.length;
     }
@@ -239,7 +241,7 @@ redis_stream_write(struct redis_stream *stream, struct bytes bytes,
                                : write_plain(stream, bytes, ret_waiting);
 }
 
-/* A server that expects TLS closes, after an alert of TLS or without a word. */
+/* Whether the server may expect TLS: it has closed without a reply. */
 static bool
 may_want_tls(const struct redis_stream *stream)
 {
@@ -269,14 +271,14 @@ redis_stream_read(struct redis_stream *stream, size_t *ret_bytes)
                     : "");
 }
 
-/* A record of the type 21, as the alerts of TLS are. */
+/* Whether the invalid reply begins like a TLS alert, a record of type 21. */
 static bool
 is_tls_alert(const struct redis_stream *stream)
 {
     return strstr(stream->context->errstr, "\"\\x15\"") != NULL;
 }
 
-/* What is left unparsed is one text that has not come as a whole. */
+/* Bytes that are not parsed belong to one text that has not all arrived. */
 bool
 redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
 {
@@ -302,7 +304,9 @@ redis_stream_next(struct redis_stream *stream, struct redisReply **ret_reply)
     return true;
 }
 
-/* Redis takes the beginning of TLS for a command that is not whole yet. */
+/*
+ * Plain Redis takes the beginning of TLS for an incomplete command, and waits.
+ */
 void
 redis_stream_expire(struct redis_stream *stream, int64_t limit_ms)
 {

@@ -1,6 +1,6 @@
 /*
- * TLS to Redis, as hiredis 1.0 and later have it: certificate and host name are
- * verified. It serves the connecting part of S20 of docs/protocol.md.
+ * TLS to Redis, through hiredis 1.0 and later. Verifies the certificate and the
+ * host name. Used for rediss:// in S24 of docs/protocol.md.
  */
 #include <stddef.h>
 
@@ -16,7 +16,7 @@
 
 struct redis_tls {
     SSL_CTX *trust;
-    SSL *session; /* the connection's, and freed with it; NULL: none */
+    SSL *session; /* of the connection, which frees it; NULL: none */
 };
 
 struct redis_tls *
@@ -36,10 +36,7 @@ redis_tls_new(void)
     return tls;
 }
 
-/*
- * A certificate names an address or a host, and a host goes into the SNI too;
- * hiredis alone checks no name.
- */
+/* hiredis does not check names. For a host name, also sets the SNI. */
 static bool
 expect_host(SSL *session, const char *host)
 {
@@ -71,7 +68,7 @@ redis_tls_forget_error(const struct redis_tls *tls)
         ERR_clear_error();
 }
 
-/* What OpenSSL calls an answer that is no TLS, by version and first bytes. */
+/* Whether OpenSSL has received something that is not TLS. */
 static bool
 is_no_tls(unsigned long error)
 {
@@ -90,7 +87,7 @@ is_no_tls(unsigned long error)
     return false;
 }
 
-/* The verdict on a certificate goes first; without one there is no fault. */
+/* A refused certificate explains more than OpenSSL's last error. */
 const char *
 redis_tls_error(const struct redis_tls *tls, const char *otherwise)
 {
@@ -107,7 +104,7 @@ redis_tls_error(const struct redis_tls *tls, const char *otherwise)
     return reason != NULL ? reason : otherwise;
 }
 
-/* The session may fail at once, and what it has to say goes with it. */
+/* The text of an error is taken before the session is freed. */
 const char *
 redis_tls_start(struct redis_tls *tls, struct redisContext *context,
                 const char *host)
@@ -140,7 +137,7 @@ redis_tls_write(struct redis_tls *tls, struct redisContext *context,
     redis_tls_forget_error(tls);
     if (redisBufferWrite(context, &empty) != REDIS_OK)
         return redis_tls_error(tls, "the connection broke");
-    /* While TLS shakes hands, being writable says nothing. */
+    /* In the handshake TLS waits for the server, not for the socket. */
     *ret_waiting = !empty && !redis_tls_is_starting(tls);
     return NULL;
 }

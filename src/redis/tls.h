@@ -8,41 +8,45 @@
 struct redisContext;
 
 /*
- * TLS of one connection at a time. In a build whose hiredis has no TLS it
- * cannot be made; every other function accepts NULL, which means plain.
+ * TLS for one connection at a time. If hiredis was built without TLS,
+ * redis_tls_new() fails. All other functions accept NULL, which means no TLS.
  */
 struct redis_tls;
 
-/* Trusts what the system trusts. NULL without memory, or without TLS. */
+/*
+ * Trusts the certificate authorities of the system. Returns NULL when out of
+ * memory, or if this build has no TLS.
+ */
 struct redis_tls *redis_tls_new(void);
 
 /*
- * Begins to shake hands on a connection, whose certificate must be good for
- * the host. NULL, or why it failed, in words that live as long as the context.
+ * Begins the handshake on a connection. The certificate must be valid for the
+ * host. Returns NULL, or a text that describes the error and lives as long as
+ * the context.
  */
 const char *redis_tls_start(struct redis_tls *tls, struct redisContext *context,
                             const char *host);
 
-/* The connection has been freed. */
+/* Call it after the connection has been freed. */
 void redis_tls_end(struct redis_tls *tls);
 
-/* Whether it still shakes hands. */
+/* Whether the handshake has not finished. */
 bool redis_tls_is_starting(const struct redis_tls *tls);
 
 /*
- * Sends these bytes after what earlier calls left; no bytes: only that. Sets
- * whether what is left waits for the socket to become writable. Returns NULL,
- * or static words for what failed.
+ * Sends bytes, maybe none, after those of earlier calls that are still unsent.
+ * Sets *ret_waiting as redis_stream_write() does. Returns NULL, or a static
+ * text that describes the error.
  */
 const char *redis_tls_write(struct redis_tls *tls, struct redisContext *context,
                             struct bytes bytes, bool *ret_waiting);
 
-/* What failed before is no reason for what fails next. */
+/* Call it before a call of hiredis, so that no older error is reported. */
 void redis_tls_forget_error(const struct redis_tls *tls);
 
 /*
- * Why the last call failed, in static words; where TLS has nothing to say, what
- * is given.
+ * A static text that describes why the last call failed; `otherwise` if TLS was
+ * not the reason.
  */
 const char *redis_tls_error(const struct redis_tls *tls, const char *otherwise);
 

@@ -1,6 +1,6 @@
 /*
- * The value of REDIS_URL: taking it apart, and putting it together again
- * without its secrets. Implements that row of S24 of docs/protocol.md.
+ * Parses REDIS_URL, and prints it without its secrets. Implements S24.1 of
+ * docs/protocol.md for this setting; S21 and S22 have two of its forms.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -14,10 +14,12 @@
 #define PORT_DEFAULT  6379
 #define SENTINEL_PORT 26379
 #define PORT_MAX      65535
-#define DATABASE_MAX  65535 /* a server has 16 unless told otherwise */
-#define HOST_MAX      253   /* of a name in the DNS */
+#define DATABASE_MAX  65535 /* ample: by default a server has 16 databases */
+#define HOST_MAX      253   /* characters of a DNS name */
 
-/* With the NUL that the kernel does not need, but others expect. */
+/*
+ * Leaves room for a NUL, which the kernel does not need, but other code does.
+ */
 #define UNIX_PATH_MAX_LENGTH                                                   \
     (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
@@ -79,8 +81,8 @@ redis_url_error_text(enum redis_url_error error)
 }
 
 /*
- * Whether an '@' comes after what ends the authority: a '/' or '?' in the user
- * or password has ended it too early. In the path of a socket it may stand.
+ * Whether a '/' or '?' in the user or password has ended the authority too
+ * early: then an '@' follows. The path of a unix socket may contain an '@'.
  */
 static bool
 is_cut_short(const struct scheme *scheme, const char *authority,
@@ -91,7 +93,7 @@ is_cut_short(const struct scheme *scheme, const char *authority,
             (*authority != '\0' && strchr(authority, '@') == NULL));
 }
 
-/* -1 for what is no digit. */
+/* The value of a hexadecimal digit, or -1. */
 static int
 hex_value(char digit)
 {
@@ -101,7 +103,7 @@ hex_value(char digit)
     return at == NULL ? -1 : (int)((at - digits) % 16);
 }
 
-/* In place: the text only becomes shorter. "%00" would end it too early. */
+/* Decodes in place. Refuses "%00", which would cut the text. */
 static bool
 percent_decode(char *text)
 {
@@ -132,8 +134,8 @@ text_or_null(const char *text)
 }
 
 /*
- * Takes "user:password@" off the front of the authority. The last '@' counts:
- * one in a password should be encoded, but is unmistakable.
+ * Parses "user:password@" at the beginning of the authority. It ends with the
+ * last '@': one in a password should be encoded, but is not ambiguous.
  */
 static enum redis_url_error
 credentials_parse(char *authority, struct redis_url *redis, char **ret_rest)
@@ -179,7 +181,7 @@ database_parse(const char *text, struct redis_url *redis)
     return REDIS_URL_OK;
 }
 
-/* Cuts "[address]" and returns what follows it; NULL if it is none. */
+/* Ends "[address]" with a NUL. Returns the text after it; NULL if invalid. */
 static char *
 ipv6_cut(char *text)
 {
@@ -348,7 +350,7 @@ redis_url_parse(char *url, struct redis_url *ret_redis)
 
     if (scheme == NULL)
         return REDIS_URL_SCHEME;
-    /* One byte to the left makes room for a NUL before the path's slash. */
+    /* Moved left by one byte: this leaves room for a NUL before the path. */
     path = url + strlen(scheme->prefix);
     length = strcspn(path, "/?");
     authority = memmove(path - 1, path, length);

@@ -7,19 +7,18 @@
 #include "base/buf.h"
 
 /*
- * Where a Redis is, as one text:
+ * REDIS_URL, the address of a Redis:
  *
- *     redis://[[user][:password]@]host[:port][/database]
- *     rediss://...                          the same over TLS
- *     unix://[[user][:password]@]/path[?db=database]
+ *     redis://[[user][:password]@]host[:port][/database] rediss://...
+ *     the same over TLS unix://[[user][:password]@]/path[?db=database]
  *     redis+sentinel://[[user][:password]@]host[:port][,host...]/master[/database]
  *     redis+cluster://[[user][:password]@]host[:port][,host...]
  *     rediss+sentinel://..., rediss+cluster://...    the same over TLS
  *
- * The hosts of redis+sentinel:// are sentinels. An IPv6 address stands in
- * brackets. User, password and path are percent-decoded; a user or password
- * with '/' or '?' in it must be encoded. What is empty counts as not given.
- * Texts are NUL-terminated, NULL where not given.
+ * The hosts of redis+sentinel:// are sentinels. An IPv6 address must be in
+ * brackets. User, password and path are percent-decoded; '/' and '?' in a user
+ * or password must be encoded. An empty part counts as not given. Texts are
+ * NUL-terminated; NULL: not given.
  */
 enum redis_url_kind {
     REDIS_URL_SINGLE = 0,
@@ -45,12 +44,12 @@ struct redis_url {
     int database;
     bool tls;
 
-    /* Of all kinds but the first. */
+    /* For Sentinel and Cluster. */
     struct redis_url_host hosts[REDIS_URL_HOSTS_MAX];
     size_t host_count;
-    const char *master; /* the name that the sentinels know it by */
+    const char *master; /* the sentinels' name for the master */
 
-    /* For the sentinels themselves; no part of the text. */
+    /* For the sentinels themselves; other settings, not parts of the URL. */
     const char *sentinel_username, *sentinel_password;
 };
 
@@ -66,31 +65,29 @@ enum redis_url_error {
     REDIS_URL_PATH_HOST,
     REDIS_URL_PATH_LENGTH,
     REDIS_URL_QUERY,
-    REDIS_URL_SEVERAL,   /* hosts, where there can be one */
-    REDIS_URL_TOO_MANY,  /* hosts */
-    REDIS_URL_MASTER,    /* its name is missing, or none */
-    REDIS_URL_DATABASES, /* a Cluster has no other than 0 */
+    REDIS_URL_SEVERAL,   /* more than one host in redis:// */
+    REDIS_URL_TOO_MANY,  /* more than REDIS_URL_HOSTS_MAX hosts */
+    REDIS_URL_MASTER,    /* the master's name is missing or invalid */
+    REDIS_URL_DATABASES, /* a database other than 0 for a Cluster */
     REDIS_URL__MAX
 };
 
-/* What is wrong, in words that tell nothing of the URL; static. */
+/* A static text that describes the error, and contains no part of the URL. */
 const char *redis_url_error_text(enum redis_url_error error);
 
 /*
- * Takes a URL apart.
+ * Parses a URL.
  *
- * url       is cut and decoded in place, on failure too; the texts of
- *           *ret_redis point into it.
- *
- * Sets *ret_redis on success only.
+ * url        altered in place, also on failure: the texts of *ret_redis point
+ *            into it.
+ * ret_redis  set on success only.
  */
 enum redis_url_error redis_url_parse(char *url, struct redis_url *ret_redis);
 
-/* Adds "host:port[,host:port...]", or the path of the socket, fit for the log.
- */
+/* Adds "host:port[,host:port...]", or the path of the socket. No secrets. */
 void redis_url_print_address(const struct redis_url *redis, struct buf *out);
 
-/* Adds the URL without user and password, fit for the log. */
+/* Adds the URL without user and password. */
 void redis_url_print(const struct redis_url *redis, struct buf *out);
 
 #endif

@@ -19,7 +19,7 @@
 #define LIMIT_MS     100  /* of an answer */
 #define REPLY_MAX    8000 /* bytes of one */
 #define COMMANDS_MAX 4
-#define LIFE_BYTES   16384 /* a sign of life */
+#define ALIVE_BYTES  16384 /* as in conn.c */
 
 #define EXISTS    "*2\r\n$6\r\nEXISTS\r\n$1\r\np\r\n"
 #define PROBE     STEPS_HELLO EXISTS
@@ -102,7 +102,7 @@ on_reply(void *arg, const struct redis_command *command, redisReply **reply)
 static void
 on_feeding(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    static const char zeros[LIFE_BYTES];
+    static const char zeros[ALIVE_BYTES];
     struct rig *rig = timer->data;
 
     (void)loop;
@@ -392,7 +392,7 @@ static const struct end_case end_rows[] = {
      REDIS_FAULT_TIMEOUT, LIMIT_MS},
     {"one that drips", "+A\r\n$99999999\r\n", 0, 1, "o--", NO_ANSWER,
      REDIS_FAULT_TIMEOUT, LIMIT_MS},
-    {"one that comes, but slowly", "+A\r\n$99999999\r\n", 0, LIFE_BYTES, "o!-",
+    {"one that comes, but slowly", "+A\r\n$99999999\r\n", 0, ALIVE_BYTES, "o!-",
      "no whole answer within 200 ms", REDIS_FAULT_SLOW, 2 * LIMIT_MS},
 };
 
