@@ -19,8 +19,8 @@ static const struct words_case words_rows[] = {
     {"protected mode",
      "DENIED Redis is running in protected mode because protected mode is "
      "enabled",
-     "the server is in protected mode: other hosts need a password, which it "
-     "has not (DENIED)"},
+     "the server is in protected mode: other hosts need a password, and it "
+     "has none (DENIED)"},
     {"no right to a command",
      "NOPERM this user has no permissions to run the 'mget' command",
      "the user lacks a permission (NOPERM): MGET"},
