@@ -148,6 +148,8 @@ run: packages
 
 check: packages-check
 	@MAKE="$(MAKE)" tests/check.sh
+check-sanitized: packages-check
+	@MAKE="$(MAKE)" tests/check.sh --sanitized
 quick: packages-check
 	@MAKE="$(MAKE)" tests/check.sh --quick
 
@@ -345,9 +347,9 @@ compose-check:
 
 # The examples of README.md and docs/, letter by letter, and those of CONTRIBUTING.md.
 readme-check: all
-	@tests/readme.sh
+	@COMMIT='$(COMMIT)' tests/readme.sh
 contributing-check:
-	@tests/contributing.sh
+	@COMMIT='$(COMMIT)' tests/contributing.sh
 
 # The same files as in the package; the user and the units are the package's.
 SYSCONFDIR ?= /etc
@@ -398,6 +400,7 @@ Build and run
 Test
   make quick               first after a change: build, unit, memory, lint, a smoke test
   make check               install what is needed and run every test
+  make check-sanitized     run them again under ASan, UBSan and valgrind
   make unit                unit tests
   make integration         tests with real nginx, spawn-fcgi and Redis
       FILTER=phone         names with a word that begins with "phone"
@@ -466,7 +469,7 @@ export HELP
 help:
 	@printf '%s\n' "$$HELP"
 
-.PHONY: all packages packages-check run quick check tests unit memory cases valgrind integration asan \
+.PHONY: all packages packages-check run quick check check-sanitized tests unit memory cases valgrind integration asan \
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \

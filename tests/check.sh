@@ -3,9 +3,10 @@
 # last line "N passed, N failed" counts, or else the step counts as one test.
 # The last line printed is the sum.
 #
-#   tests/check.sh            all of it
-#   tests/check.sh --quick    what a change needs first, in a minute
-#   tests/check.sh STEP...    only these, one after the other
+#   tests/check.sh               all of it, each row once
+#   tests/check.sh --sanitized   what repeats rows under ASan, UBSan and valgrind
+#   tests/check.sh --quick       what a change needs first, in a minute
+#   tests/check.sh STEP...       only these, one after the other
 #
 # The steps are run by a pool. Most of the tests wait, for servers and for the
 # ends of time limits; but what looks at a clock needs its share of the cores.
@@ -35,29 +36,26 @@ quick=(
     "1 0 memory"
 )
 full=(
-    "1 0 all tests VARIANT=asan"
-    # every row once, with nothing beside it: it looks at clocks; of the release
-    # continuous integration runs them, on the other Debian
-    "$capacity 0 integration VARIANT=asan"
-    "2 0 valgrind" # the unit tests of the release, which look at no clock
-    "1 5 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1" # the longest beside it
-    "$capacity 0 unit VARIANT=asan"
-    "$capacity 0 contributing-check" # runs the unit tests, too
+    # it looks at clocks: nothing runs beside it
+    "$capacity 0 integration"
+    "$capacity 0 unit"
     "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
+    "1 5 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
+    "1 0 contributing-check" # builds, and runs the unit tests, too
     "1 0 soak SOAK_SECONDS=15"
     "1 5 check-upgrade" # builds the last release first
+    "1 19 check-dist"
+    "1 0 trace"
     "1 0 readme-check"
     "1 0 compose-check"
-    "1 0 memory VARIANT=asan"
-    "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
+    "1 19 check-kubernetes"
+    "1 0 check-openapi"
+    "1 19 differential DIFF_TEXTS=30000 DIFF_SEED=1"
+    "1 0 memory"
     "1 0 check-image"
     "1 0 cases"
-    "1 19 check-dist"
-    "1 0 check-openapi"
-    "1 0 trace"
     "1 0 check-completion"
     "1 0 check-nginx"
-    "1 19 check-kubernetes"
     "1 19 check-alerts"
     "1 0 check-dotenv"
     "1 19 check-docs"
@@ -67,8 +65,16 @@ full=(
     "1 19 check-hardening"
     "1 19 check-version"
 )
+sanitized=(
+    "$capacity 0 integration VARIANT=asan"
+    "$capacity 0 unit VARIANT=asan"
+    "2 0 valgrind" # the unit tests of the release, which look at no clock
+    "1 0 memory VARIANT=asan"
+    "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
+)
 case ${1:-} in
 "") steps=("${full[@]}") build="all tests bench-tools" ;;
+--sanitized) steps=("${sanitized[@]}") build="all tests VARIANT=asan" ;;
 --quick) steps=("${quick[@]}") build="all $(printf 'build/release/%s ' unit memory integration cases)" ;;
 *) steps=("${@/#/$capacity 0 }") build=all ;;
 esac
@@ -132,22 +138,13 @@ run_again() {
     done <"$folder/again"
 }
 
-# is_due WEIGHT STEP: there is room for it, and what it needs has been built
-is_due() {
-    [ "$1" -le "$free" ] || return 1
-    [[ $2 != *VARIANT=asan* || $2 == "all tests "* ]] || [ -e "$folder/built" ]
-}
-
 start_due() { # start_due: the steps that can be started now
     local i weight nice step
     for i in "${!steps[@]}"; do
         read -r weight nice step <<<"${steps[i]}"
-        is_due "$weight" "$step" || continue
+        [ "$weight" -le "$free" ] || continue
         unset "steps[i]"
-        {
-            run_step "$nice" "$step"
-            [[ $step != "all tests "* ]] || touch "$folder/built"
-        } &
+        run_step "$nice" "$step" &
         weights[$!]=$weight
         free=$((free - weight))
     done
@@ -155,7 +152,6 @@ start_due() { # start_due: the steps that can be started now
 
 missing=0 free=$capacity
 declare -A weights=()
-[ $# -eq 0 ] || touch "$folder/built" # its steps build what they need
 run_step 0 "$build"
 if [ "$(sum 2)" -eq 0 ]; then
     wanted=$((${#steps[@]} + 1))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tries the worked examples of CONTRIBUTING.md, each in a copy of its own: what
-# the blocks of a section say is done to it, then it must be formatted as all
-# else, and its ```sh block succeed.
+# Tries the worked examples of CONTRIBUTING.md, one on top of the other, in a copy
+# of this checkout: what the blocks of a section say is done to it, and it must be
+# formatted as all else. Then their ```sh blocks must succeed, each text once.
 #
 #   ```diff   is applied
 #   ```c      becomes the file that the line "`path`:" before it names
@@ -12,12 +12,13 @@ cd "$(dirname "$0")/.."
 
 text=CONTRIBUTING.md
 passed=0 failed=0
-work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-contributing.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-contributing.XXXXXX") tree=$work/tree
+mkdir "$work/sections"
 trap 'rm -rf "$work"' EXIT
 
-# cut_blocks: $work/SECTION/N.KIND, in order; new files under $work/SECTION/new
+# cut_blocks: SECTION/N.KIND, in order; new files under SECTION/new
 cut_blocks() {
-    awk -v out="$work" '
+    awk -v out="$work/sections" '
         function folder(path) {
             sub(/\/[^\/]*$/, "", path)
             system("mkdir -p \"" path "\"")
@@ -37,40 +38,55 @@ cut_blocks() {
         is_open { print > file }' "$text"
 }
 
-copy_checkout() { # copy_checkout FOLDER: with what is built, to build less
-    deploy/sources.sh "$1"
+# With what is built: only what an example changes is built again. Not optimized as
+# usual, which would take most of the time.
+copy_checkout() {
+    deploy/sources.sh "$tree" "${COMMIT:-}"
     [ ! -d build/release ] || {
-        mkdir "$1/build" && cp -a build/release "$1/build/"
+        mkdir "$tree/build" && cp -a build/release "$tree/build/"
     }
 }
 
-try_section() { # try_section SECTION-FOLDER: in a copy
-    local tree=$1/tree block
-    copy_checkout "$tree"
-    [ ! -d "$1/new" ] || cp -R "$1/new/." "$tree/"
+change_as_told() { # change_as_told SECTION-FOLDER
+    local block
+    [ ! -d "$1/new" ] || cp -R "$1/new/." "$tree/" || return
     for block in "$1"/*.diff; do
-        patch --directory="$tree" --strip=1 --batch <"$block"
+        patch --directory="$tree" --strip=1 --batch <"$block" || return
     done
     make -C "$tree" --no-print-directory format-check
-    for block in "$1"/*.sh; do
-        (cd "$tree" && bash -e "$block")
-    done
+}
+
+run_block() {
+    (cd "$tree" && CFLAGS=-O1 bash -e "$1")
+}
+
+count() { # count WHAT COMMAND...
+    local what=$1
+    shift
+    printf -- '- %s\n' "$what"
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        tail -n 40 "$work/said"
+        printf 'FAILED: %s: %s\n' "$text" "$what"
+        failed=$((failed + 1))
+    fi
 }
 
 cut_blocks
-for section in "$work"/*/; do
+copy_checkout
+declare -A blocks=()
+for section in "$work"/sections/*/; do
     section=${section%/}
     compgen -G "$section/*.sh" >/dev/null || continue # a figure
-    title=$(sed 's/^## //' "$section.title")
-    printf -- '- %s\n' "$title"
-    if try_section "$section" >"$section.log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        tail -n 40 "$section.log"
-        printf 'FAILED: %s: %s\n' "$text" "$title"
-        failed=$((failed + 1))
-    fi
+    count "$(sed 's/^## //' "$section.title")" change_as_told "$section"
+    for block in "$section"/*.sh; do
+        blocks[$(<"$block")]=$block
+    done
+done
+for block in "${blocks[@]}"; do
+    count "$(paste -sd, "$block")" run_block "$block"
 done
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ] && [ "$passed" -ge 3 ]
+[ "$failed" -eq 0 ] && [ "$passed" -ge 4 ]

@@ -41,9 +41,9 @@ same_sums() {
     [ -n "$(sums "$1")" ] && [ "$(sums "$1")" = "$(sums "$2")" ]
 }
 
-# build FOLDER: at a level that takes less time than the usual one
+# build FOLDER: not optimized, which takes a third of the time
 build() {
-    make -s -C "$1" -j2 WERROR= CFLAGS='-O1 -g' all
+    make -s -C "$1" -j2 WERROR= CFLAGS='-O0 -g -Wno-cpp' all
 }
 
 # names_none FILE TEXT

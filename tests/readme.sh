@@ -41,7 +41,7 @@ cut_blocks() {
 }
 
 copy_checkout() {
-    deploy/sources.sh "$work/tree"
+    deploy/sources.sh "$work/tree" "${COMMIT:-}"
     [ ! -d build/release ] || { # so that it need not be built again
         mkdir "$work/tree/build" && cp -a build/release "$work/tree/build/"
     }

@@ -91,29 +91,42 @@ def typed(objects):
     return "\n".join(lines) + "\n"
 
 
-def compile_types(objects):
-    (MODULES / "manifests.ts").write_text(typed(objects))
-    return run("node", "node_modules/typescript/bin/tsc", "--noEmit", "--strict",
-               "--skipLibCheck", "--module", "nodenext", "manifests.ts",
+def compile_types(programs):
+    """What the compiler says of each, by its name; starting it is what takes time."""
+    for name, objects in programs.items():
+        (MODULES / f"{name}.ts").write_text(typed(objects))
+    said = run("node", "node_modules/typescript/bin/tsc", "--noEmit", "--strict",
+               "--skipLibCheck", "--module", "nodenext", *(f"{name}.ts" for name in programs),
                cwd=MODULES, timeout=COMPILE_S).stdout
+    # a fault begins with its file; the lines below it are indented
+    of_files = re.split(r"(?m)^(?=\S)", said)
+    return {name: "".join(text for text in of_files if text.startswith(f"{name}.ts("))
+            for name in programs} | {"": said}
 
 
-def check_types(name, objects):
-    equal(f"{name}: every member is known", compile_types(objects), "")
+# What the compiler has to find: a member that there is not, one of another type, one
+# that lacks.
+FAULTS = {
+    "unknown": ("'\"readOnlyRootFileSystem\"' does not exist",
+                lambda pod: pod["containers"][0].update(readOnlyRootFileSystem=True)),
+    "type": ("not assignable to type 'number'",
+             lambda pod: pod.update(terminationGracePeriodSeconds="45")),
+    "missing": ("Property '\"name\"' is missing",
+                lambda pod: pod["containers"][0].pop("name")),
+}
 
 
-def check_compiler(objects):
-    """It finds a member that there is not, one of another type, and one that lacks."""
-    for text, change in (("'\"readOnlyRootFileSystem\"' does not exist",
-                          lambda pod: pod["containers"][0].update(readOnlyRootFileSystem=True)),
-                         ("not assignable to type 'number'",
-                          lambda pod: pod.update(terminationGracePeriodSeconds="45")),
-                         ("Property '\"name\"' is missing",
-                          lambda pod: pod["containers"][0].pop("name"))):
-        changed = json.loads(json.dumps(objects))
-        change(pod_of(changed))
-        said = compile_types(changed)
-        check(f"the compiler says: {text}", text in said, said)
+def check_types(overlays):
+    """Of the objects of each overlay, and of those of the base with a fault each."""
+    programs = dict(overlays)
+    for fault, (_, change) in FAULTS.items():
+        programs[fault] = json.loads(json.dumps(overlays["base"]))
+        change(pod_of(programs[fault]))
+    said = compile_types(programs)
+    for name in overlays:
+        equal(f"{name}: every member is known", said[name], "")
+    for fault, (text, _) in FAULTS.items():
+        check(f"the compiler says: {text}", text in said[fault], said[""])
 
 
 # --- what refers to something finds it
@@ -235,11 +248,12 @@ def check_settings(name, objects, binary):
     equal(f"{name}: nginx takes its settings", (done.returncode, done.stderr), (0, ""))
 
 
-def check_overlay(name, binary, has_types):
+def check_overlay(name, binary):
+    """The objects of an overlay; none if they cannot be rendered."""
     done = run("kubectl", "kustomize", FOLDER / name)
     equal(f"{name}: kubectl kustomize", (done.returncode, done.stderr), (0, ""))
     if done.returncode != 0:
-        return
+        return None
     objects = list(yaml.safe_load_all(done.stdout))
     pod = pod_of(objects)
     for workload in of_kind(objects, "Deployment") + of_kind(objects, "StatefulSet"):
@@ -249,10 +263,7 @@ def check_overlay(name, binary, has_types):
     check_probes(name, pod)
     check_end(name, pod)
     check_settings(name, objects, binary)
-    if has_types:
-        check_types(name, objects)
-    if has_types and name == "base":
-        check_compiler(objects)
+    return objects
 
 
 def main():
@@ -265,11 +276,11 @@ def main():
     if shutil.which("kubectl") is None:
         skip("there is no kubectl to render the manifests")
     else:
-        has_types = fetch()
-        if not has_types:
+        overlays = {name: check_overlay(name, binary) for name in ("base", "sentinel")}
+        if not fetch():
             skip("the types of Kubernetes cannot be had here: is there npm?")
-        for name in ("base", "sentinel"):
-            check_overlay(name, binary, has_types)
+        elif all(overlays.values()):
+            check_types(overlays)
     print(f"{results['passed']} passed, {results['failed']} failed" +
           (f", {results['skipped']} skipped" if results["skipped"] else ""))
     return 1 if results["failed"] else 0
