@@ -60,7 +60,7 @@ buf_add_bytes(struct buf *buf, struct bytes bytes)
 
 void buf_add_int(struct buf *buf, long long number);
 
-/* Like printf(), and formats twice: for code where speed does not matter. */
+/* Formats like printf, twice: for code where speed does not matter. */
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

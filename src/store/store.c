@@ -44,8 +44,8 @@
 /*
  * After a reply was too large, or may have been, required reads of several keys
  * read the lengths first for this long: so a caller who repeats the request
- * ends one connection, not one each time (S20.5). The reply to a required read
- * of one key is always bounded.
+ * ends only the first connection (S20.5). The reply to a required read of one
+ * key is always bounded.
  */
 #define GUARD_MS 5000
 
