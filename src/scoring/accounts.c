@@ -1,7 +1,7 @@
 /*
- * The file of the partners: strict JSON, read member by member of a table, and
- * the table by which an account is found. Implements S11 of
- * docs/protocol.md, up to what an account may do.
+ * The file of accounts: strict JSON, read by a table of members, into a hash
+ * table of names. Implements S11 of docs/protocol.md, except what an account
+ * may do, which api.c checks, and its rate (limit.c).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,19 +17,18 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Four to an account: most names are found, or missed, at the first look. */
+/* Four slots per account: most lookups need only one. */
 #define ACCOUNTS_SLOTS (4 * ACCOUNTS_MAX)
 
-#define ACCOUNTS_FAULTS_MAX 20 /* that are told one by one */
+#define ACCOUNTS_FAULTS_MAX 20 /* reported one by one; then counted */
 
-#define FAULT_SIZE 256 /* of our own words, which are short */
+#define FAULT_SIZE 256 /* the text of one fault */
 
-/* Of a number that is given, for a copy with a NUL: any that is longer is out
- * of its bounds. */
+/* A number is copied with a NUL; a longer one is out of bounds. */
 #define NUMBER_SIZE 16
 
-/* What the token of an account that is not listed is checked against when no
- * account is listed at all: as long as the salts that we make. */
+/* If no account is listed at all, tokens are checked against this salt. It is
+ * as long as those that `scoring accounts new` prints. */
 #define NOBODYS_SALT                                                           \
     "----------------------------------------------------------------"
 
@@ -39,9 +38,10 @@ struct accounts {
     size_t count;
     struct account items[ACCOUNTS_MAX];
     uint64_t hashes[ACCOUNTS_MAX];
-    uint16_t slots[ACCOUNTS_SLOTS]; /* the number of an account, and 1 */
-    size_t length;
-    char text[]; /* names and salts are in here */
+    uint16_t
+        slots[ACCOUNTS_SLOTS]; /* the number of an account plus 1; 0: free */
+    size_t length;             /* of text */
+    char text[];               /* the file; names and salts point into it */
 };
 
 struct reader {
@@ -49,11 +49,11 @@ struct reader {
     const struct auth_salts *admin_salts;
     struct buf *errors;
     size_t faults;
-    const struct bytes *name;   /* of the account that is read; NULL: of none */
-    size_t lines[ACCOUNTS_MAX]; /* where the entries begin */
+    const struct bytes *name;   /* of the account being read, or NULL */
+    size_t lines[ACCOUNTS_MAX]; /* where each account begins */
 };
 
-/* Reads a member of an entry; says what is wrong with it, and returns false. */
+/* Reads a member of an account; on a fault, reports it and returns false. */
 typedef bool member_read(struct reader *reader, const struct json_item *item,
                          struct account *account);
 
@@ -69,10 +69,10 @@ static const struct member {
 };
 
 /*
- * Tells of a fault: where, which account, which member, and how it must be.
- * Never what it is: it may be a salt in the wrong place.
+ * Reports a fault: the line, the account, the member, and what is expected;
+ * never the actual value, which may be a salt in the wrong place.
  *
- * member   NULL: of none.
+ * member   NULL: the fault concerns no member.
  *
  * Returns false.
  */
@@ -100,7 +100,7 @@ fault(struct reader *reader, size_t line, const char *member,
     return false;
 }
 
-/* The members of an entry. */
+/* The members of an account. */
 
 static bool
 read_salt(struct reader *reader, const struct json_item *item,
@@ -240,7 +240,7 @@ unknown_member(struct reader *reader, const struct json_item *item)
     return false;
 }
 
-/* What a member alone does not tell. */
+/* Checks what concerns several members. given: a mask of their numbers. */
 static bool
 entry_finish(struct reader *reader, size_t line, unsigned given,
              struct account *account)
@@ -284,7 +284,7 @@ entry_read(struct reader *reader, const struct json_item *entry,
 
 /* Names. */
 
-/* More of a name than any account has is not worth hashing. */
+/* One byte more than any account's name has is enough to hash. */
 static uint64_t
 name_hash(const struct accounts *accounts, struct bytes name)
 {
@@ -293,7 +293,7 @@ name_hash(const struct accounts *accounts, struct bytes name)
     return hash_bytes(&accounts->key, name);
 }
 
-/* The slot of a name, or the free one where it would be. */
+/* The slot of a name, or the free slot where it belongs. */
 static size_t
 slot_find(const struct accounts *accounts, struct bytes name, uint64_t hash)
 {
@@ -322,7 +322,7 @@ name_check(struct reader *reader, const struct json_item *entry)
     return true;
 }
 
-/* Reads an entry, and all of it: each of its faults is told. */
+/* Reads a whole account, to report each of its faults. */
 static void
 account_add(struct reader *reader, const struct json_item *entry)
 {
@@ -346,7 +346,7 @@ account_add(struct reader *reader, const struct json_item *entry)
     accounts->slots[slot] = (uint16_t)++accounts->count;
 }
 
-/* A salt, and whose it is. */
+/* A salt, and the number of its account. */
 struct owned {
     struct bytes salt;
     size_t number;
@@ -367,7 +367,7 @@ owned_compare(const void *left, const void *right)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-/* Who knows a salt of its own would make the other's tokens. */
+/* A partner who knows a shared salt could make the other's tokens. */
 static bool
 shared_check(struct reader *reader)
 {

@@ -1,9 +1,8 @@
 /*
- * One request in two pure steps: bytes and a clock become an answer or the
- * keys wanted; the values of these keys become an answer. Owns the table of
- * methods, the order of work, and the only map from errors to statuses.
- * Implements S2, S9 and S7 of
- * docs/protocol.md.
+ * One request in two pure steps: its bytes and the time become an answer, or a
+ * list of keys; the values of these keys become an answer. Owns the table of
+ * methods, the order of the checks, and the only map from errors to statuses.
+ * Implements S2.2, S2.3, S6.2, S7 and S11.5 of docs/protocol.md.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -20,16 +19,16 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Of a request, besides what ids may need: docs/protocol.md, S6.2. */
+/* JSON values of a request, besides two for each client id: S6.2. */
 #define API_VALUES_MAX 10000
 
 #define API_NO_MEMORY "out of memory"
 
-/* What each result of a method ends a request with; code 0: nothing. */
+/* The status and fault that each result of a method means; code 0: go on. */
 static const struct result_row {
     int code;
     enum outcome_fault fault;
-    const char *text; /* of the fault, when the method has none */
+    const char *text; /* of the fault, unless the method has its own */
 } results[METHOD__MAX] = {
     [METHOD_OK] = {.code = 0},
     [METHOD_BROKEN] = {500, OUTCOME_FAULT_VALUE,
@@ -45,14 +44,14 @@ static const struct method *const methods[] = {METHODS(METHOD_ROW)};
 
 static const char *const paths[] = {"/method", "/method/"};
 
-_Static_assert(COUNT(methods) <= API_METHODS_MAX, "methods are counted");
+_Static_assert(COUNT(methods) <= API_METHODS_MAX, "each method has a number");
 
 #define API_HEADER_SIZE sizeof("Retry-After: -9223372036854775808")
 
 struct api {
     const struct api_config *config;
     struct auth *auth;
-    struct field_limits limits; /* of the day that holds limits_at */
+    struct field_limits limits; /* with the date of limits_at */
     time_t limits_at;
 };
 
@@ -64,11 +63,11 @@ struct api_call {
     size_t method_number;
     struct method_plan plan;
     struct buf body;
-    const struct account *account; /* whose request it says to be */
-    size_t salt;                   /* that its token was made by, from 1 */
+    const struct account *account; /* that it names, if listed; else NULL */
+    size_t salt;                   /* that made its token, from 1; 0: none */
     int64_t arrived_ns;            /* CLOCK_MONOTONIC */
-    char header[API_HEADER_SIZE];  /* of its own; or empty */
-    enum outcome_fault fault;      /* why it is 500 */
+    char header[API_HEADER_SIZE];  /* an extra header of the answer, or "" */
+    enum outcome_fault fault;      /* the reason of a 500 */
     const char *fault_text;
 };
 
@@ -100,8 +99,8 @@ api_free(struct api *api)
 }
 
 /*
- * The steps of planning, in the order of work. Each returns 0 to go on, or
- * the status that ends the request, with its words in call->plan.faults.text.
+ * The steps of planning, in the order of S7.2. Each returns 0 to go on, or the
+ * status that ends the request, with its error text in call->plan.faults.text.
  */
 
 static int
@@ -189,10 +188,10 @@ step_envelope(struct api_call *call, const struct request *request)
     return 400;
 }
 
-/* An account that is not listed has had its token checked against somebody's
- * salts, which may have been its own. */
+/* A valid token alone does not let an unlisted account in: it was checked
+ * against the salts of another one. */
 static int
-enter(struct api_call *call, bool needs_account, size_t salt)
+let_in(struct api_call *call, bool needs_account, size_t salt)
 {
     if (needs_account && (call->account == NULL || call->account->is_disabled))
         return 403;
@@ -216,7 +215,7 @@ step_token(struct api_call *call, const struct request *request)
         call->account = accounts_find(accounts, envelope->account, &salts);
     switch (auth_check(call->api->auth, &claim, salts, request->now, &salt)) {
     case AUTH_OK:
-        return enter(call, needs_account, salt);
+        return let_in(call, needs_account, salt);
     case AUTH_REFUSED:
         return 403;
     case AUTH_NO_HOUR:
@@ -248,7 +247,7 @@ step_method(struct api_call *call, const struct request *request)
     return 422;
 }
 
-/* What the account may do, and how often. */
+/* Whether the account may call the method, and has a request left. */
 static int
 step_account(struct api_call *call, const struct request *request)
 {
@@ -324,7 +323,8 @@ static api_step *const steps[] = {
     step_method, step_account, step_arguments, step_plan,
 };
 
-/* The words of an error, as the caller is to read them. */
+/* Writes the envelope of an error. 403 and 500 never have a text of their own.
+ */
 static void
 put_error(struct api_call *call, const struct outcome *outcome)
 {
@@ -341,7 +341,7 @@ put_error(struct api_call *call, const struct outcome *outcome)
     buf_add_text(&call->body, "}");
 }
 
-/* The words that a method has for the log are better than ours. */
+/* For the log; a method's own text is more precise. */
 static struct bytes
 fault_text(const struct api_call *call)
 {
@@ -363,7 +363,7 @@ put_parts(const struct method_plan *plan, struct outcome *outcome)
     outcome->bad_records = plan->bad_records;
 }
 
-/* One was taken before it was known how many there are: now the others. */
+/* S11.5: step_account() has counted one request; this counts the records. */
 static void
 take_records(const struct api_call *call)
 {
@@ -375,7 +375,7 @@ take_records(const struct api_call *call)
                         call->arrived_ns);
 }
 
-/* The names of what is at fault, behind the context. */
+/* Adds the names of invalid fields to the logged context. */
 static void
 put_bad(struct method_plan *plan)
 {
@@ -391,7 +391,7 @@ put_bad(struct method_plan *plan)
     }
 }
 
-/* The request ends with this code: all that there is to be said of it. */
+/* Makes the outcome of a request that ends with this code. */
 static void
 make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
 {
@@ -430,7 +430,7 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
     *ret_outcome = outcome;
 }
 
-/* The day changes at most once a second; localtime_r() costs more. */
+/* The date is looked up once a second: localtime_r() is expensive. */
 static bool
 update_limits(struct api *api, time_t now)
 {
@@ -442,7 +442,8 @@ update_limits(struct api *api, time_t now)
     return true;
 }
 
-/* What waits for the store keeps its plan only; the texts are the body's. */
+/* Frees the decoded request, whose texts point into the body: while the keys
+ * are read, only the plan remains. */
 static void
 forget_request(struct api_call *call)
 {

@@ -1,7 +1,7 @@
 /*
- * Tokens and keyed digests: made from the secrets in force, compared whole and
- * in constant time. Implements S10 of docs/protocol.md, and the digest
- * that the cache keys of S13 are made of.
+ * Makes and checks tokens, and makes the keyed digest of cache keys, with the
+ * secrets in force. Implements S10, and the digest of S14.1, of
+ * docs/protocol.md.
  */
 #include <assert.h>
 #include <openssl/core_names.h>
@@ -19,8 +19,8 @@
 #define HOUR_LABEL_SIZE sizeof("YYYYMMDDHH")
 
 /*
- * What the first salt signs to become the cache secret. Any fixed text will
- * do; another one would empty everybody's cache.
+ * The cache secret, if none is set, is the HMAC of this text with the first
+ * salt. A different text would make all cached scores misses.
  */
 #define CACHE_SECRET_LABEL "scoring cache secret"
 
@@ -28,8 +28,8 @@ _Static_assert(AUTH_TOKEN_LENGTH == 2 * SHA512_SIZE, "a token is a SHA-512");
 _Static_assert(AUTH_KEY_LENGTH == 2 * MAC_SIZE, "a key is an HMAC-SHA-256");
 
 /*
- * Fetching an algorithm costs several digests, so all is fetched once. OpenSSL
- * wipes the contexts, and the key within, when it frees them.
+ * Algorithms are fetched once: it takes as long as several digests. OpenSSL
+ * wipes a context, with the key in it, when it frees the context.
  */
 struct auth {
     const struct auth_secrets *secrets;
@@ -40,7 +40,7 @@ struct auth {
     EVP_MAC_CTX *mac; /* keyed with the cache secret */
 };
 
-/* A local hour, as the admin's token names it. */
+/* The local hour that the admin's token contains. */
 struct hour {
     char label[HOUR_LABEL_SIZE]; /* YYYYMMDDHH */
     int64_t age_s;               /* since it began */
@@ -58,7 +58,7 @@ hex_encode(const unsigned char *data, size_t size, char *ret_hex)
     ret_hex[2 * size] = '\0';
 }
 
-/* A key that is NULL would keep the old one, so an empty key is "". */
+/* A NULL key would mean the previous key, so an empty key is passed as "". */
 static bool
 mac_set_key(struct auth *auth, const void *key, size_t length)
 {
@@ -83,8 +83,8 @@ mac_make(struct auth *auth, struct bytes text, unsigned char ret_mac[MAC_SIZE])
 }
 
 /*
- * Without a secret of its own the cache gets one that all workers, and the
- * service after a restart, find again, and that does not give away the salt.
+ * If no cache secret is set, one is derived from the first salt: the same in
+ * all workers and after a restart, and it does not reveal the salt.
  */
 static bool
 cache_secret_set(struct auth *auth)
@@ -155,8 +155,9 @@ is_end_of(struct bytes end, struct bytes whole)
 }
 
 /*
- * A partner's token is that of any text that ends with the salt, the admin's
- * that of an hour and the admin's salt.
+ * A partner's token is the digest of a text that ends with the salt, the
+ * admin's that of an hour and the admin's salt: with a common end a partner can
+ * choose account and login so that the texts are equal.
  */
 bool
 auth_salt_clashes(struct bytes salt, const struct auth_salts *admin_salts)
@@ -186,7 +187,7 @@ auth_is_admin(struct bytes login)
     return bytes_equal(login, bytes_of(AUTH_ADMIN_LOGIN));
 }
 
-/* Begins a SHA-512 with two texts, one straight after the other. */
+/* Begins a SHA-512 with two texts, with nothing between them. */
 static bool
 token_begin(struct auth *auth, struct bytes first, struct bytes second)
 {
@@ -195,7 +196,7 @@ token_begin(struct auth *auth, struct bytes first, struct bytes second)
            EVP_DigestUpdate(auth->digest, second.at, second.length) == 1;
 }
 
-/* Ends one with the salt. */
+/* Ends a SHA-512 with the salt. */
 static bool
 token_end(EVP_MD_CTX *digest, struct bytes salt,
           char ret_token[AUTH_TOKEN_LENGTH + 1])
@@ -210,8 +211,8 @@ token_end(EVP_MD_CTX *digest, struct bytes salt,
     return true;
 }
 
-/* What the salts of a list come behind is long where a caller wants that, so
- * that it is digested once for all of them. */
+/* The token with the i-th salt. The texts before the salt may be long, so they
+ * are digested once, and each salt but the last uses a copy. */
 static bool
 token_of(struct auth *auth, const struct auth_salts *salts, size_t i,
          char ret_token[AUTH_TOKEN_LENGTH + 1])
@@ -223,8 +224,8 @@ token_of(struct auth *auth, const struct auth_salts *salts, size_t i,
 }
 
 /*
- * Tries every salt, also after one has matched: the time taken must tell
- * neither where two tokens differ nor which salt is in use.
+ * Tries all salts, also after one has matched: the time must reveal neither
+ * where two tokens differ nor which salt is in use.
  */
 static enum auth_result
 salts_check(struct auth *auth, const struct auth_salts *salts,
@@ -251,7 +252,7 @@ salts_check(struct auth *auth, const struct auth_salts *salts,
     return result;
 }
 
-/* Fails for times whose year has not four digits. */
+/* Returns false if the year does not have 4 digits. */
 static bool
 hour_read(time_t time, struct hour *ret_hour)
 {
@@ -268,8 +269,8 @@ hour_read(time_t time, struct hour *ret_hour)
 }
 
 /*
- * The hour before is that of 3600 seconds ago, whatever the clock called it:
- * the same when summer time ends, two hours less when it begins.
+ * The previous hour is the local hour of 3600 seconds ago: when summer time
+ * ends, it has the same number, and when it begins, a number smaller by two.
  */
 static enum auth_result
 admin_check(struct auth *auth, struct bytes token, time_t now,
@@ -297,7 +298,7 @@ admin_check(struct auth *auth, struct bytes token, time_t now,
     return result;
 }
 
-/* The length of a token is no secret, so a wrong one is refused at once. */
+/* The length of a token is no secret: a wrong length is refused at once. */
 enum auth_result
 auth_check(struct auth *auth, const struct auth_claim *claim,
            const struct auth_salts *salts, time_t now, size_t *ret_place)

@@ -1,6 +1,6 @@
 /*
  * The method clients_interests: its arguments, the keys of the interests, and
- * the answer. Implements S17 of docs/protocol.md.
+ * the answer. Implements S17, S18.1 and S18.3 of docs/protocol.md.
  */
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Whether they are sorted and distinct, as callers mostly send them. */
+/* Whether the ids are sorted and distinct, as they usually are. */
 static bool
 are_ascending(const struct field_ids *ids)
 {
@@ -47,7 +47,8 @@ are_ascending(const struct field_ids *ids)
     return true;
 }
 
-/* A sorted copy without repetitions: the answer has one member per id. */
+/* A sorted copy of the ids without repetitions, which the caller frees; NULL if
+ * memory runs out. The answer has one member per distinct id. */
 static int64_t *
 distinct_ids(const struct field_ids *ids, size_t *ret_count)
 {
@@ -70,7 +71,8 @@ distinct_ids(const struct field_ids *ids, size_t *ret_count)
     return sorted;
 }
 
-/* The room is reserved first: the keys point into a text that must not move. */
+/* Memory is reserved first: the keys point into the text, which must not move.
+ */
 static bool
 add_keys(struct method_plan *method_plan, const int64_t *ids, size_t count)
 {
@@ -109,8 +111,8 @@ plan(const void *request, struct method_plan *method_plan)
 }
 
 /*
- * What one client's member holds: the stored text as it is, once it is known
- * to be an array of strings. False if what is stored is not usable.
+ * The JSON text of one client's interests: the stored text, if it is an array
+ * of strings. Returns false if the stored value is damaged.
  */
 static bool
 interests_text(const struct store_value *value, struct bytes *ret_text)

@@ -1,6 +1,6 @@
 /*
- * Days of the calendar: reading DD.MM.YYYY and telling which day comes first.
- * Implements the rule "date" of docs/protocol.md, S12.
+ * Dates: reads DD.MM.YYYY, and compares days. Implements the rule "date" of
+ * docs/protocol.md, S12.
  */
 #include <stddef.h>
 
@@ -12,13 +12,13 @@
 
 #define FEBRUARY 2
 
-/* By month; February as it is in a common year. */
+/* By month, from 1; February of a common year. */
 static const int month_days[] = {0,  31, 28, 31, 30, 31, 30,
                                  31, 31, 30, 31, 30, 31};
 
 /*
- * isdigit() and strtol() heed the locale, signs and spaces; here nothing but
- * '0' to '9' counts. With at most 4 digits nothing overflows.
+ * Only '0' to '9' are digits here: isdigit() depends on the locale, and
+ * strtol() accepts signs and spaces. At most 4 digits cannot overflow.
  */
 static bool
 digits_read(const char *at, size_t count, int *ret_number)
@@ -40,7 +40,7 @@ date_is_leap(int year)
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Four digits cannot exceed the year 9999, so only 0 is left to refuse. */
+/* The year has 4 digits, so it is at most 9999. */
 static bool
 date_exists(struct date date)
 {

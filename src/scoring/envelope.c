@@ -1,7 +1,6 @@
 /*
- * The five members of a request: one table of their names and types. Implements
- * S9 of docs/protocol.md up to the token, before which nothing of a
- * request is decoded that it does not need.
+ * The five members of a request: a table of their names and types. Implements
+ * S6.3 and S9 of docs/protocol.md.
  */
 #include <assert.h>
 
@@ -23,7 +22,7 @@ const struct envelope_member envelope_members[ENVELOPE_MEMBERS] = {
                 "no method has an empty name"},
 };
 
-/* Besides null no value begins with an n. */
+/* A JSON value that begins with n is null. */
 static enum field_error
 member_check(const struct envelope_member *row,
              const struct json_member *member)
@@ -37,7 +36,7 @@ member_check(const struct envelope_member *row,
     return *member->value == row->opening ? FIELD_OK : row->otherwise;
 }
 
-/* Names every member that fails. */
+/* Adds a fault for each wrong member. */
 static bool
 members_check(const struct json_member members[ENVELOPE_MEMBERS],
               struct field_faults *faults)
@@ -56,7 +55,7 @@ members_check(const struct json_member members[ENVELOPE_MEMBERS],
     return are_good;
 }
 
-/* Of a member that is a string, null or absent: empty are the last two. */
+/* The text of a member that is a string; empty if it is null or absent. */
 static struct bytes
 member_text(const struct json_member *member)
 {
@@ -68,7 +67,7 @@ member_text(const struct json_member *member)
     return (struct bytes){text, json_unescape(text, member->length - 2)};
 }
 
-/* Whether a checked text is an object. */
+/* Whether a text, whose syntax has been checked, is an object. */
 static bool
 is_object(const char *text, size_t length)
 {

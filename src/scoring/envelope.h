@@ -9,46 +9,48 @@
 #include "scoring/fields.h"
 
 /*
- * The five members of a request. They are found in its text, and nothing but
- * the four strings is decoded, where they stand: what anybody may send, with
- * any token, costs no more memory than the text has.
+ * The five members of a request. Only the four strings are decoded, in place:
+ * before its token has been checked a request takes no memory besides its text
+ * (S6.3).
  */
 struct envelope {
-    struct bytes account, login, token, method;
-    char *arguments; /* an object as it is written; syntax checked */
+    struct bytes account, login, token, method; /* lent by the text */
+    char *arguments; /* the JSON text of an object; its syntax is checked */
     size_t arguments_length;
 };
 
 enum { ENVELOPE_MEMBERS = 5 };
 
-/* One of the five, as it is checked and described. */
+/* The row of a member. */
 struct envelope_member {
     const char *name;
-    char opening; /* the first byte of a value of its type */
-    enum field_error otherwise;
-    int flags;
-    const char *meaning; /* in the documents: when it may be empty */
+    char opening;               /* the first byte of a value of its type */
+    enum field_error otherwise; /* the fault of a value of another type */
+    int flags;                  /* enum field_flags */
+    const char *meaning;        /* for the documents: whether it may be empty */
 };
 
 extern const struct envelope_member envelope_members[ENVELOPE_MEMBERS];
 
 enum envelope_result {
     ENVELOPE_OK = 0,
-    ENVELOPE_JSON,  /* not JSON, or too much of it: see the fault */
-    ENVELOPE_FIELDS /* a member is missing or of the wrong type */
+    ENVELOPE_JSON,  /* not JSON, or too many values: see the fault */
+    ENVELOPE_FIELDS /* not an object, or members are missing or of the wrong
+                       type */
 };
 
 /*
- * Reads a request's text.
+ * Reads the text of a request.
  *
- * text           length bytes, altered in place; lent to the envelope.
- * values_max     more JSON values are JSON_MANY, which like broken JSON is
- *                found from left to right: what comes first is told.
+ * text           length bytes, decoded in place; borrowed as long as the
+ *                envelope is used.
+ * values_max     more JSON values are JSON_MANY; of this and a fault of the
+ *                syntax the first from the left is reported.
  * ret_envelope   set on ENVELOPE_OK only.
  * fault          set on ENVELOPE_JSON only.
- * faults         gets every member that makes it ENVELOPE_FIELDS.
+ * faults         receives every wrong member on ENVELOPE_FIELDS.
  *
- * Source: docs/protocol.md, S9.
+ * Source: docs/protocol.md, S6 and S9.
  */
 enum envelope_result envelope_read(char *text, size_t length, size_t values_max,
                                    struct envelope *ret_envelope,

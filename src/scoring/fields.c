@@ -1,7 +1,7 @@
 /*
- * The rules for one value of a request, and the walk over a table of them.
- * Implements docs/protocol.md, S12; which fields a request has, and
- * which must come together, is told by the tables of its methods.
+ * The rules of the fields, and the reader of an object by a table of fields.
+ * Implements S12 of docs/protocol.md; each method has its own table, and checks
+ * itself which fields must come together.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #define PHONE_LENGTH       11
 #define PHONE_FIRST        '7'
 #define GENDER_MAX         2  /* 0 unknown, 1 male, 2 female */
-#define BIRTHDAY_YEARS_MAX 70 /* that birthday itself is still accepted */
+#define BIRTHDAY_YEARS_MAX 70 /* S12.2 */
 
 static const char *const error_texts[] = {
     [FIELD_OK] = "is valid",
@@ -50,7 +50,7 @@ field_error_text(enum field_error error)
     return error_texts[error];
 }
 
-/* Besides null no value begins with an n. */
+/* A JSON value that begins with n is null. */
 static bool
 is_null(const struct json_item *item)
 {
@@ -96,7 +96,7 @@ field_email(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* A number, as it is written, if that is without a fraction or exponent. */
+/* The text of an integer: of a number without fraction and exponent. */
 static bool
 integer_text_read(const struct json_item *item, struct bytes *ret_text)
 {
@@ -167,8 +167,9 @@ field_date(const struct json_item *item, const struct field_limits *limits,
 }
 
 /*
- * S12.2: the last accepted day is a triple, not always a day: 70 years after a
- * 29 February there is none, so 28 February is accepted and 1 March is not.
+ * S12.2: today is compared with a triple, which may not exist as a day: of a
+ * birthday on 29 February, 28 February 70 years later is accepted, and 1 March
+ * is not.
  */
 enum field_error
 field_birthday(const struct json_item *item, const struct field_limits *limits,
@@ -189,7 +190,7 @@ field_birthday(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* "-0" is an integer, too: its digit says which one. */
+/* The last byte of the number is its digit: "-0" is 0, too. */
 enum field_error
 field_gender(const struct json_item *item, const struct field_limits *limits,
              void *dest)
@@ -267,7 +268,7 @@ field_records(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* Besides true, false and null no value begins with a letter. */
+/* A JSON value that begins with t is true, one with f false. */
 enum field_error
 field_boolean(const struct json_item *item, const struct field_limits *limits,
               void *dest)
@@ -281,7 +282,7 @@ field_boolean(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* S12.1: a missing member and one that is null are told apart. */
+/* A required field has different faults if it is missing and if it is null. */
 static enum field_error
 member_read(const struct field *field, const struct json_item *item,
             const struct field_limits *limits, void *dest)
@@ -297,7 +298,7 @@ member_read(const struct field *field, const struct json_item *item,
     return error == FIELD_EMPTY ? FIELD_OK : error;
 }
 
-/* The last item of each row's name. */
+/* Finds the member of each row: the last one with its name. */
 static void
 find_members(const struct field_table *table, const struct json_item *object,
              struct json_item *ret_items)

@@ -26,33 +26,34 @@ enum field_error {
     FIELD_IDS_EMPTY,
     FIELD_IDS_ITEM,
     FIELD_IDS_MANY,
-    FIELD_IDS_LARGE, /* what is stored for them */
+    FIELD_IDS_LARGE, /* their stored values are too large together */
     FIELD_BOOLEAN,
     FIELD_RECORDS,
     FIELD_RECORDS_MANY,
     FIELD_MISSING,
-    FIELD_NULL,   /* where a value is required */
-    FIELD_MEMORY, /* not the caller's fault */
+    FIELD_NULL,   /* of a required field */
+    FIELD_MEMORY, /* out of memory; not the caller's fault */
     FIELD__MAX
 };
 
-/* What is wrong, as it follows the field's name in an error; static text. */
+/* The text that follows the field's name in an error message; static. */
 const char *field_error_text(enum field_error error);
 
-/* Rows of a table, at most; and so names at fault. */
+/* The most rows of a field table, and so the most names in field_faults. */
 #define FIELDS_MAX 16
 
-/* What is wrong with a request: start with a zeroed struct. */
+/* The faults of a request; starts as a zeroed struct. */
 struct field_faults {
     struct buf text; /* for the caller: "name: what is wrong; ..." */
-    const char *names[FIELDS_MAX]; /* for the log: each once; static */
+    const char *names[FIELDS_MAX]; /* for the log: each once; borrowed */
     size_t name_count;
 };
 
-/* Adds a name alone: it is one of a table, never what somebody has sent. */
+/* Adds a name for the log: a static text, never one that a caller has sent. */
 void field_blame(struct field_faults *faults, const char *name);
 
-/* Adds both. Whether there was memory for it the text remembers. */
+/* Adds a fault for the caller, and its name for the log. If memory runs out,
+ * faults->text.failed is set. */
 void field_add_fault(struct field_faults *faults, const char *name,
                      enum field_error error);
 
@@ -63,29 +64,29 @@ struct field_limits {
     size_t records_max;
 };
 
-/* Ids as given: order and repetitions kept. Zeroed: none. */
+/* Ids in the order of the request, with repetitions. Zeroed: none. */
 struct field_ids {
     int64_t *item;
     size_t count;
 };
 
-/* Records as they are written, each to be read by itself. */
+/* Records, not decoded yet: each is read by itself. */
 struct field_records {
     struct json_item array;
     size_t count; /* at least 1 */
 };
 
-#define FIELD_GENDER_UNKNOWN '0' /* a value like others, and not empty */
+#define FIELD_GENDER_UNKNOWN '0' /* a value, not empty: S12.1 */
 
 /*
- * Rules: each checks one value that is present, and stores it.
+ * A rule checks one value that is present, and stores it.
  *
- * item    a value of a text that has been checked, decoded where it stands: a
- *         rule is for once. Texts that are stored are lent by it.
+ * item    a value whose syntax has been checked. It is decoded in place, so it
+ *         can be checked only once; a stored text points into it.
  * dest    points to the type that stands beside the rule below.
  *
- * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, in text, "";
- * or what is wrong. *dest is set on FIELD_OK only.
+ * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, if the field is a
+ * text, for ""; or the fault. *dest is set on FIELD_OK only.
  * Source: docs/protocol.md, S12.
  */
 typedef enum field_error field_rule(const struct json_item *item,
@@ -94,8 +95,8 @@ typedef enum field_error field_rule(const struct json_item *item,
 
 typedef struct bytes field_string_dest;
 typedef struct bytes field_email_dest;
-typedef struct bytes field_phone_dest; /* digits; of a number too */
-typedef struct bytes field_date_dest;  /* as given */
+typedef struct bytes field_phone_dest; /* 11 digits, also of a number */
+typedef struct bytes field_date_dest;  /* DD.MM.YYYY */
 typedef struct bytes field_birthday_dest;
 typedef struct bytes field_gender_dest;         /* one digit, static */
 typedef struct field_ids field_client_ids_dest; /* allocated: free(item) */
@@ -105,12 +106,12 @@ typedef bool field_boolean_dest;
 field_rule field_string, field_email, field_phone, field_date, field_birthday,
     field_gender, field_client_ids, field_records, field_boolean;
 
-/* Each rule in the words of the documents, in Markdown. */
+/* How the documents describe a rule. */
 struct field_kind {
     field_rule *rule;
     const char *name;
-    const char *schema; /* that says the same, in docs/openapi.json */
-    const char *meaning;
+    const char *schema;  /* its name in docs/openapi.json */
+    const char *meaning; /* Markdown */
 };
 
 extern const struct field_kind field_kinds[];
@@ -124,13 +125,13 @@ enum field_flags {
 struct field {
     struct bytes name; /* ends with a NUL */
     field_rule *rule;
-    size_t offset; /* of the destination in the request's struct */
-    int flags;
+    size_t offset; /* of the destination in the struct of the request */
+    int flags;     /* enum field_flags */
 };
 
 /*
- * One row of a field table. A row whose member is not of the type that the
- * rule stores does not compile.
+ * A row of a field table. It does not compile if the member has another type
+ * than the one that the rule stores.
  */
 #define FIELD(type, member, check, presence)                                   \
     {                                                                          \
@@ -146,19 +147,18 @@ struct field_table {
 };
 
 /*
- * Walks a table over the members of a JSON object: reads each row's member,
- * the last one of its name, into dest, and tells about every row that fails.
- * Members without a row are ignored, and so is an empty member that is
- * optional, or "" where text is required: its destination stays as it was.
+ * Reads the members of a JSON object by a table of fields. If a member is
+ * repeated, the last one wins. Members without a row are ignored. The
+ * destination of an empty field stays as it was.
  *
- * object   an object that has been checked, decoded where it stands: it is for
- *          once. What dest holds afterwards is lent by it.
- * dest     the request's struct, zeroed or with its defaults. After a failure
- *          too it may hold ids, which the caller frees.
- * faults   gets every row that fails, in the order of the table.
+ * object   its syntax has been checked. It is decoded in place, so it can be
+ *          read only once; texts in dest point into it.
+ * dest     the struct of the request, zeroed or with its defaults. It may hold
+ *          allocated ids, which the caller frees, also after a failure.
+ * faults   receives every wrong field, in the order of the table.
  *
- * Returns FIELD_OK; FIELD_MISSING when any row failed, whatever the reason;
- * FIELD_MEMORY without memory.
+ * Returns FIELD_OK; FIELD_MISSING if any field is wrong, for whatever reason;
+ * or FIELD_MEMORY.
  */
 enum field_error fields_walk(const struct field_table *table,
                              const struct json_item *object,

@@ -1,7 +1,7 @@
 /*
- * How often an account may call: the generic cell rate algorithm on one atomic
- * number, which is all that the workers of a host share of it. Implements the
- * limits of S11 of docs/protocol.md.
+ * The rate of an account: the generic cell rate algorithm on one atomic number,
+ * which all workers of a host share. Implements S11.5 and S11.6 of
+ * docs/protocol.md.
  */
 #include <assert.h>
 
@@ -18,7 +18,7 @@ limit_make(int64_t rate, int64_t burst)
     return (struct limit){NS_PER_S / rate, burst};
 }
 
-/* What is used has not been given back before now, if it ever was. */
+/* A time in the past means the same as now: the whole burst is available. */
 static int64_t
 not_before(int64_t used_ns, int64_t now_ns)
 {

@@ -5,19 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of requests a second, and of requests at once. */
+/* The highest rate (requests per second) and burst (requests at once). */
 #define LIMIT_MAX 1000000
 
-/* How often something may be done; zeroed: as often as one likes. */
+/* A limit of the rate of requests. Zeroed: no limit. */
 struct limit {
-    int64_t interval_ns; /* between two, in the long run; 0: no limit */
-    int64_t burst;       /* so many at once after a rest; at least 1 */
+    int64_t interval_ns; /* between two requests on average; 0: no limit */
+    int64_t burst;       /* requests at once, after a pause; at least 1 */
 };
 
 /*
- * How much of a limit is used, for all processes that share this word: when, on
- * CLOCK_MONOTONIC, the burst is whole again. Zeroed: it is. One number, changed
- * as a whole, so that a process that is killed leaves nothing half done.
+ * How much of a limit is used, shared by all workers: the time, in nanoseconds
+ * of CLOCK_MONOTONIC, at which the whole burst is available again. Zeroed: it
+ * is available now. It is one atomic number, so a killed worker cannot leave it
+ * inconsistent.
  */
 typedef _Atomic int64_t limit_used;
 
@@ -25,20 +26,22 @@ typedef _Atomic int64_t limit_used;
 struct limit limit_make(int64_t rate, int64_t burst);
 
 /*
- * Takes count (at least 1) if at least one is left: then the next waits for
- * those that were not.
+ * Takes count requests, at least 1, if at least one is left; if fewer than
+ * count are left, the following requests wait longer. Source: docs/protocol.md,
+ * S11.5.
  *
- * Returns 0; or, when nothing was left and so nothing was taken, the
- * nanoseconds until one is.
+ * Returns 0; or, if none was left and none was taken, the nanoseconds until one
+ * is left.
  */
 int64_t limit_take(const struct limit *limit, limit_used *used, int64_t count,
                    int64_t now_ns);
 
-/* Takes more, left or not, for what has been let in. */
+/* Takes count more requests, even if none is left. */
 void limit_take_more(const struct limit *limit, limit_used *used, int64_t count,
                      int64_t now_ns);
 
-/* Lets the same number of requests be used by another limit as by this one. */
+/* Converts used from one limit to another, with the same number of used
+ * requests (S11.6). */
 void limit_carry(const struct limit *from, const struct limit *to,
                  limit_used *used, int64_t now_ns);
 

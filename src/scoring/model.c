@@ -1,7 +1,7 @@
 /*
- * What a score is: a sum of rules, each of which is a mask of inputs and its
- * points. Reads and writes models, explains scores, and holds the published
- * one. Implements S15 of docs/protocol.md.
+ * A model: the rules whose points make a score, each a mask of inputs and its
+ * points. Reads and prints models, makes and explains scores, and has the
+ * published model. Implements S15 of docs/protocol.md.
  */
 #include <assert.h>
 #include <openssl/evp.h>
@@ -13,9 +13,9 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-#define SHOWN_MAX 32 /* bytes of a name that means nothing */
+#define SHOWN_MAX 32 /* bytes of an unknown member's name in a fault */
 
-#define DIGEST_SHOWN 4 /* bytes: enough to tell two models apart */
+#define DIGEST_SHOWN 4 /* bytes in the log: enough to tell models apart */
 
 const struct model model_published = {
     .name = "published",
@@ -58,11 +58,11 @@ static const char *const fault_texts[FAULT__MAX] = {
     [FAULT_POINTS] = "must be a multiple of 0.1 from 0 to 100",
 };
 
-/* A model on its way out of a file. */
+/* The state of model_read(). */
 struct reading {
     struct model model;
-    struct model_rule *rule; /* which is being read; NULL outside */
-    size_t rule_number;      /* from 1 */
+    struct model_rule *rule; /* the rule being read */
+    size_t rule_number;      /* from 1; 0 outside of rules */
     struct buf *faults;
 };
 
@@ -73,7 +73,7 @@ struct member {
                  const struct json_item *item);
 };
 
-/* Enough of a name that may be anything, of whole characters. */
+/* The beginning of a name, cut after a whole character of UTF-8. */
 static struct bytes
 shown(struct bytes name)
 {
@@ -121,7 +121,7 @@ is_name(struct bytes text)
     return true;
 }
 
-/* Sets a name that has room for MODEL_NAME_MAX characters and a NUL. */
+/* ret_name has room for MODEL_NAME_MAX characters and a NUL. */
 static bool
 read_name(struct reading *reading, const char *name,
           const struct json_item *item, char *ret_name)
@@ -158,7 +158,7 @@ read_reason(struct reading *reading, const char *name,
     }
 }
 
-/* The bit of an input, 0 of none. */
+/* The bit of the input that an item names; 0 if there is no such input. */
 static unsigned
 input_bit(const struct json_item *item)
 {
@@ -197,8 +197,9 @@ read_given(struct reading *reading, const char *name,
 }
 
 /*
- * A multiple of 0.1 is the double that is nearest to it, as written and as
- * divided: both are rounded correctly. The bytes behind a number end it.
+ * Points are a multiple of 0.1 if they equal tenths / 10.0: strtod() and the
+ * division both round to the nearest double. strtod() stops at the end of the
+ * number: in an object another byte always follows.
  */
 static void
 read_points(struct reading *reading, const char *name,
@@ -224,7 +225,7 @@ static const struct member rule_members[] = {
     {"points", read_points},
 };
 
-/* Each member that there is, once; and none that is missing. */
+/* Reads the members of an object: each must be there, once, and no others. */
 static void
 read_members(struct reading *reading, const struct json_item *object,
              const struct member *members, size_t count)
@@ -264,7 +265,7 @@ read_rules(struct reading *reading, const char *name,
     struct json_item rule;
     bool are_many = false;
 
-    while (*item->value == '[' && !are_many && json_walk_next(&walk, &rule)) {
+    while (*item->value == '[' && json_walk_next(&walk, &rule)) {
         are_many = model->rule_count == MODEL_RULES_MAX;
         if (are_many)
             break;
@@ -286,7 +287,7 @@ static const struct member model_members[] = {
     {"rules", read_rules},
 };
 
-/* That of the published model is none, whichever file says the same. */
+/* A file with the content of the published model has no digest either. */
 static bool
 set_digest(struct model *model)
 {
@@ -425,7 +426,8 @@ model_is_score(const struct model *model, struct bytes text)
     return tenths <= model_tenths_max(model);
 }
 
-/* Those that count, or those that do not, with what they lack. */
+/* Adds the rules that count (do_count), or those that do not, with the inputs
+ * that they lack. */
 static void
 add_rules(const struct model *model, size_t rule_count, unsigned known,
           bool do_count, struct buf *out)

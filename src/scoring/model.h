@@ -7,20 +7,20 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
-/* Limits of docs/protocol.md, S15; names are of [A-Za-z0-9._-]. */
+/* Limits of docs/protocol.md, S15.1. */
 #define MODEL_RULES_MAX  64
-#define MODEL_NAME_MAX   64
+#define MODEL_NAME_MAX   64   /* characters of [A-Za-z0-9._-] */
 #define MODEL_TENTHS_MAX 1000 /* of one rule: 100 points */
 
-#define MODEL_TENTHS 10 /* of a point: whole numbers, so that 5.0 is exact */
+#define MODEL_TENTHS 10 /* of a point: integers, so that sums are exact */
 
 #define MODEL_DIGEST_BYTES 32 /* of a SHA-256 */
 
-/* It counts, and adds its points, when all of its inputs are known. */
+/* A rule adds its points to the score if all of its inputs are known. */
 struct model_rule {
     char reason[MODEL_NAME_MAX + 1];
-    unsigned given; /* mask of struct person's inputs; at least one */
-    int tenths;
+    unsigned given; /* a mask of enum person_input; at least one */
+    int tenths;     /* its points */
 };
 
 struct model {
@@ -29,49 +29,54 @@ struct model {
     struct model_rule rules[MODEL_RULES_MAX];
 
     /*
-     * Of all of the above, for the key of the cache; of length 0 for the
-     * published one, whose scores have the keys that they always had.
+     * The SHA-256 of name and rules, for the cache key (S14.2). Its length is 0
+     * for the published model, whose cache keys do not contain it.
      */
     unsigned char digest[MODEL_DIGEST_BYTES];
     size_t digest_length;
 };
 
-/* The one that holds where no file names another. */
+/* The model that is in force if no file names another. */
 extern const struct model model_published;
 
 /*
- * Reads a model as it is written in a file: strict JSON.
+ * Reads a model from the text of a file. Source: docs/protocol.md, S15.
  *
- * text       length bytes, altered in place.
+ * text       length bytes, decoded in place.
  * ret_model  set on success only.
- * faults     else has every fault as a line with its end: the number of the
- *            line, the rule and the member, and what is wrong.
+ * faults     on failure receives a line, with a line feed, for each fault: the
+ *            line number, the rule, the member, and what is wrong.
  */
 bool model_read(char *text, size_t length, struct model *ret_model,
                 struct buf *faults);
 
-/* Adds a model as model_read() reads it, a rule a line. */
+/* Adds a model as JSON that model_read() accepts, one rule per line. */
 void model_print(const struct model *model, struct buf *out);
 
-/* Adds its name and what tells it from others of that name, for the log. */
+/* Adds the name and, except for the published model, the first digits of the
+ * digest, for the log. */
 void model_print_name(const struct model *model, struct buf *out);
 
-/* The score in tenths of a point. known: a mask of person_known(). */
+/* The score in tenths of a point. known: a mask, from person_known(). */
 int model_tenths(const struct model *model, unsigned known);
 
-/* The highest score that there is. */
+/* The highest score of the model, in tenths of a point. */
 int model_tenths_max(const struct model *model);
 
-/* Adds tenths as points with one decimal. */
+/* Adds tenths as points with one decimal: 15 is "1.5". */
 void model_add_points(int tenths, struct buf *out);
 
-/* Whether a text is a score of the model as model_add_points() writes it. */
+/*
+ * Whether a text is a number as model_add_points() writes it, and not higher
+ * than the highest score of the model.
+ */
 bool model_is_score(const struct model *model, struct bytes text);
 
 /*
- * Adds the members "model", "reasons" and "missing" of an explained score,
- * each with a comma before it. rule_count: the first ones of the model; 0
- * where a score is made of none.
+ * Adds the members "model", "reasons" and "missing" of an explained score, each
+ * after a comma (S13.3).
+ *
+ * rule_count   how many rules of the model to explain; 0 for the admin.
  */
 void model_explain(const struct model *model, size_t rule_count, unsigned known,
                    struct buf *out);

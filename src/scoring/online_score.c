@@ -1,7 +1,6 @@
 /*
- * The method online_score: its arguments, which of them must come together,
- * the key of a score in the cache, and the answer. Implements S13
- * of docs/protocol.md.
+ * The method online_score: its arguments, the cache key of a score, and the
+ * answer. Implements S13 and S14 of docs/protocol.md.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -12,10 +11,10 @@
 #include "scoring/score.h"
 
 #define SCORE_KEY_PREFIX "uid:"
-#define SCORE_KEY_MODEL  "model:" /* no input's length begins like that */
+#define SCORE_KEY_MODEL  "model:" /* an input begins with a digit instead */
 
-/* Those of the first release are in every key; one that was added later only
- * if it is given, so that the scores of who does not give it stay cached. */
+/* The inputs of the first release are in every cache key, a later one only if
+ * it is given: scores without it keep their keys. */
 #define SCORE_KEY_INPUTS 6
 
 struct online_score {
@@ -24,7 +23,7 @@ struct online_score {
 };
 
 static_assert(offsetof(struct online_score, person) == 0,
-              "the rows of a person are rows of the request");
+              "PERSON_ROW() gives offsets from the beginning");
 
 static const struct field fields[] = {
     PERSON_FIELDS(PERSON_ROW)
@@ -45,8 +44,9 @@ context(const void *request, struct buf *text)
 }
 
 /*
- * The model, unless it is the published one, and every input with its length
- * in front: so no two models, and no two people, share a text.
+ * The text of a cache key, before its HMAC: the model, unless it is the
+ * published one, and every input after its length, so that different inputs
+ * never make the same text (S14.1, S14.2).
  */
 static void
 add_inputs(const struct model *model, const struct person *person,
@@ -71,8 +71,8 @@ add_inputs(const struct model *model, const struct person *person,
 }
 
 /*
- * An explained score is made anew: its reasons have to add up to it. Without
- * memory for its key one is made without the cache, too.
+ * An explained score is always computed (S14.1). If memory runs out for the
+ * key, the score is computed without the cache, too (S14.3).
  */
 static enum method_result
 plan(const void *request, struct method_plan *method_plan)

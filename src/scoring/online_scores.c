@@ -2,9 +2,9 @@
  * The method online_scores: many records, each scored by itself. Implements
  * S16 of docs/protocol.md.
  *
- * What a good record is answered depends on nothing but what is known of it: so
- * each answer is written once, however many records have it, and the body is
- * put together when it is sent.
+ * The answer to a valid record depends only on the mask of its known inputs, so
+ * each different answer is written once, and the body refers to it as often as
+ * records have it.
  */
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@
 #include "scoring/person.h"
 #include "scoring/score.h"
 
-#define PATTERNS  (1U << PERSON__MAX) /* of what is known */
+#define PATTERNS  (1U << PERSON__MAX) /* masks of known inputs */
 #define SEPARATOR ", "
 
 struct online_scores {
@@ -26,15 +26,15 @@ static const struct field fields[] = {
     FIELD(struct online_scores, explain, field_boolean, FIELD_OPTIONAL),
 };
 
-/* A text in the plan's pool, which may still move. */
+/* A text in the plan's pool, by its offset: the pool may still be moved. */
 struct piece {
-    size_t at, length; /* of length 0: there is none */
+    size_t at, length; /* length 0: not written yet */
 };
 
 struct batch {
     struct method_plan *plan;
     struct score_terms terms;
-    struct piece known[PATTERNS]; /* answers that have been written */
+    struct piece known[PATTERNS]; /* answers, by mask */
 };
 
 static void
@@ -90,14 +90,15 @@ take_record(struct batch *batch, const struct json_item *record)
     return write_fault(batch);
 }
 
-/* Now that the pool stays where it is. */
+/* Makes the parts of the answer, when the pool is complete and stays where it
+ * is. */
 static void
 set_parts(struct method_plan *plan, const struct piece *pieces, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         plan->parts[i] =
             (struct bytes){plan->pool.data + pieces[i].at, pieces[i].length};
-    /* The first has none in front. */
+    /* The first part has no separator. */
     plan->parts[0].at += sizeof(SEPARATOR) - 1;
     plan->parts[0].length -= sizeof(SEPARATOR) - 1;
     plan->part_count = count;

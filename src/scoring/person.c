@@ -1,7 +1,6 @@
 /*
- * What a score is made of: the table of its inputs, and which of them must
- * come together. Implements the arguments of S13 of
- * docs/protocol.md.
+ * The inputs of a score: their field table, and the pairs of which one must be
+ * complete. Implements S13.1 of docs/protocol.md.
  */
 #include "scoring/person.h"
 
@@ -11,7 +10,6 @@ static const struct field fields[PERSON__MAX] = {PERSON_FIELDS(PERSON_ROW)};
 
 const struct field_table person_fields = {fields, COUNT(fields)};
 
-/* One of these must be complete. */
 static const struct pair {
     enum person_input first, second;
 } pairs[] = {

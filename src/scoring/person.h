@@ -8,9 +8,9 @@
 #include "scoring/fields.h"
 
 /*
- * What is known of a person: the arguments that a score is made of, one row
- * each, in the order in which they are named and make the key of the cache.
- * All else follows from these rows.
+ * The inputs of a score, one row each: what is known of a person. In this order
+ * they are listed, and are part of the cache key. Everything else about them
+ * follows from these rows.
  */
 #define PERSON_FIELDS(ROW)                                                     \
     ROW(PHONE, phone, field_phone)                                             \
@@ -30,7 +30,7 @@ struct person {
     struct bytes given[PERSON__MAX]; /* empty: not given */
 };
 
-/* A row of a table of fields, whose destination begins with a person. */
+/* A row of a field table; the struct of the request begins with a person. */
 #define PERSON_ROW(input, member, check)                                       \
     {                                                                          \
         .name = {#member, sizeof(#member) - 1},                                \
@@ -41,13 +41,15 @@ struct person {
                              &((struct person *)0)->given[PERSON_##input]),    \
     },
 
-/* Each may be absent; person_is_enough() says which must come together. */
+/* Each field is optional; person_is_enough() checks which come together. */
 extern const struct field_table person_fields;
 
 /*
- * Reads the arguments of a score from any JSON value: an object, with enough in
- * it. False, with the faults that online_score would have added; without memory
- * their text has failed.
+ * Reads a person from a JSON value, and checks that it is an object with enough
+ * fields. Returns false, with the faults that online_score would report; if
+ * memory runs out, faults->text.failed is set.
+ *
+ * person   zeroed; its texts point into the item.
  */
 bool person_read(const struct json_item *item,
                  const struct field_limits *limits, struct person *person,
@@ -56,16 +58,18 @@ bool person_read(const struct json_item *item,
 /* A mask of the inputs that are given. */
 unsigned person_given(const struct person *person);
 
-/* The same without what counts for nothing: gender 0, which is unknown. */
+/* A mask of the inputs that are known: gender 0 is given, but unknown. */
 unsigned person_known(const struct person *person);
 
 /*
  * Whether a pair is complete: phone and email, first_name and last_name, or
- * gender and birthday; if not, adds words that name them.
+ * gender and birthday (S13.1); if not, adds a fault that names the pairs.
+ *
+ * given   from person_given().
  */
 bool person_is_enough(unsigned given, struct field_faults *faults);
 
-/* Adds the names of the inputs of a mask, with a separator between them. */
+/* Adds the names of the inputs in a mask, with a separator between them. */
 void person_add_names(unsigned mask, const char *separator, struct buf *out);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * A score as it is answered. Implements the answers of S13 and
- * S15 of docs/protocol.md.
+ * The JSON of a score. Implements S13.3 and S13.4 of docs/protocol.md.
  */
 #include "scoring/score.h"
 #include "scoring/model.h"

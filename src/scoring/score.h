@@ -7,23 +7,24 @@
 
 struct model;
 
-/* By what, and for whom, scores are made. */
+/* How to make scores. */
 struct score_terms {
     const struct model *model;
-    bool is_admin; /* whose scores are all the same */
+    bool is_admin; /* every score is 42 */
     bool explain;
 };
 
 /*
- * Adds the object that answers for one person: {"score": 5.0}, and where it is
- * to be explained the model, the rules that count, and those that do not.
+ * Adds the answer for one person: {"score": 5.0}; if terms->explain, also the
+ * model, its rules that count, and those that do not. Source: docs/protocol.md,
+ * S13.3.
  *
- * known   a mask of person_known().
+ * known   a mask, from person_known().
  */
 void score_add(const struct score_terms *terms, unsigned known,
                struct buf *out);
 
-/* Adds {"score": and a score that has been written before}. */
+/* Adds {"score": ...} with a score that is already a text. */
 void score_add_written(struct bytes score, struct buf *out);
 
 #endif
