@@ -22,5 +22,8 @@ NGINX_SPOOL_BYTES=$(df -P -k /run/nginx | awk 'NR == 2 { printf "%.0f", $2 * 102
 
 nginx_render $top/nginx
 ln -sf /dev/stderr /run/nginx/error.log
+# The codes of nginx's answers. Where nginx may make a file beside the socket, and
+# is first, the service must be able to empty it.
+(umask 117 && : >>"$FCGI_SOCKET.answers") 2>/dev/null || true
 # shellcheck disable=SC2086
 exec $NGINX_SCHEDULER nginx -e stderr -c /run/nginx/nginx.conf

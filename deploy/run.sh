@@ -76,7 +76,7 @@ check_programs() {
 # What an earlier run has left, which a kill may have kept it from taking away.
 clear_run_dir() {
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
-    rm -f "$run_dir/scoring.sock" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" \
+    rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" \
         "$run_dir/nginx/web.sock" "$run_dir/nginx/nginx.pid"
 }
 
@@ -253,7 +253,7 @@ stop_all() {
         wait "${pids[$i]}" 2>/dev/null || true
     done
     pids=() names=()
-    rm -f "$run_dir/scoring.sock"
+    rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers"
 }
 
 can_listen() { # can_listen PORT: it is bound, and let go of again

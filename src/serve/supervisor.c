@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "serve/answers.h"
 #include "serve/notify.h"
 #include "serve/roster.h"
 #include "serve/supervisor.h"
@@ -72,6 +73,7 @@ struct supervisor {
     struct log *log;
     struct metrics *metrics;
     struct roster *roster;
+    struct answers answers; /* that nginx makes by itself */
     sigset_t signals;
     int own_slot; /* in a worker's process; -1 in the parent */
     int own_seat; /* likewise */
@@ -303,6 +305,7 @@ look_at_all(struct supervisor *s, int64_t now)
     if (now < s->look_ms)
         return;
     s->look_ms = now + WATCH_LOOK_MS;
+    answers_count(&s->answers, s->metrics, s->log);
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].pid != 0 && !s->workers[slot].is_stalled)
             look_at(s, slot);
@@ -680,6 +683,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
     roster_place(s->roster, config->accounts, s->metrics,
                  clock_mono_us() * NS_PER_US);
     log_count_in(s->log, s->metrics);
+    answers_init(&s->answers, listen_fd);
     block_signals(s);
     start_generation(s, clock_mono_ms());
     log_settings(s, "started");

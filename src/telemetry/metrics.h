@@ -15,6 +15,14 @@
  */
 struct metrics;
 
+/* The codes of answers that nginx makes by itself; any other is "other". */
+#define METRICS_NGINX_CODES(ROW)                                               \
+    ROW(308), ROW(400), ROW(403), ROW(404), ROW(405), ROW(408), ROW(411),      \
+        ROW(413), ROW(414), ROW(415), ROW(417), ROW(421), ROW(429), ROW(431),  \
+        ROW(500), ROW(501), ROW(502), ROW(503), ROW(504), ROW(505)
+
+#define METRICS_NGINX_NUMBER(code) METRIC_NGINX_##code
+
 enum metric {
     METRIC_CACHE_HITS = 0,
     METRIC_CACHE_MISSES,
@@ -58,6 +66,8 @@ enum metric {
     METRIC_RESTART_STALLED,
     METRIC_RELOAD_OK,
     METRIC_RELOAD_FAILED,
+    METRICS_NGINX_CODES(METRICS_NGINX_NUMBER), /* one for each */
+    METRIC_NGINX_OTHER,
     METRIC__MAX
 };
 

@@ -30,6 +30,7 @@ struct source {
 enum family {
     FAMILY_REQUESTS = 0,
     FAMILY_DURATION,
+    FAMILY_NGINX,
     FAMILY_ACCOUNTS,
     FAMILY_TOKENS,
     FAMILY_PARKED,
@@ -83,6 +84,10 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_DURATION] = {"scoring_request_duration_seconds", "histogram",
                          "Time from a request's arrival to its answer.",
                          put_durations},
+    [FAMILY_NGINX] = {"scoring_nginx_responses_total", "counter",
+                      "Errors and redirections that nginx answered by itself, "
+                      "by code.",
+                      NULL},
     [FAMILY_ACCOUNTS] =
         {"scoring_account_requests_total", "counter",
          "API requests of listed accounts, by account and code.", put_accounts},
@@ -198,6 +203,9 @@ struct counter_row {
         FAMILY_CONNECTIONS, "{result=\"" result "\"}"                          \
     }
 
+#define NGINX_CODE(code)                                                       \
+    [METRIC_NGINX_##code] = {FAMILY_NGINX, "{code=\"" #code "\"}"}
+
 static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_CACHE_HITS] = {FAMILY_CACHE_HITS, ""},
     [METRIC_CACHE_MISSES] = {FAMILY_CACHE_MISSES, ""},
@@ -241,6 +249,8 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_RESTART_STALLED] = {FAMILY_WORKER_RESTARTS, "{reason=\"stalled\"}"},
     [METRIC_RELOAD_OK] = {FAMILY_RELOADS, "{result=\"ok\"}"},
     [METRIC_RELOAD_FAILED] = {FAMILY_RELOADS, "{result=\"failed\"}"},
+    METRICS_NGINX_CODES(NGINX_CODE),
+    [METRIC_NGINX_OTHER] = {FAMILY_NGINX, "{code=\"other\"}"},
 };
 
 static void

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
 #include "support/load.h"
+#include "support/ports.h"
 #include "support/request.h"
 #include "support/stack.h"
 
@@ -27,6 +30,8 @@
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define IDS    "{\"client_ids\": [1, 2]}"
+
+#define NGINX(code) "scoring_nginx_responses_total{code=\"" code "\"}"
 
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
 static const struct stack_plan behind_peer = {.store = STACK_REDIS_PEER};
@@ -203,7 +208,9 @@ TEST_SINGLE(beside, "the API there are none")
                                           "Scoring-Listener: metrics", NULL};
     static const struct http_request request = {
         .verb = "GET", .path = "/metrics", .headers = headers};
-    struct http *http = http_open(stack_shared(&plan)->port);
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("404"));
+    struct http *http = http_open(stack->port);
     struct http_answer answer;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
@@ -211,6 +218,7 @@ TEST_SINGLE(beside, "the API there are none")
     expect_error_text(&answer, 404, "no such path: POST /method");
     http_answer_free(&answer);
     http_close(http);
+    CU_ASSERT_TRUE(becomes(stack, NGINX("404"), before + 1));
 }
 
 /* promtool knows the format, and the conventions for names and units. */
@@ -331,13 +339,13 @@ make_body(enum kind kind, const char *text)
 
 /* How long it took is another matter, and what the processes need. */
 static bool
-may_change(const struct count_case *c, const char *sample)
+may_change(const char *const samples[5], const char *sample)
 {
     static const char *const others[] = {"scoring_request_duration_seconds_",
                                          "process_"};
 
-    for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
-        if (strcmp(sample, c->samples[i]) == 0)
+    for (size_t i = 0; i < 5 && samples[i] != NULL; i++) {
+        if (strcmp(sample, samples[i]) == 0)
             return true;
     }
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -349,7 +357,7 @@ may_change(const struct count_case *c, const char *sample)
 
 /* The whole scrape, but for that, is what it was. */
 static void
-check_nothing_else(const struct stack *stack, const struct count_case *c,
+check_nothing_else(const struct stack *stack, const char *const samples[5],
                    const char *before)
 {
     char *after = scrape(stack), *rest = after, *line;
@@ -360,7 +368,7 @@ check_nothing_else(const struct stack *stack, const struct count_case *c,
         if (line[0] == '#' || value == NULL)
             continue;
         *value = '\0';
-        if (may_change(c, line) ||
+        if (may_change(samples, line) ||
             value_in(before, line) == strtod(value + 1, NULL))
             continue;
         CU_FAIL("another sample has changed");
@@ -387,7 +395,7 @@ TEST_CASES(count, struct count_case, count_rows)
         CU_ASSERT_TRUE(becomes(stack, c->samples[i], was + 1));
         CU_ASSERT_EQUAL(value_of(stack, c->samples[i]), was + 1);
     }
-    check_nothing_else(stack, c, before);
+    check_nothing_else(stack, c->samples, before);
     free(before);
 }
 
@@ -668,4 +676,233 @@ TEST_SINGLE(retries, "are counted")
     CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
 }
 
-TEST_SUITE(.parts = 2);
+/*
+ * The answers that nginx makes by itself: each adds 1 to its code, and nothing
+ * else. The counts come with the parent's next look.
+ */
+struct own_case {
+    const char *name, *head;
+    int pad; /* zeros behind that */
+    const char *rest;
+    int status;
+    const char *samples[5];
+};
+
+#define POST(headers) "POST /method HTTP/1.1\r\nHost: x\r\n" headers
+#define CLOSE         " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+static const struct own_case own_rows[] = {
+    {"no HTTP", "what?", 0, "\r\n\r\n", 400, {NGINX("400")}},
+    {"no such path", "GET /nothing", 0, CLOSE, 404, {NGINX("404")}},
+    {"no such verb", "GET /method", 0, CLOSE, 405, {NGINX("405")}},
+    {"a body that is too large",
+     POST("Content-Length: 1048577"),
+     0,
+     "\r\n\r\n",
+     413,
+     {NGINX("413")}},
+    {"an address that is too long",
+     "GET /",
+     LONG_BYTES,
+     CLOSE,
+     414,
+     {NGINX("414")}},
+    {"a compressed body",
+     POST("Content-Encoding: gzip\r\nContent-Length: 0\r\nConnection: close"),
+     0,
+     "\r\n\r\n",
+     415,
+     {NGINX("415")}},
+    {"a header that is too long",
+     POST("X: "),
+     LONG_BYTES,
+     "\r\n\r\n",
+     431,
+     {NGINX("431")}},
+    {"an unknown coding",
+     POST("Transfer-Encoding: zip"),
+     0,
+     "\r\n\r\n",
+     501,
+     {NGINX("501")}},
+    {"another version", "GET / HTTP/3.0", 0, "\r\n\r\n", 505, {NGINX("505")}},
+};
+
+static void
+expect_raw(int port, const struct own_case *c)
+{
+    static char zeros[LONG_BYTES];
+    char *text = NULL;
+    struct http_answer answer;
+
+    memset(zeros, '0', sizeof(zeros));
+    CU_ASSERT_FATAL(
+        asprintf(&text, "%s%.*s%s", c->head, c->pad, zeros, c->rest) > 0);
+    answer = http_raw(port, text, strlen(text), CLOCK_PATIENCE_MS);
+    expect_error(&answer, c->status, NULL);
+    http_answer_free(&answer);
+    free(text);
+}
+
+TEST_CASES(own, struct own_case, own_rows)
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *before = scrape(stack);
+    const double was = value_in(before, c->samples[0]);
+
+    CU_ASSERT(was >= 0);
+    expect_raw(stack->port, c);
+    CU_ASSERT_TRUE(becomes(stack, c->samples[0], was + 1));
+    CU_ASSERT_EQUAL(value_of(stack, c->samples[0]), was + 1);
+    check_nothing_else(stack, c->samples, before);
+    free(before);
+}
+
+/* Sends what no path is for, and waits until it has been counted. */
+static void
+expect_counted(const struct stack *stack)
+{
+    const double before = value_of(stack, NGINX("404"));
+    struct http_answer answer = ask(stack->port, "GET", "/nothing");
+
+    expect_error(&answer, 404, NULL);
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(becomes(stack, NGINX("404"), before + 1));
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before + 1);
+}
+
+/* What is counted later says that what came before would have been. */
+TEST_SINGLE(own_health, "refused verbs of health do not count")
+{
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("405"));
+    struct http_answer answer = ask(stack->port, "PUT", "/healthz");
+
+    CU_ASSERT_EQUAL(answer.status, 405);
+    http_answer_free(&answer);
+    answer = ask(stack->port, "PUT", "/readyz?x");
+    CU_ASSERT_EQUAL(answer.status, 405);
+    http_answer_free(&answer);
+    expect_counted(stack);
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("405")), before);
+}
+
+static const char *const slow_rate[] = {"SCORING_RATE_LIMIT=1", NULL};
+static const struct stack_plan limited = {.store = STACK_REDIS_TCP,
+                                          .environment = slow_rate};
+
+TEST_SINGLE(own_rate, "requests over the limit, each of them")
+{
+    const struct stack *stack = stack_shared(&limited);
+    const double before = value_of(stack, NGINX("429"));
+    double refused = 0;
+
+    for (int i = 0; i < SENT_EACH_TIME || refused == 0; i++) {
+        struct http_answer answer =
+            expect_post(stack->port, request_score(NAMES));
+
+        if (answer.status == 429)
+            refused++;
+        else
+            expect_score(&answer, 0.5);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_TRUE(becomes(stack, NGINX("429"), before + refused));
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("429")), before + refused);
+}
+
+/* The socket is where nginx does not find it, and then back. */
+TEST_SINGLE(own_away, "requests that the service did not take")
+{
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("502"));
+    char place[FILES_PATH_MAX], aside[FILES_PATH_MAX];
+    struct http_answer answer;
+
+    files_path(place, "%s/scoring.sock", stack->run_folder);
+    files_path(aside, "%s/aside.sock", stack->run_folder);
+    CU_ASSERT_EQUAL(rename(place, aside), 0);
+    kill_workers(stack); /* with the connections that nginx has kept */
+    for (int i = 0; i < SENT_EACH_TIME; i++) {
+        answer = expect_post(stack->port, request_score(NAMES));
+        expect_error(&answer, 502, NULL);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_EQUAL(rename(aside, place), 0);
+    CU_ASSERT_TRUE(becomes(stack, NGINX("502"), before + SENT_EACH_TIME));
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("502")), before + SENT_EACH_TIME);
+    send_scores(stack, 1);
+}
+
+/* The file keeps what nobody counts. */
+TEST_SINGLE(own_kept, "while the parent does not run")
+{
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("404"));
+
+    (void)kill(stack_parent(stack), SIGSTOP);
+    for (int i = 0; i < SENT_EACH_TIME; i++) {
+        struct http_answer answer = ask(stack->port, "GET", "/nothing");
+
+        expect_error(&answer, 404, NULL);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before);
+    (void)kill(stack_parent(stack), SIGCONT);
+    CU_ASSERT_TRUE(becomes(stack, NGINX("404"), before + SENT_EACH_TIME));
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before + SENT_EACH_TIME);
+}
+
+/* What is no code, and what is no file: told once, and harmless. */
+TEST_SINGLE(own_file, "holds anything, or is none")
+{
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("other"));
+    char place[FILES_PATH_MAX], aside[FILES_PATH_MAX];
+    FILE *file;
+
+    files_path(place, "%s/scoring.sock.answers", stack->run_folder);
+    files_path(aside, "%s/aside", stack->run_folder);
+    file = fopen(place, "a");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    (void)fputs("what?\n\n-1\n4290\n", file);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+    CU_ASSERT_TRUE(becomes(stack, NGINX("other"), before + 4));
+    CU_ASSERT_EQUAL(stack_log_count(stack, "answers are not counted"), 0);
+    CU_ASSERT_EQUAL(symlink("/nonexistent/x", aside), 0);
+    CU_ASSERT_EQUAL(rename(aside, place), 0);
+    CU_ASSERT_TRUE(stack_log_wait(stack, "answers are not counted: .*: ", 1));
+    for (int i = 0; i < SENT_EACH_TIME; i++) {
+        struct http_answer answer = ask(stack->port, "GET", "/nothing");
+
+        expect_error(&answer, 404, NULL);
+        http_answer_free(&answer);
+    }
+    CU_ASSERT_EQUAL(remove(place), 0);
+    expect_counted(stack);
+    CU_ASSERT_EQUAL(stack_log_count(stack, "answers are not counted"), 1);
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("other")), before + 4);
+}
+
+/* In the headers, and in a body that is spooled: nginx waits for 10 s. */
+TEST_SINGLE(own_silent, "callers that stop sending")
+{
+    static const char *const begun[] = {
+        "POST /method HTTP/1.1\r\nHost",
+        "POST /method HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"};
+    const struct stack *stack = stack_shared(&plan);
+    const double before = value_of(stack, NGINX("408"));
+    int fds[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = ports_connect(stack->port, CLOCK_PATIENCE_MS);
+        CU_ASSERT_FATAL(fds[i] >= 0);
+        CU_ASSERT(send(fds[i], begun[i], strlen(begun[i]), 0) > 0);
+    }
+    CU_ASSERT_TRUE(becomes(stack, NGINX("408"), before + 2));
+    for (size_t i = 0; i < 2; i++)
+        (void)close(fds[i]);
+    CU_ASSERT_EQUAL(value_of(stack, NGINX("408")), before + 2);
+}
+
+TEST_SUITE(.parts = 3);

@@ -106,6 +106,10 @@ limited() { # some of many requests at once are too many
     grep -q '"code": 429' <(post $(printf 'http://127.0.0.1/method %.0s' $(seq 40)))
 }
 
+counted() { # counted CODE: nginx's own answers with it have been
+    grep -q "^scoring_nginx_responses_total{code=\"$1\"} [1-9]" <(curl -s http://127.0.0.1:8081/metrics)
+}
+
 rotated() { # rotated BEFORE: the service goes on in the new file
     scores && soon grep -q 'code=200' /var/log/scoring/scoring.log &&
         [ "$(stat -c %i /var/log/scoring/scoring.log)" != "$1" ]
@@ -139,6 +143,8 @@ check 'again, from the cache' scores
 check 'ready' is "$(curl -s http://127.0.0.1/readyz)" '{"status": "ready", "store": "up"}'
 check 'the page' grep -q '<html' <(curl -s http://127.0.0.1/)
 check 'the metrics' grep -q '^scoring_cache_hits_total 1' <(curl -s http://127.0.0.1:8081/metrics)
+curl -s http://127.0.0.1/nothing >/dev/null
+check 'the answers of nginx are counted' soon counted 404
 check 'healthcheck' scoring healthcheck
 check 'the manual' test -e /usr/share/man/man8/scoring.8.gz
 check 'log: information' logged 6 'I started'

@@ -79,6 +79,7 @@ struct line_case {
 static const struct line_case line_rows[] = {
     {"# TYPE scoring_requests_total counter"},
     {"# TYPE scoring_request_duration_seconds histogram"},
+    {"# TYPE scoring_nginx_responses_total counter"},
     {"# TYPE scoring_requests_parked gauge"},
     {"# TYPE scoring_cache_hits_total counter"},
     {"# TYPE scoring_cache_misses_total counter"},
@@ -222,6 +223,8 @@ struct counter_case {
     enum metric metric;
 };
 
+#define NGINX(code) "scoring_nginx_responses_total{code=\"" code "\"}"
+
 static const struct counter_case counter_rows[] = {
     {"scoring_cache_hits_total", METRIC_CACHE_HITS},
     {"scoring_cache_misses_total", METRIC_CACHE_MISSES},
@@ -290,6 +293,27 @@ static const struct counter_case counter_rows[] = {
      METRIC_RESTART_STALLED},
     {"scoring_settings_reloads_total{result=\"ok\"}", METRIC_RELOAD_OK},
     {"scoring_settings_reloads_total{result=\"failed\"}", METRIC_RELOAD_FAILED},
+    {NGINX("308"), METRIC_NGINX_308},
+    {NGINX("400"), METRIC_NGINX_400},
+    {NGINX("403"), METRIC_NGINX_403},
+    {NGINX("404"), METRIC_NGINX_404},
+    {NGINX("405"), METRIC_NGINX_405},
+    {NGINX("408"), METRIC_NGINX_408},
+    {NGINX("411"), METRIC_NGINX_411},
+    {NGINX("413"), METRIC_NGINX_413},
+    {NGINX("414"), METRIC_NGINX_414},
+    {NGINX("415"), METRIC_NGINX_415},
+    {NGINX("417"), METRIC_NGINX_417},
+    {NGINX("421"), METRIC_NGINX_421},
+    {NGINX("429"), METRIC_NGINX_429},
+    {NGINX("431"), METRIC_NGINX_431},
+    {NGINX("500"), METRIC_NGINX_500},
+    {NGINX("501"), METRIC_NGINX_501},
+    {NGINX("502"), METRIC_NGINX_502},
+    {NGINX("503"), METRIC_NGINX_503},
+    {NGINX("504"), METRIC_NGINX_504},
+    {NGINX("505"), METRIC_NGINX_505},
+    {NGINX("other"), METRIC_NGINX_OTHER},
 };
 
 _Static_assert(sizeof(counter_rows) / sizeof(counter_rows[0]) == METRIC__MAX,
