@@ -99,24 +99,20 @@ is_agreed(void *arg)
 static void
 start_data(int i)
 {
-    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX], more[128] = "";
-    char *settings;
+    char folder[FILES_PATH_MAX], lines[256];
     struct redis *redis = &group.data[i];
-    char text[4 * FILES_PATH_MAX];
 
     files_path(folder, "%s/data%d", group.folder, i);
     CU_ASSERT_FATAL(mkdir(folder, 0700) == 0 &&
                     redis_init(redis, folder, STACK_PASSWORD));
-    files_path(path, "%s/redis.conf", folder);
-    settings = files_read(path);
-    if (i > 0)
-        (void)snprintf(more, sizeof(more), "replicaof 127.0.0.1 %d\n",
-                       group.data[0].port);
-    (void)snprintf(text, sizeof(text),
-                   "%srepl-diskless-sync-delay 0\nmasterauth %s\n%s", settings,
-                   STACK_PASSWORD, more);
-    free(settings);
-    CU_ASSERT_FATAL(files_write(path, text) && redis_start(redis));
+    (void)snprintf(lines, sizeof(lines),
+                   "repl-diskless-sync-delay 0\nmasterauth %s\n",
+                   STACK_PASSWORD);
+    CU_ASSERT_FATAL(redis_configure(redis, lines));
+    (void)snprintf(lines, sizeof(lines), "replicaof 127.0.0.1 %d\n",
+                   group.data[0].port);
+    CU_ASSERT_FATAL((i == 0 || redis_configure(redis, lines)) &&
+                    redis_start(redis));
 }
 
 static void

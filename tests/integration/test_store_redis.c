@@ -33,29 +33,12 @@ static char folder[FILES_PATH_MAX];
 static struct redis server;
 static struct redis_url server_config;
 
-/* DEBUG RELOAD is how a server of ours gets to be loading. */
-static bool
-allow_debug(void)
-{
-    static const char line[] = "enable-debug-command local\n";
-    char path[FILES_PATH_MAX], text[2048];
-    char *settings;
-    int length;
-
-    files_path(path, "%s/redis.conf", folder);
-    settings = files_read(path);
-    if (settings == NULL)
-        return false;
-    length = snprintf(text, sizeof(text), "%s%s", settings, line);
-    free(settings);
-    return (size_t)length < sizeof(text) && files_write(path, text);
-}
-
 static int
 redis_suite_start(void)
 {
     if (!files_folder_make(folder) || !redis_init(&server, folder, "") ||
-        !allow_debug())
+        /* DEBUG RELOAD is how a server of ours gets to be loading. */
+        !redis_configure(&server, "enable-debug-command local\n"))
         return 1;
     server_config = (struct redis_url){.unix_path = server.socket};
     return redis_start(&server) ? 0 : 1;

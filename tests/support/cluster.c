@@ -20,24 +20,21 @@
 static bool
 append_settings(struct redis *node, const struct cluster_plan *plan)
 {
-    char path[FILES_PATH_MAX];
-    FILE *file;
-    bool is_good;
+    char lines[1024];
+    int length;
 
-    files_path(path, "%s/redis.conf", node->folder);
-    file = fopen(path, "a");
-    if (file == NULL)
-        return false;
-    (void)fprintf(file,
-                  "cluster-enabled yes\ncluster-port %d\n"
-                  "cluster-node-timeout %d\ncluster-config-file nodes.conf\n"
-                  "repl-diskless-sync-delay 0\n%s",
-                  ports_free(), NODE_TIMEOUT,
-                  plan->settings != NULL ? plan->settings : "");
+    length = snprintf(lines, sizeof(lines),
+                      "cluster-enabled yes\ncluster-port %d\n"
+                      "cluster-node-timeout %d\n"
+                      "cluster-config-file nodes.conf\n"
+                      "repl-diskless-sync-delay 0\n%s",
+                      ports_free(), NODE_TIMEOUT,
+                      plan->settings != NULL ? plan->settings : "");
     if (plan->password != NULL)
-        (void)fprintf(file, "masterauth %s\n", plan->password);
-    is_good = ferror(file) == 0;
-    return fclose(file) == 0 && is_good;
+        (void)snprintf(lines + length, sizeof(lines) - (size_t)length,
+                       "masterauth %s\n", plan->password);
+    return redis_configure(node, lines) &&
+           (plan->tls == NULL || redis_use_tls(node, plan->tls, "good"));
 }
 
 /* Into ret_id, without the line end. */
@@ -208,14 +205,14 @@ cluster_url(const struct cluster *cluster, char ret_url[CLUSTER_URL_MAX])
                            cluster->nodes[i].port);
 }
 
-/* A row of CLUSTER SLOTS: first, last, [host, port, id]. */
+/* A row of CLUSTER SLOTS: first, last, [host, port, id, ...]. */
 static struct redis *
 row_owner(struct cluster *cluster, const redisReply *row, unsigned slot)
 {
     if (row->element[0]->integer > slot || row->element[1]->integer < slot)
         return NULL;
     for (size_t i = 0; i < cluster->count; i++)
-        if (cluster->nodes[i].port == row->element[2]->element[1]->integer)
+        if (strcmp(cluster->ids[i], row->element[2]->element[2]->str) == 0)
             return &cluster->nodes[i];
     return NULL;
 }

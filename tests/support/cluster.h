@@ -22,6 +22,7 @@ struct cluster_plan {
     bool has_replicas;
     const char *password; /* of all; NULL: none */
     const char *settings; /* more lines of redis.conf; NULL: none */
+    const char *tls;      /* folder of redis_use_tls(); NULL: no TLS */
 };
 
 /*

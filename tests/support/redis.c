@@ -40,6 +40,36 @@ redis_init(struct redis *redis, const char *folder, const char *password)
     return redis->port > 0 && files_write(path, text);
 }
 
+bool
+redis_configure(const struct redis *redis, const char *lines)
+{
+    char path[FILES_PATH_MAX];
+    FILE *file;
+    bool is_good;
+
+    files_path(path, "%s/redis.conf", redis->folder);
+    file = fopen(path, "a");
+    if (file == NULL)
+        return false;
+    is_good = fputs(lines, file) >= 0;
+    return fclose(file) == 0 && is_good;
+}
+
+/* Of two lines for one setting the last counts. */
+bool
+redis_use_tls(const struct redis *redis, const char *folder, const char *name)
+{
+    char lines[8 * FILES_PATH_MAX];
+
+    (void)snprintf(lines, sizeof(lines),
+                   "port 0\ntls-port %d\ntls-cert-file %s/%s.pem\n"
+                   "tls-key-file %s/%s.key\ntls-ca-cert-file %s/ca.pem\n"
+                   "tls-auth-clients no\ntls-replication yes\n"
+                   "tls-cluster yes\n",
+                   redis->port, folder, name, folder, name, folder);
+    return redis_configure(redis, lines);
+}
+
 static redisContext *
 connect_checked(const struct redis *redis)
 {

@@ -21,6 +21,17 @@ struct redis {
 /* Chooses a free port and writes the settings; starts nothing. */
 bool redis_init(struct redis *redis, const char *folder, const char *password);
 
+/* Adds lines to its settings. */
+bool redis_configure(const struct redis *redis, const char *lines);
+
+/*
+ * Makes it speak TLS on its port, also to its replicas and to the other nodes
+ * of its Cluster; the unix socket stays as it is. The folder has NAME.pem and
+ * NAME.key, and ca.pem.
+ */
+bool redis_use_tls(const struct redis *redis, const char *folder,
+                   const char *name);
+
 /* Starts it, again too, and waits until it answers. */
 bool redis_start(struct redis *redis);
 
