@@ -964,8 +964,8 @@ static const struct peer_case peer_rows[] = {
     {"protected mode",
      {.answers = {"-DENIED Redis is running in protected mode because\r\n"},
       .closes = true},
-     "the server is in protected mode: other hosts need a password, which it "
-     "has not (DENIED)"},
+     "the server is in protected mode: other hosts need a password, and it "
+     "has none (DENIED)"},
     {"an error we never heard of",
      {.answers = {"-secret value\r\n"}},
      "the server answered with an error"},
