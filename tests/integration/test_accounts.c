@@ -97,28 +97,6 @@ ask(const struct stack *stack, const char *account, const char *salt)
     return status;
 }
 
-/* The value of a sample; -1: there is none. */
-static double
-metric(const struct stack *stack, const char *sample)
-{
-    const struct http_request request = {.verb = "GET", .path = "/metrics"};
-    struct http *http = http_open(stack->metrics_port);
-    struct http_answer answer;
-    const size_t length = strlen(sample);
-    double value = -1;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
-    answer = http_send(http, &request);
-    http_close(http);
-    for (const char *at = answer.body; (at = strstr(at, sample)) != NULL;
-         at++) {
-        if (at != answer.body && at[-1] == '\n' && at[length] == ' ')
-            value = strtod(at + length, NULL);
-    }
-    http_answer_free(&answer);
-    return value;
-}
-
 #define COUNTED "scoring_account_requests_total{account="
 
 struct entry_case {
@@ -154,7 +132,8 @@ static const struct entry_case entry_rows[] = {
 TEST_CASES(entry, struct entry_case, entry_rows)
 {
     const struct stack *stack = stack_shared(&plan);
-    const double before = c->sample != NULL ? metric(stack, c->sample) : -1;
+    const double before =
+        c->sample != NULL ? stack_metric(stack, c->sample) : -1;
     char pattern[128];
     size_t lines = 0;
     struct http_answer answer;
@@ -169,11 +148,12 @@ TEST_CASES(entry, struct entry_case, entry_rows)
         expect_error_text(&answer, 403, "Forbidden");
     http_answer_free(&answer);
     if (c->sample != NULL)
-        CU_ASSERT_EQUAL(metric(stack, c->sample), before + 1);
+        CU_ASSERT_EQUAL(stack_metric(stack, c->sample), before + 1);
     if (c->logged != NULL)
         CU_ASSERT_TRUE(stack_log_wait(stack, pattern, lines + 1));
     if (c->logged == NULL) {
-        CU_ASSERT_EQUAL(metric(stack, COUNTED "\"nobody\",code=\"403\"}"), -1);
+        CU_ASSERT_EQUAL(stack_metric(stack, COUNTED "\"nobody\",code=\"403\"}"),
+                        -1);
         CU_ASSERT_TRUE(stack_log_wait(stack, "method=- code=403 ", 1));
         CU_ASSERT_EQUAL(stack_log_count(stack, "nobody"), 0);
     }
@@ -278,8 +258,8 @@ TEST_SINGLE(keep, "counts and limits over reloads, also of who was away")
     struct answered away = {stack, "kept", "kept's", 403};
     char *without =
         replaced(file_text, "\"kept\": {\"salts\"", "\"other\": {\"salts\"");
-    double before = metric(stack, COUNTED "\"kept\",code=\"200\"}");
-    double acme = metric(stack, COUNTED "\"acme\",code=\"200\"}");
+    double before = stack_metric(stack, COUNTED "\"kept\",code=\"200\"}");
+    double acme = stack_metric(stack, COUNTED "\"acme\",code=\"200\"}");
     char *batch = signed_request(
         "kept", "kept's", "online_scores",
         "{\"clients\": [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "
@@ -293,12 +273,13 @@ TEST_SINGLE(keep, "counts and limits over reloads, also of who was away")
     CU_ASSERT_EQUAL(ask(stack, "kept", "kept's"), 429);
     reload(stack, without);
     CU_ASSERT_TRUE(clock_wait(is_answered, &away, CLOCK_PATIENCE_MS));
-    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"), -1);
-    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"acme\",code=\"200\"}"), acme);
+    CU_ASSERT_EQUAL(stack_metric(stack, COUNTED "\"kept\",code=\"200\"}"), -1);
+    CU_ASSERT_EQUAL(stack_metric(stack, COUNTED "\"acme\",code=\"200\"}"),
+                    acme);
     reload(stack, file_text);
     away.status = 429;
     CU_ASSERT_TRUE(clock_wait(is_answered, &away, CLOCK_PATIENCE_MS));
-    CU_ASSERT_EQUAL(metric(stack, COUNTED "\"kept\",code=\"200\"}"),
+    CU_ASSERT_EQUAL(stack_metric(stack, COUNTED "\"kept\",code=\"200\"}"),
                     before + 1);
     free(without);
 }

@@ -517,11 +517,14 @@ TEST_SINGLE(failover, "that is planned costs no request")
     struct redis *replica = &cluster.nodes[CLUSTER_MASTERS];
     struct crowd crowd;
 
+    CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
     crowd_start(&crowd, stack, is_whole);
     fail_over_to(replica);
     clock_sleep_ms(RUN_MS);
     crowd_stop(&crowd);
     fail_over_to(&cluster.nodes[0]);
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
     expect_calm(stack);
 }
 
@@ -772,6 +775,7 @@ TEST_SINGLE(replaced, "the address of the URL is gone, and others move on")
     fail_over_any();
     clock_sleep_ms(RUN_MS);
     crowd_stop(&crowd);
+    CU_ASSERT_TRUE(clock_wait(is_answered, stack, CLOCK_PATIENCE_MS));
     expect_calm(stack);
     CU_ASSERT_TRUE(redis_start(first));
     CU_ASSERT_TRUE(clock_wait(cluster_is_well, &cluster, CLOCK_PATIENCE_MS));

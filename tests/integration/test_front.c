@@ -668,7 +668,7 @@ stand_in_start(struct stand_in *in)
     files_path(in->path, "%.200s/scoring.sock", in->stack.run_folder);
     CU_ASSERT_TRUE(stack_log_wait(&in->stack, "\\] I ready: ", 1));
     CU_ASSERT_EQUAL(unlink(in->path), 0);
-    CU_ASSERT_EQUAL(kill(stack_parent(&in->stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(&in->stack, SIGHUP));
     CU_ASSERT_TRUE(stack_log_wait(&in->stack, "\\] I ready: ", 2));
     clock_sleep_ms(QUIET_MS); /* for the older workers to end */
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <json-c/json.h>
@@ -19,6 +20,7 @@
 
 #define STAMP_SLACK_S 3 /* between a request and our look at the clock */
 #define ROTATED_COUNT 20
+#define DESCRIPTORS   64 /* more than a process of the service has */
 
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
 
@@ -358,13 +360,34 @@ TEST_SINGLE(access_log, "has the path without its query")
 
 /* SIGUSR1 after the file was moved: what comes later is in a new one. */
 static bool
-file_is_there(void *arg)
+has_open(pid_t pid, const char *path)
 {
-    char *text = files_read(arg);
-    bool is_there = text != NULL;
+    char link[FILES_PATH_MAX];
+    struct stat file, open_file;
+    bool is_open = false;
 
-    free(text);
-    return is_there;
+    if (stat(path, &file) != 0)
+        return false;
+    for (int fd = 0; fd < DESCRIPTORS && !is_open; fd++) {
+        files_path(link, "/proc/%d/fd/%d", (int)pid, fd);
+        is_open = stat(link, &open_file) == 0 &&
+                  open_file.st_dev == file.st_dev &&
+                  open_file.st_ino == file.st_ino;
+    }
+    return is_open;
+}
+
+/* All processes of the service write to the new file. */
+static bool
+is_reopened(void *arg)
+{
+    const struct stack *stack = arg;
+    struct proc_found workers = stack_workers(stack);
+    bool is_done = has_open(stack_parent(stack), stack->log);
+
+    for (size_t i = 0; i < workers.count; i++)
+        is_done = is_done && has_open(workers.pid[i], stack->log);
+    return is_done && workers.count > 0;
 }
 
 TEST_SINGLE(rotated, "without losing a line")
@@ -377,9 +400,8 @@ TEST_SINGLE(rotated, "without losing a line")
     CU_ASSERT_EQUAL(rename(stack->log, old), 0);
     for (int i = 0; i < ROTATED_COUNT; i++)
         (void)send_as(stack, "rotated", "/method", "{}");
-    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGUSR1), 0);
-    CU_ASSERT_TRUE(clock_wait(file_is_there, stack->log, CLOCK_PATIENCE_MS));
-    clock_sleep_ms(200); /* for every worker to have heard of it */
+    CU_ASSERT_TRUE(stack_signal(stack, SIGUSR1));
+    CU_ASSERT_TRUE(clock_wait(is_reopened, stack, CLOCK_PATIENCE_MS));
     for (int i = 0; i < ROTATED_COUNT; i++)
         (void)send_as(stack, "rotated", "/method", "{}");
     CU_ASSERT_TRUE(stack_log_wait(stack, "id=rotated ", ROTATED_COUNT));

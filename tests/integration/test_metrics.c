@@ -49,40 +49,13 @@ ask(int port, const char *verb, const char *path)
     return answer;
 }
 
-/* All metrics, to be freed. */
 static char *
 scrape(const struct stack *stack)
 {
-    struct http_answer answer = ask(stack->metrics_port, "GET", "/metrics");
-    char *text = strdup(answer.body);
+    char *text = stack_metrics(stack);
 
-    CU_ASSERT_EQUAL(answer.status, 200);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    http_answer_free(&answer);
     return text;
-}
-
-/* The value of a sample, given by name and labels as they are; -1: none. */
-static double
-value_in(const char *text, const char *sample)
-{
-    size_t length = strlen(sample);
-
-    for (const char *at = text; (at = strstr(at, sample)) != NULL; at++) {
-        if ((at == text || at[-1] == '\n') && at[length] == ' ')
-            return strtod(at + length, NULL);
-    }
-    return -1;
-}
-
-static double
-value_of(const struct stack *stack, const char *sample)
-{
-    char *text = scrape(stack);
-    double value = value_in(text, sample);
-
-    free(text);
-    return value;
 }
 
 /* The sum of all samples of a family. */
@@ -116,7 +89,7 @@ is_reached(void *arg)
 {
     const struct wanted *wanted = arg;
 
-    return value_of(wanted->stack, wanted->sample) >= wanted->least;
+    return stack_metric(wanted->stack, wanted->sample) >= wanted->least;
 }
 
 static bool
@@ -124,7 +97,7 @@ is_zero(void *arg)
 {
     const struct wanted *wanted = arg;
 
-    return value_of(wanted->stack, wanted->sample) == 0;
+    return stack_metric(wanted->stack, wanted->sample) == 0;
 }
 
 static bool
@@ -209,7 +182,7 @@ TEST_SINGLE(beside, "the API there are none")
     static const struct http_request request = {
         .verb = "GET", .path = "/metrics", .headers = headers};
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("404"));
+    const double before = stack_metric(stack, NGINX("404"));
     struct http *http = http_open(stack->port);
     struct http_answer answer;
 
@@ -369,10 +342,10 @@ check_nothing_else(const struct stack *stack, const char *const samples[5],
             continue;
         *value = '\0';
         if (may_change(samples, line) ||
-            value_in(before, line) == strtod(value + 1, NULL))
+            stack_metric_in(before, line) == strtod(value + 1, NULL))
             continue;
         CU_FAIL("another sample has changed");
-        (void)printf("%s was %g, is %s\n", line, value_in(before, line),
+        (void)printf("%s was %g, is %s\n", line, stack_metric_in(before, line),
                      value + 1);
     }
     free(after);
@@ -389,11 +362,11 @@ TEST_CASES(count, struct count_case, count_rows)
     CU_ASSERT_EQUAL(answer.status, c->status);
     http_answer_free(&answer);
     for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
-        double was = value_in(before, c->samples[i]);
+        double was = stack_metric_in(before, c->samples[i]);
 
         CU_ASSERT(was >= 0);
         CU_ASSERT_TRUE(becomes(stack, c->samples[i], was + 1));
-        CU_ASSERT_EQUAL(value_of(stack, c->samples[i]), was + 1);
+        CU_ASSERT_EQUAL(stack_metric(stack, c->samples[i]), was + 1);
     }
     check_nothing_else(stack, c->samples, before);
     free(before);
@@ -516,7 +489,7 @@ reload(const struct stack *stack)
 {
     struct replacement wanted = {stack, stack_workers(stack)};
 
-    (void)kill(stack_parent(stack), SIGHUP);
+    CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
     CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
 }
 
@@ -529,28 +502,28 @@ reload(const struct stack *stack)
 TEST_SINGLE(kept, "counters grow on over deaths and a reload")
 {
     const struct stack *stack = stack_shared(&plan);
-    double scores = value_of(stack, SCORES);
-    double killed = value_of(stack, BY_SIGNAL);
-    double reloaded = value_of(stack, BY_RELOAD);
-    double reloads = value_of(stack, RELOADS_OK);
-    double started = value_of(stack, "process_start_time_seconds");
+    double scores = stack_metric(stack, SCORES);
+    double killed = stack_metric(stack, BY_SIGNAL);
+    double reloaded = stack_metric(stack, BY_RELOAD);
+    double reloads = stack_metric(stack, RELOADS_OK);
+    double started = stack_metric(stack, "process_start_time_seconds");
 
     send_scores(stack, SENT_EACH_TIME);
-    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, SCORES), scores + SENT_EACH_TIME);
     kill_workers(stack);
-    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + SENT_EACH_TIME);
-    CU_ASSERT_EQUAL(value_of(stack, BY_SIGNAL), killed + WORKERS);
+    CU_ASSERT_EQUAL(stack_metric(stack, SCORES), scores + SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, BY_SIGNAL), killed + WORKERS);
     send_scores(stack, SENT_EACH_TIME);
-    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 2 * SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, SCORES), scores + 2 * SENT_EACH_TIME);
     reload(stack);
     CU_ASSERT_TRUE(becomes(stack, BY_RELOAD, reloaded + WORKERS));
-    CU_ASSERT_EQUAL(value_of(stack, RELOADS_OK), reloads + 1);
-    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 2 * SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, RELOADS_OK), reloads + 1);
+    CU_ASSERT_EQUAL(stack_metric(stack, SCORES), scores + 2 * SENT_EACH_TIME);
     send_scores(stack, SENT_EACH_TIME);
-    CU_ASSERT_EQUAL(value_of(stack, SCORES), scores + 3 * SENT_EACH_TIME);
-    CU_ASSERT_EQUAL(value_of(stack, BY_SIGNAL), killed + WORKERS);
-    CU_ASSERT_EQUAL(value_of(stack, "scoring_workers"), WORKERS);
-    CU_ASSERT_EQUAL(value_of(stack, "process_start_time_seconds"), started);
+    CU_ASSERT_EQUAL(stack_metric(stack, SCORES), scores + 3 * SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, BY_SIGNAL), killed + WORKERS);
+    CU_ASSERT_EQUAL(stack_metric(stack, "scoring_workers"), WORKERS);
+    CU_ASSERT_EQUAL(stack_metric(stack, "process_start_time_seconds"), started);
 }
 
 /* No caller's answer matters here. */
@@ -578,7 +551,7 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
 
     CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
     CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
-    hits = value_of(stack, "scoring_cache_hits_total");
+    hits = stack_metric(stack, "scoring_cache_hits_total");
     peer_set(stack->peer, PEER_SILENT);
     load = load_start(&interests);
     CU_ASSERT_PTR_NOT_NULL_FATAL(load);
@@ -591,9 +564,9 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
     peer_set(stack->peer, PEER_NONE);
     CU_ASSERT_TRUE(falls_to_zero(stack, PARKED));
     CU_ASSERT_TRUE(falls_to_zero(stack, BREAKER));
-    CU_ASSERT_EQUAL(value_of(stack, "scoring_cache_hits_total"), hits);
-    CU_ASSERT(value_of(stack, OPERATIONS("read", "timeout")) +
-                  value_of(stack, OPERATIONS("read", "down")) >=
+    CU_ASSERT_EQUAL(stack_metric(stack, "scoring_cache_hits_total"), hits);
+    CU_ASSERT(stack_metric(stack, OPERATIONS("read", "timeout")) +
+                  stack_metric(stack, OPERATIONS("read", "down")) >=
               1);
 }
 
@@ -640,8 +613,8 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
 {
     const struct stack *stack = stack_shared(&plan);
     size_t told = stack_log_count(stack, c->words);
-    double hits = value_of(stack, "scoring_cache_hits_total");
-    double before = value_of(stack, c->sample);
+    double hits = stack_metric(stack, "scoring_cache_hits_total");
+    double before = stack_metric(stack, c->sample);
     struct http_answer answer;
 
     use_store(stack);
@@ -654,8 +627,8 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
     clock_sleep_ms(QUIET_MS);
     for (int i = 0; i < SENT_EACH_TIME; i++)
         use_store(stack);
-    CU_ASSERT_EQUAL(value_of(stack, c->sample), before + 1);
-    CU_ASSERT_EQUAL(value_of(stack, "scoring_cache_hits_total"), hits);
+    CU_ASSERT_EQUAL(stack_metric(stack, c->sample), before + 1);
+    CU_ASSERT_EQUAL(stack_metric(stack, "scoring_cache_hits_total"), hits);
     CU_ASSERT_EQUAL(stack_log_count(stack, c->words), told + 2);
 }
 
@@ -663,7 +636,7 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
 TEST_SINGLE(retries, "are counted")
 {
     struct stack *stack = stack_shared(&behind_peer);
-    double before = value_of(stack, "scoring_store_retries_total");
+    double before = stack_metric(stack, "scoring_store_retries_total");
     struct http_answer answer;
 
     answer = expect_post(stack->port, request_interests(IDS));
@@ -673,7 +646,7 @@ TEST_SINGLE(retries, "are counted")
     answer = expect_post(stack->port, request_interests(IDS));
     http_answer_free(&answer);
     peer_set(stack->peer, PEER_NONE);
-    CU_ASSERT(value_of(stack, "scoring_store_retries_total") > before);
+    CU_ASSERT(stack_metric(stack, "scoring_store_retries_total") > before);
 }
 
 /*
@@ -748,12 +721,12 @@ TEST_CASES(own, struct own_case, own_rows)
 {
     const struct stack *stack = stack_shared(&plan);
     char *before = scrape(stack);
-    const double was = value_in(before, c->samples[0]);
+    const double was = stack_metric_in(before, c->samples[0]);
 
     CU_ASSERT(was >= 0);
     expect_raw(stack->port, c);
     CU_ASSERT_TRUE(becomes(stack, c->samples[0], was + 1));
-    CU_ASSERT_EQUAL(value_of(stack, c->samples[0]), was + 1);
+    CU_ASSERT_EQUAL(stack_metric(stack, c->samples[0]), was + 1);
     check_nothing_else(stack, c->samples, before);
     free(before);
 }
@@ -762,20 +735,20 @@ TEST_CASES(own, struct own_case, own_rows)
 static void
 expect_counted(const struct stack *stack)
 {
-    const double before = value_of(stack, NGINX("404"));
+    const double before = stack_metric(stack, NGINX("404"));
     struct http_answer answer = ask(stack->port, "GET", "/nothing");
 
     expect_error(&answer, 404, NULL);
     http_answer_free(&answer);
     CU_ASSERT_TRUE(becomes(stack, NGINX("404"), before + 1));
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before + 1);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("404")), before + 1);
 }
 
 /* What is counted later says that what came before would have been. */
 TEST_SINGLE(own_health, "refused verbs of health do not count")
 {
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("405"));
+    const double before = stack_metric(stack, NGINX("405"));
     struct http_answer answer = ask(stack->port, "PUT", "/healthz");
 
     CU_ASSERT_EQUAL(answer.status, 405);
@@ -784,7 +757,7 @@ TEST_SINGLE(own_health, "refused verbs of health do not count")
     CU_ASSERT_EQUAL(answer.status, 405);
     http_answer_free(&answer);
     expect_counted(stack);
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("405")), before);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("405")), before);
 }
 
 static const char *const slow_rate[] = {"SCORING_RATE_LIMIT=1", NULL};
@@ -794,7 +767,7 @@ static const struct stack_plan limited = {.store = STACK_REDIS_TCP,
 TEST_SINGLE(own_rate, "requests over the limit, each of them")
 {
     const struct stack *stack = stack_shared(&limited);
-    const double before = value_of(stack, NGINX("429"));
+    const double before = stack_metric(stack, NGINX("429"));
     double refused = 0;
 
     for (int i = 0; i < SENT_EACH_TIME || refused == 0; i++) {
@@ -808,14 +781,14 @@ TEST_SINGLE(own_rate, "requests over the limit, each of them")
         http_answer_free(&answer);
     }
     CU_ASSERT_TRUE(becomes(stack, NGINX("429"), before + refused));
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("429")), before + refused);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("429")), before + refused);
 }
 
 /* The socket is where nginx does not find it, and then back. */
 TEST_SINGLE(own_away, "requests that the service did not take")
 {
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("502"));
+    const double before = stack_metric(stack, NGINX("502"));
     char place[FILES_PATH_MAX], aside[FILES_PATH_MAX];
     struct http_answer answer;
 
@@ -830,7 +803,7 @@ TEST_SINGLE(own_away, "requests that the service did not take")
     }
     CU_ASSERT_EQUAL(rename(aside, place), 0);
     CU_ASSERT_TRUE(becomes(stack, NGINX("502"), before + SENT_EACH_TIME));
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("502")), before + SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("502")), before + SENT_EACH_TIME);
     send_scores(stack, 1);
 }
 
@@ -838,7 +811,7 @@ TEST_SINGLE(own_away, "requests that the service did not take")
 TEST_SINGLE(own_kept, "while the parent does not run")
 {
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("404"));
+    const double before = stack_metric(stack, NGINX("404"));
 
     (void)kill(stack_parent(stack), SIGSTOP);
     for (int i = 0; i < SENT_EACH_TIME; i++) {
@@ -847,17 +820,17 @@ TEST_SINGLE(own_kept, "while the parent does not run")
         expect_error(&answer, 404, NULL);
         http_answer_free(&answer);
     }
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("404")), before);
     (void)kill(stack_parent(stack), SIGCONT);
     CU_ASSERT_TRUE(becomes(stack, NGINX("404"), before + SENT_EACH_TIME));
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("404")), before + SENT_EACH_TIME);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("404")), before + SENT_EACH_TIME);
 }
 
 /* What is no code, and what is no file: told once, and harmless. */
 TEST_SINGLE(own_file, "holds anything, or is none")
 {
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("other"));
+    const double before = stack_metric(stack, NGINX("other"));
     char place[FILES_PATH_MAX], aside[FILES_PATH_MAX];
     FILE *file;
 
@@ -881,7 +854,7 @@ TEST_SINGLE(own_file, "holds anything, or is none")
     CU_ASSERT_EQUAL(remove(place), 0);
     expect_counted(stack);
     CU_ASSERT_EQUAL(stack_log_count(stack, "answers are not counted"), 1);
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("other")), before + 4);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("other")), before + 4);
 }
 
 /* In the headers, and in a body that is spooled: nginx waits for 10 s. */
@@ -891,7 +864,7 @@ TEST_SINGLE(own_silent, "callers that stop sending")
         "POST /method HTTP/1.1\r\nHost",
         "POST /method HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"};
     const struct stack *stack = stack_shared(&plan);
-    const double before = value_of(stack, NGINX("408"));
+    const double before = stack_metric(stack, NGINX("408"));
     int fds[2];
 
     for (size_t i = 0; i < 2; i++) {
@@ -902,7 +875,7 @@ TEST_SINGLE(own_silent, "callers that stop sending")
     CU_ASSERT_TRUE(becomes(stack, NGINX("408"), before + 2));
     for (size_t i = 0; i < 2; i++)
         (void)close(fds[i]);
-    CU_ASSERT_EQUAL(value_of(stack, NGINX("408")), before + 2);
+    CU_ASSERT_EQUAL(stack_metric(stack, NGINX("408")), before + 2);
 }
 
 TEST_SUITE(.parts = 3);

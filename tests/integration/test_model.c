@@ -63,7 +63,7 @@ start(struct stack *stack)
 static void
 read_again(const struct stack *stack)
 {
-    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
 }
 
 static void

@@ -314,10 +314,10 @@ TEST_SINGLE(read_again, "a secret's file is read again, unless it is gone")
     struct stack *stack = use_stack();
 
     CU_ASSERT_TRUE(files_write(own.files[0], NEW_SALT));
-    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
     CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(remove(own.files[0]), 0);
-    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
     CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*SCORING_SALT_FILE", 1));
     CU_ASSERT_TRUE(stack_log_wait(stack, "the old stay in force", 1));
     CU_ASSERT_TRUE(clock_wait(is_new_salt, stack, CLOCK_PATIENCE_MS));

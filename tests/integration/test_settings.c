@@ -494,7 +494,7 @@ TEST_SINGLE(zone, "of the file is that of all, also when read again")
     CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_FALSE(is_admin_of(&stack));
     CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX7\n"));
-    CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(&stack, SIGHUP));
     CU_ASSERT_TRUE(clock_wait(is_admin_of, &stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
@@ -551,7 +551,7 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(unlink(stack.settings), 0);
     c->make(stack.settings);
-    CU_ASSERT_EQUAL(kill(stack_parent(&stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(&stack, SIGHUP));
     files_path(pattern, "\\] E settings: .*%s", c->pattern);
     CU_ASSERT_TRUE(stack_log_wait(&stack, pattern, 1));
     CU_ASSERT_TRUE(stack_log_wait(&stack, "the old stay in force", 1));

@@ -29,7 +29,6 @@
 #define IDS    "{\"client_ids\": [1, 2]}"
 
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
-static const struct stack_plan behind_peer = {.store = STACK_REDIS_PEER};
 static const struct stack_plan given = {.store = STACK_URL_GIVEN};
 
 static bool
@@ -424,7 +423,7 @@ static void
 reload(const struct stack *stack, const char *settings)
 {
     CU_ASSERT_TRUE(files_write(stack->settings, settings));
-    CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
+    CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
 }
 
 static void
@@ -572,19 +571,49 @@ is_interests(const struct http_answer *answer)
     return answer->status == 200;
 }
 
+static bool
+service_stops(void *arg)
+{
+    return stack_log_count(arg, "\\] I stopping: ") == 1;
+}
+
+static bool
+nginx_stops(void *arg)
+{
+    const struct stack *stack = arg;
+    int fd = ports_connect(stack->port, CLOCK_PATIENCE_MS);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return fd < 0;
+}
+
 struct finish_case {
     const char *name;
     bool is_whole; /* SIGTERM to run.sh, not only to the service */
     int status;    /* of run.sh: to lose the service is no orderly end */
+    clock_check_fn *has_begun;
 };
 
 static const struct finish_case finish_rows[] = {
-    {"SIGTERM to the service", false, 1},
-    {"SIGTERM to the whole stack", true, 0},
+    {"SIGTERM to the service", false, 1, service_stops},
+    {"SIGTERM to the whole stack", true, 0, nginx_stops},
 };
+
+/* All of them wait for the store. */
+static bool
+are_parked(void *arg)
+{
+    return stack_metric(arg, "scoring_requests_parked") == CALLERS;
+}
 
 TEST_CASES(finish, struct finish_case, finish_rows)
 {
+    static const char *const patient[] = {"SCORING_STORE_TIMEOUT_MS=5000",
+                                          "SCORING_STORE_DEADLINE_MS=5000",
+                                          NULL};
+    static const struct stack_plan store_waits = {.store = STACK_REDIS_TCP,
+                                                  .environment = patient};
     struct load_plan slow = {
         .is_right = is_interests, .callers = CALLERS, .requests = 1};
     char *request = request_interests(IDS);
@@ -592,14 +621,18 @@ TEST_CASES(finish, struct finish_case, finish_rows)
     struct stack stack;
     struct load *load;
 
-    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &behind_peer));
-    peer_set(stack.peer, PEER_SLOW);
+    CU_ASSERT_TRUE_FATAL(stack_start(&stack, &store_waits));
+    redis_freeze(&stack.redis);
     slow.port = stack.port;
     slow.body = request;
     load = load_start(&slow);
-    clock_sleep_ms(PEER_SLOW_MS / 2);
-    CU_ASSERT_EQUAL(
-        kill(c->is_whole ? stack.proc.pid : stack_parent(&stack), SIGTERM), 0);
+    CU_ASSERT_TRUE(clock_wait(are_parked, &stack, CLOCK_PATIENCE_MS));
+    if (c->is_whole)
+        proc_signal(&stack.proc, SIGTERM);
+    else
+        CU_ASSERT_TRUE(stack_signal(&stack, SIGTERM));
+    CU_ASSERT_TRUE(clock_wait(c->has_begun, &stack, CLOCK_PATIENCE_MS));
+    redis_thaw(&stack.redis);
     result = load_finish(load);
     CU_ASSERT_EQUAL(result.requests, CALLERS);
     CU_ASSERT_EQUAL(result.failures, 0);

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "clock.h"
 #include "expect.h"
+#include "http.h"
 #include "ports.h"
 #include "stack.h"
 
@@ -298,6 +299,54 @@ stack_workers(const struct stack *stack)
     if (parent == 0)
         return (struct proc_found){0};
     return proc_find_children(parent, "scoring");
+}
+
+/* No process has the number 0: the signal would be for the tests themselves. */
+bool
+stack_signal(const struct stack *stack, int number)
+{
+    pid_t parent = stack_parent(stack);
+
+    return parent > 0 && kill(parent, number) == 0;
+}
+
+char *
+stack_metrics(const struct stack *stack)
+{
+    const struct http_request request = {.verb = "GET", .path = "/metrics"};
+    struct http *http = http_open(stack->metrics_port);
+    struct http_answer answer;
+    char *text;
+
+    if (http == NULL)
+        return NULL;
+    answer = http_send(http, &request);
+    text = answer.status == 200 ? strdup(answer.body) : NULL;
+    http_answer_free(&answer);
+    http_close(http);
+    return text;
+}
+
+double
+stack_metric_in(const char *metrics, const char *sample)
+{
+    size_t length = strlen(sample);
+
+    for (const char *at = metrics; (at = strstr(at, sample)) != NULL; at++) {
+        if ((at == metrics || at[-1] == '\n') && at[length] == ' ')
+            return strtod(at + length, NULL);
+    }
+    return -1;
+}
+
+double
+stack_metric(const struct stack *stack, const char *sample)
+{
+    char *metrics = stack_metrics(stack);
+    double value = metrics != NULL ? stack_metric_in(metrics, sample) : -1;
+
+    free(metrics);
+    return value;
 }
 
 size_t

@@ -73,10 +73,20 @@ bool stack_shared_end(void);
 pid_t stack_parent(const struct stack *stack);
 struct proc_found stack_workers(const struct stack *stack);
 
+/* A signal to it; false: there is none. */
+bool stack_signal(const struct stack *stack, int number);
+
+/* All metrics, to be freed; NULL: there is no answer. */
+char *stack_metrics(const struct stack *stack);
+
+/* The value of a sample, given by name and labels as they are; -1: none. */
+double stack_metric(const struct stack *stack, const char *sample);
+double stack_metric_in(const char *metrics, const char *sample);
+
 /* How many lines of the service's log match an extended pattern. */
 size_t stack_log_count(const struct stack *stack, const char *pattern);
 
-/* Waits two seconds at most until that many lines match. */
+/* Waits until that many lines match. */
 bool stack_log_wait(const struct stack *stack, const char *pattern,
                     size_t count);
 
