@@ -315,6 +315,10 @@ bench: packages-bench
 	@python3 tests/bench/bench.py $B/scoring $B/tests/bench
 bench-scaling:
 	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
+# Handshakes and kept connections of HTTPS, against HTTP and nginx alone.
+bench-tls: packages-bench
+	@$(MAKE) --no-print-directory -s all
+	@python3 tests/bench/tls.py $B/scoring
 # Whether the tools still work; the figures of so short a run mean nothing.
 bench-smoke:
 	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='alone,echo,hot' $(MAKE) --no-print-directory bench
@@ -452,6 +456,7 @@ Measure
                            (BENCH_SECONDS= BENCH_ROUNDS= BENCH_CONNECTIONS= BENCH_JSON=file
                            BENCH_ONLY=part,part BENCH_AGAINST=binary BENCH_SLEEP=1)
   make bench-scaling       by workers, connections, bodies and ids (BENCH_MILLIONS=)
+  make bench-tls           handshakes, and HTTPS against HTTP
   make instructions        instructions per request (BENCH_AGAINST=binary)
   make trace               functions that a cached score passes through
 
@@ -472,6 +477,6 @@ help:
 .PHONY: all packages packages-check run quick check check-sanitized tests unit memory cases valgrind integration asan \
     soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
-    packages-bench bench-tools bench instructions trace bench-scaling bench-smoke \
+    packages-bench bench-tools bench instructions trace bench-scaling bench-tls bench-smoke \
     docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

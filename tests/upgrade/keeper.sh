@@ -1,7 +1,7 @@
 #!/bin/bash
 # What systemd is to an installed service: it keeps the socket, its standard input,
 # and starts the program that stands at $UPGRADE_PROGRAM whenever none runs. Every
-# other command is one for $UPGRADE_NEW.
+# other command is one for $UPGRADE_NEW. By env it would be named bash, and not found.
 set -u
 
 [ $# -eq 0 ] || exec "$UPGRADE_NEW" "$@"
