@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -151,7 +152,7 @@ TEST_CASES(large, struct large_case, large_rows)
     }
     CU_ASSERT_EQUAL(world.events[STORE_EVENT_DOWN], 0);
     /* Else the store may have been too slow indeed. */
-    if (lost_since_us(&lost) < WORLD_COMMAND_MS * 1000)
+    if (lost_since_us(&lost) < WORLD_COMMAND_MS / 3 * US_PER_MS)
         CU_ASSERT_EQUAL(world.events[STORE_EVENT_RETRY], 0);
     /* Of one key never, of more once: it is not asked for when it is known. */
     if (!c->is_denied)
