@@ -884,6 +884,20 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
     (void)close(listener);
 }
 
+/* Sooner only after as many failures as there may be tries. */
+TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
+{
+    static const char *const settings[] = {"SCORING_STORE_DEADLINE_MS=1203",
+                                           "SCORING_STORE_ATTEMPTS=100", NULL};
+    const int64_t start_ms = clock_ms();
+    struct bench bench;
+
+    bench_launch(&bench, false, WORKER_ALONE, settings);
+    check_count(&bench, METRIC_BREAKER_OPENED, 1);
+    CU_ASSERT(clock_ms() - start_ms >= 1203);
+    bench_end(&bench);
+}
+
 struct handed_limit_case {
     const char *name, *setting, *ids;
     size_t length; /* of a body of spaces behind "{}"; 0: there are ids */
