@@ -1,7 +1,9 @@
 #!/bin/bash
 # Runs on the Debian that tests/package.sh has booted, as root: does with the
-# package what an operator does, and prints "N passed, N failed" at the end.
-# /package holds old.deb and new.deb, which differ in their version.
+# package what an operator does, then with make install, and prints "N passed, N
+# failed" at the end. /package holds old.deb and new.deb, which differ in their
+# version; /root/scoring is a checkout that has been built. The machine is rebooted
+# on the way: /package/counts says what had passed by then.
 set -u
 cd /
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
@@ -44,10 +46,36 @@ soon() {
 }
 
 post() { curl -s -m 9 -d "@$work/body" "$@"; }
-scores() { is "$(post http://127.0.0.1/method)" "$want"; }
+answers() { is "$(post http://127.0.0.1/method)" "$1"; }
+scores() { answers "$want"; }
 scores_by_https() { is "$(post --cacert /root/cert.pem https://localhost/method)" "$want"; }
+scores_by_ipv6() { is "$(post 'http://[::1]/method')" "$want"; }
 parent() { systemctl show -p MainPID --value scoring.service; }
-install_deb() { dpkg --force-unsafe-io -i "/package/$1.deb"; }
+install_deb() { apt-get install -qy --allow-downgrades "/package/$1.deb"; }
+
+write_body() { # with a token by the settings in force
+    cat >"$work/body" <<BODY
+{"account": "horns&hoofs", "login": "h&f", "method": "online_score",
+ "token": "$(scoring token --account 'horns&hoofs' --login 'h&f' 2>/dev/null)",
+ "arguments": {"phone": "79175002040", "email": "stupnikov@otus.ru"}}
+BODY
+}
+
+# readable_file NAME: standard input, as the service may read it
+readable_file() {
+    (umask 027 && cat >"/etc/scoring/$1")
+    chgrp scoring "/etc/scoring/$1"
+}
+
+# The lines of docs/operations.md that begin with FIRST and are indented.
+documented() { # documented FIRST
+    awk -v first="    $1" '
+        index($0, first) == 1 { shown = 1 }
+        shown && !/^    / { exit }
+        shown { print substr($0, 5) }' /root/scoring/docs/operations.md
+}
+
+run_documented() { (cd /root/scoring && documented "$1" | sh -ex); }
 
 set_in_conf() { # set_in_conf NAME VALUE: the last line of a name wins
     printf '%s=%s\n' "$1" "$2" >>$conf
@@ -110,6 +138,20 @@ counted() { # counted CODE: nginx's own answers with it have been
     grep -q "^scoring_nginx_responses_total{code=\"$1\"} [1-9]" <(curl -s http://127.0.0.1:8081/metrics)
 }
 
+reload_ends() { # reload_ends STATUS
+    local status=0
+    scoring reload || status=$?
+    is "$status" "$1"
+}
+
+# Of two requests the journal has the one that is refused.
+logs_errors_only() {
+    local id=$RANDOM$RANDOM
+    post -o /dev/null -H "X-Request-ID: good$id" http://127.0.0.1/method
+    curl -s -o /dev/null -H "X-Request-ID: bad$id" -d '{' http://127.0.0.1/method
+    soon logged 6 ".*bad$id" && sleep 0.5 && fails logged 6 ".*good$id"
+}
+
 rotated() { # rotated BEFORE: the service goes on in the new file
     scores && soon grep -q 'code=200' /var/log/scoring/scoring.log &&
         [ "$(stat -c %i /var/log/scoring/scoring.log)" != "$1" ]
@@ -123,29 +165,46 @@ left() {
     getent group scoring
 }
 
+# What is the same for both ways to install, on port 80.
+check_service() { # check_service WAY
+    check "$1: the service runs" soon systemctl -q is-active scoring.service
+    check "$1: and the socket" systemctl -q is-active scoring.socket
+    check "$1: both will at the next boot" systemctl -q is-enabled scoring.service scoring.socket
+    check "$1: the settings are its own" is "$(stat -c %U:%G:%a $conf)" root:scoring:640
+    check "$1: the socket is nginx's" is "$(stat -c %U:%G:%a /run/scoring/scoring.sock)" root:www-data:660
+    write_body
+    check "$1: a score on port 80" scores
+    check "$1: ready" is "$(curl -s http://127.0.0.1/readyz)" '{"status": "ready", "store": "up"}'
+    check "$1: the page" grep -q '<html' <(curl -s http://127.0.0.1/)
+    check "$1: healthcheck" scoring healthcheck
+}
+
+finish() {
+    check 'no unit has failed' is "$(systemctl --failed --plain --no-legend --no-pager)" ''
+    check 'nginx is well' nginx -t -q
+    cat "$work/figures" 2>/dev/null
+}
+
 systemctl is-system-running --wait >/dev/null 2>&1
-left >"$work/before"
+if [ -e /package/counts ]; then
+    read -r passed failed </package/counts
+    check_service 'after a reboot'
+    check 'make uninstall' run_documented 'systemctl disable'
+    left >"$work/after"
+    check 'it leaves nothing' diff /package/before "$work/after"
+    finish
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    exit
+fi
+left >/package/before
 
 # Installed, with another site of nginx's on the same port.
 check 'install' install_deb old
-check 'the service runs' systemctl -q is-active scoring.service
-check 'and the socket' systemctl -q is-active scoring.socket
-check 'both will at the next boot' systemctl -q is-enabled scoring.service scoring.socket
-check 'the settings are its own' is "$(stat -c %U:%G:%a $conf)" root:scoring:640
-check 'the socket is nginx'\''s' is "$(stat -c %U:%G:%a /run/scoring/scoring.sock)" root:www-data:660
-token=$(scoring token --account 'horns&hoofs' --login 'h&f')
-cat >"$work/body" <<BODY
-{"account": "horns&hoofs", "login": "h&f", "token": "$token", "method": "online_score",
- "arguments": {"phone": "79175002040", "email": "stupnikov@otus.ru"}}
-BODY
-check 'a score on port 80' scores
-check 'again, from the cache' scores
-check 'ready' is "$(curl -s http://127.0.0.1/readyz)" '{"status": "ready", "store": "up"}'
-check 'the page' grep -q '<html' <(curl -s http://127.0.0.1/)
+check_service 'the package'
+check 'a score from the cache' scores
 check 'the metrics' grep -q '^scoring_cache_hits_total 1' <(curl -s http://127.0.0.1:8081/metrics)
 curl -s http://127.0.0.1/nothing >/dev/null
 check 'the answers of nginx are counted' soon counted 404
-check 'healthcheck' scoring healthcheck
 check 'the manual' test -e /usr/share/man/man8/scoring.8.gz
 check 'log: information' logged 6 'I started'
 check 'log: an error' logged 3 'E running with the published default salts'
@@ -158,10 +217,14 @@ for _ in 1 2; do
 done
 check 'kill -9 of the parent' kill_parent
 check 'and again' kill_parent
-check 'reload' systemctl reload scoring.service
+for _ in 1 2 3; do
+    check 'reload' systemctl reload scoring.service
+done
 check 'the site anew' scoring-nginx
 set_in_conf SCORING_WORKERS 3
 check 'upgrade' install_deb new
+check 'and back' install_deb old
+check 'and again' install_deb new
 check 'the settings stay' grep -q '^SCORING_WORKERS=3$' $conf
 sleep 1
 check 'no request is lost' load_stop
@@ -170,7 +233,9 @@ check 'the new version' is "$(scoring --version)" "scoring $(dpkg-query -W -f '$
 
 # A broken setting.
 set_in_conf SCORING_STORE_ATTEMPTS many
-check 'broken: reload keeps what runs' scores
+check 'broken: reload says so' reload_ends 78
+check 'broken: and so does systemctl' fails systemctl reload scoring.service
+check 'broken: both keep what runs' scores
 check 'broken: restart fails' fails systemctl restart scoring.service
 check 'broken: and says why' soon logged 6 '.*SCORING_STORE_ATTEMPTS: "many"'
 post -o /dev/null http://127.0.0.1/method # which asks for a start
@@ -178,6 +243,35 @@ check 'broken: the site is not rendered' fails scoring-nginx
 unset_in_conf SCORING_STORE_ATTEMPTS many
 check 'fixed: it comes back by itself' soon systemctl -q is-active scoring.service
 check 'fixed: a score' scores
+
+# Files of its own, and what is logged, by reload.
+scoring accounts new 'horns&hoofs' | readable_file accounts.json
+set_in_conf SCORING_ACCOUNTS_FILE /etc/scoring/accounts.json
+check 'accounts: reload' reload_ends 0
+check 'accounts: the common salt is no more' soon answers '{"code": 403, "error": "Forbidden"}'
+write_body
+check 'accounts: a score' soon scores
+echo '{' | readable_file accounts.json
+check 'accounts: broken' reload_ends 78
+check 'accounts: broken: the old stay' scores
+unset_in_conf SCORING_ACCOUNTS_FILE /etc/scoring/accounts.json
+write_body
+check 'accounts: no reload back to the published salts' reload_ends 78
+check 'accounts: but a restart' systemctl restart scoring.service
+check 'accounts: none: a score' scores
+echo '{"model": "own", "rules": [{"reason": "phone", "given": ["phone"], "points": 7}]}' |
+    readable_file model.json
+set_in_conf SCORING_MODEL_FILE /etc/scoring/model.json
+check 'a model' systemctl reload scoring.service
+check 'a model: its score' soon answers '{"code": 200, "response": {"score": 7.0}}'
+unset_in_conf SCORING_MODEL_FILE /etc/scoring/model.json
+set_in_conf SCORING_MODEL_FILE /usr/share/scoring/models/published.json
+check 'the published model' systemctl reload scoring.service
+check 'the published model: its score' soon scores
+set_in_conf SCORING_LOG_REQUESTS errors
+check 'errors alone in the log' systemctl reload scoring.service
+check 'errors alone: are logged' soon logs_errors_only
+unset_in_conf SCORING_LOG_REQUESTS errors
 
 # Settings of nginx.
 set_in_conf HTTP_ADDRESS somewhere
@@ -188,6 +282,15 @@ set_in_conf HTTP_ADDRESS 0.0.0.0
 check 'a port that another site has' fails scoring-nginx
 check 'changes nothing, too' scores
 unset_in_conf HTTP_ADDRESS 0.0.0.0
+# As the documents say, for all addresses.
+rm /etc/nginx/sites-enabled/default
+set_in_conf HTTP_ADDRESS 0.0.0.0,::
+check 'all addresses' sh -c 'systemctl restart scoring && scoring-nginx'
+check 'all addresses: IPv4' soon scores
+check 'all addresses: IPv6' soon scores_by_ipv6
+unset_in_conf HTTP_ADDRESS 0.0.0.0,::
+ln -s ../sites-available/default /etc/nginx/sites-enabled/default
+check 'one address again' scoring-nginx
 set_in_conf SCORING_RATE_LIMIT 5
 check 'a limit reaches nginx' scoring-nginx
 check 'by one command' soon limited
@@ -227,11 +330,14 @@ check 'removed: the other site is there' grep -qi nginx <(curl -s http://127.0.0
 check 'removed: the settings stay' test -e $conf
 check 'installed again' install_deb new
 check 'with the old settings' grep -q '^SCORING_WORKERS=3$' $conf
-check 'purge' dpkg --force-unsafe-io -P scoring
+check 'purge' apt-get purge -qy scoring
 left >"$work/after"
-check 'purge leaves nothing' diff "$work/before" "$work/after"
-check 'no unit has failed' is "$(systemctl --failed --plain --no-legend --no-pager)" ''
-check 'nginx is well' nginx -t -q
+check 'purge leaves nothing' diff /package/before "$work/after"
+finish
 
-cat "$work/figures"
-printf '%d passed, %d failed\n' "$passed" "$failed"
+# The other way.
+check 'make install' run_documented deploy/install-packages.sh
+check_service 'make install'
+echo "$passed $failed" >/package/counts
+systemctl reboot
+sleep infinity
