@@ -158,6 +158,7 @@ probe_answers() {
     check 'no metrics outside' equal "$(get /metrics)" \
         '{"code": 404, "error": "no such path: POST /method"}'
     check 'another path' equal "$(get /nope)" '{"code": 404, "error": "no such path: POST /method"}'
+    check 'the answers of nginx are counted' counted
     check 'the page' grep -q 'src="docs/page.js"' <(get /)
     check 'its script' grep -q "^'use strict'" <(get /docs/page.js)
     check 'the description' cmp <(get /openapi.json) docs/openapi.json
@@ -165,6 +166,16 @@ probe_answers() {
 
 get() {
     curl -q -s -m 5 --noproxy '*' "$base$1"
+}
+
+# The containers share the file that nginx writes and the service empties.
+counted() {
+    for _ in $(seq 150); do
+        inside nginx curl -q -s -m 2 http://127.0.0.1:8081/metrics |
+            grep '^scoring_nginx_responses_total{code="404"} [1-9]' && return
+        sleep 0.2
+    done
+    return 1
 }
 
 damaged_id() {

@@ -157,6 +157,17 @@ score() {
         '{"code": 200, "response": {"score": 0.5}}'
 }
 
+# The containers share the file that nginx writes and the service empties.
+counted() {
+    local end=$((SECONDS + ready_s))
+    get /nothing >/dev/null
+    until engine exec scoring-pod-0-nginx curl -q -s -m 2 http://127.0.0.1:8081/metrics |
+        grep '^scoring_nginx_responses_total{code="404"} [1-9]'; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.2
+    done
+}
+
 rights() { # rights CONTAINER: user, capabilities, and what it may write to
     # shellcheck disable=SC2016
     equal "$(engine exec "scoring-pod-0-$1" sh -c 'id -u; id -g
@@ -184,6 +195,7 @@ try_pod() {
     check 'it is alive' equal "$(get /healthz)" '{"status": "ok"}'
     check 'a score' score
     check 'the description of the API' cmp <(get /openapi.json) docs/openapi.json
+    check 'the answers of nginx are counted' counted
     check "the service's probe" engine exec scoring-pod-0-scoring scoring healthcheck
     check 'the socket is nobody else'\''s' equal \
         "$(engine exec scoring-pod-0-scoring stat -c '%F %a %u %g' /run/scoring/scoring.sock)" \

@@ -3,6 +3,7 @@
  * docs/protocol.md, S23.4.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,11 +283,49 @@ TEST_CASES(thing, struct thing_case, thing_rows)
     close_place(&place);
 }
 
-TEST_SINGLE(beside, "nothing, there is nothing to count")
+/* What has no place in the file system. */
+enum input { INPUT_FILE, INPUT_UNBOUND, INPUT_ABSTRACT, INPUT_TCP };
+
+struct input_case {
+    const char *name;
+    enum input input;
+};
+
+static const struct input_case input_rows[] = {
+    {"no socket", INPUT_FILE},
+    {"a socket without a name", INPUT_UNBOUND},
+    {"an abstract one", INPUT_ABSTRACT},
+    {"one of TCP", INPUT_TCP},
+};
+
+static int
+open_input(enum input input)
 {
-    const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    static const struct sockaddr_un abstract = {.sun_family = AF_UNIX};
+    const struct sockaddr_in tcp = {.sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd;
+
+    if (input == INPUT_FILE)
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    fd = socket(input == INPUT_TCP ? AF_INET : AF_UNIX,
+                SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (input == INPUT_TCP)
+        CU_ASSERT_EQUAL(bind(fd, (const struct sockaddr *)&tcp, sizeof(tcp)),
+                        0);
+    if (input == INPUT_ABSTRACT) /* the system chooses a name */
+        CU_ASSERT_EQUAL(bind(fd, (const struct sockaddr *)&abstract,
+                             sizeof(abstract.sun_family)),
+                        0);
+    return fd;
+}
+
+TEST_CASES(input, struct input_case, input_rows)
+{
+    const int fd = open_input(c->input);
     struct place place;
 
+    CU_ASSERT_FATAL(fd >= 0);
     open_place(&place);
     answers_init(&place.answers, fd);
     CU_ASSERT_STRING_EQUAL(place.answers.path, "");
