@@ -1,15 +1,16 @@
 /*
- * The life of one FastCGI connection: wait, look, gather, plan, park, answer,
- * and again. Nothing here waits for a peer, not even for a hostile one.
- * Implements S2 of docs/protocol.md, between nginx and the service.
+ * One FastCGI connection: receive a request, gather the rest of it if
+ * necessary, plan it, park it while keys are read, answer it, and again. The
+ * worker never waits for a peer, not even for a hostile one. Implements S1.2,
+ * S1.3 and S2.4 of docs/protocol.md between nginx and the service.
  *
- * The way of one request, down and up; other connections have their turn
- * wherever it waits (~):
+ * The way of one request, down and up; wherever it waits (~), other connections
+ * are served:
  *
  *   nginx  serve/             fcgi/          scoring/         store/
  *     |
  *     +--> worker: accept
- *     +--> conn ~ look -----> scan: is it whole?
+ *     +--> conn ~ recv -----> scan: is it whole?
  *            | ~ gather <---- no
  *            |        yes --> read: parameters and body
  *            | <-- struct request
@@ -37,16 +38,17 @@
  *       ^                        |
  *       +------ SENDING <-- large answer
  *
- * libfcgi reads until it has what it wants. So it only gets exchanges of which
- * all bytes are there: at once, as with small ones, which nginx sends in one
- * write, or else gathered. Likewise it writes small answers to the socket,
- * which has room for them, and large ones to a memory file.
+ * libfcgi blocks until it has read what it needs. So it only gets exchanges
+ * that have arrived completely: at once, as small ones do, which nginx sends in
+ * one write, or gathered. It writes small answers to the socket, which has room
+ * for them, and large ones to a memory file.
  *
- * What all of GATHERING keep has a budget. Beyond it only the oldest is read,
- * which then frees what it kept; the others' bytes stay where they are.
+ * All connections in GATHERING share a budget (S1.3). When it is used up, only
+ * the oldest one is read; when its request is complete, its bytes are freed.
+ * The bytes of the others stay in their sockets.
  *
- * A peer that sends its next exchange before it has the answer to the last one
- * is answered once and let go, if the two arrived together. nginx never does
+ * If a peer sends its next exchange together with the last one, before it has
+ * an answer, one is answered and the connection is closed. nginx never does
  * this.
  */
 #include <assert.h>
@@ -77,49 +79,53 @@
 #include "store/store.h"
 #include "telemetry/metrics.h"
 
-/* At once, per turn and connection: large enough for all but large bodies. */
+/* The most to read at once: enough for any request without a large body. */
 #define CONN_READ_BYTES (64 * 1024)
 
 /*
- * Of all requests that are not whole, in one worker. nginx sends each at once
- * and at full speed, so a few at a time make as much speed as all of them.
+ * The budget of all incomplete requests of a worker (S1.3). nginx sends each
+ * request at once and at full speed, so reading a few at a time is as fast as
+ * reading all of them.
  */
 #define CONN_GATHER_BYTES (8 * 1024 * 1024)
 
-/* At once, when that is used up: enough for all but large requests. */
+/* The most to read of a new request when the budget is used up: S1.3. */
 #define CONN_TIGHT_BYTES (16 * 1024)
 
-/* More than that is worth giving back to the system. */
+/* When so much has been freed, the worker gives memory back to the system. */
 #define CONN_LARGE_BYTES CONN_READ_BYTES
 
-/* For a whole request to arrive. nginx sends a request only when it has all of
- * it, so seconds mean that it is in trouble. */
+/* For a request to arrive completely (S1.3). nginx sends a request only when it
+ * has all of it. */
 #define CONN_GATHER_LIMIT_MS 10000
 
-/* For the next part of a large answer to be taken, and for all of it besides
- * the time that its size takes: nginx reads it no faster than the caller does.
- * It lets go of a caller who takes nothing for 10 s, and is to be the first. */
+/* For the peer to take the next part of a large answer; and for all of it, in
+ * addition to the time for its size (S4.1). nginx takes it as fast as its
+ * caller does. nginx closes a connection to a caller who takes nothing for
+ * 10 s; the service must not do so earlier. */
 #define CONN_SEND_LIMIT_MS     11000
 #define CONN_SEND_BYTES_PER_MS 64
 
-/* For the rest of a request when the worker is to end: within its own limit;
- * and when others cannot be read before it: within nginx's, for sending. */
+/* For the rest of a request to arrive when the worker drains, within its limit;
+ * and when other requests wait for it, within nginx's limit for sending. */
 #define CONN_DRAIN_LIMIT_MS 2000
 #define CONN_HURRY_LIMIT_MS 2000
 
-/* Between two requests. nginx lets go of a connection after 60 s, and is to
- * be the first: a request that crosses our closing costs it another try. */
+/* Between two requests. nginx closes an idle connection after 60 s; the service
+ * must not do so earlier: a request that is sent meanwhile must be repeated. */
 #define CONN_IDLE_LIMIT_MS 75000
 
-/* Less than any socket buffer: nginx reads the last answer before it asks. */
+/* Less than any socket buffer, which is empty: nginx has read the last answer
+ * before it sends a request. */
 #define CONN_SMALL_ANSWER (48 * 1024)
 
-/* What a large one may need besides its body: libfcgi cuts it into records of
- * 8 KiB, with 8 bytes in front and 7 behind; and has headers. */
+/* What a large answer may need besides its body: libfcgi divides it into
+ * records of 8 KiB, each with 8 bytes before and up to 7 after it; and the
+ * headers. */
 #define CONN_SPOOL_SHARE 256
 #define CONN_SPOOL_EXTRA 4096
 
-/* More than the longest reason of errno, and what it is the reason of. */
+/* Enough for the text of conn_unfit() and any text of strerror(). */
 #define CONN_FAULT_SIZE 128
 
 enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
@@ -130,30 +136,32 @@ struct conn {
     struct fcgi *fcgi;
     ev_io readable;
     ev_io writable;
-    ev_timer limit; /* fires at due_ms, or sooner and is set again */
-    int64_t due_ms; /* when what the peer has to do is overdue */
+    ev_timer limit; /* fires at due_ms, or earlier and is set again */
+    int64_t due_ms; /* when the peer is too slow */
     int fd;
     enum conn_state state;
-    bool keep;    /* the peer will send another request */
-    bool leaving; /* but it is not to be served any more */
+    bool keep;    /* the peer wants to send another request */
+    bool leaving; /* but the connection is to be closed */
 
-    struct fcgi_gather gather; /* its scan serves for looking, too */
+    struct fcgi_gather gather; /* in IDLE only its scan is used */
     size_t gathered;           /* as counted in shared->gathered */
     bool is_gathering;         /* it is in shared->gathering */
-    int64_t whole_by_ms;       /* then, while nothing else is due sooner */
+    int64_t whole_by_ms;       /* when the request must have arrived */
 
     struct request request;
-    struct api_call *call; /* lends the wants and the outcome */
+    struct api_call *call; /* owns what wants and outcome refer to */
     struct api_wants wants;
     struct outcome outcome;
     int64_t arrived_us;
 
-    int spool; /* memory file: a large answer; or -1 */
+    int spool; /* memory file of a large answer; or -1 */
     size_t spool_left;
-    int64_t spool_due_ms; /* all of it is to be taken by then */
+    int64_t spool_due_ms; /* when the peer must have taken all of it */
 };
 
-static unsigned char look[CONN_READ_BYTES]; /* one thread, one look at a time */
+/* Shared by all connections: it is not used after the callback that fills it.
+ */
+static unsigned char received[CONN_READ_BYTES];
 
 static void
 release(int *fd)
@@ -201,10 +209,8 @@ start_timer(struct conn *conn, int64_t after_ms)
     ev_timer_start(loop, &conn->limit);
 }
 
-/*
- * A timer that fires too early costs less than one that is moved for every
- * request.
- */
+/* A timer is only moved to fire earlier: that it fires too early costs less
+ * than moving it for every request. */
 static void
 set_limit(struct conn *conn, int64_t now_ms, int64_t limit_ms)
 {
@@ -215,10 +221,8 @@ set_limit(struct conn *conn, int64_t now_ms, int64_t limit_ms)
         start_timer(conn, limit_ms);
 }
 
-/*
- * A peer that is gone has changed its mind, as its own caller may have; an
- * error that is none of a peer's is a fault.
- */
+/* That the peer closed the connection is no fault: its caller may have closed
+ * his. Any other error is one. */
 static void
 conn_fail(struct conn *conn, int error)
 {
@@ -228,7 +232,7 @@ conn_fail(struct conn *conn, int error)
         conn_fault(conn);
 }
 
-/* The exchange is over: wait for the next one, if the peer wants that. */
+/* The exchange is over: waits for the next one, if the peer wants it. */
 static void
 conn_rest(struct conn *conn)
 {
@@ -246,7 +250,7 @@ conn_rest(struct conn *conn)
         ev_io_start(shared->loop, &conn->readable);
 }
 
-/* The budget of what is gathered. */
+/* The budget of incomplete requests. */
 
 static bool
 is_tight(const struct conn_shared *shared)
@@ -254,7 +258,7 @@ is_tight(const struct conn_shared *shared)
     return shared->gathered >= CONN_GATHER_BYTES;
 }
 
-/* Others wait for it. */
+/* Shortens the limit of a connection that others wait for. */
 static void
 hurry(struct conn *conn)
 {
@@ -264,7 +268,7 @@ hurry(struct conn *conn)
         set_limit(conn, now_ms, CONN_HURRY_LIMIT_MS);
 }
 
-/* The budget is used up: for all whose bytes do not come, others wait. */
+/* The budget is used up: shortens the limit of all that are being read. */
 static void
 hurry_all(struct conn_shared *shared)
 {
@@ -277,8 +281,8 @@ hurry_all(struct conn_shared *shared)
 }
 
 /*
- * Whether it is to be read now. Otherwise its bytes have come, and it is no
- * longer its peer that is waited for.
+ * Whether to read the connection now. If not, its bytes have arrived, so its
+ * peer is not the one who is slow: its limit is the long one again.
  */
 static bool
 may_read(struct conn *conn)
@@ -292,10 +296,8 @@ may_read(struct conn *conn)
     return false;
 }
 
-/*
- * Lets be read what there is room for, in the order of age, and the oldest in
- * any case.
- */
+/* Resumes reading: always of the oldest connection, and in the order of age of
+ * as many as the budget has room for. */
 static void
 read_on(struct conn_shared *shared)
 {
@@ -313,7 +315,7 @@ read_on(struct conn_shared *shared)
         hurry(TAILQ_FIRST(&shared->gathering));
 }
 
-/* What has been kept of a request has grown. */
+/* Updates the budget: more of the request has arrived. */
 static void
 count_gathered(struct conn *conn)
 {
@@ -327,7 +329,7 @@ count_gathered(struct conn *conn)
         hurry_all(shared);
 }
 
-/* What has been kept is not needed any more. */
+/* Frees the gathered bytes, and removes the connection from the budget. */
 static void
 forget_gathered(struct conn *conn)
 {
@@ -387,9 +389,9 @@ on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 }
 
 /*
- * A small answer needs no more than the socket. For a large one a memory file
- * is made that has room for all of it: that is known before anybody is told how
- * the request ended. False with errno set.
+ * A small answer fits the socket. For a large one this makes a memory file with
+ * room for all of it, before the outcome is reported. Returns false, with errno
+ * set, if that fails.
  */
 static bool
 answer_fits(struct conn *conn, size_t length)
@@ -409,7 +411,7 @@ answer_fits(struct conn *conn, size_t length)
     return status == 0;
 }
 
-/* A large answer: written to memory now, sent as the peer takes it. */
+/* A large answer: written to memory now, sent as fast as the peer takes it. */
 static bool
 answer_spooled(struct conn *conn)
 {
@@ -429,7 +431,7 @@ answer_spooled(struct conn *conn)
     return true;
 }
 
-/* Of a length that answer_fits() has taken. */
+/* Sends the answer, for which answer_fits() has made room. */
 static void
 conn_send(struct conn *conn)
 {
@@ -437,8 +439,8 @@ conn_send(struct conn *conn)
     bool good;
     int error;
 
-    /* With the last answer in hand the peer might ask again, before we close:
-     * its writes are to fail instead. */
+    /* After the last answer the peer could send another request before the
+     * connection is closed: let its writes fail instead. */
     if (conn->leaving)
         (void)shutdown(conn->fd, SHUT_RD);
     good = is_small ? fcgi_answer(conn->fcgi, conn->fd, &conn->outcome)
@@ -452,7 +454,8 @@ conn_send(struct conn *conn)
         conn_rest(conn);
 }
 
-/* There is no room for the answer. text receives the reason. */
+/* There is no room for the answer: it becomes a 500. text receives the reason,
+ * to which the outcome refers. */
 static void
 conn_unfit(struct conn *conn, int error, char text[CONN_FAULT_SIZE])
 {
@@ -464,7 +467,7 @@ conn_unfit(struct conn *conn, int error, char text[CONN_FAULT_SIZE])
                   bytes_of(text));
 }
 
-/* The outcome is known: it is reported, written to the cache, and sent. */
+/* Reports the outcome, writes to the cache, and sends the answer. */
 static void
 conn_end(struct conn *conn)
 {
@@ -560,7 +563,7 @@ body_max(const struct conn *conn)
     return (size_t)conn->shared->config->max_body_bytes;
 }
 
-/* Lets libfcgi take one exchange apart, and plans it. */
+/* Lets libfcgi parse one complete exchange, and plans the request. */
 static void
 conn_take(struct conn *conn, struct bytes exchange,
           const struct fcgi_stdin *body)
@@ -579,7 +582,8 @@ conn_take(struct conn *conn, struct bytes exchange,
     conn_fault(conn);
 }
 
-/* The request counts as arrived now: its peer's slowness is not its own. */
+/* The request counts as arrived now, so a slow peer does not shorten its
+ * deadline. */
 static void
 conn_take_gathered(struct conn *conn, bool is_last)
 {
@@ -606,7 +610,7 @@ gather_more(struct conn *conn)
 
     if (!may_read(conn))
         return;
-    got = recv(conn->fd, look, sizeof(look), MSG_DONTWAIT);
+    got = recv(conn->fd, received, sizeof(received), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
@@ -614,7 +618,7 @@ gather_more(struct conn *conn)
         return;
     }
     verdict =
-        fcgi_gather_take(&conn->gather, look, (size_t)got, body_max(conn));
+        fcgi_gather_take(&conn->gather, received, (size_t)got, body_max(conn));
     switch (verdict) {
     case FCGI_SCAN_MORE:
         count_gathered(conn);
@@ -632,7 +636,7 @@ gather_more(struct conn *conn)
     }
 }
 
-/* How long the rest of a request may take. */
+/* Limits the time in which the rest of the request must arrive. */
 static void
 set_whole_by(struct conn *conn, int64_t limit_ms)
 {
@@ -642,12 +646,12 @@ set_whole_by(struct conn *conn, int64_t limit_ms)
     conn->whole_by_ms = now_ms + limit_ms;
 }
 
-/* The first bytes are scanned anew, now that they are to be kept. */
+/* The first bytes are scanned again, because now they are kept. */
 static void
 start_gathering(struct conn *conn, size_t got)
 {
     fcgi_gather_start(&conn->gather);
-    (void)fcgi_gather_take(&conn->gather, look, got, body_max(conn));
+    (void)fcgi_gather_take(&conn->gather, received, got, body_max(conn));
     conn->state = CONN_GATHERING;
     set_whole_by(conn, CONN_GATHER_LIMIT_MS);
     conn->is_gathering = true;
@@ -662,15 +666,17 @@ conn_take_whole(struct conn *conn, size_t got)
     const struct fcgi_stdin body = {.length = scan->body_length};
 
     conn->keep = scan->keep && scan->length == got;
-    conn_take(conn, (struct bytes){(const char *)look, scan->length}, &body);
+    conn_take(conn, (struct bytes){(const char *)received, scan->length},
+              &body);
 }
 
-/* Returns false if nothing has arrived. */
+/* Receives the beginning of a request, or all of it. Returns false if nothing
+ * has arrived. */
 static bool
-look_at(struct conn *conn)
+conn_receive(struct conn *conn)
 {
-    size_t most = is_tight(conn->shared) ? CONN_TIGHT_BYTES : sizeof(look);
-    ssize_t got = recv(conn->fd, look, most, MSG_DONTWAIT);
+    size_t most = is_tight(conn->shared) ? CONN_TIGHT_BYTES : sizeof(received);
+    ssize_t got = recv(conn->fd, received, most, MSG_DONTWAIT);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -679,7 +685,7 @@ look_at(struct conn *conn)
         return true;
     }
     conn->arrived_us = clock_mono_us();
-    switch (fcgi_scan(&conn->gather.scan, look, (size_t)got)) {
+    switch (fcgi_scan(&conn->gather.scan, received, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
         conn_take_whole(conn, (size_t)got);
         break;
@@ -704,14 +710,14 @@ on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)events;
     switch (conn->state) {
     case CONN_IDLE:
-        (void)look_at(conn);
+        (void)conn_receive(conn);
         break;
     case CONN_GATHERING:
         gather_more(conn);
         break;
     case CONN_PARKED:
     case CONN_SENDING:
-        /* Closed, or impatient: looked at when the answer is out. */
+        /* Closed, or another request: handled after the answer. */
         ev_io_stop(loop, watcher);
         break;
     }
@@ -727,7 +733,7 @@ on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     if (left_ms > 0)
         start_timer(conn, left_ms);
-    else if (conn->state == CONN_PARKED) /* the store's limits hold */
+    else if (conn->state == CONN_PARKED) /* the store's deadline applies */
         set_limit(conn, clock_mono_ms(), CONN_IDLE_LIMIT_MS);
     else if (conn->state == CONN_IDLE)
         conn_close(conn);
@@ -772,21 +778,21 @@ conn_count(const struct conn_shared *shared)
 }
 
 /*
- * Closing at once would drop a request that arrives after the look. Once
- * reading is shut down the peer's writes fail, so that it knows to ask
- * elsewhere, while what came before can still be read and answered.
+ * Closing at once could drop a request that arrives after recv(). With reading
+ * shut down the peer's writes fail, so it sends its request elsewhere, and what
+ * has arrived before can still be read and answered.
  */
 static void
 leave_idle(struct conn *conn)
 {
-    if (look_at(conn))
+    if (conn_receive(conn))
         return;
     (void)shutdown(conn->fd, SHUT_RD);
-    if (!look_at(conn))
+    if (!conn_receive(conn))
         conn_close(conn);
 }
 
-/* Returns whether it was not leaving before. */
+/* Begins to close a connection. Returns false if that had begun before. */
 static bool
 conn_leave(struct conn *conn)
 {

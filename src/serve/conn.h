@@ -24,30 +24,30 @@ struct conn_shared {
     struct store *store;
     struct log *log;
     struct metrics *metrics;
-    struct conn_list conns;     /* TAILQ_INIT() it, and the next one */
-    struct conn_list gathering; /* those within a large request, oldest first */
-    size_t gathered;            /* bytes that these have kept so far */
-    bool was_large; /* much memory was in use: set here, cleared by the owner */
-    void (*emptied)(void *arg); /* the last connection is gone */
-    void (*reload)(void *arg);  /* the settings are to be read again */
+    struct conn_list conns; /* the owner calls TAILQ_INIT() for both lists */
+    struct conn_list gathering; /* whose request is incomplete, oldest first */
+    size_t gathered;            /* bytes of these incomplete requests */
+    bool was_large; /* much memory was used: set here, cleared by the owner */
+    void (*emptied)(void *arg); /* the last connection has been closed */
+    void (*reload)(void *arg);  /* a request wants the settings read again */
     void *arg;
 };
 
 /*
- * Takes over an accepted, non-blocking descriptor, which it closes in the end
- * (at once without memory, returning false).
+ * Serves an accepted, non-blocking descriptor, which it owns and closes, also
+ * on failure. Returns false if memory runs out.
  */
 bool conn_open(struct conn_shared *shared, int fd);
 
 size_t conn_count(const struct conn_shared *shared);
 
 /*
- * Lets some more connections go, in the order of their age: at once, or when
- * what has arrived, or has begun to, is answered.
+ * Closes the count oldest connections that are not to be closed yet: each at
+ * once, or when a request that has arrived, or begun to arrive, is answered.
  */
 void conn_drain(struct conn_shared *shared, size_t count);
 
-/* Closes every connection, whatever it is doing; the store must be gone. */
+/* Closes all connections, in any state; the store must have been freed. */
 void conn_close_all(struct conn_shared *shared);
 
 #endif

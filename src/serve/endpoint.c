@@ -1,7 +1,7 @@
 /*
- * Health and metrics: a table of paths. Implements S8 and S23 of
- * docs/protocol.md. The metrics have a listener of their own, and neither
- * knows the other's paths.
+ * Health, metrics and reloads: a table of paths. Implements S8, S23.1 and S26.5
+ * of docs/protocol.md. The metrics have their own listener; neither listener
+ * has the other's paths.
  */
 #include <inttypes.h>
 
@@ -13,7 +13,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Fills the body, and sets what is not as usual. */
+/* Writes the body, and sets what differs from a plain 200. */
 typedef void respond_fn(const struct endpoint_view *view, struct buf *body,
                         struct outcome *outcome);
 
@@ -26,7 +26,7 @@ struct endpoint {
     respond_fn *respond;
 };
 
-/* A path of HTTP begins with a slash: the last two are for `scoring reload`. */
+/* The paths without a slash are for `scoring reload`: no path of HTTP is so. */
 static const struct endpoint endpoints[] = {
     {false, "/healthz", respond_alive},  {false, "/readyz", respond_ready},
     {false, "reload", respond_reload},   {false, "reloads", respond_reloads},
@@ -36,7 +36,7 @@ static const struct endpoint endpoints[] = {
 static const char *const verbs[] = {"GET", "HEAD"};
 
 struct phase_row {
-    const char *up, *down; /* the status, by the store's state */
+    const char *up, *down; /* the status, if the store is up or down */
     bool is_ready;
 };
 
@@ -55,7 +55,7 @@ respond_alive(const struct endpoint_view *view, struct buf *body,
     buf_add_text(body, "{\"status\": \"ok\"}");
 }
 
-/* A store that is unavailable is no reason to go elsewhere: scores work. */
+/* With the store down the service stays ready: scores are still answered. */
 static void
 respond_ready(const struct endpoint_view *view, struct buf *body,
               struct outcome *outcome)
@@ -117,7 +117,7 @@ respond_reloads(const struct endpoint_view *view, struct buf *body,
                metrics_get(view->metrics, METRIC_RELOAD_FAILED));
 }
 
-/* The answer is how it was before. */
+/* Answers with the counts before the reload: the caller waits for a change. */
 static void
 respond_reload(const struct endpoint_view *view, struct buf *body,
                struct outcome *outcome)

@@ -10,27 +10,28 @@
 #include "telemetry/metrics.h"
 
 /*
- * What the service answers besides the API: health, metrics and reloads, by
- * listener, path and verb alone. Pure.
+ * The requests that are not for the API: health, metrics and reloads. They are
+ * recognized by listener, path and verb alone. Pure. Source: docs/protocol.md,
+ * S8, S23.1 and S26.5.
  */
 
-/* What the endpoints tell of; borrowed. */
+/* What the endpoints report; borrowed. */
 struct endpoint_view {
     const struct metrics *metrics;
-    bool store_is_up;                /* as far as this worker knows */
-    const char *model;               /* the name of the one in force */
-    const char *role;                /* of the store's server; NULL: not said */
-    const struct accounts *accounts; /* NULL: none */
+    bool store_is_up;  /* for this worker */
+    const char *model; /* name of the model in force */
+    const char *role;  /* of the store's server; NULL: not shown */
+    const struct accounts *accounts; /* NULL: there is no file of accounts */
 };
 
 /*
- * Answers a request if its path is one of an endpoint. Over the listener of
- * the metrics it always is: there is nothing else.
+ * Answers a request, if it is not for the API. On the listener of the metrics
+ * no request is for the API.
  *
- * body          receives the body.
- * ret_outcome   set only when the result is true; lends the body.
+ * body          receives the body of the answer.
+ * ret_outcome   set only if the result is true; it refers to the body.
  *
- * Returns false if the request is one for the API.
+ * Returns false if the request is for the API.
  */
 bool endpoint_answer(const struct request *request,
                      const struct endpoint_view *view, struct buf *body,

@@ -1,7 +1,6 @@
 /*
- * The one thing that systemd wants to be told by a service of Type=notify, as a
- * datagram to the socket that it names. Implements S27 of
- * docs/protocol.md.
+ * The notification of systemd, for a service of Type=notify: a datagram to the
+ * socket in NOTIFY_SOCKET. Implements S27.2 of docs/protocol.md.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@ notify_send(const char *state)
         (path[0] != '/' && path[0] != '@'))
         return;
     memcpy(address.sun_path, path, length);
-    if (path[0] == '@') /* an abstract name */
+    if (path[0] == '@') /* an abstract socket, unix(7) */
         address.sun_path[0] = '\0';
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

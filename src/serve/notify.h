@@ -2,9 +2,10 @@
 #define NOTIFY_H
 
 /*
- * Tells the service manager how the service is: "READY=1", "STOPPING=1". Does
- * nothing where none asked for it by NOTIFY_SOCKET, and never blocks: a state
- * that cannot be sent is lost. Source: sd_notify(3).
+ * Reports a state, "READY=1" or "STOPPING=1", to the service manager. Does
+ * nothing without NOTIFY_SOCKET in the environment. Never blocks: a state that
+ * cannot be sent at once is lost. Source: sd_notify(3); docs/protocol.md,
+ * S27.2.
  */
 void notify_send(const char *state);
 

@@ -1,6 +1,6 @@
 /*
- * What is told of each request: its line in the log, and the counters. Nothing
- * personal is in either. Implements S28 and S23 of docs/protocol.md.
+ * Reports each request: its log line, and the counters. Neither has personal
+ * data. Implements S23.2 and S28.1 of docs/protocol.md.
  */
 #include "serve/report.h"
 #include "base/outcome.h"
@@ -9,7 +9,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
-/* How reads are counted, by need and outcome. */
+/* The counter of a read, by its need and status. */
 static const enum metric read_metrics[][STORE__MAX] = {
     [STORE_MUST] =
         {
@@ -37,9 +37,11 @@ static const enum metric fault_metrics[OUTCOME_FAULT__MAX] = {
     [OUTCOME_FAULT_SYSTEM] = METRIC_ERROR_SYSTEM,
 };
 
-_Static_assert(API_METHODS_MAX < METRICS_METHODS, "and one for no method");
-_Static_assert(AUTH_SALTS_MAX <= METRICS_SALTS, "so has each salt");
-_Static_assert(OUTCOME_STATUSES_MAX <= METRICS_STATUSES, "each has its number");
+_Static_assert(API_METHODS_MAX < METRICS_METHODS,
+               "each method has a counter, and so has no method");
+_Static_assert(AUTH_SALTS_MAX <= METRICS_SALTS, "each salt has a counter");
+_Static_assert(OUTCOME_STATUSES_MAX <= METRICS_STATUSES,
+               "each status has a counter");
 
 void
 report_outcome(struct log *log, struct metrics *metrics,

@@ -11,16 +11,16 @@ struct outcome;
 struct request;
 
 /*
- * One line in the log, and the counters, for an outcome of the API; one more
- * line for a 500, which says why.
+ * Logs an outcome of the API in one line, and counts it; a 500 has one more
+ * line, with the reason. Source: docs/protocol.md, S23 and S28.
  *
- * duration_us  since the request had arrived.
+ * duration_us  since the request arrived.
  */
 void report_outcome(struct log *log, struct metrics *metrics,
                     const struct request *request,
                     const struct outcome *outcome, int64_t duration_us);
 
-/* The counter for what became of a read. */
+/* Counts the result of a read. */
 void report_read(struct metrics *metrics, enum store_need need,
                  enum store_status status);
 

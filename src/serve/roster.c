@@ -1,6 +1,6 @@
 /*
- * Which account has which place in the memory that all workers share.
- * Implements S11 of docs/protocol.md where it says what a reload keeps.
+ * The places of accounts in the memory that all workers share. Implements S11.6
+ * of docs/protocol.md.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,26 +16,26 @@
 
 #define ROSTER_PLACES METRICS_ACCOUNTS
 
-/* Those of the last settings are still served while new ones come. */
+/* After a reload older workers still serve the accounts of the old settings. */
 _Static_assert(ROSTER_PLACES > 2 * ACCOUNTS_MAX,
-               "there is always a free place");
+               "old and new accounts have places at the same time");
 
-/* What is known of a place; only the parent looks at it. */
+/* A place, as the parent knows it. */
 struct entry {
-    uint64_t generation; /* that had the account last; 0: nobody's */
-    struct limit limit;  /* that it had last */
-    size_t length;
+    uint64_t generation; /* the last one that listed the account; 0: free */
+    struct limit limit;  /* the last limit of the account */
+    size_t length;       /* of name */
     char name[ACCOUNT_NAME_MAX];
 };
 
 struct roster {
-    limit_used *used; /* ROSTER_PLACES of them, shared */
-    uint64_t generation;
-    uint64_t hashes[ROSTER_PLACES]; /* of the names: looked at first */
+    limit_used *used;               /* ROSTER_PLACES of them, shared */
+    uint64_t generation;            /* number of roster_place() calls */
+    uint64_t hashes[ROSTER_PLACES]; /* of the names; compared first */
     struct entry entries[ROSTER_PLACES];
 };
 
-/* Names are the operator's: nobody makes them collide. */
+/* The operator chooses the names, so nobody can make them collide. */
 static const struct hash_key no_key;
 
 struct roster *
@@ -65,7 +65,7 @@ roster_free(struct roster *roster)
     free(roster);
 }
 
-/* The place that a name has had; ROSTER_PLACES if it is new. */
+/* The place of a name; ROSTER_PLACES if the name is new. */
 static size_t
 place_find(const struct roster *roster, struct bytes name, uint64_t hash)
 {
@@ -79,7 +79,7 @@ place_find(const struct roster *roster, struct bytes name, uint64_t hash)
     return ROSTER_PLACES;
 }
 
-/* The place that has been without an account for the longest time. */
+/* A free place, or that of the account that was removed the longest ago. */
 static size_t
 place_oldest(const struct roster *roster)
 {
@@ -109,7 +109,7 @@ place_take(struct roster *roster, size_t place, struct bytes name,
     roster->hashes[place] = hash;
 }
 
-/* A limit that has become another one is used as much as before. */
+/* If the limit has changed, the number of used requests stays. */
 static void
 place_limit(struct roster *roster, size_t place, const struct limit *limit,
             int64_t now_ns)
@@ -121,7 +121,8 @@ place_limit(struct roster *roster, size_t place, const struct limit *limit,
         entry->limit = *limit;
 }
 
-/* All that have had a place keep it before anybody new gets one. */
+/* Gives places to accounts whose names have one or, if is_new, to the others.
+ */
 static void
 place_each(struct roster *roster, struct accounts *accounts, bool is_new,
            struct metrics *metrics, int64_t now_ns)

@@ -8,24 +8,25 @@ struct metrics;
 struct roster;
 
 /*
- * The places of accounts: where all workers count how much of its limit each
- * has used, and how its requests ended. The parent gives them by name, so that
- * an account keeps what is counted of it when settings are read again, also
- * when it was away meanwhile. Of those that are away the longest-gone makes
- * room.
+ * The roster gives each account a place in shared memory, in which all workers
+ * count the used part of its limit, and its requests. A place belongs to the
+ * name of the account, so counts survive reloads, even if the account was not
+ * listed for a while. A new account takes over the place of the name that was
+ * removed the longest ago. Source: docs/protocol.md, S11.6.
  */
 
-/* NULL with errno set when the memory cannot be had. */
+/* Returns NULL, with errno set, if there is not enough memory. */
 struct roster *roster_new(void);
 
-/* Unmaps it from this process only. Accepts NULL. */
+/* Unmaps the shared memory from this process only. Accepts NULL. */
 void roster_free(struct roster *roster);
 
 /*
- * Gives each account its place, before the workers that serve it are started.
+ * Gives each account its place; to be called before the workers that serve the
+ * accounts are started.
  *
- * accounts  NULL: there are none.
- * metrics   which forgets what it has counted for a place that is taken over.
+ * accounts  NULL: there is no file of accounts.
+ * metrics   its counts for a place that is taken over are cleared.
  * now_ns    CLOCK_MONOTONIC.
  */
 void roster_place(struct roster *roster, struct accounts *accounts,

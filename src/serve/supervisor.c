@@ -1,9 +1,9 @@
 /*
- * The parent process: as many workers as the settings say, each replaced when
- * it dies; settings read again without losing a request; an orderly end.
- * Implements the signals of docs/protocol.md, S24. The parent holds no
- * connection and handles no request. It sleeps in sigtimedwait(), so that no
- * signal can come at a bad moment.
+ * The parent process: starts as many workers as the settings require, replaces
+ * each that dies or stalls, reads settings again without losing a request, and
+ * ends in good order. Implements S25 of docs/protocol.md. The parent has no
+ * connections and handles no requests. Its signals are blocked, and taken by
+ * sigtimedwait() only, so none interrupts other work.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,45 +25,46 @@
 #include "serve/notify.h"
 #include "serve/roster.h"
 #include "serve/supervisor.h"
-#include "serve/watch.h"
+#include "serve/watchdog.h"
 #include "serve/worker.h"
 #include "telemetry/metrics.h"
 
 /*
- * A worker that dies sooner is replaced after a pause, which doubles; but even
- * with all of them away nginx gives no request up: it waits 3 s.
+ * A worker that dies before this time is replaced after a backoff, which
+ * doubles (S25.1). Its maximum is short: nginx waits 3 s for a worker, so no
+ * request fails even if all workers die.
  */
-#define SUPERVISOR_LIVED_MS     1000
-#define SUPERVISOR_PAUSE_MIN_MS 100
-#define SUPERVISOR_PAUSE_MAX_MS 900
+#define SUPERVISOR_LIVED_MS       1000
+#define SUPERVISOR_BACKOFF_MIN_MS 100
+#define SUPERVISOR_BACKOFF_MAX_MS 900
 
-/* Workers that have lived so long are taken to serve: older ones may go. */
-#define SUPERVISOR_STAND_MS 200
+/* New workers that have lived this long serve: older ones may end. */
+#define SUPERVISOR_STEADY_MS 200
 
-/* For a worker to finish what runs; docker kills all of us after 10 s. */
+/* How long a worker may take to exit. Docker kills the container after 10 s. */
 #define SUPERVISOR_DRAIN_MS 8000
 
-/* How often to look while workers settle in, or a log reader is behind. */
+/* How often to check while workers start, or while log lines are pending. */
 #define SUPERVISOR_TICK_MS 50
 
 #define SUPERVISOR_NEVER INT64_MAX
 
-/* A live process; its place in the table is its slot of the metrics. */
+/* A process; its index in the table is its slot of the metrics. */
 struct worker {
     pid_t pid; /* 0: none */
     int seat;
-    int generation; /* of the settings it was started with */
+    int generation; /* of its settings */
     int64_t started_ms;
-    int64_t kill_ms; /* when its time to end is over; 0: not asked to end */
-    bool is_stalled; /* and has been killed for it */
-    struct watch watch;
+    int64_t kill_ms; /* when it will be killed; 0: it was not asked to exit */
+    bool is_stalled; /* it has been killed because it stalled */
+    struct watchdog watchdog;
 };
 
-/* One of the workers that the settings ask for, whichever process it is. */
+/* One of the workers that the settings require; its process may change. */
 struct seat {
     bool is_taken;
-    int64_t due_ms;   /* when it is to be taken again */
-    int64_t pause_ms; /* before that; 0 after a worker that lived */
+    int64_t due_ms;     /* when to start the next process */
+    int64_t backoff_ms; /* the last one; 0 after a worker that lived */
 };
 
 struct supervisor {
@@ -75,20 +76,19 @@ struct supervisor {
     struct roster *roster;
     struct answers answers; /* that nginx makes by itself */
     sigset_t signals;
-    int own_slot; /* in a worker's process; -1 in the parent */
-    int own_seat; /* likewise */
-    bool is_orphan;
+    int own_slot;   /* in the process of a worker; -1 in the parent */
+    int own_seat;   /* in the process of a worker */
+    bool is_orphan; /* in the process of a worker: it must not serve */
     bool is_stopping;
-    bool is_settled; /* all seats are served and older workers told to go */
-    int generation;
-    int live;        /* workers of any generation */
-    int64_t look_ms; /* when they are to be looked at again */
+    bool is_settled;  /* all seats are served, older workers asked to exit */
+    int generation;   /* of the settings: how often they were read */
+    int live;         /* workers of any generation */
+    int64_t check_ms; /* when to check the workers again */
     int seat_count;
     struct seat seats[METRICS_WORKERS_MAX];
     struct worker workers[METRICS_SLOTS];
 };
 
-/* What of the accounts may not be meant. */
 static void
 log_accounts(struct supervisor *s)
 {
@@ -127,7 +127,7 @@ log_settings(struct supervisor *s, const char *what)
     log_accounts(s);
 }
 
-/* Empties all seats, for workers with the settings now in force. */
+/* Frees all seats for workers with the settings in force. */
 static void
 start_generation(struct supervisor *s, int64_t now)
 {
@@ -145,7 +145,7 @@ start_generation(struct supervisor *s, int64_t now)
             (s->config->admin_salts_published != CONFIG_NONE ? 1U : 0U));
 }
 
-/* In the new process: what differs from the parent. */
+/* Makes the new process a worker. */
 static void
 become_worker(struct supervisor *s, int slot, pid_t parent)
 {
@@ -154,35 +154,36 @@ become_worker(struct supervisor *s, int slot, pid_t parent)
     s->own_slot = slot;
     metrics_use_slot(s->metrics, slot);
     log_forget(s->log);
-    /* A terminal sends these to all of us; only the parent acts on them. */
+    /* A terminal sends these to all processes; only the parent handles them. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
         log_error(s->log, "worker %d: cannot start: prctl: %s", slot,
                   strerror(errno));
-        s->is_orphan = true; /* some day, and would not know */
+        s->is_orphan = true; /* it would not notice the parent's end */
     }
     s->is_orphan = s->is_orphan || getppid() != parent;
-    /* Blocked until the worker's loop takes them. */
+    /* Blocked until the worker's loop handles them. */
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGUSR1);
     (void)sigaddset(&blocked, SIGTERM);
     (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-/* Makes the seat wait: longer each time, but not after a worker that lived. */
+/* Frees a seat; the next worker starts after a backoff, or at once if this one
+ * had lived for a while. */
 static void
-vacate(struct seat *seat, int64_t lived_ms, int64_t now)
+free_seat(struct seat *seat, int64_t lived_ms, int64_t now)
 {
-    int64_t pause = 2 * seat->pause_ms;
+    int64_t backoff_ms = 2 * seat->backoff_ms;
 
-    if (pause < SUPERVISOR_PAUSE_MIN_MS)
-        pause = SUPERVISOR_PAUSE_MIN_MS;
-    if (pause > SUPERVISOR_PAUSE_MAX_MS)
-        pause = SUPERVISOR_PAUSE_MAX_MS;
+    if (backoff_ms < SUPERVISOR_BACKOFF_MIN_MS)
+        backoff_ms = SUPERVISOR_BACKOFF_MIN_MS;
+    if (backoff_ms > SUPERVISOR_BACKOFF_MAX_MS)
+        backoff_ms = SUPERVISOR_BACKOFF_MAX_MS;
     seat->is_taken = false;
-    seat->pause_ms = lived_ms >= SUPERVISOR_LIVED_MS ? 0 : pause;
-    seat->due_ms = now + seat->pause_ms;
+    seat->backoff_ms = lived_ms >= SUPERVISOR_LIVED_MS ? 0 : backoff_ms;
+    seat->due_ms = now + seat->backoff_ms;
 }
 
 static void
@@ -192,8 +193,8 @@ start_worker(struct supervisor *s, int index, int64_t now)
     int slot = metrics_slot_take(s->metrics);
     pid_t parent = getpid(), pid;
 
-    if (slot < 0) { /* until enough of the older workers have ended */
-        seat->due_ms = now + SUPERVISOR_PAUSE_MIN_MS;
+    if (slot < 0) { /* older workers still have all slots */
+        seat->due_ms = now + SUPERVISOR_BACKOFF_MIN_MS;
         return;
     }
     pid = fork();
@@ -205,10 +206,10 @@ start_worker(struct supervisor *s, int index, int64_t now)
     if (pid < 0) {
         int fault = errno;
 
-        vacate(seat, 0, now);
+        free_seat(seat, 0, now);
         metrics_slot_release(s->metrics, slot, clock_mono_ms());
         log_error(s->log, "no new worker: %s; next try in %d ms",
-                  strerror(fault), (int)seat->pause_ms);
+                  strerror(fault), (int)seat->backoff_ms);
         return;
     }
     seat->is_taken = true;
@@ -218,11 +219,11 @@ start_worker(struct supervisor *s, int index, int64_t now)
         .seat = index,
         .generation = s->generation,
         .started_ms = now,
-        .watch = {.beats = metrics_get_beats(s->metrics, slot)},
+        .watchdog = {.beats = metrics_get_beats(s->metrics, slot)},
     };
 }
 
-/* Returns in the parent, and in each new worker with its own_slot set. */
+/* Returns in the parent, and in each new worker with own_slot set. */
 static void
 start_due(struct supervisor *s, int64_t now)
 {
@@ -232,7 +233,7 @@ start_due(struct supervisor *s, int64_t now)
     }
 }
 
-/* Asks a worker to finish what runs and end. */
+/* Asks a worker to finish its requests and exit. */
 static void
 end_worker(struct worker *worker, int64_t now)
 {
@@ -242,9 +243,9 @@ end_worker(struct worker *worker, int64_t now)
     worker->kill_ms = now + SUPERVISOR_DRAIN_MS;
 }
 
-/* Whether every seat has a worker that has lived a while. */
+/* Whether every seat has a worker that has lived for a while. */
 static bool
-all_stand(const struct supervisor *s, int64_t now)
+are_steady(const struct supervisor *s, int64_t now)
 {
     for (int i = 0; i < s->seat_count; i++) {
         if (!s->seats[i].is_taken)
@@ -254,20 +255,20 @@ all_stand(const struct supervisor *s, int64_t now)
         const struct worker *worker = &s->workers[slot];
 
         if (worker->pid != 0 && worker->generation == s->generation &&
-            now - worker->started_ms < SUPERVISOR_STAND_MS)
+            now - worker->started_ms < SUPERVISOR_STEADY_MS)
             return false;
     }
     return true;
 }
 
 /*
- * Once the new workers stand, the older ones may go: settings that kill every
- * worker at its start do not cost the service.
+ * When all new workers serve, the older ones are asked to exit. With settings
+ * that kill every new worker, the older ones go on.
  */
 static void
 settle(struct supervisor *s, int64_t now)
 {
-    if (s->is_settled || !all_stand(s, now))
+    if (s->is_settled || !are_steady(s, now))
         return;
     s->is_settled = true;
     metrics_set_phase(s->metrics, METRICS_SERVING);
@@ -279,36 +280,37 @@ settle(struct supervisor *s, int64_t now)
     }
 }
 
-/* Kills a worker that stands still; what it held is asked for elsewhere. */
+/* Kills a worker that has stalled: nginx sends its requests to others. */
 static void
-look_at(struct supervisor *s, int slot)
+check_worker(struct supervisor *s, int slot)
 {
     struct worker *worker = &s->workers[slot];
-    enum watch_verdict verdict;
-    struct watch_sample sample;
+    enum watchdog_verdict verdict;
+    struct watchdog_sample sample;
 
-    if (!watch_is_silent(&worker->watch, metrics_get_beats(s->metrics, slot)) ||
-        !watch_sample(worker->pid, &sample))
+    if (!watchdog_is_silent(&worker->watchdog,
+                            metrics_get_beats(s->metrics, slot)) ||
+        !watchdog_sample(worker->pid, &sample))
         return;
-    verdict = watch_judge(&worker->watch, &sample);
-    if (verdict == WATCH_MOVES)
+    verdict = watchdog_judge(&worker->watchdog, &sample);
+    if (verdict == WATCHDOG_MOVES)
         return;
     log_error(s->log, "worker %d stands still: %s; killed", (int)worker->pid,
-              watch_text(verdict));
+              watchdog_text(verdict));
     worker->is_stalled = true;
     (void)kill(worker->pid, SIGKILL);
 }
 
 static void
-look_at_all(struct supervisor *s, int64_t now)
+check_workers(struct supervisor *s, int64_t now)
 {
-    if (now < s->look_ms)
+    if (now < s->check_ms)
         return;
-    s->look_ms = now + WATCH_LOOK_MS;
+    s->check_ms = now + WATCHDOG_CHECK_MS;
     answers_count(&s->answers, s->metrics, s->log);
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].pid != 0 && !s->workers[slot].is_stalled)
-            look_at(s, slot);
+            check_worker(s, slot);
     }
 }
 
@@ -360,11 +362,11 @@ log_death(struct supervisor *s, const struct worker *worker, int status,
     else
         log_error(s->log, "worker %d died after %lld ms: %s; next in %d ms",
                   (int)worker->pid, (long long)(now - worker->started_ms), text,
-                  (int)seat->pause_ms);
+                  (int)seat->backoff_ms);
     buf_free(&cause);
 }
 
-/* A worker that is dead is replaced, or has been already. */
+/* Counts why a dead worker is replaced, or has been replaced already. */
 static void
 count_replaced(struct supervisor *s, const struct worker *worker, int status)
 {
@@ -380,9 +382,9 @@ count_replaced(struct supervisor *s, const struct worker *worker, int status)
     metrics_add(s->metrics, reason, 1);
 }
 
-/* What a dead worker could not say itself. */
+/* Logs how many log lines a dead worker has lost, and frees its slot. */
 static void
-log_last_words(struct supervisor *s, int slot, pid_t pid, int64_t now)
+log_lost_lines(struct supervisor *s, int slot, pid_t pid, int64_t now)
 {
     const uint64_t lines = metrics_take_log(s->metrics, slot);
 
@@ -392,9 +394,8 @@ log_last_words(struct supervisor *s, int slot, pid_t pid, int64_t now)
                   lines, (int)pid);
 }
 
-/* Takes a dead worker off the books. */
 static void
-bury(struct supervisor *s, int slot, int status, int64_t now)
+remove_worker(struct supervisor *s, int slot, int status, int64_t now)
 {
     struct worker worker = s->workers[slot];
     bool is_clean = WIFEXITED(status) ? WEXITSTATUS(status) == EX_OK
@@ -402,13 +403,12 @@ bury(struct supervisor *s, int slot, int status, int64_t now)
 
     s->workers[slot] = (struct worker){0};
     s->live--;
-    if (worker.kill_ms == 0 && worker.generation == s->generation) {
-        vacate(&s->seats[worker.seat], now - worker.started_ms, now);
-    }
+    if (worker.kill_ms == 0 && worker.generation == s->generation)
+        free_seat(&s->seats[worker.seat], now - worker.started_ms, now);
     count_replaced(s, &worker, status);
     if (!worker.is_stalled && (worker.kill_ms == 0 || !is_clean))
         log_death(s, &worker, status, now);
-    log_last_words(s, slot, worker.pid, now);
+    log_lost_lines(s, slot, worker.pid, now);
 }
 
 static void
@@ -422,8 +422,8 @@ on_child(struct supervisor *s, int64_t now)
 
         while (slot < METRICS_SLOTS && s->workers[slot].pid != pid)
             slot++;
-        if (slot < METRICS_SLOTS) /* else an orphan left to us as process 1 */
-            bury(s, slot, status, now);
+        if (slot < METRICS_SLOTS) /* else, as process 1, we reaped an orphan */
+            remove_worker(s, slot, status, now);
     }
 }
 
@@ -440,9 +440,9 @@ on_stop(struct supervisor *s, int64_t now)
         end_worker(&s->workers[slot], now);
 }
 
-/* Each mistake in the settings as a line of its own. */
+/* Logs each error of the settings in its own line. */
 static void
-log_mistakes(struct log *log, const struct buf *errors)
+log_errors(struct log *log, const struct buf *errors)
 {
     const char *at = errors->data, *end = at + errors->length;
 
@@ -455,7 +455,7 @@ log_mistakes(struct log *log, const struct buf *errors)
     }
 }
 
-/* Each change is told, also of a model that has kept its name. */
+/* Logs each change of the model, even if its name stays. */
 static void
 log_model_change(struct supervisor *s, const struct model *old,
                  const struct model *new)
@@ -473,7 +473,7 @@ log_model_change(struct supervisor *s, const struct model *old,
     buf_free(&names[1]);
 }
 
-/* Takes over settings and log; the workers that run keep their copies. */
+/* Takes over settings and log; running workers keep their copies. */
 static void
 replace_settings(struct supervisor *s, struct config *config, struct log *log,
                  int64_t now)
@@ -487,7 +487,8 @@ replace_settings(struct supervisor *s, struct config *config, struct log *log,
                  clock_mono_us() * NS_PER_US);
     if (!config_use_time_zone(config))
         log_error(log, "settings: TZ: out of memory");
-    /* Workers that have not stood yet go at once: older ones still serve. */
+    /* New workers that do not serve yet exit at once: older ones still serve.
+     */
     for (int slot = 0; slot < METRICS_SLOTS && !s->is_settled; slot++) {
         if (s->workers[slot].generation == s->generation)
             end_worker(&s->workers[slot], now);
@@ -496,7 +497,8 @@ replace_settings(struct supervisor *s, struct config *config, struct log *log,
     log_settings(s, "settings read again");
 }
 
-/* The settings as they are now; NULL with the reasons logged. */
+/* Reads the settings again; NULL, with the errors logged, if they are broken.
+ */
 static struct config *
 read_settings(struct supervisor *s)
 {
@@ -508,7 +510,7 @@ read_settings(struct supervisor *s)
         config = NULL;
     }
     if (config == NULL)
-        log_mistakes(s->log, &errors);
+        log_errors(s->log, &errors);
     buf_free(&errors);
     return config;
 }
@@ -574,7 +576,7 @@ block_signals(struct supervisor *s)
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         (void)sigaddset(&s->signals, signal_table[i].number);
     (void)sigprocmask(SIG_BLOCK, &s->signals, NULL);
-    /* Inherited as ignored it would take dead workers out of our hands. */
+    /* If SIGCHLD were inherited as ignored, waitpid() would find no workers. */
     (void)signal(SIGCHLD, SIG_DFL);
 }
 
@@ -584,11 +586,11 @@ earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* When something is to be done without a signal. */
+/* When the next work without a signal is due. */
 static int64_t
 next_due_ms(const struct supervisor *s, int64_t now)
 {
-    int64_t due = s->live > 0 ? s->look_ms : SUPERVISOR_NEVER;
+    int64_t due = s->live > 0 ? s->check_ms : SUPERVISOR_NEVER;
 
     if (log_pending(s->log) > 0 || (!s->is_settled && !s->is_stopping))
         due = earlier(due, now + SUPERVISOR_TICK_MS);
@@ -620,7 +622,7 @@ await_signal(struct supervisor *s)
     }
 }
 
-/* Until all has ended; in a worker's process, until it has been started. */
+/* Returns in the parent when all workers have ended, and in each new worker. */
 static void
 supervise(struct supervisor *s)
 {
@@ -633,7 +635,7 @@ supervise(struct supervisor *s)
                 return;
             settle(s, now);
         }
-        look_at_all(s, now);
+        check_workers(s, now);
         kill_overdue(s, now);
         log_flush(s->log);
         await_signal(s);
@@ -657,7 +659,7 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
 {
     struct supervisor *s = calloc(1, sizeof(*s));
     int status = EX_OSERR;
-    uint64_t untold;
+    uint64_t lost_lines;
 
     if (s == NULL) {
         log_error(log, "no memory to start");
@@ -671,11 +673,8 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
     s->log = log;
     s->own_slot = -1;
     s->metrics = metrics_new();
-    if (s->metrics == NULL) {
-        log_error(s->log, "no shared memory: %s", strerror(errno));
-        goto out;
-    }
-    s->roster = roster_new();
+    if (s->metrics != NULL)
+        s->roster = roster_new();
     if (s->roster == NULL) {
         log_error(s->log, "no shared memory: %s", strerror(errno));
         goto out;
@@ -694,8 +693,8 @@ supervisor_run(int listen_fd, char *const environment[], struct config *config,
         status = worker_run(s->listen_fd, s->config, s->log, s->metrics,
                             s->own_slot, own_duty(s));
 out:
-    untold = log_close(s->log);
-    if (untold > 0 && s->own_slot < 0) /* else the parent says so */
+    lost_lines = log_close(s->log);
+    if (lost_lines > 0 && s->own_slot < 0) /* the parent reports a worker's */
         log_say_lost(metrics_get(s->metrics, METRIC_LOG_LINES_LOST));
     metrics_free(s->metrics);
     roster_free(s->roster);

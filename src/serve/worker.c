@@ -1,8 +1,9 @@
 /*
  * One worker: an event loop over the listening socket, the FastCGI connections
- * and the store's connection. It accepts, turns the store at the end of every
- * turn of the loop, tells the log what the store reports, and drains at the
- * end. Implements S25 of docs/protocol.md, as far as workers go.
+ * and the connections to the store. It accepts connections, calls store_turn()
+ * at the end of every turn of the loop, logs and counts the events of the
+ * store, and drains at the end. Implements S20.2, S20.3 and S25 of
+ * docs/protocol.md, as far as they concern one worker.
  */
 #include <errno.h>
 #include <ev.h>
@@ -22,24 +23,24 @@
 #include "scoring/api.h"
 #include "scoring/interests.h"
 #include "serve/conn.h"
-#include "serve/watch.h"
+#include "serve/watchdog.h"
 #include "serve/worker.h"
 #include "store/store.h"
 #include "store/store_redis.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
-/* How long a worker without descriptors stays away from new connections. */
+/* How long a worker without descriptors or memory accepts no connections. */
 #define ACCEPT_PAUSE_S 0.1
 
-/* How long a worker in reserve leaves new connections to the others: more than
- * a turn of their loops takes at the worst. */
+/* How long a worker of the reserve leaves a new connection to the others: more
+ * than a turn of their loops takes. */
 #define STANDBY_PAUSE_S 0.05
 
 /*
- * A worker that was at work for such a part of this time lets one in so many
- * of its connections go, for nginx keeps using them whoever holds them, and
- * leaves new ones to the reserve meanwhile.
+ * A worker that uses more than LOAD_HIGH_PERCENT of a processor during
+ * LOAD_WINDOW_US closes one of LOAD_SHARE connections, because nginx would keep
+ * using them, and leaves new ones to the reserve for LOAD_PAUSE_S.
  */
 #define LOAD_WINDOW_US    (250 * US_PER_MS)
 #define LOAD_HIGH_PERCENT 80
@@ -47,26 +48,28 @@
 #define LOAD_PAUSE_S      (2 * STANDBY_PAUSE_S)
 
 /*
- * Lines are written many at a time: when there is enough for one write, or
- * after this. A reader that does not keep up is tried again after it, too.
+ * Log lines are written together: when they are enough for one write, or after
+ * this time. If the reader is too slow, the next try is also after this time.
  */
 #define LOG_PAUSE_S 0.01
 
-/* After a large request; the next ones until then need its memory again. So
- * often because of what memory_give_back() leaves for later calls. */
+/* When memory is given back after a large request: not at once, because the
+ * next requests may need it; and several times, because memory_give_back()
+ * leaves a part for later calls. */
 #define MEMORY_PAUSE_S 0.2
 #define MEMORY_TURNS   6
 
-/* So that the parent sees it move when there is nothing to do. */
-#define BEAT_S (WATCH_BEAT_MS * S_PER_MS)
+/* An idle worker wakes up this often, so that the parent sees a heartbeat. */
+#define BEAT_S (WATCHDOG_BEAT_MS * S_PER_MS)
 
-/* For what runs to end: less than the parent waits before it kills. */
+/* How long draining may take: less than SUPERVISOR_DRAIN_MS. */
 #define DRAIN_LIMIT_S 7.0
 
 /*
- * Kept connections are let go one by one, so that nginx notices each: a
- * request that meets a closed one has only as many tries as nginx has entries.
- * With many there are several in a turn, to be done in half a second.
+ * At the end, idle connections are closed one by one, so that nginx notices
+ * each: a request that is sent on a closed one is tried only on as many others
+ * as nginx has upstream entries. If there are many, several are closed at a
+ * time, so that all are closed within half a second.
  */
 #define DRAIN_TURN_S 0.005
 #define DRAIN_TURNS  100
@@ -79,11 +82,11 @@ struct worker {
     enum worker_duty duty;
     pid_t parent;
     int64_t load_from_us, load_cpu_us; /* at the beginning of the window */
-    bool accept_failing;               /* logged once until one goes well */
+    bool accept_failing;               /* and logged, until accept() succeeds */
     bool is_draining;
-    size_t sentinels;   /* that can be reached */
-    size_t drain_share; /* connections to let go in each turn */
-    int memory_turns;   /* how often memory is still to be given back */
+    size_t sentinels;   /* reachable ones, as last reported to the metrics */
+    size_t drain_share; /* connections to close each DRAIN_TURN_S */
+    int memory_turns;   /* how often to give memory back */
     struct api_config api_config;
     struct conn_shared shared;
     ev_io listening;
@@ -93,10 +96,10 @@ struct worker {
     ev_signal term, usr1;
 };
 
-/* The one of this process, for libev, which hands nothing over. */
+/* The worker of this process: on_loop_failed() gets no argument for it. */
 static const struct worker *started;
 
-/* Events of the store: counted, and logged once for the whole service. */
+/* Events of the store: each is counted, and logged once for the service. */
 
 typedef void event_fn(struct worker *worker, int what, const char *server,
                       const char *detail);
@@ -104,8 +107,8 @@ typedef void event_fn(struct worker *worker, int what, const char *server,
 static event_fn on_store_down, on_store_up, on_master, on_refused, on_done;
 
 struct event_row {
-    event_fn *tell; /* NULL: it is only counted */
-    int what;       /* of tell(): enum refusal */
+    event_fn *act; /* NULL: the event is only counted */
+    int what;      /* for act(): enum refusal */
     bool is_counted;
     enum metric metric;
 };
@@ -119,16 +122,16 @@ struct event_row {
 
 static const struct event_row event_rows[STORE_EVENT__MAX] = {
     [STORE_EVENT_DOWN] = {on_store_down, 0, true, METRIC_BREAKER_OPENED},
-    [STORE_EVENT_UP] = {.tell = on_store_up},
-    [STORE_EVENT_MASTER] = {.tell = on_master},
-    [STORE_EVENT_REFUSED] = {.tell = on_refused, .what = REFUSAL_READ},
-    [STORE_EVENT_MANY_REFUSED] = {.tell = on_refused, .what = REFUSAL_MANY},
-    [STORE_EVENT_CACHE_REFUSED] = {.tell = on_refused, .what = REFUSAL_CACHE},
+    [STORE_EVENT_UP] = {.act = on_store_up},
+    [STORE_EVENT_MASTER] = {.act = on_master},
+    [STORE_EVENT_REFUSED] = {.act = on_refused, .what = REFUSAL_READ},
+    [STORE_EVENT_MANY_REFUSED] = {.act = on_refused, .what = REFUSAL_MANY},
+    [STORE_EVENT_CACHE_REFUSED] = {.act = on_refused, .what = REFUSAL_CACHE},
     [STORE_EVENT_WRITE_FAILED] = {on_refused, REFUSAL_WRITE, true,
                                   METRIC_CACHE_WRITE_LOST},
-    [STORE_EVENT_READ_OK] = {.tell = on_done, .what = REFUSAL_READ},
-    [STORE_EVENT_MANY_OK] = {.tell = on_done, .what = REFUSAL_MANY},
-    [STORE_EVENT_CACHE_OK] = {.tell = on_done, .what = REFUSAL_CACHE},
+    [STORE_EVENT_READ_OK] = {.act = on_done, .what = REFUSAL_READ},
+    [STORE_EVENT_MANY_OK] = {.act = on_done, .what = REFUSAL_MANY},
+    [STORE_EVENT_CACHE_OK] = {.act = on_done, .what = REFUSAL_CACHE},
     [STORE_EVENT_WROTE] = {on_done, REFUSAL_WRITE, true, METRIC_CACHE_WRITE_OK},
     [STORE_EVENT_RETRY] = COUNTED(METRIC_STORE_RETRIES),
     [STORE_EVENT_REDIRECTED] = COUNTED(METRIC_REDIRECTIONS),
@@ -143,10 +146,7 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     FAILED(ROLE) = COUNTED(METRIC_CONNECT_ROLE),
 };
 
-/*
- * The address of the server, or of the store, is in each line, and nothing else
- * of its URL.
- */
+/* The line has the address of the server, and nothing else of the URL. */
 static void
 log_outage(struct worker *worker, const char *what, const char *server,
            const char *detail, const char *then)
@@ -219,7 +219,7 @@ on_refused(struct worker *worker, int what, const char *server,
                    detail, "");
 }
 
-/* For each read and write, so that most often it has to cost nothing. */
+/* Called for each read and write, so the usual case must be cheap. */
 static void
 on_done(struct worker *worker, int what, const char *server, const char *detail)
 {
@@ -241,8 +241,8 @@ on_store_event(void *arg, enum store_event event, const char *server,
 
     if (row->is_counted)
         metrics_add(worker->metrics, row->metric, 1);
-    if (row->tell != NULL)
-        row->tell(worker, row->what, server, detail);
+    if (row->act != NULL)
+        row->act(worker, row->what, server, detail);
 }
 
 /* Watchers. */
@@ -262,7 +262,7 @@ pause_accepting(struct worker *worker, double pause_s)
     arm(worker->loop, &worker->accept_pause, pause_s);
 }
 
-/* Without descriptors or memory the socket would be ready for ever. */
+/* Without a pause the socket would stay readable, and the loop busy. */
 static void
 accept_failed(struct worker *worker, const char *why)
 {
@@ -274,12 +274,12 @@ accept_failed(struct worker *worker, const char *why)
 }
 
 static bool
-is_passing(int error)
+is_transient(int error)
 {
     return error == EAGAIN || error == EINTR || error == ECONNABORTED;
 }
 
-/* Returns whether there was a connection, and it has been taken. */
+/* Returns whether a connection has been accepted. */
 static bool
 accept_one(struct worker *worker)
 {
@@ -287,7 +287,7 @@ accept_one(struct worker *worker)
         accept4(worker->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd == -1) {
-        if (!is_passing(errno))
+        if (!is_transient(errno))
             accept_failed(worker, strerror(errno));
         return false;
     }
@@ -313,7 +313,8 @@ on_listening(struct ev_loop *loop, ev_io *watcher, int events)
         (void)accept_one(worker);
 }
 
-/* What still waits for one in reserve is more than the others can take. */
+/* A connection that still waits after the pause is more than the others can
+ * accept: the reserve takes it. */
 static void
 on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -328,7 +329,7 @@ on_accept_pause(struct ev_loop *loop, ev_timer *timer, int events)
         ev_io_start(loop, &worker->listening);
 }
 
-/* Only ends the waiting: on_turn() does the work. */
+/* Only wakes the loop: on_turn() does the work. */
 static void
 on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -361,7 +362,8 @@ on_memory_due(struct ev_loop *loop, ev_timer *timer, int events)
         arm(loop, timer, MEMORY_PAUSE_S);
 }
 
-/* A window ends with the first turn after it: an idle one may be long. */
+/* A window ends with the first turn after LOAD_WINDOW_US, so while the worker
+ * is idle it may be longer. */
 static void
 share_load(struct worker *worker, int64_t now_us)
 {
@@ -381,7 +383,7 @@ share_load(struct worker *worker, int64_t now_us)
 }
 
 static void
-tell_what_is_over(struct worker *worker, int64_t now_ms)
+log_ended_outages(struct worker *worker, int64_t now_ms)
 {
     for (int i = 0; i < OUTAGE__MAX; i++) {
         const enum outage what = (enum outage)i;
@@ -393,8 +395,8 @@ tell_what_is_over(struct worker *worker, int64_t now_ms)
     }
 }
 
-/* The store comes last of what may want it: the commands go out before the
- * loop waits. */
+/* Runs before the loop waits, after all other callbacks: store_turn() sends the
+ * commands that they have added. */
 static void
 on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
@@ -405,7 +407,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     (void)events;
     metrics_beat(worker->metrics);
     if (metrics_outage_is_ending(worker->metrics))
-        tell_what_is_over(worker, now_us / US_PER_MS);
+        log_ended_outages(worker, now_us / US_PER_MS);
     share_load(worker, now_us);
     due_ms = store_turn(worker->shared.store, now_us / US_PER_MS);
     ev_timer_stop(loop, &worker->store_due);
@@ -426,7 +428,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         arm(loop, &worker->memory_due, MEMORY_PAUSE_S);
 }
 
-/* As SIGHUP to the parent, which no longer is ours if it has ended. */
+/* Sends SIGHUP to the parent, unless it has ended. */
 static void
 on_reload(void *arg)
 {
@@ -498,8 +500,8 @@ on_usr1(struct ev_loop *loop, ev_signal *watcher, int events)
 /* Start and end. */
 
 /*
- * The signals that the loop takes are blocked until it does: by the parent
- * from the fork on, and here while libfcgi has handlers of its own in place.
+ * The signals of the loop are blocked until it has handlers: since the fork by
+ * the parent, and here while libfcgi installs its own handlers.
  */
 static void
 mask_signals(int how)
@@ -513,13 +515,13 @@ mask_signals(int how)
 }
 
 /*
- * A worker that wakes up does not interrupt who is at work: on a busy machine
- * that is nginx or Redis, which then hand over many requests or replies at a
- * time. It costs nothing where a CPU is idle. Refused, all works as well.
+ * A worker that wakes up must not interrupt a process that is running: on a
+ * busy machine this is nginx or Redis, which then send many requests or replies
+ * at a time. It costs nothing if a processor is idle, and failing does no harm.
  * Source: sched(7), SCHED_BATCH.
  */
 static void
-wait_for_turn(void)
+use_batch_scheduling(void)
 {
     const struct sched_param none = {.sched_priority = 0};
 
@@ -555,7 +557,7 @@ init_watchers(struct worker *worker, int listen_fd)
     mask_signals(SIG_UNBLOCK);
 }
 
-/* What libev cannot go on without; it would abort, and name no cause. */
+/* libev cannot continue: by default it would abort without naming the cause. */
 static void
 on_loop_failed(const char *what)
 {
@@ -568,8 +570,8 @@ on_loop_failed(const char *what)
 }
 
 /*
- * Returns NULL, or what could not be made; errno says why, and is 0 where only
- * a library knows.
+ * Returns NULL on success, or the name of what could not be made, with errno
+ * set; errno is 0 if a library did not report a reason.
  */
 static const char *
 start(struct worker *worker, const struct config *config)
@@ -606,14 +608,14 @@ start(struct worker *worker, const struct config *config)
     errno = 0;
     worker->shared.api = api_new(&worker->api_config);
     if (worker->shared.api == NULL)
-        return "JSON and digests";
+        return "the digests";
     errno = 0;
     worker->shared.store =
         store_redis_new(worker->loop, &config->redis, &store_config);
     return worker->shared.store != NULL ? NULL : "the store's connection";
 }
 
-/* The store goes first: it answers what is still parked. */
+/* The store is freed first: it answers the parked requests. */
 static void
 stop(struct worker *worker)
 {
@@ -642,7 +644,7 @@ worker_run(int listen_fd, const struct config *config, struct log *log,
     };
     const char *missing;
 
-    wait_for_turn();
+    use_batch_scheduling();
     TAILQ_INIT(&worker.shared.conns);
     TAILQ_INIT(&worker.shared.gathering);
     worker.shared.arg = &worker;

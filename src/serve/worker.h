@@ -6,28 +6,27 @@ struct log;
 struct metrics;
 
 /*
- * Who takes new connections. Half as many workers as there are cores do, since
- * nginx and Redis need as much time for a request as the service: more of them
- * would only wake up more often, for fewer requests each. The others stand in.
+ * Which workers accept new connections: half as many as there are cores, since
+ * nginx and Redis need as much time for a request as the service. More would
+ * wake up more often, for fewer requests each. The others are a reserve.
  */
 enum worker_duty {
-    WORKER_ALONE,  /* takes connections, and nobody is in reserve */
-    WORKER_FIRST,  /* takes them, and lets some go when it has too much to do */
-    WORKER_RESERVE /* takes only those that are left waiting */
+    WORKER_ALONE,  /* accepts connections; there is no reserve */
+    WORKER_FIRST,  /* accepts connections, and closes some under high load */
+    WORKER_RESERVE /* accepts connections that the others leave waiting */
 };
 
 /*
- * Serves requests in this process until SIGTERM, then finishes what it has
- * taken. SIGUSR1 opens the log file again.
+ * Serves requests in this process until SIGTERM, then finishes those that have
+ * begun to arrive, within 7 s. SIGUSR1 reopens the log file.
  *
- * listen_fd   a listening unix socket, non-blocking; stays open.
+ * listen_fd   a listening, non-blocking unix socket; stays open.
  * config, log, metrics
  *             borrowed.
  * slot        this worker's place in the metrics.
- * duty        see above.
  *
- * Returns the exit status of the process: EX_OK, or EX_OSERR when it could not
- * start (which is logged).
+ * Returns the exit status of the process: EX_OK, or EX_OSERR if it could not
+ * start, which is logged.
  */
 int worker_run(int listen_fd, const struct config *config, struct log *log,
                struct metrics *metrics, int slot, enum worker_duty duty);

@@ -797,7 +797,7 @@ TEST_SINGLE(cannot_start, "a worker that cannot start says why, and ends")
 
     service_start_badly(&service, CALL_CRYPTO, 0, ENOMEM);
     CU_ASSERT_TRUE(await_said(&service, WORKER_ENDS, 1));
-    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: JSON and "
+    CU_ASSERT_TRUE(has_said(&service, "] E worker 0: cannot start: the "
                                       "digests: Cannot allocate memory\n"));
     service_end(&service);
 }
