@@ -1,7 +1,7 @@
 /*
- * The log's lines: two formats, two levels, one line per request, nothing
- * personal. They are gathered here, go out through a sink that never waits, and
- * none vanishes unsaid. Implements S28 of docs/protocol.md.
+ * Formats the lines of the log, as text or JSON, and buffers them until a sink
+ * writes them without waiting. Counts and reports lines that are lost.
+ * Implements S28 of docs/protocol.md.
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,11 +24,13 @@
 #include "telemetry/metrics.h"
 #include "telemetry/sink.h"
 
-#define LOG_FIELD_MAX   128 /* bytes of one text of a request */
-#define LOG_ESCAPE_MAX  5   /* bytes that one byte may become: \\xHH in JSON */
-#define LOG_ACCOUNT_MAX 256 /* bytes of an account's name */
+#define LOG_FIELDS      5   /* id, trace_id, path, method, context */
+#define LOG_FIELD_MAX   128 /* bytes of each of them */
+#define LOG_ACCOUNT_MAX 256 /* bytes of an account's name: S11.2 */
+#define LOG_TEXT_ESCAPE 4   /* bytes of an escaped byte as text: \xHH */
+#define LOG_JSON_ESCAPE 5   /* bytes of an escaped byte as JSON: \\xHH */
 #define LOG_TAIL_MAX    16  /* "..." and the end of a line, in any format */
-#define LOG_FIXED_MAX   320 /* of a request's line: all but its texts */
+#define LOG_FIXED_MAX   320 /* the other bytes of a request's line */
 #define LOG_STAMP_MAX   64
 #define LOG_DIGITS_MAX  20 /* of a 64-bit number */
 #define LOG_LAST_MAX    128
@@ -37,22 +39,27 @@
 #define LOG_PRIORITY_ERROR "<3>"
 #define LOG_PRIORITY_INFO  "<6>"
 
-/* How long the end waits for a reader, and between two looks at it. */
+/* How long log_close() waits for the reader, and the interval of its tries. */
 #define LOG_END_MS      500
 #define LOG_END_TICK_MS 5
 
-_Static_assert(LOG_LINE_MAX <= SINK_ATOMIC, "a line must not be torn");
-_Static_assert(5 * LOG_FIELD_MAX * LOG_ESCAPE_MAX + 2 * LOG_ACCOUNT_MAX +
+_Static_assert(LOG_LINE_MAX <= SINK_ATOMIC, "a line must be written whole");
+_Static_assert((LOG_FIELDS * LOG_FIELD_MAX + LOG_ACCOUNT_MAX) *
+                           LOG_TEXT_ESCAPE +
                        LOG_FIXED_MAX <
                    LOG_LINE_MAX - LOG_TAIL_MAX,
-               "a request must fit a line, however it is escaped");
+               "a request as text must fit into a line");
+_Static_assert(LOG_FIELDS *LOG_FIELD_MAX *LOG_JSON_ESCAPE +
+                       2 * LOG_ACCOUNT_MAX + LOG_FIXED_MAX <
+                   LOG_LINE_MAX - LOG_TAIL_MAX,
+               "a request as JSON must fit into a line");
 
 #define LITERAL(text)                                                          \
     {                                                                          \
         text, sizeof(text) - 1                                                 \
     }
 
-/* What stands between the parts of a line. */
+/* The text before each part of a line. */
 struct log_form {
     const char *stamp; /* for strftime() */
     struct bytes level, message, message_end, end;
@@ -92,11 +99,11 @@ static const struct log_form log_forms[] = {
         },
 };
 
-/* Where a byte needs no escape. */
+/* Sets of bytes that need no escape. */
 enum log_charset {
-    LOG_WORD = 1 << 0,    /* a word of a request */
-    LOG_CONTEXT = 1 << 1, /* its context, as text */
-    LOG_MESSAGE = 1 << 2  /* all that is printable */
+    LOG_WORD = 1 << 0,    /* in a field of a request */
+    LOG_CONTEXT = 1 << 1, /* in the context, as text */
+    LOG_MESSAGE = 1 << 2  /* in a message: all that are printable */
 };
 
 #define LOG_PUNCTUATION (LOG_CONTEXT | LOG_MESSAGE)
@@ -118,20 +125,20 @@ struct log {
     enum log_format format;
     enum log_level level;
     enum log_requests requests;
-    bool is_journal; /* the journal reads it */
+    bool is_journal; /* the journal reads standard output */
     struct sink sink;
     struct metrics *metrics; /* of this process, or NULL: nothing is counted */
-    bool is_torn;            /* the last byte written was inside a line */
-    uint64_t waiting;        /* lines that are not written */
-    uint64_t lost;           /* lines, ever */
-    uint64_t untold;         /* of these, not yet said in the log */
-    uint64_t telling;        /* what the line that says so, and waits, says */
-    time_t second;           /* what stamp[] shows */
+    bool is_torn;            /* the last write ended within a line */
+    uint64_t waiting;        /* lines in data[] */
+    uint64_t lost;           /* lines since the start */
+    uint64_t untold;         /* those of them that no line has reported */
+    uint64_t telling;        /* those that a line in data[] reports */
+    time_t second;           /* the time that stamp[] shows */
     size_t stamp_length;
     char stamp[LOG_STAMP_MAX];
-    size_t line_limit; /* where the line being made must end */
+    size_t line_limit; /* data[] may be filled up to here by the current line */
     size_t length;
-    char data[LOG_BUFFER_BYTES]; /* pages that are not used cost nothing */
+    char data[LOG_BUFFER_BYTES]; /* unused pages cost nothing */
 };
 
 static bool
@@ -143,8 +150,8 @@ open_sink(const char *file, struct sink *ret_sink)
 }
 
 /*
- * Whether standard output is what the journal reads, as systemd.exec(5) tells:
- * then a line begins with its priority, and as text has no time of its own.
+ * Whether the journal reads standard output: then a line begins with its
+ * priority, and in text form has no time. Source: systemd.exec(5).
  */
 static bool
 journal_reads(void)
@@ -243,7 +250,10 @@ put_escape(struct log *log, unsigned char byte)
     put_char(log, hex[byte & 15]);
 }
 
-/* At most max bytes of a text, "..." if that, or the line, cuts it. */
+/*
+ * Puts at most max bytes of a text, and "..." if it is cut there or by the
+ * line.
+ */
 static void
 put_escaped(struct log *log, struct bytes text, size_t max,
             enum log_charset set)
@@ -253,7 +263,7 @@ put_escaped(struct log *log, struct bytes text, size_t max,
     for (i = 0; i < text.length && i < max; i++) {
         unsigned char byte = (unsigned char)text.at[i];
 
-        if (log->length + LOG_ESCAPE_MAX > log->line_limit)
+        if (log->length + LOG_JSON_ESCAPE > log->line_limit)
             break;
         if (!is_plain(byte, set)) {
             put_escape(log, byte);
@@ -267,7 +277,7 @@ put_escaped(struct log *log, struct bytes text, size_t max,
         put(log, bytes_of("..."));
 }
 
-/* Whether all of a text stands for itself, also as JSON. */
+/* Whether no byte of a text needs an escape, also in JSON. */
 static bool
 is_verbatim(struct bytes text, enum log_charset set)
 {
@@ -275,7 +285,7 @@ is_verbatim(struct bytes text, enum log_charset set)
         if (!is_plain((unsigned char)text.at[i], set))
             return false;
     }
-    return set != LOG_MESSAGE; /* which has quotes */
+    return set != LOG_MESSAGE; /* a message may have quotes, see JSON */
 }
 
 static void
@@ -289,7 +299,7 @@ put_word(struct log *log, struct bytes word)
         put_escaped(log, word, LOG_FIELD_MAX, LOG_WORD);
 }
 
-/* Whether a name stands for itself between blanks, as all readers have it. */
+/* Whether an account's name needs no quotes in text form. Source: S28.1. */
 static bool
 is_bare(struct bytes name)
 {
@@ -302,8 +312,9 @@ is_bare(struct bytes name)
 }
 
 /*
- * The name of an account: UTF-8 without control characters, which JSON has as
- * it is. It is the operator's own, so that it is not cut.
+ * Puts the name of an account: UTF-8 without control characters, so that JSON
+ * needs few escapes. It is never cut: names are the operator's own, and
+ * bounded.
  */
 static void
 put_account(struct log *log, struct bytes name)
@@ -340,7 +351,7 @@ is_number(struct bytes text)
     return text.length == 1 || text.at[0] != '0'; /* JSON has no 007 */
 }
 
-/* "phone,email" as the items of a JSON array. */
+/* Puts "phone,email" as the items of a JSON array. */
 static void
 put_items(struct log *log, struct bytes items)
 {
@@ -361,7 +372,9 @@ put_items(struct log *log, struct bytes items)
     }
 }
 
-/* "name=value" as a member: a number, or an array of words. */
+/*
+ * Puts "name=value" as a member, whose value is a number or an array of words.
+ */
 static void
 put_context_json(struct log *log, struct bytes context)
 {
@@ -400,7 +413,7 @@ put_context_field(struct log *log, struct bytes field)
     }
 }
 
-/* Fields with a space between them. */
+/* Puts the fields of a context, which are separated by spaces. */
 static void
 put_context(struct log *log, struct bytes context)
 {
@@ -418,7 +431,7 @@ put_context(struct log *log, struct bytes context)
     }
 }
 
-/* The time in front of a line, without the milliseconds. */
+/* Formats the time of a line, without its milliseconds. */
 static void
 make_stamp(struct log *log, time_t now)
 {
@@ -466,7 +479,7 @@ lose(struct log *log, uint64_t lines)
         metrics_add(log->metrics, METRIC_LOG_LINES_LOST, lines);
 }
 
-/* What would vanish with this process: its parent has to know. */
+/* Tells the parent how many lines would be lost if this process died. */
 static void
 publish(struct log *log)
 {
@@ -474,7 +487,9 @@ publish(struct log *log)
         metrics_set_log(log->metrics, log->waiting, log->untold + log->telling);
 }
 
-/* Starts a line, up to its level; false when there is no room for it. */
+/*
+ * Puts the beginning of a line, up to its level. Returns false if data is full.
+ */
 static bool
 line_begin(struct log *log, char level)
 {
@@ -505,7 +520,7 @@ line_end(struct log *log)
 static void
 log_message(struct log *log, char level, const char *format, va_list args)
 {
-    char text[LOG_LINE_MAX]; /* more than fits: a cut shows as "..." */
+    char text[LOG_LINE_MAX]; /* more than a line has: put_escaped() cuts it */
     int length = vsnprintf(text, sizeof(text), format, args);
 
     if (length < 0)
@@ -578,7 +593,7 @@ log_request(struct log *log, const struct request *request,
     line_end(log);
 }
 
-/* How much of what waits goes out in one write: whole lines. */
+/* How many bytes of the buffer to write at once: whole lines, if possible. */
 static size_t
 whole_lines(const struct log *log, size_t from)
 {
@@ -592,7 +607,7 @@ whole_lines(const struct log *log, size_t from)
     return end != NULL ? (size_t)(end - start) + 1 : log->sink.write_max;
 }
 
-/* Forgets what stands before, and whether it ended inside a line. */
+/* Removes so many bytes from the beginning of the buffer. */
 static void
 consume(struct log *log, size_t length)
 {
@@ -608,7 +623,7 @@ consume(struct log *log, size_t length)
         log->telling = 0;
 }
 
-/* Drops all that waits, but for the end that a torn line needs. */
+/* Drops all buffered lines, except the line feed that a torn line needs. */
 static void
 drop_all(struct log *log)
 {
@@ -620,7 +635,9 @@ drop_all(struct log *log)
     sink_restart(&log->sink);
 }
 
-/* What is left of a torn line is of no use behind another file's lines. */
+/*
+ * Drops the rest of a torn line, which must not follow lines of another file.
+ */
 static void
 drop_rest(struct log *log)
 {
@@ -628,12 +645,12 @@ drop_rest(struct log *log)
 
     if (!log->is_torn || end == NULL)
         return;
-    if (end != log->data) /* else the line has been dropped already */
+    if (end != log->data) /* else only its line feed was left */
         lose(log, 1);
     consume(log, (size_t)(end - log->data) + 1);
 }
 
-/* Returns true if something was written, and nothing is left. */
+/* Returns true if it has written something, and the buffer is empty. */
 static bool
 drain(struct log *log)
 {
@@ -750,7 +767,7 @@ log_take_over(struct log *log, struct log *old)
     log_free(old);
 }
 
-/* Looks again and again: poll() does not know what fits into each sink. */
+/* Tries at intervals: poll() does not report how much a sink can take. */
 static void
 await_reader(struct log *log)
 {

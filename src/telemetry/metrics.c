@@ -1,13 +1,13 @@
 /*
- * Counters, gauges and outage flags shared by the parent and its workers, in
- * one anonymous mapping made before the first fork. Implements S20 of
- * docs/protocol.md where it says that an outage is logged once for the whole
- * service, and the numbers behind S23. Nothing here locks: a worker that
- * is killed leaves no lock behind.
+ * Counters, gauges and outage flags that the parent and its workers share, in
+ * an anonymous mapping from before the first fork. Implements the counts of S23
+ * of docs/protocol.md, and of S20.2 and S20.3 that something is logged once for
+ * the whole service. There are no locks, which a killed worker would leave
+ * locked.
  *
- * A sum is taken over the blocks of all slots that ever were in use. They are
- * never set back, so a sum only grows, whoever dies. The exception is what
- * waits at the moment, which ends with its worker.
+ * A sum is taken over the blocks of all slots that were ever used. Their
+ * counters are never reset, so a sum never decreases when a worker dies. The
+ * exception is the number of parked requests, which is reset.
  */
 #include <assert.h>
 #include <stdatomic.h>
@@ -25,15 +25,15 @@
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
                "atomics must work between processes");
 
-/* Bit of a slot, after those of the outages: a worker has it. */
+/* In slots[], after the bits of the outages: a worker has the slot. */
 #define METRICS_TAKEN (1U << OUTAGE__MAX)
 
 #define REFUSAL_READS                                                          \
     (1U << REFUSAL_READ | 1U << REFUSAL_MANY | 1U << REFUSAL_CACHE)
 
-#define METRICS_LINE_BYTES 64 /* of a cache */
+#define METRICS_LINE_BYTES 64 /* of a processor's cache */
 
-/* What one worker counts; the last block is the parent's. */
+/* The counts of the workers with one slot; the last block is the parent's. */
 struct block {
     _Alignas(METRICS_LINE_BYTES) _Atomic uint64_t counters[METRIC__MAX];
     _Atomic uint64_t requests[METRICS_METHODS][METRICS_STATUSES];
@@ -42,49 +42,50 @@ struct block {
     _Atomic uint64_t tokens[METRICS_SALTS];
     _Atomic uint64_t parked;
     _Atomic uint64_t beats;
-    _Atomic uint64_t log_waiting, log_untold; /* lines */
+    _Atomic uint64_t log_waiting, log_untold; /* see metrics_set_log() */
 };
 
-/* The address of a server; it is written once, by who took it first. */
+/* The address of a server. It is written once, by the worker that took it. */
 enum { ADDRESS_FREE = 0, ADDRESS_TAKEN, ADDRESS_SET };
 struct address {
     atomic_int state;
     char text[METRICS_ADDRESS_SIZE];
 };
 
-/* The last number is that of all for which there is no room. */
+/* The last outage is that of all further addresses. */
 #define ADDRESSES (OUTAGE__MAX - OUTAGE_SERVER - 1)
 
 struct shared {
     int64_t started_s;
     pid_t parent;
-    _Atomic pid_t pids[METRICS_SLOTS]; /* of workers; may have ended */
+    _Atomic pid_t pids[METRICS_SLOTS]; /* of workers; some may have ended */
     atomic_uint settings[METRICS_SETTINGS];
-    _Atomic uint64_t cpu_ms; /* the most that has been shown */
+    _Atomic uint64_t cpu_ms; /* see metrics_at_least() */
     atomic_int phase;
-    atomic_int used;                      /* slots that ever were in use */
+    atomic_int used;                      /* how many slots were ever used */
     atomic_uint inside[OUTAGE__MAX];      /* workers in the outage */
-    _Atomic int64_t left_ms[OUTAGE__MAX]; /* by the last; 0: has been told */
-    atomic_uint ending;                   /* bits: left, and not yet told */
+    _Atomic int64_t left_ms[OUTAGE__MAX]; /* when the last worker left it; 0:
+                                             its end has been reported */
+    atomic_uint ending;                   /* bits 1 << enum outage: has ended,
+                                             but has not been reported */
     atomic_uint slots[METRICS_SLOTS];     /* bits 1 << enum outage */
     struct address addresses[ADDRESSES];
     atomic_uint refused;                      /* bits 1 << enum refusal */
-    _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the last time */
+    _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the time of the last one */
     _Atomic uint64_t master; /* a hash of its address; 0: none so far */
     _Atomic int64_t master_ms;
     _Atomic uint64_t switches, sentinels;
-    /* One for all workers: of many accounts few call at a time. */
+    /* Shared by all workers, to save memory: few accounts call at a time. */
     _Atomic uint64_t accounts[METRICS_ACCOUNTS][METRICS_STATUSES];
     struct block blocks[METRICS_SLOTS + 1];
 };
 
-/* Each process has its own, with its own block in it. */
 struct metrics {
     struct shared *shared;
-    struct block *own;
+    struct block *own; /* that of this process */
 };
 
-/* From what the cache answers in, to the longest that a request may take. */
+/* From the time of a cached answer to the longest time of a request. */
 static const int64_t bucket_us[METRICS_BUCKETS - 1] = {
     50,    100,   250,    500,    1000,   2500,    5000,    10000,
     25000, 50000, 100000, 250000, 500000, 1000000, 2500000,
@@ -95,7 +96,7 @@ static const char *const outage_texts[OUTAGE_SERVER + 1] = {
     [OUTAGE_SERVER] = "a server of the store is down",
 };
 
-/* Which kinds are told of together, as bits 1 << enum refusal; and as what. */
+/* The kinds that are logged together, as bits 1 << enum refusal; their text. */
 static const struct refusal_row {
     unsigned group;
     const char *text;
@@ -112,7 +113,7 @@ metrics_new(void)
     struct metrics *metrics = malloc(sizeof(*metrics));
     void *map = MAP_FAILED;
 
-    /* Zeroed by the kernel; pages of slots that no worker has cost nothing. */
+    /* The kernel zeroes it. Pages of unused slots cost no memory. */
     if (metrics != NULL)
         map = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -194,7 +195,7 @@ add(_Atomic uint64_t *counter, uint64_t by)
     (void)atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-/* The number at an offset, over the blocks that ever were in use. */
+/* Adds up the counter at this offset of all blocks that were ever used. */
 static uint64_t
 sum(const struct metrics *metrics, size_t offset)
 {
@@ -327,7 +328,7 @@ metrics_get_parked(const struct metrics *metrics)
     return sum(metrics, offsetof(struct block, parked));
 }
 
-/* Only its owner writes it, so that it need not be added to in one go. */
+/* No other process writes it: this needs no atomic addition. */
 void
 metrics_beat(struct metrics *metrics)
 {
@@ -427,7 +428,7 @@ metrics_started_s(const struct metrics *metrics)
     return metrics->shared->started_s;
 }
 
-/* Slots that have a bit. */
+/* How many slots have this bit. */
 static unsigned
 count_slots(const struct metrics *metrics, unsigned bit)
 {
@@ -461,9 +462,9 @@ metrics_outage_text(enum outage what)
 }
 
 /*
- * One worker less in an outage; true if it was the last. Never below zero: a
- * worker killed between its flag and the count leaves the count one too low
- * (see enter and leave), which is right again when all have left.
+ * Counts one worker less in an outage; returns true if it was the last. If a
+ * worker is killed between setting its bit and counting itself, the count is
+ * one too low until all have left, so it must not fall below zero.
  */
 static bool
 outage_decrement(struct metrics *metrics, enum outage what)
@@ -528,7 +529,7 @@ metrics_outage_is_ending(const struct metrics *metrics)
                                 memory_order_relaxed) != 0;
 }
 
-/* Whether an address has a place, or gets it now. */
+/* Whether the place is that of the address, or was free and is now. */
 static bool
 take_place(struct address *place, const char *address)
 {

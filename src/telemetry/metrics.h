@@ -8,10 +8,10 @@
 
 /*
  * Counters, gauges and outage flags in memory that the parent maps before it
- * forks and all workers share; they outlive any worker. Each worker counts in
- * a block of its own, so that none waits for another's cache lines, and a
- * block goes on counting for the worker that takes it next. Updates are
- * atomic. metrics_text.h puts all of it into words.
+ * forks, and that all workers share: they survive any worker. Each worker
+ * counts in a block of its own, so that workers do not compete for cache lines;
+ * the next worker with the same slot continues the counts. Updates are atomic.
+ * metrics_text.h prints all of it.
  */
 struct metrics;
 
@@ -26,9 +26,9 @@ struct metrics;
 enum metric {
     METRIC_CACHE_HITS = 0,
     METRIC_CACHE_MISSES,
-    METRIC_RECORDS_OK, /* of batches */
+    METRIC_RECORDS_OK, /* in requests for many scores */
     METRIC_RECORDS_BAD,
-    METRIC_READ_OK, /* reads that an answer depends on */
+    METRIC_READ_OK, /* required reads, on which an answer depends */
     METRIC_READ_DOWN,
     METRIC_READ_TIMEOUT,
     METRIC_READ_REFUSED,
@@ -71,98 +71,103 @@ enum metric {
     METRIC__MAX
 };
 
-/* One outage is noticed by every worker and told once. */
+/* An outage is noticed by every worker, and logged once. */
 enum outage {
-    OUTAGE_STORE = 0, /* no connection: the breaker of a worker is open */
-    OUTAGE_SERVER,    /* likewise of one of several servers; from here on each
-                         number is that of an address, see
-                         metrics_outage_of() */
+    OUTAGE_STORE = 0, /* the breaker of a worker is open */
+    OUTAGE_SERVER,    /* the first of those of single servers: each address has
+                         its own, see metrics_outage_of() */
     OUTAGE__MAX = OUTAGE_SERVER + 23
 };
 
-#define METRICS_ADDRESS_SIZE 272 /* of a server: name, port, and a NUL */
+#define METRICS_ADDRESS_SIZE 272 /* of a server: host, port, and a NUL */
 
 /*
- * Work that the server may refuse while it does the rest. That depends on no
- * worker, so that each speaks for all.
+ * Operations that the server may refuse while it answers others (S20.3). What
+ * one worker observes holds for all workers.
  */
 enum refusal {
-    REFUSAL_READ = 0, /* of one key that an answer depends on */
-    REFUSAL_MANY,     /* of several */
-    REFUSAL_CACHE,
-    REFUSAL_WRITE, /* to the cache; refused, or lost on its way */
+    REFUSAL_READ = 0, /* a required read of one key */
+    REFUSAL_MANY,     /* a required read of several keys */
+    REFUSAL_CACHE,    /* a cache read */
+    REFUSAL_WRITE,    /* a cache write: refused, or lost */
     REFUSAL__MAX
 };
 
 /*
- * So long must there have been none before it is over: otherwise each other
- * key that is refused would be told.
+ * A refusal is over after so long without another one. Otherwise a server that
+ * refuses only some keys would be logged again and again. Source: S20.3.
  */
 #define METRICS_REFUSAL_QUIET_MS 3000
 
-/* What the service as a whole is at. */
+/* The state of the service as a whole. */
 enum metrics_phase {
-    METRICS_STARTING = 0, /* not every worker stands yet */
+    METRICS_STARTING = 0, /* some workers are not up yet */
     METRICS_SERVING,
-    METRICS_DRAINING /* what runs is finished, and then all ends */
+    METRICS_DRAINING /* finishes pending requests, and exits */
 };
 
-#define METRICS_WORKERS_MAX 1024 /* bound of the setting */
+#define METRICS_WORKERS_MAX 1024 /* of SCORING_WORKERS */
 
-/* A worker has one while it lives; new ones overlap with those they replace. */
+/* Each worker has one. At a reload old and new workers overlap. */
 #define METRICS_SLOTS (2 * METRICS_WORKERS_MAX)
 
 /*
- * Requests are counted by the numbers of their method and status in the API's
- * tables. The last of the methods is for all that is beyond, or has none.
+ * Requests are counted by the indexes of method and status in the tables of
+ * scoring/ and base/outcome.c. The last method stands for requests that name no
+ * existing method.
  */
 #define METRICS_METHODS  9
 #define METRICS_STATUSES 16
 
-/* Accounts are counted by places that are given to them: more than there may be
- * at a time, so that one that comes back finds its counts. */
+/*
+ * Places for the counts of accounts. There are more than accounts, so that an
+ * account that is listed again finds its counts. Source: S11.6.
+ */
 #define METRICS_ACCOUNTS 4096
 
-/* Places of salts in their lists. */
+/* The longest list of salts. */
 #define METRICS_SALTS 16
 
-/* Buckets of the durations; the last one has no bound. */
+/* Buckets of the durations; the last one has no upper bound. */
 #define METRICS_BUCKETS 16
 
 /* The upper bound of a bucket, inclusive; bucket < METRICS_BUCKETS - 1. */
 int64_t metrics_bucket_us(size_t bucket);
 
-/* NULL with errno set when the memory cannot be had. */
+/* Returns NULL with errno set on failure. */
 struct metrics *metrics_new(void);
 
-/* Unmaps it from this process only. Accepts NULL. */
+/* Unmaps the memory from this process only. Accepts NULL. */
 void metrics_free(struct metrics *metrics);
 
-/* From here on this process counts as the worker that has the slot. */
+/* From now on this process counts as the worker with this slot. */
 void metrics_use_slot(struct metrics *metrics, int slot);
 
 void metrics_add(struct metrics *metrics, enum metric metric, uint64_t by);
 uint64_t metrics_get(const struct metrics *metrics, enum metric metric);
 
 /*
- * A request has been answered.
+ * Counts a request that has been answered.
  *
- * method, status    numbers; any that are too large count as the last one.
+ * method, status    indexes; one that is too large counts as the last one.
  */
 void metrics_add_request(struct metrics *metrics, size_t method, size_t status,
                          int64_t duration_us);
 uint64_t metrics_get_requests(const struct metrics *metrics, size_t method,
                               size_t status);
 
-/* It was an account's; of a place that there is not, nobody's. */
+/*
+ * Counts a request of the account with this place; does nothing beyond the
+ * last.
+ */
 void metrics_add_account(struct metrics *metrics, size_t place, size_t status);
 uint64_t metrics_get_account(const struct metrics *metrics, size_t place,
                              size_t status);
 
-/* The place is another account's from now on. */
+/* Sets the counts to 0, because the place is given to another account. */
 void metrics_clear_account(struct metrics *metrics, size_t place);
 
-/* Its token was good, by the salt of this place, from 1. */
+/* Counts a valid token. salt: the position of its salt in the list, from 1. */
 void metrics_add_token(struct metrics *metrics, size_t salt);
 uint64_t metrics_get_tokens(const struct metrics *metrics, size_t salt);
 
@@ -173,10 +178,10 @@ struct metrics_durations {
 struct metrics_durations metrics_get_durations(const struct metrics *metrics,
                                                size_t method);
 
-/* What the settings in force ask for, and say; set by the parent. */
+/* Gauges that follow from the settings in force. The parent sets them. */
 enum metrics_setting {
-    METRICS_WANTED = 0, /* worker processes */
-    METRICS_PUBLISHED,  /* salts that anybody knows: of users, of the admin */
+    METRICS_WANTED = 0, /* number of workers */
+    METRICS_PUBLISHED,  /* number of published salts, of users and the admin */
     METRICS_SETTINGS
 };
 void metrics_set(struct metrics *metrics, enum metrics_setting what,
@@ -184,124 +189,134 @@ void metrics_set(struct metrics *metrics, enum metrics_setting what,
 unsigned metrics_get_setting(const struct metrics *metrics,
                              enum metrics_setting what);
 
-/* The processes: the parent first, then the workers that live. */
+/* Lists at most max processes: the parent first, then the workers. */
 size_t metrics_list_pids(const struct metrics *metrics, pid_t *ret_pids,
                          size_t max);
 
 /*
- * The time, or the longest that was ever asked about: a worker that ends while
- * its time is looked up is missing once, and a counter never goes back.
+ * The largest cpu_ms of all calls so far: the time of a worker that ends while
+ * the times are added up is missing once, and a counter must not decrease.
  */
 uint64_t metrics_at_least(const struct metrics *metrics, uint64_t cpu_ms);
 
-/* How many requests of this worker wait for the store at the moment. */
+/* How many requests of this worker wait for the store now. */
 void metrics_set_parked(struct metrics *metrics, uint64_t parked);
 uint64_t metrics_get_parked(const struct metrics *metrics);
 
 /*
- * This worker moves: it has answered a request (which counts as a beat by
- * itself), or come around. Another number than at the last look says so.
+ * Shows the parent that this worker is not stalled (S25.2): the number changes
+ * with each answered request, by itself, and with each call.
  */
 void metrics_beat(struct metrics *metrics);
 uint64_t metrics_get_beats(const struct metrics *metrics, int slot);
 
 /*
- * Log lines of this process that would vanish with it: those that wait for
- * their reader, and those whose loss the log does not tell yet.
+ * Log lines that would be lost without notice if this process died: `waiting`
+ * in its buffer, and `untold`, lost lines that the log has not reported yet.
  */
 void metrics_set_log(struct metrics *metrics, uint64_t waiting,
                      uint64_t untold);
 
-/* How many have vanished with a worker; those that waited count as lost now. */
+/*
+ * For a dead worker: counts its waiting lines as lost; returns the sum of both.
+ */
 uint64_t metrics_take_log(struct metrics *metrics, int slot);
 
 void metrics_set_phase(struct metrics *metrics, enum metrics_phase phase);
 enum metrics_phase metrics_get_phase(const struct metrics *metrics);
 
 /*
- * A worker goes to a master that sentinels name. Each does; that is news for
- * the whole service when it is another one than before.
+ * Notes the master that the sentinels have named to this worker. Returns
+ * whether it is a new one for the whole service: this is logged once.
  */
 enum metrics_master { MASTER_SAME = 0, MASTER_FIRST, MASTER_CHANGED };
 enum metrics_master metrics_set_master(struct metrics *metrics,
                                        const char *address, int64_t now_ms);
 uint64_t metrics_get_switches(const struct metrics *metrics);
 
-/* For how long it has been the same one; 0 without any. */
+/* The time since the last change of the master; 0 without sentinels. */
 int64_t metrics_master_age_ms(const struct metrics *metrics, int64_t now_ms);
 
-/* Sentinels that can be reached, as the last worker that looked has it. */
+/* How many sentinels are reachable, as reported by the last worker. */
 void metrics_set_sentinels(struct metrics *metrics, uint64_t count);
 uint64_t metrics_get_sentinels(const struct metrics *metrics);
 
-/* When metrics_new() was called, in seconds of the time of day. */
+/* When metrics_new() was called, in seconds since the epoch. */
 int64_t metrics_started_s(const struct metrics *metrics);
 
-/* Slots that are taken. */
+/* How many slots are taken. */
 unsigned metrics_workers(const struct metrics *metrics);
 
-/* Workers that are in an outage. */
+/* How many workers are in an outage. */
 unsigned metrics_outage_count(const struct metrics *metrics, enum outage what);
 
 /*
- * An outage that begins again within this time after its end had not ended: a
- * store that comes and goes is told of once.
+ * An outage that begins again within this time after its end continues: the log
+ * reports a store that comes and goes once. Source: S20.2.
  */
 #define METRICS_OUTAGE_QUIET_MS 3000
 
 /*
- * Worker `slot` entered (or left) an outage. Returns true if it is news for the
- * whole service that one has begun. To enter, or leave, a second time changes
- * nothing.
+ * Worker `slot` enters, or leaves, an outage; a second time changes nothing.
+ * metrics_outage_enter() returns true if the outage begins for the whole
+ * service: the caller logs it.
  */
 bool metrics_outage_enter(struct metrics *metrics, int slot, enum outage what);
 void metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
                           int64_t now_ms);
 
-/* Whether an outage has been over for long enough to say so; true once. */
+/*
+ * Returns true once, METRICS_OUTAGE_QUIET_MS after an outage: the caller logs
+ * it.
+ */
 bool metrics_outage_is_over(struct metrics *metrics, enum outage what,
                             int64_t now_ms);
 
-/* Whether any outage has ended that has not been said to be over. */
+/*
+ * Whether metrics_outage_is_over() has not returned true for an ended outage.
+ */
 bool metrics_outage_is_ending(const struct metrics *metrics);
 
 /*
- * The outage of a server. Each address has a number of its own, for all
- * workers and as long as the service lives; those beyond 22 share the last.
+ * The outage of a server. Each address has its own, for all workers and as long
+ * as the service lives; addresses beyond 22 share the last one.
  *
  * address   NULL: OUTAGE_STORE.
  */
 enum outage metrics_outage_of(struct metrics *metrics, const char *address);
 
-/* What metrics_outage_of() was given; NULL: nothing, or several. */
+/* The address of an outage; NULL if it has none, or is that of several. */
 const char *metrics_outage_address(const struct metrics *metrics,
                                    enum outage what);
 
-/* What is out of order, in words for the log; static. */
+/* A static text for the log. */
 const char *metrics_outage_text(enum outage what);
 
 /*
- * Such work has been refused (or has gone well). Returns true if that is news
- * for the whole service. All reads are one piece of news: it begins with the
- * first kind that is refused, and is over when all go well again.
+ * An operation has been refused, or has succeeded. Returns true if the refusal
+ * begins, or ends, for the whole service: the caller logs it. All reads are one
+ * refusal: it begins with the first kind that is refused, and ends when every
+ * kind succeeds again.
  */
 bool metrics_refusal_begin(struct metrics *metrics, enum refusal what,
                            int64_t now_ms);
 bool metrics_refusal_end(struct metrics *metrics, enum refusal what,
                          int64_t now_ms);
 
-/* Whether any work is refused: else there is nothing to end. */
+/*
+ * Whether anything is refused: else metrics_refusal_end() need not be called.
+ */
 bool metrics_refusal_is_on(const struct metrics *metrics);
 
-/* In words for the log; static. */
+/* A static text for the log. */
 const char *metrics_refusal_text(enum refusal what);
 
-/* Takes a slot, -1 if none is free. Only the parent does. */
+/* Takes a free slot; -1 if there is none. For the parent only. */
 int metrics_slot_take(struct metrics *metrics);
 
 /*
- * Gives a slot back when its worker is gone, and leaves all its outages; what
- * it counted stays, and nothing of it waits any more.
+ * Releases the slot of a dead worker, which leaves all its outages. Its counts
+ * stay, except the number of its parked requests.
  */
 void metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms);
 

@@ -1,7 +1,7 @@
 /*
- * The metrics in words: one table of families, one of the counters in them.
- * Implements S23 of docs/protocol.md, in Prometheus's text format 0.0.4.
- * Read while others count: sums that belong together may differ by requests
+ * Prints the metrics in Prometheus's text format 0.0.4, from a table of
+ * families and a table of their counters. Implements S23 of docs/protocol.md.
+ * Workers count meanwhile: sums that belong together may differ by the requests
  * that are answered at this moment.
  */
 #include <inttypes.h>
@@ -13,14 +13,14 @@
 #include "telemetry/metrics_text.h"
 #include "telemetry/process.h"
 
-/* Requests that never came to name a method that there is. */
-#ifndef SCORING_COMMIT /* which the Makefile gives to this file alone */
+#ifndef SCORING_COMMIT /* the Makefile defines it for this file alone */
 #define SCORING_COMMIT "unknown"
 #endif
 
+/* The label of requests that name no existing method. */
 #define NO_METHOD "none"
 
-/* What a family's samples are made from. */
+/* The data from which samples are printed. */
 struct source {
     const struct metrics *metrics;
     const struct metrics_labels *labels;
@@ -73,7 +73,7 @@ static put_fn put_workers_wanted, put_published, put_cpu, put_memory, put_files;
 
 struct family_row {
     const char *name, *type, *help;
-    put_fn *put; /* NULL: the counters below that name the family */
+    put_fn *put; /* NULL: prints the rows of counters[] with this family */
 };
 
 static const struct family_row families[FAMILY__MAX] = {
@@ -189,7 +189,7 @@ static const struct family_row families[FAMILY__MAX] = {
 
 struct counter_row {
     enum family family;
-    const char *labels; /* with their braces */
+    const char *labels; /* with their braces, or "" */
 };
 
 #define OPERATION(kind, result)                                                \
@@ -289,7 +289,7 @@ put_requests(const struct source *source, const char *name, struct buf *out)
     }
 }
 
-/* Microseconds as seconds: the digits that are needed, and none that lie. */
+/* Prints microseconds as seconds, exactly and without trailing zeros. */
 static void
 put_seconds(struct buf *out, uint64_t us)
 {
@@ -339,9 +339,9 @@ put_durations(const struct source *source, const char *name, struct buf *out)
     }
 }
 
-/* Zeros only of the codes that one waits for: there may be many accounts. */
+/* Codes that each account has a sample of, even of 0. Source: S23.2. */
 static bool
-is_awaited(int code)
+is_always_shown(int code)
 {
     return code == 200 || code == 403 || code == 429;
 }
@@ -355,7 +355,7 @@ put_account(const struct source *source, const char *name, struct bytes label,
     for (size_t i = 0; (code = source->labels->code(i)) != 0; i++) {
         const uint64_t count = metrics_get_account(source->metrics, place, i);
 
-        if (count == 0 && !is_awaited(code))
+        if (count == 0 && !is_always_shown(code))
             continue;
         buf_printf(out, "%s{account=", name);
         json_add_string(out, label);

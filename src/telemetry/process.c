@@ -1,6 +1,7 @@
 /*
- * What the processes of the service use, as /proc says it. Implements the
- * metrics process_... of docs/protocol.md. Source: proc(5).
+ * Reads from /proc what the processes of the service use. Implements the
+ * metrics process_... of S23 of docs/protocol.md. Source of the format:
+ * proc(5).
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -15,14 +16,16 @@
 #define PROCESS_STAT_MAX 1024
 #define PROCESS_PATH_MAX 64
 
-/* The name in front may have anything in it, also brackets. */
+/*
+ * Begins after the last ')', because the process's name may contain any byte.
+ */
 static bool
 parse_stat(const char *text, struct process_usage *usage)
 {
     const char *at = strrchr(text, ')');
     uint64_t own_user, own_system, user, system, pages;
 
-    /* From the third field on: 14 to 17 are times in ticks, 24 is pages. */
+    /* Begins with field 3. Fields 14 to 17 are times in ticks, 24 is pages. */
     if (at == NULL ||
         sscanf(at,
                ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64

@@ -5,13 +5,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What processes have used, and hold; sums over those that still live. */
+/* What several processes use, in all. */
 struct process_usage {
-    uint64_t cpu_ms;       /* also of children that have ended */
-    uint64_t memory_bytes; /* resident; what they share counts for each */
+    uint64_t cpu_ms;       /* includes their children that have ended */
+    uint64_t memory_bytes; /* resident; shared memory counts for each process */
     uint64_t files;        /* open descriptors */
 };
 
+/* Adds up the processes; leaves out those that have ended. */
 struct process_usage process_sum(const pid_t *pids, size_t count);
 
 #endif

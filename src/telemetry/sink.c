@@ -1,13 +1,12 @@
 /*
- * Where a log's lines go, without ever waiting for whoever reads them.
- * Implements S28 of docs/protocol.md where it says that the log holds up no
- * request.
+ * Writes the lines of a log without ever waiting for the reader. Implements
+ * S28.2 of docs/protocol.md.
  *
- * O_NONBLOCK belongs to the open file, which standard output shares with
- * strangers: so it is opened anew, through /proc. Where that cannot be done (a
- * socket, another user's pipe or terminal), each write itself must not wait.
- * To ask poll() first is not enough: two writers who have been told that there
- * is room may not both find it.
+ * O_NONBLOCK is a flag of the open file, which standard output shares with
+ * other programs: so the file is opened again, through /proc. If this is not
+ * possible (a socket, or a pipe or terminal of another user), each write is
+ * kept from waiting. poll() before a write is not enough: another writer may
+ * fill the file in between.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +23,11 @@
 #include "telemetry/sink.h"
 
 #define SINK_FILE_MODE 0640
-#define SINK_FIRST_FD                                                          \
-    3 /* a copy of a standard stream is no standard stream                     \
-       */
-#define SINK_PATH_MAX 32
-#define SINK_FLAGS    (O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+#define SINK_FIRST_FD  3 /* the first that is not a standard stream */
+#define SINK_PATH_MAX  32
+#define SINK_FLAGS     (O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
-/* A write that waits is interrupted after this, again and again. */
+/* The interval at which a waiting write() is interrupted. */
 #define SINK_TICK_MS 10
 
 _Static_assert(SINK_ATOMIC <= PIPE_BUF, "a line must be atomic in a pipe");
@@ -45,7 +42,7 @@ sink_finish(struct sink *sink, size_t file_max, struct sink *ret_sink)
     sink->stage[0] = sink->stage[1] = -1;
     sink->write_max = SINK_ATOMIC;
     if (fstat(sink->fd, &st) == 0 && S_ISREG(st.st_mode))
-        sink->write_max = file_max; /* O_APPEND keeps it whole */
+        sink->write_max = file_max; /* O_APPEND keeps the bytes together */
     *ret_sink = *sink;
     return true;
 }
@@ -74,7 +71,7 @@ on_tick(int number)
     (void)number;
 }
 
-/* For good: a tick that comes late would else end the process. */
+/* Never undone: without a handler, a late SIGALRM would kill the process. */
 static void
 catch_ticks(void)
 {
@@ -85,8 +82,8 @@ catch_ticks(void)
 }
 
 /*
- * A regular file is shared as it is: opened anew, it would have another
- * position than that of the others who write to it.
+ * A regular file is not opened again: the new open file would have its own
+ * position, and overwrite what other programs write.
  */
 bool
 sink_open_stream(struct sink *ret_sink, int stream, size_t file_max)
@@ -112,9 +109,9 @@ sink_open_stream(struct sink *ret_sink, int stream, size_t file_max)
 }
 
 /*
- * splice() from a pipe of our own, which does not wait, does not wait for the
- * other one either, and moves a page as a whole. (So would pwritev2() with
- * RWF_NOWAIT, but only since Linux 6.4, and not where a pipe has a name.)
+ * splice() from a private non-blocking pipe does not wait for the other pipe,
+ * and moves a page as a whole. (pwritev2() with RWF_NOWAIT does the same, but
+ * only since Linux 6.4, and not for a named pipe.)
  */
 static ssize_t
 write_pipe(struct sink *sink, const char *data, size_t length)
@@ -122,7 +119,7 @@ write_pipe(struct sink *sink, const char *data, size_t length)
     ssize_t done;
 
     if (sink->stage[0] < 0 && pipe2(sink->stage, O_NONBLOCK | O_CLOEXEC) != 0) {
-        errno = EAGAIN; /* until there are descriptors again */
+        errno = EAGAIN; /* try again: there may be descriptors later */
         return -1;
     }
     if (sink->staged == 0) {
@@ -138,7 +135,7 @@ write_pipe(struct sink *sink, const char *data, size_t length)
     return done;
 }
 
-/* The tick repeats, since the first one may come before the write. */
+/* The timer repeats, because it may first expire before write() begins. */
 static ssize_t
 write_ticking(int fd, const char *data, size_t length)
 {

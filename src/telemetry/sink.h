@@ -5,43 +5,49 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What the lines of a log are written to. All but the first are shared. */
+/*
+ * The destination of a log, and how a write to it does not wait. Except for the
+ * first kind, other programs share the open file.
+ */
 enum sink_kind {
-    SINK_OWN = 0, /* our own open file, or a regular one: no write waits */
-    SINK_SOCKET,  /* told not to wait with each write */
-    SINK_PIPE,    /* filled from a pipe of our own */
-    SINK_OTHER    /* a write that waits is interrupted */
+    SINK_OWN = 0, /* write(): a file opened with O_NONBLOCK, or a regular one */
+    SINK_SOCKET,  /* send() with MSG_DONTWAIT */
+    SINK_PIPE,    /* splice() from a private pipe */
+    SINK_OTHER    /* write(), interrupted by a timer */
 };
 
 struct sink {
     int fd;
     enum sink_kind kind;
-    size_t write_max; /* bytes that no other writer can tear apart */
-    int stage[2];     /* of SINK_PIPE: our own pipe; -1: not made yet */
+    size_t write_max; /* the most bytes that are certainly written together */
+    int stage[2];     /* for SINK_PIPE: the private pipe; -1: not created yet */
     size_t staged;    /* bytes in it */
 };
 
-/* A write of so many bytes is whole, or none: PIPE_BUF. */
+/* A pipe takes so many bytes together, or none of them: PIPE_BUF. */
 #define SINK_ATOMIC 4096
 
 /*
- * Opens a file to append to it, made with mode 0640, whose write_max is
- * file_max if it is a regular one. False with errno set.
+ * Opens a file to append to it, and creates it with mode 0640.
+ *
+ * file_max  write_max for a regular file, in bytes.
+ *
+ * Returns false with errno set on failure.
  */
 bool sink_open_file(struct sink *ret_sink, const char *path, size_t file_max);
 
-/* Likewise for a standard stream, which stays as it is. */
+/* The same for a standard stream, which is not changed. */
 bool sink_open_stream(struct sink *ret_sink, int stream, size_t file_max);
 
 /*
- * As write(), for at most write_max bytes, with EAGAIN where it would have to
- * wait. The next call has to begin with what this one did not take.
+ * Like write(), for at most write_max bytes, and fails with EAGAIN instead of
+ * waiting. The next call must begin with the bytes that were not written.
  */
 ssize_t sink_write(struct sink *sink, const char *data, size_t length);
 
 /*
- * The next call of sink_write() begins with something else. Also for a child
- * after fork(), which has to have a stage of its own.
+ * Allows the next sink_write() to begin with other bytes. Also for a child
+ * after fork(), which must not share the private pipe.
  */
 void sink_restart(struct sink *sink);
 
