@@ -77,8 +77,8 @@ static const struct exit_row {
     {EX_NOINPUT, "The file to import cannot be opened."},
     {EX_UNAVAILABLE, "The service is not healthy, or the store is unreachable "
                      "or refuses the command."},
-    {EX_SOFTWARE, "A system call failed, or memory ran out."},
-    {EX_OSERR, "The system refused something that is needed at the start."},
+    {EX_SOFTWARE, "A token cannot be made."},
+    {EX_OSERR, "Memory ran out, or the system refused something else."},
     {EX_CANTCREAT, "The file to export to, or the temporary copy of what a "
                    "pipe sends, cannot be created."},
     {EX_IOERR,

@@ -245,7 +245,7 @@ run_serve(const struct command *command, int argc, char **argv)
     environment = copy_environment();
     if (environment == NULL) {
         (void)fprintf(stderr, "scoring: out of memory\n");
-        return EX_SOFTWARE;
+        return EX_OSERR;
     }
     status = start_service(environment);
     free(environment);

@@ -1,7 +1,7 @@
 /*
- * `scoring accounts`: checks, lists and begins files of accounts. Implements
- * the commands of S11 of docs/protocol.md. No salt is ever shown but one
- * that has just been made.
+ * `scoring accounts`: checks and lists accounts, and makes entries for new
+ * ones. Implements S11 of docs/protocol.md. A salt is never shown, except a new
+ * one.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,9 +17,9 @@
 #include "scoring/accounts.h"
 #include "scoring/api.h"
 
-#define SALT_BYTES 32 /* of the system's random bytes: 256 bits */
+#define SALT_BYTES 32 /* random bytes: 256 bits */
 
-/* The settings with accounts, or NULL with a status set. */
+/* The settings, which have accounts; or NULL with *ret_status set. */
 static struct config *
 load_accounts(const struct command *command, int *ret_status)
 {
@@ -50,7 +50,7 @@ print_checked(const char *path, const struct accounts *accounts, unsigned mode)
     return command_output_status();
 }
 
-/* The accounts of the settings may be what is to be mended by this file. */
+/* Ignores the file of accounts of the settings, which may be the broken one. */
 static int
 check_file(const char *path)
 {
@@ -69,7 +69,7 @@ check_file(const char *path)
     if (accounts != NULL) {
         status = print_checked(path, accounts, mode);
     } else {
-        command_print_mistakes(&errors);
+        command_print_errors(&errors);
         status = access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
     }
     accounts_free(accounts);
@@ -97,8 +97,10 @@ run_check(const struct command *command, int argc, char **argv)
     return status;
 }
 
-/* Not one that ends with the published salt of the admin: it would be refused
- * where that is in force. */
+/*
+ * Adds a random salt. It does not end with the published salt of the admin: a
+ * service that uses that salt would refuse it (S24.4).
+ */
 static bool
 add_salt(struct buf *out)
 {
@@ -117,7 +119,7 @@ add_salt(struct buf *out)
     return true;
 }
 
-/* What is read again is sure to be taken. */
+/* Whether a service would accept the entry. Prints the reason if not. */
 static bool
 entry_is_good(const struct buf *entry)
 {
@@ -126,7 +128,7 @@ entry_is_good(const struct buf *entry)
     struct accounts *accounts = accounts_read(buf_bytes(entry), &none, &errors);
 
     if (accounts == NULL)
-        command_print_mistakes(&errors);
+        command_print_errors(&errors);
     buf_free(&errors);
     accounts_free(accounts);
     return accounts != NULL;

@@ -1,6 +1,6 @@
 /*
- * One request to the service, and its answer, over FastCGI. It serves S26 of
- * docs/protocol.md.
+ * Sends one request to the service over FastCGI, and reads the answer. Used for
+ * S26.3 and S26.5 of docs/protocol.md.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "cli/ask.h"
 
-/* For all of it: an answer takes less than a millisecond. */
+/* For the request and all repetitions. An answer takes less than 1 ms. */
 #define ASK_LIMIT_MS 2000
-#define ASK_PAUSE_MS 20 /* before the service is asked again */
+#define ASK_PAUSE_MS 20 /* before a repetition */
 
 #define ASK_PATH_MAX 64
 
@@ -38,7 +38,7 @@ static const char request_path[] = "DOCUMENT_URI";    /* is this */
 static const char request_end[] = "\1\4\0\1\0\0\0\0"  /* of PARAMS */
                                   "\1\5\0\1\0\0\0\0"; /* no STDIN */
 
-/* What the answer begins with, and ends with. */
+/* The beginning and the end of the answer. */
 static const char answer_begin[] = "Status: 200 ";
 static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
                                  "\0\0\0\0\0\0\0\0"; /* both statuses 0 */
@@ -48,16 +48,16 @@ static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
 #define RECORD_VERSION 1
 #define RECORD_HEADER  8 /* bytes */
 
-/* One exchange on its way. */
+/* The request and its answer. */
 struct exchange {
     int fd;
-    int64_t deadline_ms; /* also of those that follow */
-    bool is_dropped;     /* closed by the service, with nothing sent */
-    size_t length;       /* of what has been received */
+    int64_t deadline_ms; /* also for repetitions */
+    bool is_dropped;     /* the service has closed it without an answer */
+    size_t length;       /* bytes in received[] */
     char received[ASK_ANSWER_MAX];
 };
 
-/* Whether a send() or recv() says that the other side has closed. */
+/* Whether the result of send() or recv() means that the peer has closed. */
 static bool
 says_closed(ssize_t result)
 {
@@ -72,7 +72,7 @@ drop(struct exchange *exchange)
     return "closed without an answer";
 }
 
-/* NULL when it is worth while to read, else why not. */
+/* Waits for bytes to read. Returns NULL, or why there are none. */
 static const char *
 wait_for_more(const struct exchange *exchange)
 {
@@ -85,7 +85,7 @@ wait_for_more(const struct exchange *exchange)
     return ready < 0 && errno != EINTR ? strerror(errno) : NULL;
 }
 
-/* A full queue of connections is refused by a unix socket at once. */
+/* connect() to a unix socket does not wait; a full queue is an error. */
 static const char *
 open_socket(struct exchange *exchange, const char *path)
 {
@@ -123,7 +123,7 @@ put_request(const char *path, struct buf *out)
     buf_add(out, request_end, TEXT_LENGTH(request_end));
 }
 
-/* It fits into the buffer of a socket that was just opened. */
+/* The request always fits into the empty buffer of a new socket. */
 static const char *
 send_request(struct exchange *exchange, const char *path)
 {
@@ -145,7 +145,7 @@ send_request(struct exchange *exchange, const char *path)
     return problem;
 }
 
-/* Whether these bytes stand at a place of what has been received. */
+/* Whether the answer has these bytes at this offset. */
 static bool
 has_at(const struct exchange *exchange, size_t at, const char *text,
        size_t length)
@@ -161,7 +161,7 @@ has_end(const struct exchange *exchange)
                   answer_end, TEXT_LENGTH(answer_end));
 }
 
-/* Takes what has come; sets *ret_done when no more is to be waited for. */
+/* Receives some bytes. Sets *ret_done when the answer has ended. */
 static const char *
 receive_part(struct exchange *exchange, bool *ret_done)
 {
@@ -194,7 +194,7 @@ receive_answer(struct exchange *exchange)
     return problem;
 }
 
-/* The answer is small, so that its header and body are in one record. */
+/* The answer is small: its headers and body are in one record. */
 static const char *
 read_answer(const struct exchange *exchange, char ret_body[ASK_ANSWER_MAX])
 {

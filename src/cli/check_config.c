@@ -1,7 +1,7 @@
 /*
- * `scoring check-config`: the settings as `scoring serve` would take them, or
- * every mistake in them; or some of them, for a script. Implements S26
- * of docs/protocol.md.
+ * `scoring check-config`: prints the settings that `scoring serve` would use,
+ * or every error in them; or some settings, for a script. Implements S26.3 of
+ * docs/protocol.md.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -13,15 +13,15 @@
 #include "cli/command.h"
 #include "config/settings.h"
 
-/* What is wanted; texts are NULL where not given. */
+/* The values of the options; NULL: not given. */
 struct question {
     const char *name;      /* of one setting */
-    const char *names;     /* of several, that commas separate */
-    const char *otherwise; /* instead of its default */
+    const char *names;     /* of several, separated by commas */
+    const char *otherwise; /* printed instead of the default */
     bool may_be_secret;
 };
 
-/* What is wrong with one name, or NULL. */
+/* Why a name is refused, or NULL. */
 static const char *
 name_fault(const struct question *question, struct bytes name)
 {
@@ -34,7 +34,7 @@ name_fault(const struct question *question, struct bytes name)
     return NULL;
 }
 
-/* Takes a name off the front of names, and the comma behind it. */
+/* Returns the first of the names, and steps over it and its comma. */
 static struct bytes
 next_name(const char **names)
 {
@@ -44,7 +44,7 @@ next_name(const char **names)
     return name;
 }
 
-/* What is wrong with it as a whole, and where, or NULL. */
+/* Why the options are refused, with the argument at fault; or NULL. */
 static const char *
 question_fault(const struct question *question, const char **ret_at)
 {
@@ -93,7 +93,7 @@ read_question(const struct command *command, int argc, char **argv,
     return true;
 }
 
-/* NAME='value', and nothing in it means anything to a shell. */
+/* Adds NAME='value', quoted so that a shell can evaluate it. */
 static void
 add_assignment(const struct config *config,
                const struct config_setting *setting, struct buf *text)
@@ -114,7 +114,6 @@ add_assignment(const struct config *config,
     buf_free(&value);
 }
 
-/* The answer, and a line's end unless it has one. */
 static int
 print_answer(const struct config *config, const struct question *question)
 {
@@ -124,7 +123,7 @@ print_answer(const struct config *config, const struct question *question)
     if (question->names != NULL) {
         for (const char *rest = question->names; *rest != '\0';) {
             setting = config_setting_find(next_name(&rest));
-            assert(setting != NULL); /* read_question() has looked */
+            assert(setting != NULL); /* read_question() has checked it */
             add_assignment(config, setting, &text);
         }
     } else if (question->name != NULL) {

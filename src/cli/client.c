@@ -1,6 +1,6 @@
 /*
- * `scoring interests get`, `set` and `delete`: one client of the store.
- * Implements S19.9 of docs/protocol.md.
+ * `scoring interests get`, `set` and `delete`, for one client. Implements S19.9
+ * of docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ struct client {
     int status;
 };
 
-/* What is done to it; false if the session has failed. */
+/* Sends the commands. Returns false if the session has failed. */
 typedef bool work_fn(struct client *client);
 
 static int
@@ -135,7 +135,7 @@ get(struct client *client)
     return session_error(client->session)[0] == '\0';
 }
 
-/* As import does it: with a replica's confirmation, where there is one. */
+/* Like import, waits for the confirmation of a replica, if there is one. */
 static bool
 write_with(struct client *client, enum writer_command command,
            struct bytes value, int64_t *ret_deleted)

@@ -5,13 +5,13 @@
 #include "redis/url.h"
 
 /*
- * Prints the interests of the plan's client as a line of interests_export();
- * or writes or deletes them. Everything that goes wrong is told on standard
+ * Prints, replaces or deletes the interests of the client of the plan. They are
+ * printed as a line of interests_export(). Errors are printed on standard
  * error.
  *
  * redis   borrowed.
  *
- * Each returns an exit status.
+ * Each returns an exit status. Source: docs/protocol.md, S19.9.
  */
 int interests_get(const struct interests_plan *plan,
                   const struct redis_url *redis);

@@ -1,6 +1,6 @@
 /*
- * What the commands of the command line share: how they are found, their
- * arguments, usage and settings, and the check that their output has arrived.
+ * Code that the commands share: finds a command, reads its arguments, prints
+ * its usage, loads the settings, and checks that its output was written.
  * Implements S26 of docs/protocol.md.
  */
 #include <assert.h>
@@ -16,7 +16,7 @@
 #include "cli/command.h"
 
 #define COMMAND_WORD_MAX 32 /* longer than any name */
-#define COMMAND_SLIPS    2  /* letters that may be wrong, missing or too many */
+#define COMMAND_SLIPS    2  /* edits between a name and a similar word */
 
 static size_t
 least(size_t a, size_t b)
@@ -24,7 +24,7 @@ least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* How many letters have to be put in, taken out or replaced (Levenshtein). */
+/* The Levenshtein distance: letters to insert, delete or replace. */
 static size_t
 distance(const char *a, const char *b)
 {
@@ -47,7 +47,7 @@ distance(const char *a, const char *b)
     return row[length];
 }
 
-/* What calls it: of "model check" it is "check". */
+/* The last word of its name: "check" of "model check". */
 static const char *
 word_of(const struct command *command)
 {
@@ -56,7 +56,7 @@ word_of(const struct command *command)
     return space != NULL ? space + 1 : command->name;
 }
 
-/* The name that a word was probably meant to be; NULL if it is like none. */
+/* The name that is most similar to a word; NULL if none is similar. */
 static const char *
 nearest_of(const struct command *const *commands, const char *word)
 {
@@ -79,7 +79,7 @@ nearest_of(const struct command *const *commands, const char *word)
     return nearest;
 }
 
-/* What is usual, for what the tables write out. */
+/* The names that the tables have for -h and -V. */
 static const char *
 long_form(const char *word)
 {
@@ -164,7 +164,7 @@ command_misused(const struct command *command, const char *problem,
     return EX_USAGE;
 }
 
-/* As getopt_long() has them; the rest is zeroed. */
+/* Fills the options of getopt_long(); ret_known is zeroed before. */
 static void
 list_options(const struct command_option *options,
              struct option ret_known[COMMAND_OPTIONS_MAX + 1])
@@ -186,7 +186,7 @@ is_negative_number(const char *word)
     return word != NULL && word[0] == '-' && isdigit((unsigned char)word[1]);
 }
 
-/* Returns NULL, or what is wrong; then *at is the argument in question. */
+/* Returns NULL, or an error; *at is then the argument at fault. */
 static const char *
 read_options(int argc, char **argv, const struct command_option *options,
              const char **at)
@@ -195,7 +195,7 @@ read_options(int argc, char **argv, const struct command_option *options,
     int option;
 
     list_options(options, known);
-    optind = 0; /* from the beginning */
+    optind = 0; /* resets getopt_long() */
     for (int next = 1;; next = optind) {
         *at = argv[next];
         if (is_negative_number(*at)) {
@@ -263,12 +263,12 @@ command_print_text(struct buf *text)
 }
 
 void
-command_print_mistakes(const struct buf *errors)
+command_print_errors(const struct buf *errors)
 {
     const char *at = errors->data, *end = at + errors->length;
 
     if (errors->length == 0)
-        (void)fprintf(stderr, "scoring: no memory for the settings\n");
+        (void)fprintf(stderr, "scoring: out of memory\n");
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         int length = (int)((stop != NULL ? stop : end) - at);
@@ -285,7 +285,7 @@ command_load_config(void)
     struct config *config = config_load(environ, &errors);
 
     if (config == NULL || !config_use_time_zone(config)) {
-        command_print_mistakes(&errors);
+        command_print_errors(&errors);
         config_free(config);
         config = NULL;
     }

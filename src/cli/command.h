@@ -8,14 +8,14 @@
 #include "base/buf.h"
 #include "config/config.h"
 
-/* One command of the command line: it runs, or is a group of commands. */
+/* A command, or a group of commands. */
 struct command {
-    const char *name;         /* in a group with that of the group before it */
-    const char *arguments;    /* what may follow the name; NULL for nothing */
+    const char *name;         /* in a group "GROUP NAME" */
+    const char *arguments;    /* after the name, for --help; NULL: none */
     const char *summary;      /* for the list of all commands */
-    const char *details;      /* lines for its own --help; NULL for none */
-    int words_min, words_max; /* of its arguments: those that are no options */
-    const struct command *const *group; /* ends with NULL; NULL: it runs */
+    const char *details;      /* lines of its own --help; NULL: none */
+    int words_min, words_max; /* number of arguments that are not options */
+    const struct command *const *group; /* ends with NULL; NULL: not a group */
 
     /* argv[0] is the command's name. Returns a status of sysexits(3). */
     int (*run)(const struct command *command, int argc, char **argv);
@@ -33,32 +33,37 @@ extern const struct command command_reload;
 extern const struct command command_token;
 
 /*
- * The command that a word names; commands ends with NULL. -h and -V are known.
- * NULL, with what was probably meant printed, if there is none.
+ * Finds a command by its name; -h and -V are --help and --version. If there is
+ * none, prints this and the most similar name, and returns NULL.
+ *
+ * commands   ends with NULL.
  */
 const struct command *command_find(const struct command *const *commands,
                                    const char *word);
 
 /*
- * Runs a command, or that of its group which argv[1] names, or shows its help.
- * argv[0] is its name, and behind the last argument is NULL. Returns a status
- * of sysexits(3).
+ * Runs a command, or the one of its group that argv[1] names, or shows its
+ * help.
+ *
+ * argv   argv[0] is the command's name; ends with NULL.
+ *
+ * Returns a status of sysexits(3).
  */
 int command_run(const struct command *command, int argc, char **argv);
 
 /*
- * Says what is wrong with the arguments, and how they should be.
+ * Prints an error in the arguments, and the usage.
  *
- * at   the argument in question, or NULL.
+ * at   the argument at fault, or NULL.
  *
  * Returns EX_USAGE.
  */
 int command_misused(const struct command *command, const char *problem,
                     const char *at);
 
-/* One option: it takes a text, or turns a flag on. */
+/* An option. It has a value, or sets a flag: one of the pointers is NULL. */
 struct command_option {
-    const char *name; /* NULL behind the last one */
+    const char *name; /* without "--"; NULL: the end of the list */
     const char **text;
     bool *flag;
 };
@@ -66,32 +71,32 @@ struct command_option {
 #define COMMAND_OPTIONS_MAX 8
 
 /*
- * Reads the options of a command, and the words behind them, which are as many
- * as its row says. A negative number is a word.
+ * Reads the options of a command, and the other arguments, the words, of which
+ * there must be words_min to words_max. A negative number is a word.
  *
- * options   NULL: there are none.
+ * options   NULL: none.
  *
- * Returns the words, and NULL behind the last one; or NULL, with the reason
- * printed, if the arguments are wrong.
+ * Returns the words, ended by NULL. If the arguments are wrong, prints the
+ * reason and returns NULL.
  */
 char **command_read(const struct command *command, int argc, char **argv,
                     const struct command_option *options);
 
 /*
- * Prints a text on standard output and frees it; what it held is wiped, as it
- * may be a secret. Returns the status of the command: EX_OSERR without memory.
+ * Prints a text on standard output, wipes it, because it may be a secret, and
+ * frees it. Returns a status of sysexits(3): EX_OSERR if the text has failed.
  */
 int command_print_text(struct buf *text);
 
-/* EX_OK, or EX_IOERR with the reason printed if output has been lost. */
+/* Flushes standard output. Returns EX_OK, or prints the error: EX_IOERR. */
 int command_output_status(void);
 
-/* Each line about a mistake, on standard error. */
-void command_print_mistakes(const struct buf *errors);
+/* Prints the lines on standard error; no lines mean that memory ran out. */
+void command_print_errors(const struct buf *errors);
 
 /*
- * The settings in force, owned by the caller; or NULL when each of their
- * mistakes has been printed: then exit with EX_CONFIG.
+ * Loads the settings, which the caller owns. If they are wrong, prints every
+ * error and returns NULL: exit with EX_CONFIG.
  */
 struct config *command_load_config(void);
 

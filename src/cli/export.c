@@ -1,6 +1,6 @@
 /*
- * `scoring interests export`: all clients of the store as lines. Implements
- * S19 of docs/protocol.md.
+ * `scoring interests export`: writes all clients of the store as lines.
+ * Implements S19.5, S19.6 and S19.8 of docs/protocol.md.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,20 +17,18 @@
 #include "cli/stream.h"
 #include "scoring/interests.h"
 
-#define WRITE_STEP ((size_t)64 << 10) /* bytes that are written at a time */
+#define WRITE_STEP ((size_t)64 << 10) /* bytes of one write() */
 
-/* One export on its way. */
 struct export
 {
     struct interests_report report;
     const struct redis_url *redis;
     struct shards *shards;
-    bool has_moved; /* a slot of the Cluster, meanwhile */
+    bool has_moved; /* a slot of the Cluster has moved meanwhile */
     struct interests_output *output;
-    struct buf text; /* not yet written */
+    struct buf text; /* lines that are not yet written */
     int64_t clients;
-    int64_t visited, total; /* keys of the database, by estimate */
-    bool is_output_lost;    /* errno of the loss is kept */
+    bool is_output_lost; /* output_errno is the reason */
     int output_errno;
 };
 
@@ -51,7 +49,7 @@ write_out(struct export *export)
     return false;
 }
 
-/* What is damaged is reported, and left out. */
+/* Adds the line of a key; reports and leaves out a damaged one. */
 static bool
 found(void *arg, const struct scan_item *item)
 {
@@ -89,7 +87,7 @@ moved(void *arg, int64_t visited, int64_t total)
     return true;
 }
 
-/* A stream that is not open is lost, and not to be made. */
+/* EBADF: the path names a descriptor that is not open. */
 static int
 say_unopened(struct export *export)
 {
@@ -101,7 +99,7 @@ say_unopened(struct export *export)
     return interests_report_status(status);
 }
 
-/* After a scan or an output that has failed. */
+/* Reports that the scan or the output has failed. Returns the exit status. */
 static int
 say_failure(struct export *export)
 {
@@ -123,7 +121,7 @@ say_failure(struct export *export)
                                                           : EX_UNAVAILABLE);
 }
 
-/* Of each server after the other; false too if keys moved between them. */
+/* Scans one server after the other. Returns false also if slots have moved. */
 static bool
 scan_all(struct export *export, const struct scan *scan)
 {

@@ -5,13 +5,12 @@
 #include "config/config.h"
 
 /*
- * Writes all clients of the store to a file, as interests_import() reads them.
- * What the store has damaged is left out. Everything that goes wrong is told
- * on standard error.
+ * Writes all clients of the store to a file that interests_import() can read.
+ * Leaves out damaged values. Errors are printed on standard error.
  *
  * redis   borrowed.
  *
- * Returns an exit status.
+ * Returns an exit status. Source: docs/protocol.md, S19.
  */
 int interests_export(const struct interests_plan *plan,
                      const struct redis_url *redis);

@@ -1,6 +1,6 @@
 /*
- * `scoring healthcheck`: asks the service on its socket for /healthz; that is
- * in no log, and needs no store. Implements S26 of docs/protocol.md.
+ * `scoring healthcheck`: requests /healthz from the service, on its socket.
+ * Implements S26.3 of docs/protocol.md.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * `scoring interests import`: a file is read twice, first to check all of it,
- * then to write it. Implements S19 of docs/protocol.md.
+ * `scoring interests import`: reads a file twice, first to check all lines,
+ * then to write them. Implements S19.2 to S19.4 of docs/protocol.md.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,25 +22,24 @@
 
 static const char changed[] = "the file has changed since it was checked";
 
-/* One import on its way. */
 struct import {
     const struct interests_plan *plan;
     struct interests_report report;
     int fd;
-    int64_t start; /* where the first line begins */
-    int64_t size;  /* bytes to be read */
+    int64_t start; /* the offset of the first line */
+    int64_t size;  /* bytes to read */
     int64_t lines; /* of the whole file */
     int64_t clients;
-    bool has_changed; /* the file, since it was checked */
-    const char *why;  /* it stopped, in words */
+    bool has_changed; /* the file has changed since it was checked */
+    const char *why;  /* describes why the import has stopped */
     struct shards *shards;
-    struct writer **writers; /* one for each; NULL: the file is checked */
+    struct writer **writers; /* one for each shard; NULL: first reading */
 };
 
-/* What is done with a good line. Both return false to stop. */
+/* Handles a valid line. Returns false to stop. */
 typedef bool line_fn(struct import *import, const struct interests_line *line);
 
-/* What was good at first cannot be bad at the second reading. */
+/* Reports a bad line; on the second reading, the file has changed: stops. */
 static bool
 take_fault(struct import *import, int64_t number,
            enum interests_line_error error, const struct json_fault *fault)
@@ -51,7 +50,9 @@ take_fault(struct import *import, int64_t number,
     return !import->has_changed;
 }
 
-/* Reports what is wrong with a line; a good one goes to use(). */
+/*
+ * Reports a bad line, and passes a valid one to use(). Returns false to stop.
+ */
 static bool
 take_line(struct import *import, struct bytes text, int64_t number,
           line_fn *use)
@@ -69,7 +70,7 @@ take_line(struct import *import, struct bytes text, int64_t number,
     return take_fault(import, number, error, &fault);
 }
 
-/* Returns what the caller returns. */
+/* Sets the reason, unless a signal is the reason. Returns the exit status. */
 static int
 stop(struct import *import, const char *why, int status)
 {
@@ -77,7 +78,7 @@ stop(struct import *import, const char *why, int status)
     return interests_report_status(status);
 }
 
-/* The store has failed; that slots are being moved passes by itself. */
+/* The store has failed. EX_TEMPFAIL if a Cluster is moving slots: try later. */
 static int
 stop_by_store(struct import *import)
 {
@@ -90,8 +91,8 @@ stop_by_store(struct import *import)
 }
 
 /*
- * Takes every line up to the size that the file had at first. EX_OK at the
- * end, faults of lines notwithstanding.
+ * Handles every line, up to the size that the file had at the beginning.
+ * Returns EX_OK even if lines are bad.
  */
 static int
 read_lines(struct import *import, struct line_reader *reader, line_fn *use)
@@ -151,7 +152,7 @@ count_client(struct import *import, const struct interests_line *line)
     return true;
 }
 
-/* The first reading. */
+/* The first reading. Returns EX_DATAERR if any line is bad. */
 static int
 check_file(struct import *import)
 {
@@ -202,7 +203,7 @@ confirmed(const struct import *import)
     return sum;
 }
 
-/* The second reading; the file should be what it was. */
+/* The second reading. */
 static int
 write_file(struct import *import)
 {
@@ -225,7 +226,7 @@ write_file(struct import *import)
     return status;
 }
 
-/* One for each server, which is asked for its replicas; false if not. */
+/* Makes a writer for each server. Returns false if one cannot be made. */
 static bool
 make_writers(struct import *import)
 {

@@ -5,12 +5,12 @@
 #include "config/config.h"
 
 /*
- * Writes the clients of a file to the store, after all of its lines have been
- * found good. Everything that goes wrong is told on standard error.
+ * Checks all lines of a file, and then writes its clients to the store. Errors
+ * are printed on standard error.
  *
- * redis   borrowed; not looked at by a dry run.
+ * redis   borrowed; not used by a dry run.
  *
- * Returns an exit status.
+ * Returns an exit status. Source: docs/protocol.md, S19.
  */
 int interests_import(const struct interests_plan *plan,
                      const struct redis_url *redis);

@@ -1,7 +1,6 @@
 /*
- * The file of an import: opened, and spooled where it could be read only once.
- * It serves S19 of docs/protocol.md: all of it is checked
- * before any of it is written.
+ * Opens the file of an import; copies input that could be read only once.
+ * Implements a part of S19.3 of docs/protocol.md.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@
 
 #define COPY_STEP (64 * 1024)
 
-/* A file that nobody else can open, and that ends with its descriptor. */
+/* Makes a file without a name: nobody can open it, and closing removes it. */
 static int
 spool_make(const char *folder)
 {
@@ -55,7 +54,7 @@ write_all(int fd, const char *data, size_t length)
     return true;
 }
 
-/* NULL once all has been copied, else what has failed; errno says why. */
+/* Returns NULL, or the name of what has failed, with errno set. */
 static const char *
 copy(int from, int to, struct interests_report *report)
 {

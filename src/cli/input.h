@@ -4,24 +4,25 @@
 #include "cli/report.h"
 
 /*
- * A file, or what a standard stream is, to be read from where it stands.
+ * Opens a file, or an open stream (see stream_of_path()), which is read from
+ * its current offset.
  *
- * Returns an exit status, with the reason reported if it is not EX_OK.
+ * ret_fd    the caller closes it. Set on success only.
+ * ret_size  bytes from the offset to the end; -1: not a regular file.
  *
- * ret_fd    to be closed. Set on success only.
- * ret_size  bytes from there to the end; -1: of what is no file.
+ * Returns EX_OK; or reports the error, and returns another exit status.
  */
 int interests_input_begin(const char *path, struct interests_report *report,
                           int *ret_fd, int64_t *ret_size);
 
 /*
- * A file that can be read twice. What comes through a pipe or a terminal is
- * first copied to a file without a name.
+ * Opens the file of the plan so that it can be read twice: input from a pipe or
+ * a terminal is first copied to a file without a name (S19.3).
  *
- * Returns an exit status, with the reason reported if it is not EX_OK.
- *
- * ret_fd    standing at the first byte; to be closed. Set on success only.
+ * ret_fd    at the first byte; the caller closes it. Set on success only.
  * ret_size  bytes from there to the end.
+ *
+ * Returns EX_OK; or reports the error, and returns another exit status.
  */
 int interests_input_open(const struct interests_plan *plan,
                          struct interests_report *report, int *ret_fd,

@@ -1,5 +1,5 @@
 /*
- * `scoring interests`: its commands and their options. Implements S19 of
+ * `scoring interests`: its commands and their arguments. Used for S19 of
  * docs/protocol.md.
  */
 #include <limits.h>
@@ -18,7 +18,7 @@
 #include "cli/import.h"
 #include "scoring/interests.h"
 
-#define TIMEOUT_DEFAULT_S 5 /* of a Redis that is also busy otherwise */
+#define TIMEOUT_DEFAULT_S 5 /* enough for a busy Redis */
 #define TIMEOUT_MAX_S     3600
 
 #define TIMEOUT_HELP                                                           \
@@ -27,7 +27,7 @@
 typedef int work_fn(const struct interests_plan *plan,
                     const struct redis_url *redis);
 
-/* NULL, with the reason printed, if the arguments are wrong. */
+/* Like command_read(), for options that the commands share. */
 static char **
 read_plan(const struct command *command, int argc, char **argv,
           bool *is_dry_run, struct interests_plan *plan)
@@ -59,8 +59,8 @@ run_work(work_fn *work, const struct interests_plan *plan)
 
     if (config == NULL)
         return EX_CONFIG;
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
-    (void)signal(SIGXFSZ, SIG_IGN); /* so is a file at its largest size */
+    (void)signal(SIGPIPE, SIG_IGN); /* write() fails with EPIPE instead */
+    (void)signal(SIGXFSZ, SIG_IGN); /* write() fails with EFBIG instead */
     interrupt_catch();
     status = work(plan, &config->redis);
     config_free(config);
@@ -83,7 +83,7 @@ run_import(const struct command *command, int argc, char **argv)
     return run_work(interests_import, &plan);
 }
 
-/* The line of progress must not get between the data. */
+/* If a terminal shows the data, the line of progress would disturb them. */
 static int
 run_export(const struct command *command, int argc, char **argv)
 {
@@ -98,7 +98,7 @@ run_export(const struct command *command, int argc, char **argv)
     return run_work(interests_export, &plan);
 }
 
-/* As a key has it: it has to be the id that the service asks for. */
+/* Reads an id in canonical form, in which the service uses it in keys. */
 static bool
 read_id(const char *word, int64_t *ret_client_id)
 {
@@ -112,7 +112,7 @@ read_id(const char *word, int64_t *ret_client_id)
     return is_good;
 }
 
-/* NULL, with the reason printed, if the arguments are wrong. */
+/* Like read_plan(); the first word is the id of a client. */
 static char **
 read_client(const struct command *command, int argc, char **argv,
             struct interests_plan *plan)
@@ -148,8 +148,8 @@ run_delete(const struct command *command, int argc, char **argv)
 }
 
 /*
- * Returns NULL, or what is wrong; then *at is the value in question, if any.
- * Whether there was memory for the list it remembers.
+ * Makes a JSON array of the values. Returns NULL, or an error; *at is then the
+ * value at fault, or NULL. If memory runs out, out->failed is set.
  */
 static const char *
 make_list(int64_t client_id, char **values, struct buf *out, const char **at)
@@ -170,7 +170,7 @@ make_list(int64_t client_id, char **values, struct buf *out, const char **at)
     out->failed = out->failed || line.failed;
     buf_free(&line);
     if (error == INTERESTS_LINE_LONG)
-        return "these are too many for a line of export, of 131072 bytes";
+        return "too long for a line of export, which has at most 131072 bytes";
     return error != INTERESTS_LINE_OK ? "an interest must be UTF-8" : NULL;
 }
 
@@ -187,7 +187,7 @@ run_set(const struct command *command, int argc, char **argv)
         return EX_USAGE;
     fault = make_list(plan.client_id, words + 1, &list, &at);
     if (list.failed)
-        return command_print_text(&list); /* which says so */
+        return command_print_text(&list); /* reports that memory ran out */
     plan.interests = buf_bytes(&list);
     status = fault != NULL ? command_misused(command, fault, at)
                            : run_work(interests_set, &plan);

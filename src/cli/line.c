@@ -1,11 +1,10 @@
 /*
- * One client as a line of JSON Lines, and as a key of the store. Implements
- * S19 of docs/protocol.md.
+ * Parses and prints a client as a line of JSON Lines, and parses keys of the
+ * store. Implements S19.2 and S19.5 of docs/protocol.md.
  *
- * A line is first checked as a whole by json.c, so that the walk over its
- * members need not look for mistakes. json-c is left out: it would cost more
- * than all the rest of an import, and would not keep the array as it is
- * written.
+ * json_check() checks a line first, so that the functions below need not look
+ * for errors. json-c is not used: it would take more time than the rest of an
+ * import, and would not keep the array as it is written.
  */
 #include <assert.h>
 #include <errno.h>
@@ -42,7 +41,7 @@ _Static_assert(sizeof(error_texts) / sizeof(error_texts[0]) ==
                "one text per error");
 _Static_assert(INTERESTS_LINE_MAX == 131072, "as the text says");
 
-/* A walk over a text that is known to be JSON. */
+/* A position in a text that json_check() has accepted. */
 struct walk {
     const char *at, *end;
 };
@@ -85,7 +84,9 @@ skip_space(struct walk *walk)
         walk->at++;
 }
 
-/* Steps over space and, if it comes next, over a punctuation mark. */
+/*
+ * Steps over white space, and over this mark. Returns false if it is missing.
+ */
 static bool
 take(struct walk *walk, char mark)
 {
@@ -129,7 +130,7 @@ skip_unquoted(struct walk *walk)
     }
 }
 
-/* Takes the string or value that comes next, quotes and all. */
+/* Returns the next string, with its quotes, or the next value. */
 static struct bytes
 take_value(struct walk *walk)
 {
@@ -144,7 +145,10 @@ take_value(struct walk *walk)
     return (struct bytes){from, (size_t)(walk->at - from)};
 }
 
-/* One character of a string, of which some may be escaped; 0: not ASCII. */
+/*
+ * Steps over one character of a string, which may be escaped. Returns 0 for one
+ * that cannot be in a member's name.
+ */
 static char
 take_character(struct walk *walk)
 {
@@ -163,7 +167,7 @@ take_character(struct walk *walk)
     return (char)(unit < 0x80 ? unit : 0);
 }
 
-/* Whether a JSON string, quotes included, stands for this name. */
+/* Whether a JSON string, with its quotes, decodes to this name. */
 static bool
 is_name(struct bytes string, const char *name)
 {
@@ -176,7 +180,7 @@ is_name(struct bytes string, const char *name)
     return walk.at == walk.end;
 }
 
-/* Finds the two members; values[] is zeroed before. */
+/* Finds the two members. values[] must be zeroed before. */
 static enum interests_line_error
 find_members(struct bytes text, struct bytes values[MEMBER__MAX])
 {
@@ -202,7 +206,7 @@ find_members(struct bytes text, struct bytes values[MEMBER__MAX])
     return INTERESTS_LINE_OK;
 }
 
-/* A value, or the digits of a key. What is no integer stops strtoll() early. */
+/* Parses the id in a line or a key. Leading zeros are accepted. */
 static bool
 parse_id(struct bytes text, int64_t *ret_client_id)
 {
@@ -213,7 +217,7 @@ parse_id(struct bytes text, int64_t *ret_client_id)
     if (text.length == 0 || text.length > ID_DIGITS_MAX)
         return false;
     if (*text.at != '-' && (*text.at < '0' || *text.at > '9'))
-        return false; /* strtoll() would take space and a plus */
+        return false; /* strtoll() accepts space and '+' */
     memcpy(digits, text.at, text.length);
     errno = 0;
     number = strtoll(digits, &end, 10);
@@ -251,7 +255,9 @@ interests_line_parse(struct bytes text, struct interests_line *ret_line,
     return INTERESTS_LINE_OK;
 }
 
-/* In a JSON array of strings line breaks are nothing but space. */
+/*
+ * In a JSON array of strings line breaks are white space, and can be left out.
+ */
 static void
 add_one_line(struct buf *out, struct bytes value)
 {
@@ -268,8 +274,8 @@ add_one_line(struct buf *out, struct bytes value)
 }
 
 /*
- * Without the spaces it is as short as any line that import may have taken, so
- * that what came in as a longest line goes out as one, too.
+ * space: " " or "". Without spaces the line is not longer than the line that
+ * import has accepted for this client.
  */
 static void
 add_client(struct buf *out, int64_t client_id, struct bytes interests,

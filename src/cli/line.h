@@ -7,12 +7,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-/* What is wrong with a line, or with a client as it is stored. */
+/* Errors of a line of JSON Lines, or of a value in the store. */
 enum interests_line_error {
     INTERESTS_LINE_OK = 0,
-    INTERESTS_LINE_JSON, /* a struct json_fault says where and why */
+    INTERESTS_LINE_JSON, /* a struct json_fault describes it */
     INTERESTS_LINE_NO_OBJECT,
-    INTERESTS_LINE_UNKNOWN, /* a member that means nothing here */
+    INTERESTS_LINE_UNKNOWN, /* an unknown member */
     INTERESTS_LINE_REPEATED,
     INTERESTS_LINE_NO_ID,
     INTERESTS_LINE_BAD_ID,
@@ -24,43 +24,44 @@ enum interests_line_error {
 
 struct interests_line {
     int64_t client_id;
-    struct bytes interests; /* the array as it is written in the line */
+    struct bytes interests; /* the array, undecoded */
 };
 
-/* In words that quote nothing of the line; static. */
+/* A static text that describes the error, and quotes nothing of the line. */
 const char *interests_line_error_text(enum interests_line_error error);
 
-/* Nothing but space: such a line is passed over. */
+/* Whether the line consists of white space: it is then ignored. */
 bool interests_line_is_empty(struct bytes text);
 
 /*
- * Reads one line: a JSON object with exactly the two members "client_id", an
- * integer that fits int64, and "interests", an array of strings.
+ * Parses a line: a JSON object with exactly two members, "client_id", an
+ * integer that fits int64, and "interests", an array of strings. Source:
+ * docs/protocol.md, S19.2.
  *
- * text       without its line feed; a carriage return is space.
- * ret_line   set on success only; it points into text.
- * ret_fault  set with INTERESTS_LINE_JSON only.
+ * text       without its line feed.
+ * ret_line   set on success only; points into text.
+ * ret_fault  set for INTERESTS_LINE_JSON only.
  */
 enum interests_line_error interests_line_parse(struct bytes text,
                                                struct interests_line *ret_line,
                                                struct json_fault *ret_fault);
 
 /*
- * Writes a client as such a line, with its line feed; if it would be too long
- * with the usual spaces, without them.
+ * Adds a client as such a line, with its line feed. If the line is too long,
+ * the spaces after ':' and ',' are left out. Source: docs/protocol.md, S19.5.
  *
- * value      as it is stored: space around it is dropped, and so are line
- *            breaks in it; empty stands for no interests.
+ * value      from the store. White space around it, and line breaks in it, are
+ *            left out. Empty: no interests.
  *
- * Returns INTERESTS_LINE_BAD_INTERESTS or INTERESTS_LINE_LONG, with nothing
- * added, for a value that interests_line_parse() would not take back.
+ * Returns INTERESTS_LINE_BAD_INTERESTS or INTERESTS_LINE_LONG, and adds
+ * nothing, for a value that interests_line_parse() would refuse.
  */
 enum interests_line_error
 interests_line_print(int64_t client_id, struct bytes value, struct buf *out);
 
 /*
- * The id in a key of the store; false for a key that the service would never
- * ask for, such as "i:x" or "i:007".
+ * Reads the id in a key of the store. Returns false for a key that the service
+ * never uses, such as "i:x" or "i:007".
  */
 bool interests_key_parse(struct bytes key, int64_t *ret_client_id);
 

@@ -1,6 +1,6 @@
 /*
- * `scoring model`: checks, shows and compares the rules of scores. Implements
- * the commands of S15 of docs/protocol.md.
+ * `scoring model`: checks, shows and compares models. Implements S15.3 of
+ * docs/protocol.md.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "cli/model_diff.h"
 #include "cli/progress.h"
 
-/* EX_OK, or a status with each fault printed. */
+/* Returns EX_OK; or prints each fault, and returns another exit status. */
 static int
 load_model(const char *path, struct model *ret_model)
 {
@@ -23,7 +23,7 @@ load_model(const char *path, struct model *ret_model)
     if (strcmp(path, model_published.name) == 0) {
         *ret_model = model_published;
     } else if (!config_read_model(NULL, path, ret_model, &errors)) {
-        command_print_mistakes(&errors);
+        command_print_errors(&errors);
         status = access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
     }
     buf_free(&errors);
@@ -67,7 +67,9 @@ run_show(const struct command *command, int argc, char **argv)
     return command_print_text(&text);
 }
 
-/* The settings are those of the time zone, by which a birthday is judged. */
+/*
+ * Of the settings it needs only the time zone: today's date checks birthdays.
+ */
 static int
 run_diff(const struct command *command, int argc, char **argv)
 {
@@ -87,7 +89,7 @@ run_diff(const struct command *command, int argc, char **argv)
     if (config == NULL)
         return EX_CONFIG;
     config_free(config);
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error */
+    (void)signal(SIGPIPE, SIG_IGN); /* write() fails with EPIPE instead */
     interrupt_catch();
     return model_diff(&old, &new, words[2], progress_is_possible());
 }

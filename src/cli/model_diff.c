@@ -1,7 +1,7 @@
 /*
- * `scoring model diff`: two models over a file of arguments. A score depends on
- * nothing but which inputs are known, so that all that is kept of a file is how
- * many lines know which. Implements S15 of docs/protocol.md.
+ * `scoring model diff`: compares two models, by a file of arguments. A score
+ * depends only on which inputs are known. So the program only counts the lines
+ * for each set of known inputs. Implements S15.3 of docs/protocol.md.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +21,9 @@
 #include "cli/stream.h"
 #include "scoring/person.h"
 
-#define LINE_MAX_BYTES                                                         \
-    (1024 * 1024) /* of arguments; as of a request's body                      \
-                   */
+#define LINE_MAX_BYTES (1024 * 1024) /* like the default of a body */
 
-#define PATTERNS (1U << PERSON__MAX) /* of what is known */
+#define PATTERNS (1U << PERSON__MAX) /* sets of known inputs */
 
 #define PERCENT 100.0
 
@@ -33,13 +31,13 @@ struct diff {
     const struct model *old, *new;
     struct interests_report report;
     struct field_limits limits;
-    struct buf text; /* of one line; kept for the next */
+    struct buf text; /* of one line; its memory is reused */
     struct field_faults faults;
-    int64_t counts[PATTERNS]; /* of the lines that know what is in the mask */
-    int64_t total;            /* of these */
+    int64_t counts[PATTERNS]; /* lines, by the mask of their known inputs */
+    int64_t total;            /* the sum of counts */
 };
 
-/* What lines come to, and how many do. */
+/* A score, or a change, and the number of lines that have it. */
 struct share {
     int tenths;
     int64_t count;
@@ -57,13 +55,14 @@ static const struct quantile {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* A rule of either model, and what it does to the scores. */
+/* A rule, in one or both models, and how it changes the scores. */
 struct effect {
-    const struct model_rule *old, *new; /* NULL: that model has none such */
-    int64_t rises, falls, sum;          /* scores, and tenths of them all */
+    const struct model_rule *old, *new; /* NULL: the model does not have it */
+    int64_t rises, falls;               /* scores */
+    int64_t sum;                        /* of all changes, in tenths */
 };
 
-/* False, with the words in diff->faults, if they are no arguments. */
+/* Returns false, with a text in diff->faults, if the line is invalid. */
 static bool
 read_person(struct diff *diff, struct bytes line, struct person *person)
 {
@@ -107,7 +106,9 @@ take_line(struct diff *diff, struct bytes line, int64_t number)
     diff->total++;
 }
 
-/* Takes every line. Returns a status, with the reason reported. */
+/*
+ * Reads every line. Returns EX_OK; or reports the error, and returns another.
+ */
 static int
 read_lines(struct diff *diff, struct line_reader *reader)
 {
@@ -196,7 +197,7 @@ sort_shares(const struct diff *diff, enum column column,
     qsort(ret_shares, PATTERNS, sizeof(*ret_shares), compare_shares);
 }
 
-/* The one that so many per cent of all are not above: the nearest rank. */
+/* A quantile, by the method of the nearest rank. */
 static int
 quantile_of(const struct share shares[PATTERNS], int64_t total, int percent)
 {
@@ -315,7 +316,7 @@ effect_of(const struct diff *diff, const struct model_rule *old,
     return effect;
 }
 
-/* The largest first. */
+/* For qsort(): the largest effect first. */
 static int
 compare_effects(const void *a, const void *b)
 {
@@ -350,7 +351,7 @@ print_effect(const struct effect *effect)
                  rule->reason);
 }
 
-/* Rules of the same reason are the same rule. */
+/* Rules with the same reason are the same rule. */
 static void
 print_effects(const struct diff *diff)
 {
@@ -400,8 +401,8 @@ print_diff(struct diff *diff)
     status = command_output_status();
     if (diff->report.faults > 0)
         interests_report_say(&diff->report,
-                             "%s: %lld lines are no arguments of a score, and "
-                             "left out",
+                             "%s: %lld lines are not the arguments of a score, "
+                             "and are left out",
                              diff->report.name, (long long)diff->report.faults);
     return status == EX_OK && diff->report.faults > 0 ? EX_DATAERR : status;
 }

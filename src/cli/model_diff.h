@@ -6,14 +6,15 @@
 #include "scoring/model.h"
 
 /*
- * Scores each line of a file, the arguments of one online_score as JSON, by
- * two models, and prints what changes: how many scores rise, fall and stay, by
- * how much, and by which rules. Memory stays the same whatever the size.
+ * Scores each line of a file, the arguments of one online_score as JSON, with
+ * two models, and prints how many scores rise, fall and stay, by how much, and
+ * which rules cause it. Memory use does not depend on the size of the file.
+ * Source: docs/protocol.md, S15.3.
  *
  * path   of the file; "-": standard input.
  *
- * Returns an exit status: EX_DATAERR, and all the same the figures of all
- * others, if lines are no arguments of a score. Reasons have been reported.
+ * Returns an exit status. If lines are invalid, reports and skips them, and
+ * returns EX_DATAERR.
  */
 int model_diff(const struct model *old, const struct model *new,
                const char *path, bool shows_progress);

@@ -1,7 +1,7 @@
 /*
- * The file of an export. It serves S19 of docs/protocol.md: a
- * file by that name is either the old one or the whole new one, and what others
- * have put in the way, in a folder that all may write to, is not touched.
+ * The file of an export. Implements S19.6 of docs/protocol.md: the file is
+ * either the old one or the complete new one, and in a folder that everybody
+ * may write to, files of others are not touched.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,22 +17,22 @@
 #include "cli/output.h"
 #include "cli/stream.h"
 
-#define SUFFIX    ".XXXXXX" /* as mkostemp() wants it */
-#define LINKS_MAX 40        /* as for the kernel */
+#define SUFFIX    ".XXXXXX" /* for mkostemp() */
+#define LINKS_MAX 40        /* symbolic links, as in the kernel */
 
 struct interests_output {
     int fd;
-    bool is_temporary; /* there is a file to be renamed, or removed */
+    bool is_temporary; /* the file `temporary` must be renamed or removed */
     char path[PATH_MAX];
     char temporary[PATH_MAX + sizeof(SUFFIX)];
 };
 
 /*
- * Whether what is there may be followed, written to or replaced. In a folder
- * like /tmp anybody can have made it, to be told what is exported or to have
- * another file overwritten: only what is ours, or the folder's owner's, counts.
- * The kernel has the same rule (protected_symlinks, protected_regular and
- * protected_fifos of proc_sys_fs(5)), where it is switched on.
+ * Whether an existing file or link may be followed, written to or replaced. In
+ * a folder like /tmp it must belong to this user or to the folder's owner:
+ * another user may have made it to read the export, or to have a file
+ * overwritten. The kernel can have the same rule switched on:
+ * protected_symlinks, protected_regular and protected_fifos of proc_sys_fs(5).
  */
 static bool
 is_trusted(const char *path, const struct stat *st)
@@ -51,7 +51,7 @@ is_trusted(const char *path, const struct stat *st)
     return false;
 }
 
-/* Puts where a link leads in its place. */
+/* Replaces output->path, a symbolic link, by its target. */
 static bool
 follow(struct interests_output *output)
 {
@@ -74,8 +74,8 @@ follow(struct interests_output *output)
 }
 
 /*
- * Behind a symbolic link the file is replaced, not the link. Sets *ret_mode to
- * that of what is there, 0 if there is nothing.
+ * Follows symbolic links, so that the file is replaced and not the link. Sets
+ * *ret_mode to the mode of the file, or to 0 if it does not exist.
  */
 static bool
 resolve(struct interests_output *output, mode_t *ret_mode)
@@ -99,7 +99,7 @@ resolve(struct interests_output *output, mode_t *ret_mode)
     return false;
 }
 
-/* A device or pipe is written to as it is; only files are replaced. */
+/* Opens a device or a pipe itself; for a file, opens a temporary file. */
 static int
 open_file(struct interests_output *output, const char *path)
 {
@@ -158,7 +158,7 @@ interests_output_write(struct interests_output *output, struct buf *text)
     return true;
 }
 
-/* So that the new name is on the disk, too; dirname() alters the path. */
+/* Writes the new name to the disk, too. dirname() alters output->path. */
 static bool
 sync_folder(struct interests_output *output)
 {

@@ -6,25 +6,28 @@
 #include "base/buf.h"
 
 /*
- * Where an export goes: standard output; or a file that has its name only once
- * it is whole, and is its owner's alone.
+ * The output of an export: an open stream; or a file of mode 0600 that gets its
+ * name only when it is complete. Source: docs/protocol.md, S19.6.
  */
 struct interests_output;
 
 /*
- * path   borrowed until the end; "-" is standard output.
+ * path   "-" is standard output; see also stream_of_path().
  *
- * NULL with errno set.
+ * Returns NULL with errno set on failure.
  */
 struct interests_output *interests_output_open(const char *path);
 
-/* Writes out and empties a buffer. False with errno set. */
+/* Writes and empties a buffer. Returns false with errno set on failure. */
 bool interests_output_write(struct interests_output *output, struct buf *text);
 
-/* Everything is written: on the disk, and under its name. False with errno. */
+/*
+ * Writes the file to the disk and gives it its name. Returns false with errno
+ * set on failure.
+ */
 bool interests_output_finish(struct interests_output *output);
 
-/* Accepts NULL. Without interests_output_finish() nothing is left of it. */
+/* Removes a file that interests_output_finish() has not named. Accepts NULL. */
 void interests_output_free(struct interests_output *output);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * The line that shows how far a command has come. It serves S19 of
- * docs/protocol.md.
+ * Draws a line of progress on a terminal. Implements S19.8 of docs/protocol.md.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +14,16 @@
 #define BAR_MIN         10
 #define BAR_MAX         40
 #define BAR_ROOM        3  /* its brackets and a space */
-#define FIGURES_ROOM    42 /* of ten million lines: the bar keeps its width */
+#define FIGURES_ROOM    42 /* columns up to 10 million lines: a steady bar */
 #define COLUMNS_DEFAULT 80
 
-#define DRAW_MS 100 /* often enough for the eye */
-#define RATE_MS 500 /* sooner a rate is a guess */
+#define DRAW_MS 100 /* the shortest interval between two lines */
+#define RATE_MS 500 /* a rate over less time would be inexact */
 #define ERASE   "\r\033[K"
 
 #define PERCENT 100
 
-/* With the total known only by estimate, more may be done than there is. */
+/* The total may be an estimate, which done may exceed. */
 static int64_t
 done_of(const struct progress_state *state)
 {
@@ -43,7 +42,7 @@ add_time(struct buf *out, int64_t seconds)
                    (long long)(seconds % S_PER_MINUTE));
 }
 
-/* What stands behind the bar. */
+/* Adds the text after the bar. */
 static void
 add_figures(const struct progress_state *state, struct buf *out)
 {
@@ -60,7 +59,7 @@ add_figures(const struct progress_state *state, struct buf *out)
     if (state->total == 0 || done == 0)
         return;
     buf_add_text(out, "  ");
-    /* Rounded up: it is over when it is over. */
+    /* Rounded up, so that it is 0 only at the end. */
     add_time(out, (int64_t)((double)state->elapsed_ms / (double)done *
                                 (double)(state->total - done) / MS_PER_S +
                             0.999));
@@ -122,7 +121,9 @@ progress_start(struct progress *progress, const char *label, const char *unit,
         (struct progress_state){.label = label, .unit = unit, .total = total};
 }
 
-/* The last column stays free: some terminals begin a new line after it. */
+/*
+ * The columns of the terminal but one: some wrap the line after the last one.
+ */
 static int
 columns_now(void)
 {

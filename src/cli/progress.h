@@ -6,44 +6,44 @@
 
 #include "base/buf.h"
 
-/* What a line of progress shows. */
+/* The data of a line of progress. */
 struct progress_state {
-    const char *label; /* what is being done */
-    const char *unit;  /* of count, in the plural */
+    const char *label; /* the activity: "checking" */
+    const char *unit;  /* of count: "lines" */
     int64_t count;
-    int64_t done, total; /* of the whole work, in any unit; total 0: unknown */
+    int64_t done, total; /* of the work, in any unit; total 0: unknown */
     int64_t elapsed_ms;
 };
 
 /*
- * Adds the line, of at most so many columns: label, bar, share, count, rate
- * and the time that is left, as far as they are known and there is room.
+ * Adds the line, of at most so many columns: label, bar, percentage, count,
+ * rate and remaining time, as far as they are known and fit.
  */
 void progress_format(const struct progress_state *state, int columns,
                      struct buf *out);
 
 /*
- * A line of standard error that is drawn again and again, on a terminal that
- * can do that. Start with a zeroed struct; without is_shown nothing is drawn.
+ * A line that is redrawn on standard error, which must be a terminal. Start
+ * with a zeroed struct. Nothing is drawn unless is_shown is set.
  */
 struct progress {
     bool is_shown;
-    bool is_drawn; /* there is a line to be erased */
+    bool is_drawn; /* the line must be erased before other output */
     int64_t began_ms, drawn_ms;
     struct progress_state state;
 };
 
-/* Whether standard error is a terminal on which a line can be drawn again. */
+/* Whether standard error is a terminal that can redraw a line. */
 bool progress_is_possible(void);
 
-/* Begins another piece of work; label and unit are borrowed. */
+/* Begins an activity; label and unit are borrowed. */
 void progress_start(struct progress *progress, const char *label,
                     const char *unit, int64_t total);
 
-/* Cheap enough to be called for every line of a file. */
+/* Redraws the line at most each 100 ms: call it for each line of a file. */
 void progress_set(struct progress *progress, int64_t done, int64_t count);
 
-/* Erases the line, before anything else is written, and at the end. */
+/* Erases the line. Call it before other output, and at the end. */
 void progress_erase(struct progress *progress);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * `scoring reload`: has the service read its settings again, and waits until it
- * has. Implements S26.5 of docs/protocol.md.
+ * `scoring reload`: makes the service read its settings again, and waits for
+ * the result. Implements S26.5 of docs/protocol.md.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -13,11 +13,11 @@
 #include "cli/ask.h"
 #include "cli/command.h"
 
-/* Accounts and a model are read, and the log is opened, within milliseconds. */
+/* Ample: a reload takes milliseconds. */
 #define RELOAD_LIMIT_MS (10 * MS_PER_S)
 #define RELOAD_PAUSE_MS 20
 
-/* How often the settings have been read, and found to be broken. */
+/* How many reloads have succeeded and failed since the start. */
 struct reloads {
     unsigned long long ok, failed;
 };
@@ -35,7 +35,10 @@ ask_reloads(const char *socket_path, const char *path,
     return problem;
 }
 
-/* NULL, or what is wrong. The first answer is how it was before. */
+/*
+ * Returns NULL, or an error. The answer to "reload" has the counts from before
+ * the reload.
+ */
 static const char *
 reload(const char *socket_path, bool *ret_has_failed)
 {

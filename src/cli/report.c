@@ -1,7 +1,7 @@
 /*
- * What import and export tell on standard error. Implements the messages of
- * S19 of docs/protocol.md: where and why, and nothing of what
- * a line says about a client.
+ * Prints the messages of `scoring interests` and `scoring model diff` on
+ * standard error, without the content of lines. Implements the messages of S19
+ * of docs/protocol.md.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@
 #include "base/units.h"
 #include "cli/report.h"
 
-#define SHOWN_MAX     20 /* faults; a wrong file has a million */
+#define SHOWN_MAX     20 /* faults: S19.3 */
 #define KEY_SHOWN_MAX 64 /* bytes of a key */
 
-#define SIGNAL_STATUS 128 /* and the signal's number: as shells have it */
+#define SIGNAL_STATUS 128 /* plus the signal's number, as in shells */
 
-/* True, with the line of progress out of the way, if this one is shown. */
+/* Counts a fault. Returns whether to print it; erases the line of progress. */
 static bool
 next_fault(struct interests_report *report)
 {
@@ -49,7 +49,7 @@ interests_report_line(struct interests_report *report, int64_t number,
     (void)fprintf(stderr, "\n");
 }
 
-/* A key may be anything: what could disturb a terminal is shown as '?'. */
+/* Bytes of a key that are not printable ASCII are shown as '?'. */
 void
 interests_report_key(struct interests_report *report, struct bytes key,
                      const char *words)

@@ -8,20 +8,20 @@
 #include "cli/progress.h"
 #include "redis/url.h"
 
-/* What is to be done, as the arguments say. */
+/* The arguments of a command of `scoring interests`. */
 struct interests_plan {
     int64_t client_id;
     struct bytes interests; /* JSON, for set; borrowed */
     const char *path;       /* of the file; "-": a standard stream */
     bool is_dry_run;
-    int64_t limit_ms;         /* of connecting, and of each answer */
-    const char *spool_folder; /* for what a pipe sends */
+    int64_t limit_ms;         /* for connecting, and for each answer */
+    const char *spool_folder; /* for a copy of what a pipe sends */
     bool shows_progress;
 };
 
 /*
- * What a command tells on standard error: faults, of which only the first are
- * shown, and how it ended. Start with a zeroed struct, a name and the time.
+ * The messages of a command on standard error. Only the first 20 faults are
+ * printed. Start with a zeroed struct, with name and began_ms set.
  */
 struct interests_report {
     const char *name; /* of the file */
@@ -32,7 +32,7 @@ struct interests_report {
 
 #define INTERESTS_OTHER_TYPE "is not a string, but of another type"
 
-/* A fault of a line, or of a key: what is wrong with it. */
+/* Report a fault of a line, with its number from 1, or of a key. */
 void interests_report_line(struct interests_report *report, int64_t number,
                            enum interests_line_error error,
                            const struct json_fault *fault);
@@ -41,25 +41,25 @@ void interests_report_words(struct interests_report *report, int64_t number,
 void interests_report_key(struct interests_report *report, struct bytes key,
                           const char *words);
 
-/* How many faults have not been shown, if there are any. */
+/* Reports how many faults have not been printed, if any. */
 void interests_report_rest(struct interests_report *report);
 
-/* A line about the whole. */
+/* Prints a line. */
 void interests_report_say(struct interests_report *report, const char *format,
                           ...) __attribute__((format(printf, 2, 3)));
 
-/* All went well: how many clients are what, and in how many seconds. */
+/* Reports success: "NAME: 3 clients are OUTCOME in 0.1 s". */
 void interests_report_end(struct interests_report *report, int64_t clients,
                           const char *outcome);
 
-/* The store has failed: its address, why, and what came of it. */
+/* Reports a failure of the store: its address, the reason, and the outcome. */
 void interests_report_store(struct interests_report *report,
                             const struct redis_url *redis, const char *why,
                             const char *outcome);
 
 /*
- * The exit status of a command that could not go on: that of a signal if one
- * has come, as a shell gives it, else the one given.
+ * The exit status of a command that has failed: 128 plus the signal that has
+ * ended it (S26.4), else the given status.
  */
 int interests_report_status(int status);
 

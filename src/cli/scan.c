@@ -1,10 +1,10 @@
 /*
- * All keys of a pattern with their values. It serves S19 of
- * docs/protocol.md.
+ * Visits all keys of a pattern, with their values. Implements a part of S19.5
+ * of docs/protocol.md.
  *
- * A value is asked for when its length is known, so that one that is too large
- * is never sent. Several pages are under way: the values of one travel with the
- * lengths of the next and the keys of the one behind that.
+ * A value is requested when its length is known, so that a large one is never
+ * sent. Several pages are pending at a time: the values of one page, the
+ * lengths of the next, and the keys of the one after it.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -15,26 +15,26 @@
 #include "cli/session.h"
 #include "redis/error.h"
 
-/* A page may have somewhat more; 512 elements are what a stream believes. */
+/* Redis may send some more; REDIS_COMMAND_KEYS_MAX is the limit of a reply. */
 #define PAGE_KEYS 256
 #define PAGES_MAX 3
 
-/* Of values that are asked for and have not come: the server keeps them. */
+/* The most bytes of pending values, which the server has to buffer. */
 #define PENDING_BYTES_MAX ((int64_t)4 << 20)
 
-#define CURSOR_SIZE 24 /* the digits of a uint64_t */
+#define CURSOR_SIZE 24 /* for the digits of a uint64_t */
 
-#define LENGTH_UNWANTED (-1) /* the value is not asked for */
+#define LENGTH_UNWANTED (-1) /* the value is not requested */
 
-/* The keys of a page, until all of them have been visited. */
+/* A reply to SCAN, until all of its keys have been visited. */
 struct page {
     TAILQ_ENTRY(page) in_walk;
     struct walk *walk;
     redisReply *reply;
-    size_t lengths_left; /* that have not come */
-    size_t asked;        /* keys from the first on: of their values */
-    size_t values_left;  /* that have been asked for, and have not come */
-    int64_t lengths[];
+    size_t lengths_left; /* pending lengths */
+    size_t asked;        /* how many keys have had their value requested */
+    size_t values_left;  /* pending values */
+    int64_t lengths[];   /* of the values, in bytes */
 };
 
 struct walk {
@@ -42,13 +42,13 @@ struct walk {
     const struct scan *scan;
     int64_t visited, total;
     char cursor[CURSOR_SIZE];
-    bool goes_on;          /* the cursor leads to another page */
-    bool is_scanning;      /* which has been asked for */
-    size_t under_way;      /* commands */
-    int64_t pending_bytes; /* of values */
+    bool goes_on;          /* there is another page, at the cursor */
+    bool is_scanning;      /* SCAN is pending */
+    size_t pending;        /* pending commands */
+    int64_t pending_bytes; /* of pending values */
     size_t page_count;
     TAILQ_HEAD(page_queue, page) pages;
-    bool has_stopped; /* a callback said so */
+    bool has_stopped; /* a callback has ended the scan */
 };
 
 static bool
@@ -57,11 +57,11 @@ is_over(const struct walk *walk)
     return walk->has_stopped || session_error(walk->session)[0] != '\0';
 }
 
-/* A reply that nobody wants any more fits whatever it is. */
+/* Counts a reply. Returns false if it is not needed any more, or missing. */
 static bool
 is_wanted(struct walk *walk, const redisReply *reply)
 {
-    walk->under_way--;
+    walk->pending--;
     return reply != NULL && !is_over(walk);
 }
 
@@ -75,7 +75,7 @@ begin(struct walk *walk, const struct redis_command *command, const char *name,
     if (commands == NULL)
         return NULL;
     redis_commands_add(commands, command, name, arguments);
-    walk->under_way++;
+    walk->pending++;
     return commands;
 }
 
@@ -118,7 +118,7 @@ page_free(struct page *page)
     free(page);
 }
 
-/* False if the session has failed. */
+/* Requests something of key i. Returns false if the session has failed. */
 static bool
 page_send(struct page *page, redis_reply_fn *done, const char *name, size_t i)
 {
@@ -136,7 +136,7 @@ page_send(struct page *page, redis_reply_fn *done, const char *name, size_t i)
 
 static redis_reply_fn on_value;
 
-/* False if there must be an answer first. */
+/* Requests values. Returns false if a reply must arrive before others. */
 static bool
 page_ask_values(struct page *page)
 {
@@ -167,7 +167,7 @@ page_is_done(const struct page *page)
 
 static void send_scan(struct walk *walk);
 
-/* After each answer: asks for what may be asked for now. */
+/* Called after each reply: sends the requests that are possible now. */
 static void
 advance(struct walk *walk)
 {
@@ -182,7 +182,7 @@ advance(struct walk *walk)
         send_scan(walk);
 }
 
-/* Answers. */
+/* Replies. */
 
 static bool
 is_error(const redisReply *reply, const char *code)
@@ -190,7 +190,7 @@ is_error(const redisReply *reply, const char *code)
     return reply->type == REDIS_REPLY_ERROR && redis_error_is(reply->str, code);
 }
 
-/* A key that is gone by now is left out. */
+/* GET. A key that has been deleted is left out. */
 static bool
 on_value(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -215,7 +215,7 @@ on_value(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Who may not ask for a length may read all the same: then it is unknown. */
+/* STRLEN. Without the right to it, the value is read with an unknown length. */
 static bool
 on_length(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -245,7 +245,7 @@ on_length(void *arg, const struct redis_command *command, redisReply **reply)
     return true;
 }
 
-/* Takes the reply over; false if the session has failed. */
+/* Owns the reply from now on. Returns false if the session has failed. */
 static bool
 add_page(struct walk *walk, redisReply **reply)
 {
@@ -267,7 +267,7 @@ add_page(struct walk *walk, redisReply **reply)
     return true;
 }
 
-/* The next cursor, and keys of a number that fits into one command, too. */
+/* Whether a reply is one to SCAN: a cursor, and an array of keys. */
 static bool
 is_page(const redisReply *reply)
 {
@@ -338,7 +338,7 @@ send_scan(struct walk *walk)
     redis_commands_add_argument(commands, bytes_of(count));
 }
 
-/* How many keys there are; that a user may not ask is no error. */
+/* DBSIZE. A user without the right to it gets no estimate. */
 static bool
 on_total(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -360,9 +360,9 @@ scan_run(struct session *session, const struct scan *scan)
     TAILQ_INIT(&walk.pages);
     if (begin(&walk, &total, "DBSIZE", 0, 0) != NULL)
         send_scan(&walk);
-    while (walk.under_way > 0 && !walk.has_stopped && session_turn(session))
+    while (walk.pending > 0 && !walk.has_stopped && session_turn(session))
         continue;
-    session_close(session); /* what is under way knows the walk */
+    session_close(session); /* pending commands point to walk */
     while ((page = TAILQ_FIRST(&walk.pages)) != NULL)
         page_free(page);
     return !is_over(&walk);

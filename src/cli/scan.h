@@ -8,44 +8,44 @@
 
 struct session;
 
-/* A longer value is damaged, for the service too, and is not asked for. */
+/* Bytes; a longer value is not read: for the service it is damaged (S18.3). */
 #define SCAN_VALUE_MAX ((int64_t)1 << 20)
 
 enum scan_kind {
     SCAN_STRING = 0,
-    SCAN_OTHER_TYPE, /* which has no value here */
-    SCAN_TOO_LARGE   /* of more than SCAN_VALUE_MAX bytes: likewise */
+    SCAN_OTHER_TYPE, /* not a string */
+    SCAN_TOO_LARGE   /* more than SCAN_VALUE_MAX bytes */
 };
 
-/* One key that was found; all of it is lent for the call. */
+/* A key that was found; lent for the call. */
 struct scan_item {
     struct bytes key;
     enum scan_kind kind;
-    struct bytes value; /* of SCAN_STRING */
+    struct bytes value; /* for SCAN_STRING */
 };
 
 struct scan {
-    const char *pattern; /* as of SCAN's MATCH */
+    const char *pattern; /* for SCAN's MATCH */
 
-    /* Called for each key; false ends the scan. */
+    /* Called for each key; returns false to end the scan. */
     bool (*found)(void *arg, const struct scan_item *item);
 
     /*
-     * Called now and then; false ends the scan. visited and total are keys of
-     * the database, by estimate; total is 0 if the server does not tell.
+     * Called after each page; returns false to end the scan. visited and total
+     * are estimates of keys in the database; total 0: unknown.
      */
     bool (*moved)(void *arg, int64_t visited, int64_t total);
     void *arg;
 };
 
 /*
- * Visits all keys of the pattern with their values. Keys that come or go
- * meanwhile may be visited or not, and a key may be visited more than once, as
- * with SCAN. Memory does not grow with the number of keys. The connection ends
- * with the scan.
+ * Visits all keys that match the pattern, with their values. As with SCAN, keys
+ * that are written or deleted meanwhile may be visited or not, and a key may be
+ * visited more than once. Memory use does not depend on the number of keys. The
+ * session is closed at the end.
  *
- * False if a callback said so, or for a reason that session_error()
- * tells.
+ * Returns false if a callback has ended the scan, or the session has failed:
+ * see session_error().
  */
 bool scan_run(struct session *session, const struct scan *scan);
 

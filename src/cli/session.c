@@ -1,7 +1,7 @@
 /*
- * A connection to Redis that may wait: that of the service, whose loop is
- * turned until all is done or a signal comes. It serves S19 of
- * docs/protocol.md.
+ * A connection to Redis for the command line: the service's redis_conn, on a
+ * loop of its own that runs until the work is done or a signal arrives. Used
+ * for S19 of docs/protocol.md.
  */
 #include <ev.h>
 #include <hiredis/hiredis.h>
@@ -16,27 +16,28 @@
 #include "store/sentinels.h"
 #include "store/slots.h"
 
-#define ERROR_SIZE 400 /* more than those of a connection */
+#define ERROR_SIZE 400 /* more than any error of a connection */
 
-/* Several hundred lines of import are one answer to export. */
+/* More than the largest reply to SCAN, or the largest value that is read. */
 #define REPLY_BYTES_MAX ((size_t)64 << 20)
 
-/* For what the other sentinels say, once the first has named a master. */
+/* How long the other sentinels may take after the first has named a master. */
 #define OTHERS_MS 1000
 
 struct session {
     struct ev_loop *loop;
     int64_t limit_ms;
-    const struct redis_url *server; /* as it was given */
+    const struct redis_url *server; /* of session_new() */
     struct redis_conn *conn;        /* NULL: the master is not known yet */
-    bool is_up, is_no_master;
-    bool is_node;   /* of a Cluster */
-    bool has_moved; /* a slot of it */
+    bool is_up;
+    bool is_no_master; /* the server that the sentinels named is no master */
+    bool is_node;      /* of a Cluster */
+    bool has_moved;    /* see session_has_moved() */
 
-    struct sentinels *sentinels; /* NULL: there are none */
+    struct sentinels *sentinels; /* NULL: not used */
     struct election election;
-    struct redis_url master; /* that they name */
-    char error[ERROR_SIZE];  /* empty: it has not failed */
+    struct redis_url master; /* the address that the sentinels have named */
+    char error[ERROR_SIZE];  /* empty: the session has not failed */
 };
 
 static bool
@@ -45,7 +46,7 @@ is_well(const struct session *session)
     return session->error[0] == '\0';
 }
 
-/* The first reason is the one. */
+/* Keeps the first reason. */
 bool
 session_fail(struct session *session, const char *words)
 {
@@ -93,7 +94,11 @@ on_up(void *arg)
     ((struct session *)arg)->is_up = true;
 }
 
-/* Sentinels may name another one, and their master's address is not known. */
+/*
+ * A server that is not the master is no failure: the sentinels may name
+ * another. The error has the address of the master, which the settings do not
+ * have.
+ */
 static void
 on_down(void *arg, enum redis_fault fault, const char *words)
 {
@@ -153,7 +158,7 @@ make_conn(struct session *session, const struct redis_url *server)
     const struct redis_conn_config config = {
         .server = server,
         .probe_key = bytes_of(
-            session->is_node ? "" : INTERESTS_KEY_PREFIX "0"), /* or absent */
+            session->is_node ? "" : INTERESTS_KEY_PREFIX "0"), /* any id */
         .wants_cluster = session->is_node,
         .reply_elements_max = session->is_node ? SLOTS_COUNT : 0,
         .connect_limit_ms = session->limit_ms,
@@ -179,14 +184,15 @@ hold_election(struct session *session)
     return election_has_master(&session->election, now_ms);
 }
 
-/* Who is distrusted is known, and may become a master before long. */
+/* Fails because no server that the sentinels have named is the master. */
 static bool
 fail_without_master(struct session *session)
 {
     struct buf reason = {0};
 
     if (session->election.current.host[0] != '\0')
-        buf_add_text(&reason, "who the sentinels name is not the master");
+        buf_add_text(&reason,
+                     "the server that the sentinels name is not the master");
     else
         sentinels_put_reason(session->sentinels, &reason);
     buf_add(&reason, "", 1);
@@ -195,7 +201,10 @@ fail_without_master(struct session *session)
     return false;
 }
 
-/* Waits for those who have not spoken yet: they may know better. */
+/*
+ * Waits for a master. Then waits up to OTHERS_MS for sentinels that have not
+ * answered: they may name another master, with a higher epoch.
+ */
 static bool
 await_master(struct session *session, int64_t since_ms)
 {
@@ -214,7 +223,7 @@ await_master(struct session *session, int64_t since_ms)
     }
 }
 
-/* Prepares a connection to whom the sentinels name. */
+/* Prepares a connection to the master that the sentinels name. */
 static bool
 find_master(struct session *session, int64_t since_ms)
 {
@@ -242,7 +251,10 @@ connect_to(struct session *session)
     return session->is_up;
 }
 
-/* Who is no master after all is asked for again, as long as there is time. */
+/*
+ * Connects to the master. If the named server is not the master, asks the
+ * sentinels again until limit_ms has passed.
+ */
 static bool
 open_master(struct session *session)
 {

@@ -1,5 +1,5 @@
 /*
- * The masters of a Redis Cluster, for import and export. It serves S19 of
+ * The masters of a Redis Cluster, for the command line. Implements S22.8 of
  * docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
@@ -17,20 +17,20 @@ struct shard {
 };
 
 struct shards {
-    const struct redis_url *server; /* as it was given */
+    const struct redis_url *server; /* of shards_new() */
     int64_t limit_ms;
-    struct slots *slots; /* of a Cluster; NULL: one server */
-    size_t *by_number;   /* of its servers: which shard */
+    struct slots *slots; /* the map of a Cluster; NULL: one server */
+    size_t *by_number;   /* server of slots -> index of items */
     struct shard *items;
     size_t count;
-    const char *error; /* of none of the sessions; NULL: there is none */
-    char words[400];   /* of a host that was asked for the map */
+    const char *error; /* NULL: see the errors of the sessions */
+    char words[400];   /* holds an error about the map */
 };
 
-/* The map. */
+/* The map of slots. */
 
 struct question {
-    const char *host; /* that is asked */
+    const char *host; /* the host that is asked */
     bool is_over;
     enum slots_error error;
     struct slots *answer;
@@ -88,7 +88,7 @@ url_of(const struct shards *shards, const char *host, int port)
     return url;
 }
 
-/* The map as one host has it; NULL, and the words say why, if it has none. */
+/* Gets the map from one host. Returns NULL, with the error set, on failure. */
 static struct slots *
 map_of_host(struct shards *shards, const struct redis_url_host *host)
 {

@@ -11,38 +11,38 @@
 struct session;
 
 /*
- * The servers that hold the keys, for a command that waits: the masters of a
- * Redis Cluster, each with a session of its own, or else the one server.
+ * The servers that hold the keys, for the command line: the masters of a Redis
+ * Cluster, each with its own session; otherwise the one server.
  *
- * Functions that return false have failed for good: shards_error() says why.
+ * If a function returns false, shards_error() describes the reason.
  */
 struct shards;
 
-/* As session_new(). */
+/* See session_new(). Does not connect yet. */
 struct shards *shards_new(const struct redis_url *server, int64_t limit_ms);
 
-/* Learns which masters there are, and connects to all of them. Once only. */
+/* Gets the list of masters, and connects to all of them. Call it once. */
 bool shards_open(struct shards *shards);
 
 /*
- * The same, but only to the one that has a key, whatever the others do. Returns
- * its session, or NULL on failure.
+ * The same, but connects only to the master that has the key. Returns its
+ * session, which belongs to shards; or NULL on failure.
  */
 struct session *shards_open_for(struct shards *shards, struct bytes key);
 
 size_t shards_count(const struct shards *shards);
 struct session *shards_session(struct shards *shards, size_t number);
 
-/* Which of them has a key. */
+/* The number of the server that has the key. */
 size_t shards_find(const struct shards *shards, struct bytes key);
 
 /*
- * Whether slots have moved since shards_open(), or do just now: some keys may
- * have been missed, or met twice. Asks the Cluster, over a session of its own.
+ * Whether slots have moved since shards_open(), or are being moved: keys may
+ * have been missed, or found twice. Asks the Cluster, over a new connection.
  */
 bool shards_have_moved(struct shards *shards);
 
-/* In words that are fit for everybody; lent. Empty: nothing has failed. */
+/* Like session_error(), for the first session that has failed. */
 const char *shards_error(const struct shards *shards);
 
 /* Accepts NULL. */

@@ -1,7 +1,7 @@
 /*
- * Paths that are names of descriptors. It serves S19 of
- * docs/protocol.md. What is behind such a name is already open, and is used as
- * it is: by its own path a file would be opened anew, or replaced.
+ * Paths that name descriptors. Implements a part of S19.6 of docs/protocol.md:
+ * such a file is already open, and is used as it is; opening its path would
+ * reset its offset, or replace it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static const struct {
     {"/dev/stderr", STDERR_FILENO},
 };
 
-/* A number follows. */
+/* Followed by the number of a descriptor. */
 static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
 
 int

@@ -2,18 +2,19 @@
 #define CLI_STREAM_H
 
 /*
- * The descriptor that a path stands for: "-", /dev/stdin, /dev/stdout,
- * /dev/stderr, /dev/fd/N or /proc/self/fd/N; -1 if it is any other.
+ * The descriptor that a path names: "-", /dev/stdin, /dev/stdout, /dev/stderr,
+ * /dev/fd/N or /proc/self/fd/N; -1 for any other path.
  *
- * standard   the descriptor of "-".
+ * standard   the descriptor for "-".
  */
 int stream_of_path(const char *path, int standard);
 
 /*
- * Another descriptor for it; -1 with errno set, EBADF if it is not open for
- * what is wanted: who has nothing to read or write would not notice.
+ * Duplicates a descriptor. Returns -1 with errno set; EBADF if it is not open,
+ * or only in the wrong direction: otherwise an empty input or output would not
+ * notice this.
  *
- * wrong_way   O_RDONLY or O_WRONLY.
+ * wrong_way   O_RDONLY if it will be written, O_WRONLY if it will be read.
  */
 int stream_dup(int stream, int wrong_way);
 

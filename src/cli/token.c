@@ -1,6 +1,6 @@
 /*
- * `scoring token`: the token of a user, or the admin's of this hour, by the
- * salts in force. Implements S10 of docs/protocol.md.
+ * `scoring token`: prints the token of a user, or the admin's token of this
+ * hour, made with the salts in force. Implements S10 of docs/protocol.md.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,50 +14,50 @@
 #include "scoring/accounts.h"
 #include "scoring/auth.h"
 
-/* Whose token is wanted; texts are NULL where not given. */
-struct wish {
+/* The values of the options; NULL: not given. */
+struct wanted {
     const char *account;
     const char *login;
     bool is_admin;
 };
 
-/* What is wrong with it as a whole, or NULL. */
+/* Why the options are refused, or NULL. */
 static const char *
-wish_fault(const struct wish *wish)
+wanted_fault(const struct wanted *wanted)
 {
-    if (!wish->is_admin && wish->login == NULL)
+    if (!wanted->is_admin && wanted->login == NULL)
         return "give --login or --admin";
-    if (wish->is_admin && (wish->login != NULL || wish->account != NULL))
+    if (wanted->is_admin && (wanted->login != NULL || wanted->account != NULL))
         return "--admin excludes --login and --account";
     return NULL;
 }
 
-/* False, with the reason printed, if the arguments are wrong. */
+/* Returns false after printing the reason if the arguments are wrong. */
 static bool
-read_wish(const struct command *command, int argc, char **argv,
-          struct wish *ret_wish)
+read_wanted(const struct command *command, int argc, char **argv,
+            struct wanted *ret_wanted)
 {
-    struct wish wish = {0};
+    struct wanted wanted = {0};
     const struct command_option options[] = {
-        {.name = "account", .text = &wish.account},
-        {.name = "login", .text = &wish.login},
-        {.name = "admin", .flag = &wish.is_admin},
+        {.name = "account", .text = &wanted.account},
+        {.name = "login", .text = &wanted.login},
+        {.name = "admin", .flag = &wanted.is_admin},
         {.name = NULL},
     };
     const char *fault;
 
     if (command_read(command, argc, argv, options) == NULL)
         return false;
-    fault = wish_fault(&wish);
+    fault = wanted_fault(&wanted);
     if (fault != NULL) {
         (void)command_misused(command, fault, NULL);
         return false;
     }
-    *ret_wish = wish;
+    *ret_wanted = wanted;
     return true;
 }
 
-/* How the token is made, or why it is not. */
+/* Finds the salts. Returns EX_OK; or prints the reason: EX_USAGE. */
 static int
 find_salts(const struct config *config, const struct auth_claim *claim,
            const struct auth_salts **ret_salts)
@@ -94,11 +94,11 @@ note_published(struct bytes salt, bool is_admin)
 }
 
 static int
-print_token(const struct config *config, const struct wish *wish)
+print_token(const struct config *config, const struct wanted *wanted)
 {
     const struct auth_claim claim = {
-        .account = bytes_of(wish->account != NULL ? wish->account : ""),
-        .login = bytes_of(wish->is_admin ? AUTH_ADMIN_LOGIN : wish->login)};
+        .account = bytes_of(wanted->account != NULL ? wanted->account : ""),
+        .login = bytes_of(wanted->is_admin ? AUTH_ADMIN_LOGIN : wanted->login)};
     struct auth *auth = auth_new(&config->secrets);
     const struct auth_salts *salts;
     char token[AUTH_TOKEN_LENGTH + 1];
@@ -121,16 +121,16 @@ print_token(const struct config *config, const struct wish *wish)
 static int
 run_token(const struct command *command, int argc, char **argv)
 {
-    struct wish wish = {0};
+    struct wanted wanted = {0};
     struct config *config;
     int status;
 
-    if (!read_wish(command, argc, argv, &wish))
+    if (!read_wanted(command, argc, argv, &wanted))
         return EX_USAGE;
     config = command_load_config();
     if (config == NULL)
         return EX_CONFIG;
-    status = print_token(config, &wish);
+    status = print_token(config, &wanted);
     config_free(config);
     return status;
 }

@@ -1,6 +1,6 @@
 /*
- * Many keys to be written: batches, and how many are under way. It serves
- * S19 of docs/protocol.md.
+ * Writes many keys in batches, several of which are pending at a time.
+ * Implements a part of S19.4 of docs/protocol.md.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -9,31 +9,31 @@
 #include "cli/session.h"
 #include "cli/writer.h"
 
-/* Redis answers a batch in one go, so both bound how long others wait. */
+/* Redis serves nobody else while it executes a batch, so batches are small. */
 #define BATCH_KEYS_MAX  REDIS_COMMAND_KEYS_MAX
-#define BATCH_BYTES_MAX ((size_t)256 << 10) /* and one more value */
+#define BATCH_BYTES_MAX ((size_t)256 << 10) /* one value may exceed it */
 
-/* Enough to keep both sides busy; more would only be memory. */
+/* Enough to keep both sides busy; more would only use memory. */
 #define BATCHES_MAX 4
 
 #define WAIT_ROOM (REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM)
 
 struct writer {
     struct session *session;
-    struct buf text; /* keys and values of the batch, end to end */
+    struct buf text; /* the keys and values of the batch, without separators */
     size_t lengths[2 * BATCH_KEYS_MAX];
-    size_t count; /* keys of the batch */
-    size_t under_way;
+    size_t count;   /* keys of the batch */
+    size_t pending; /* pending batches */
     enum writer_command command;
-    bool is_asking;   /* for replicas */
-    char wait_ms[24]; /* for one of them; empty: there is none */
+    bool is_asking;   /* ROLE is pending */
+    char wait_ms[24]; /* the limit of WAIT; empty: there is no replica */
     int64_t confirmed, deleted;
 };
 
 static const struct {
     const char *name;
-    size_t arguments; /* of a key */
-    int reply;        /* its type, where all is well */
+    size_t arguments; /* for each key */
+    int reply;        /* the type of its reply on success */
 } commands_sent[] = {
     [WRITER_MSET] = {"MSET", 2, REDIS_REPLY_STATUS},
     [WRITER_SET] = {"SET", 2, REDIS_REPLY_STATUS},
@@ -52,7 +52,7 @@ writer_new(struct session *session, enum writer_command command)
     return writer;
 }
 
-/* Of a master the third element is a list of its replicas. */
+/* ROLE. The third element of a master's reply is the list of its replicas. */
 static bool
 on_role(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -86,7 +86,7 @@ writer_ask_replicas(struct writer *writer, int64_t limit_ms)
     return true;
 }
 
-/* Nothing counts once something was refused: the session has ended. */
+/* After a refused command nothing more counts: the session has failed. */
 static void
 confirm(struct writer *writer, const struct redis_command *command)
 {
@@ -94,18 +94,18 @@ confirm(struct writer *writer, const struct redis_command *command)
         writer->confirmed += (int64_t)command->count;
 }
 
-/* WAIT: how many replicas have all that was written before. */
+/* WAIT. The reply is the number of replicas that have the batch. */
 static bool
 on_replicated(void *arg, const struct redis_command *command,
               redisReply **reply)
 {
     struct writer *writer = arg;
 
-    writer->under_way--;
+    writer->pending--;
     if (*reply == NULL)
         return true;
     if ((*reply)->type == REDIS_REPLY_ERROR)
-        writer->wait_ms[0] = '\0'; /* the master's word has to do */
+        writer->wait_ms[0] = '\0'; /* no right to WAIT: rely on the master */
     else if ((*reply)->type != REDIS_REPLY_INTEGER)
         return false;
     else if ((*reply)->integer == 0)
@@ -115,7 +115,7 @@ on_replicated(void *arg, const struct redis_command *command,
     return true;
 }
 
-/* Its confirmation is that of its WAIT. */
+/* A command that does not confirm its batch. */
 static bool
 on_taken(void *arg, const struct redis_command *command, redisReply **reply)
 {
@@ -140,7 +140,7 @@ on_written(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct writer *writer = arg;
 
-    writer->under_way--;
+    writer->pending--;
     if (!on_taken(arg, command, reply))
         return false;
     if (*reply != NULL)
@@ -159,7 +159,9 @@ add_wait(struct writer *writer, struct redis_commands *commands, size_t count)
     redis_commands_add_argument(commands, bytes_of(writer->wait_ms));
 }
 
-/* A command of keys and values from the batch; returns where they end. */
+/*
+ * Adds a command for some keys, at `at` in the text. Returns their end there.
+ */
 static const char *
 add_keys(struct writer *writer, struct redis_commands *commands,
          const struct redis_command *command, size_t first, size_t keys,
@@ -178,7 +180,7 @@ add_keys(struct writer *writer, struct redis_commands *commands,
     return at;
 }
 
-/* The last command, or the WAIT behind it, speaks for the whole batch. */
+/* The last command, or the WAIT after it, confirms the whole batch. */
 static bool
 send_batch(struct writer *writer)
 {
@@ -205,15 +207,15 @@ send_batch(struct writer *writer)
         add_wait(writer, commands, writer->count);
     buf_clear(&writer->text);
     writer->count = 0;
-    writer->under_way++;
+    writer->pending++;
     return session_send(writer->session);
 }
 
-/* Waits until no more than so many batches are under way. */
+/* Waits until at most so many batches are pending. */
 static bool
 wait_for(struct writer *writer, size_t batches)
 {
-    while (writer->under_way > batches) {
+    while (writer->pending > batches) {
         if (!session_turn(writer->session))
             return false;
     }
@@ -258,7 +260,7 @@ writer_free(struct writer *writer)
 {
     if (writer == NULL)
         return;
-    if (writer->under_way > 0)
+    if (writer->pending > 0)
         session_close(writer->session);
     buf_free(&writer->text);
     free(writer);

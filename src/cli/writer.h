@@ -9,47 +9,43 @@
 struct session;
 
 /*
- * Writes or deletes any number of keys over one session: commands of bounded
- * size, several of them under way at a time. Of a repeated key the last value
- * stays.
+ * Writes or deletes any number of keys over one session, in batches of bounded
+ * size, several of which are pending at a time. If a key is repeated, the last
+ * value wins.
  *
- * Functions that return false have failed for good: session_error() says why.
+ * If a function returns false, the session has failed: see session_error().
  */
 struct writer;
 
 enum writer_command {
-    WRITER_MSET = 0, /* of many keys */
-    WRITER_SET,      /* of one key: in a Cluster their slots may differ */
-    WRITER_DEL       /* of one key; its value is empty */
+    WRITER_MSET = 0, /* many keys */
+    WRITER_SET,      /* one key: in a Cluster the slots of keys differ */
+    WRITER_DEL       /* one key; writer_add() gets an empty value */
 };
 
-/* session is borrowed until writer_free(). NULL without memory. */
+/* session: borrowed until writer_free(). Returns NULL when out of memory. */
 struct writer *writer_new(struct session *session, enum writer_command command);
 
 /*
- * Asks whether the server has replicas, for a master's word alone is not to be
- * relied on where it may be replaced: with any, a key is written when one of
- * them has it. Who may not ask goes on as without. limit_ms is of their
- * confirmation.
+ * Asks whether the server has replicas. If it has, a key counts as written only
+ * when a replica has it, within limit_ms, because the master may be replaced.
+ * A user without the right to ROLE or WAIT relies on the master. Source: S19.4.
  */
 bool writer_ask_replicas(struct writer *writer, int64_t limit_ms);
 
-/* Both are copied. */
+/* Copies both. */
 bool writer_add(struct writer *writer, struct bytes key, struct bytes value);
 
-/* Sends what is left, and waits until all of it is written. */
+/* Sends the last batch, and waits until all keys are written. */
 bool writer_finish(struct writer *writer);
 
-/*
- * Keys that the server, and a replica if it has one, has said to be written, in
- * the order of adding.
- */
+/* How many of the first keys the server, and a replica, have confirmed. */
 int64_t writer_confirmed(const struct writer *writer);
 
-/* Keys that a WRITER_DEL has found. */
+/* How many keys WRITER_DEL has found and deleted. */
 int64_t writer_deleted(const struct writer *writer);
 
-/* Ends the connection, if anything is still under way. Accepts NULL. */
+/* Closes the session if batches are pending. Accepts NULL. */
 void writer_free(struct writer *writer);
 
 #endif

@@ -605,7 +605,7 @@ static const struct client_case client_rows[] = {
     {"set to what is not UTF-8", NULL, "set 1 \"$(printf '\\377')\"", EX_USAGE,
      "must be UTF-8", OLD},
     {"set to one byte too many", NULL, "set " WIDE(131073), EX_USAGE,
-     "too many for a line of export", OLD},
+     "too long for a line of export", OLD},
 };
 
 TEST_CASES(client, struct client_case, client_rows)

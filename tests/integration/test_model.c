@@ -496,7 +496,7 @@ static const struct command_case command_rows[] = {
      "faults:1: phone: must be 11 digits and start with 7\n"
      "scoring: [^\n]*faults:2: arguments: must be an object\n"
      "scoring: [^\n]*faults:3: invalid JSON at byte 1: unexpected end of the "
-     "text\n(.|\n)*scores +1\n(.|\n)*3 lines are no arguments of a score"},
+     "text\n(.|\n)*scores +1\n(.|\n)*3 lines are not the arguments of a score"},
     {"diff of nothing",
      {"model", "diff", "published", "@good", "@nothing"},
      EX_OK,
