@@ -1,7 +1,6 @@
-# The service: built and unit-tested on Debian 13, whose hiredis has TLS. The
-# final image has the binary, spawn-fcgi and the libraries they are linked to.
-# The target nginx is the other image: nginx, its configuration, and the
-# documentation page.
+# Two images. The service, the default target, is built and unit-tested on Debian 13,
+# whose hiredis has TLS; its image has the binary, spawn-fcgi and their libraries. The
+# target nginx has nginx, its configuration, and the documentation page.
 ARG NGINX_IMAGE=nginx:1.28
 
 FROM debian:trixie-slim AS web
@@ -18,8 +17,7 @@ USER root
 COPY --from=web /site /usr/share/scoring/web
 COPY nginx /etc/scoring/nginx
 COPY deploy/nginx-settings.sh deploy/nginx-start.sh /etc/scoring/deploy/
-# The volume of the socket has its owner from here where nginx is the first to
-# mount it.
+# If nginx mounts the volume of the socket first, the volume gets this owner.
 RUN install -d -o 10001 -g 101 -m 0750 /run/scoring
 USER 101:101
 ENTRYPOINT ["/bin/sh", "/etc/scoring/deploy/nginx-start.sh"]
@@ -34,7 +32,7 @@ COPY tests/support tests/support
 COPY tests/unit tests/unit
 COPY share share
 RUN make -j"$(nproc)" all && make -j"$(nproc)" unit
-# The packages of the libraries, by whatever name this Debian has for them.
+# The packages of the libraries, whose names depend on the Debian version.
 RUN ldd build/release/scoring | awk '$3 ~ /^\// {print $3}' \
     | xargs -n 1 realpath | sed 's,^/usr/lib,*/lib,' | sort -u \
     | xargs dpkg-query -S | cut -d: -f1 | sort -u >build/runtime-packages
@@ -44,8 +42,8 @@ LABEL org.opencontainers.image.title="scoring" \
       org.opencontainers.image.description="Scoring API: a FastCGI responder" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /build/build/runtime-packages /tmp/runtime-packages
-# Group 101 is that of nginx in its image: both meet at the socket. No program
-# here needs to gain rights.
+# Group 101 is nginx's group in its image: both use the socket. No program needs the
+# setuid bit.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive xargs apt-get install -y \
         --no-install-recommends ca-certificates spawn-fcgi tzdata \
@@ -60,8 +58,8 @@ RUN apt-get update \
 COPY --from=build /build/build/release/scoring /usr/local/bin/scoring
 COPY deploy/serve.sh /usr/local/bin/scoring-serve
 USER scoring
-# Said, so that the engine takes no other signal, such as HUP, for the one to
-# stop with: it would not start the container again after a crash.
+# Explicit, because an engine that takes another signal, such as HUP, for the stop
+# signal would not restart the container after it.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --retries=3 --start-period=10s \
     CMD ["scoring", "healthcheck"]

@@ -1,5 +1,5 @@
-# The scoring API. `make help` lists the targets; tools and flags below may be
-# given on the command line or in the environment.
+# The scoring API. `make help` lists the targets. The tools and flags below can be
+# set on the command line or in the environment.
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -13,12 +13,12 @@ VARIANT ?= release
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
 VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
-# Of a checkout; elsewhere a file has it, if anything does.
+# From git in a checkout, from the file .commit in copies of the sources.
 COMMIT := $(shell { [ -e .git ] && git --no-optional-locks describe --always --abbrev=12 --dirty --exclude='*' || \
     cat .commit; } 2>/dev/null)
 LIBS := json-c hiredis libcrypto libcares
 
-# rediss:// wherever hiredis comes with TLS, which it does from 1.0.
+# rediss:// needs a hiredis with TLS, which it has from 1.0.
 ifneq ($(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo yes),)
 LIBS += hiredis_ssl libssl
 CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
@@ -31,40 +31,39 @@ CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
 LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT))
 LDLIBS_ALL = -lfcgi -lev $(shell pkg-config --libs $(LIBS)) $(LDLIBS)
 
-# Hardening, for what is deployed; checked on the binary by a test.
+# Hardening of the release; `make check-hardening` checks the binary.
 HARDEN_C = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
     -fcf-protection -fPIE
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# No path of the folder, so that each makes the same program.
+# Without the path of the folder, so that each folder builds the same program.
 CFLAGS_release = $(HARDEN_C) -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_release = $(HARDEN_LD)
-# What is deployed allocates by mimalloc: a fifth less instructions a request.
-# Empty for libc's own.
+# The release uses mimalloc: a fifth fewer instructions per request. Empty: libc's.
 ALLOCATOR ?= -lmimalloc
 ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
-# Several processes add to the same counts.
+# Atomic, because several processes update the same counts.
 CFLAGS_coverage = -O0 --coverage -fprofile-update=atomic
 LDFLAGS_coverage = --coverage
 CFLAGS_fuzz = $(SANITIZE) -fsanitize=fuzzer-no-link
 LDFLAGS_fuzz = $(SANITIZE)
 
-# Off: what warns of every memcpy(), and what version 14 gets wrong about
-# va_start() and the lists of <sys/queue.h> (ASan watches over those).
+# Switched off: checks that warn of every memcpy(), and those that version 14 gets
+# wrong for va_start() and <sys/queue.h> (ASan covers these).
 TIDY = -*,clang-analyzer-*,bugprone-*,misc-*,performance-*,-bugprone-easily-swappable-parameters,-misc-no-recursion,-bugprone-assignment-in-if-condition,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-valist.Uninitialized,-clang-analyzer-unix.Malloc,-clang-analyzer-optin.performance.Padding,-bugprone-implicit-widening-of-multiplication-result,-bugprone-suspicious-missing-comma,-bugprone-sizeof-expression
 
-# Sources by wildcard: a new file edits no list.
+# Wildcards: a new file needs no change here.
 SOURCES := $(sort $(wildcard src/*/*.c))
 UNIT := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
 INTEGRATION := $(sort $(wildcard tests/integration/*.c))
 CASES := $(sort $(wildcard tests/cases/*.c))
 MEMORY := $(sort $(wildcard tests/memory/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/*.c))
-# What the tests share is an archive, of which each program gets what it names;
-# but what stands before the functions of a library is given by hand.
+# The code that tests share is an archive, of which each program links what it uses.
+# Files that replace functions of a library are linked explicitly.
 INTERPOSERS := $(addprefix tests/support/,calls.c calls_crypto.c memory.c names.c)
 SUPPORT := $(sort $(filter-out $(INTERPOSERS),$(wildcard tests/support/*.c)))
 
@@ -105,7 +104,7 @@ $B/cases: $(CASES_O) $(SUPPORT_A)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
-# What `make docs` makes the tables of the documents from.
+# Prints the tables that `make docs` writes into the documents.
 $B/tables: $B/docs/tables.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
@@ -126,7 +125,7 @@ $B/%.o: %.c Makefile
 	$(if $(V),,@echo "  CC $@")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
-# What has the version or the commit is compiled again when they change.
+# Files that contain the version or the commit are compiled again when it changes.
 $B/src/telemetry/metrics_text.o: CPPFLAGS_COMMIT = -DSCORING_COMMIT='"$(or $(COMMIT),unknown)"'
 $B/src/main.o $B/src/serve/supervisor.o $B/src/telemetry/metrics_text.o: $B/version
 $B/version: FORCE
@@ -153,26 +152,26 @@ check-sanitized: packages-check
 quick: packages-check
 	@MAKE="$(MAKE)" tests/check.sh --quick
 
-# The programs that the tests of one variant are.
+# The test programs of one variant.
 tests: $B/tables $B/unit $B/memory $B/integration $B/decode $B/cases
 
-# One word for the shell, whatever is in it; none without a filter.
+# One word for the shell; no word without a filter.
 FILTER_WORD = $(if $(FILTER),'$(FILTER)')
 
 unit: all $B/unit
 	$B/unit $(FILTER_WORD)
 
-# Every allocation fails once.
+# Lets every allocation fail once.
 memory: $B/memory
 	$B/memory $(FILTER_WORD)
 
-# What the runner of tests says of those that end badly.
+# Tests the test runner, with tests that fail, crash or hang.
 cases: $B/cases
 	tests/cases/check.sh $B/cases
 
-# What valgrind sees and ASan does not: values that were never set.
-# One suite at a time: everything takes some thirty times longer. Not the
-# supervisor's: its rows limit time and descriptors, and valgrind needs both.
+# Finds uninitialised values, which ASan does not. One suite at a time, because
+# everything takes some thirty times longer. Not the supervisor's: its rows limit time
+# and descriptors, and valgrind needs both.
 VALGRIND_SUITES = base/,cli/,config/,fcgi/,redis/,scoring/,store/,telemetry/,$(subst $(space),$(comma),$(patsubst tests/unit/serve/test_%.c,serve/%/,$(filter-out %/test_supervisor.c,$(wildcard tests/unit/serve/*.c))))
 comma := ,
 space := $() $()
@@ -188,28 +187,25 @@ integration: all web $B/integration
 asan:
 	$(MAKE) unit VARIANT=asan
 
-# Load and faults at random; SOAK_SEED repeats the faults of an earlier run.
+# Load while random faults happen; SOAK_SEED repeats the faults of an earlier run.
 SOAK_SECONDS ?= 300
 SOAK_SEED ?=
 soak: all
 	@tests/soak/soak.py $B/scoring $(SOAK_SECONDS) $(SOAK_SEED)
 
-# A master, two replicas and three sentinels, and what can go wrong with them.
-# SENTINEL_SCENARIOS: some of them only.
+# Faults of a master, two replicas and three sentinels. SENTINEL_SCENARIOS: only these.
 SENTINEL_SCENARIOS ?=
 sentinel: all
 	@tests/sentinel/sentinel.py $B/scoring $(SENTINEL_SCENARIOS)
 
-# A Cluster of three masters, each with a replica, and what can go wrong with it.
+# Faults of a Cluster of three masters, each with a replica.
 cluster: all $B/integration
 	@$(MAKE) --no-print-directory integration FILTER=cluster/
 
-# What the tests below reach of src/; fails under 95 % of the lines or 90 % of
-# the branches. The one exclusion: the branch of an assert() that ends the
-# process is our own broken promise, which no test can bring about. Another user
-# may not write counts, which is no fault of the program.
-# COVERAGE_FILTER leaves some of the integration tests out; COVERAGE_LINES and
-# COVERAGE_BRANCHES are the limits.
+# The lines and branches of src/ that tests reach; fails under COVERAGE_LINES or
+# COVERAGE_BRANCHES per cent. Only the branches of assert() are excluded, because no
+# test can make them fail. A process with another user cannot write its counts, hence
+# GCOV_ERROR_FILE. COVERAGE_FILTER selects integration tests.
 COVERAGE_FILTER ?=
 COVERAGE_LINES ?= 95
 COVERAGE_BRANCHES ?= 90
@@ -224,8 +220,8 @@ coverage:
 	    --fail-under-line $(COVERAGE_LINES) --fail-under-branch $(COVERAGE_BRANCHES) build/coverage/src; \
 	    status=$$?; cat build/coverage/lines.txt; exit $$status
 
-# Changes src/ at one place at a time; the seed repeats an earlier sample.
-# MUTANTS_GOAL: how many per cent have to be killed.
+# Changes src/ at one place at a time; MUTANTS_SEED repeats an earlier sample.
+# MUTANTS_GOAL: the percentage of changes that a test must notice.
 MUTANTS ?= 300
 MUTANTS_GOAL ?= 90
 MUTANTS_SEED ?=
@@ -233,25 +229,25 @@ MUTANTS_FILES ?=
 mutants:
 	@tests/mutants/mutants.py --count $(MUTANTS) --goal $(MUTANTS_GOAL) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
 
-# clang alone has libFuzzer. FUZZ_SECONDS are those of all targets together.
+# With clang, because gcc has no libFuzzer. FUZZ_SECONDS: for all targets together.
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
 	@tests/fuzz/run.sh build/fuzz $(FUZZ:tests/fuzz/fuzz_%.c=%)
 fuzz-targets: $(FUZZ:tests/fuzz/%.c=$B/%)
 
-# The JSON decoder and Python's over DIFF_TEXTS generated texts.
+# Compares the JSON decoder with Python's, over DIFF_TEXTS generated texts.
 differential: $B/decode
 	@tests/differential/compare.py $B/decode
 
-# clang-format and clang-tidy judge differently in each version: one counts,
-# and where it is not to be had these targets are skipped.
+# Each version of clang-format and clang-tidy has other results: one version is used,
+# and without it these targets are skipped.
 LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt 2>/dev/null)
 CLANG_FORMAT ?= clang-format-$(LLVM)
 CLANG_TIDY ?= clang-tidy-$(LLVM)
 SKIP_WITHOUT = command -v $(1) >/dev/null || { echo 'skipped: there is no $(1) here'; \
     echo '0 passed, 0 failed, 1 skipped'; exit 0; }
 
-# A target per file, so that -j spreads them.
+# One target for each file, so that -j runs several.
 tidy:
 	@$(call SKIP_WITHOUT,$(CLANG_TIDY)); $(MAKE) --no-print-directory tidy-files
 tidy-files: $(SOURCES:%=tidy/%) tidy/src/main.c
@@ -271,20 +267,20 @@ docs: all $B/tables
 	@tests/docs.py $B/tables $B/scoring
 check-docs: all $B/tables
 	@tests/check-docs.sh $B/scoring $B/tables
-# Alerts and dashboard against promtool and the metrics that there are.
+# The alerts by promtool, and the dashboard by the list of metrics.
 check-alerts: $B/tables
 	@tests/alerts.sh $B/tables
-# What is rendered for nginx, by settings of every kind.
+# nginx's configuration, rendered from settings of every kind.
 check-nginx:
 	@tests/nginx.sh
-# Odd lines of .env, to us and to docker compose, where there is one.
+# Odd lines of .env, read by the service and by docker compose, if that is installed.
 check-dotenv: all
 	@tests/dotenv.py $B/scoring
 # The configurations for HAProxy, in front of two stacks and of a Sentinel group.
 check-haproxy: all
 	@tests/haproxy/haproxy.py $B/scoring
-# The manifests for Kubernetes; their pods in a container engine and in namespaces,
-# skipped where that cannot be.
+# The manifests for Kubernetes. check-pod starts their pods in a container engine and in
+# namespaces; it is skipped where this is impossible.
 check-kubernetes: all
 	@tests/kubernetes/manifests.py $B/scoring
 check-pod: all
@@ -298,7 +294,7 @@ check-hardening: all
 check-openapi: all $B/tables
 	@tests/openapi.py $B/scoring $B/tables
 
-# The documentation page, to be looked at; its forms need the service.
+# The documentation page.
 PAGE = build/web/index.html.gz
 web: $(PAGE)
 $(PAGE): deploy/web.sh docs/api.md docs/openapi.json $(wildcard docs/web/* docs/web/samples/*)
@@ -306,7 +302,7 @@ $(PAGE): deploy/web.sh docs/api.md docs/openapi.json $(wildcard docs/web/* docs/
 check-web: packages all
 	@tests/web/check.sh $B/scoring $(PICTURES)
 
-# Figures are those of the release; tests/bench/bench.py tells the settings.
+# Measures the release; see tests/bench/bench.py for the settings.
 packages-bench:
 	@deploy/install-packages.sh build run bench
 bench-tools: $(BENCH_TOOLS)
@@ -319,17 +315,17 @@ bench-scaling:
 bench-tls: packages-bench
 	@$(MAKE) --no-print-directory -s all
 	@python3 tests/bench/tls.py $B/scoring
-# Whether the tools still work; the figures of so short a run mean nothing.
+# Checks that the tools work; the figures of so short a run mean nothing.
 bench-smoke:
 	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='alone,echo,hot' $(MAKE) --no-print-directory bench
 
-# Instructions a request of nginx and the service, counted by callgrind; of
-# other binaries too, beside them: BENCH_AGAINST.
+# Instructions per request of nginx and the service, counted by callgrind; also those of
+# the binaries in BENCH_AGAINST.
 instructions: packages-bench all
 	@python3 tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
 
-# The functions that a cached score passes, and in how many files: no more than
-# these, and fewer where they can be.
+# The functions, and their files, that a cached score passes through. TRACE_MOST: fails
+# above these numbers.
 TRACE_MOST ?= 270 32
 trace: packages-bench
 	@$(MAKE) --no-print-directory -s VARIANT=trace CFLAGS='-O0 -g' all
@@ -340,22 +336,22 @@ up:
 down:
 	docker compose down
 
-# Build and tests in a bare tree of the other one of Debian 12 and 13, which
-# is made where it is missing.
+# Builds and tests in a minimal root folder of the other one of Debian 12 and 13; creates
+# the folder if it is missing.
 other-debian:
 	@tests/other-debian.sh
 
-# On a copy of the checkout; skipped where no container engine can be reached.
+# In a copy of the checkout; skipped without a container engine.
 compose-check:
 	@tests/compose/check.sh
 
-# The examples of README.md and docs/, letter by letter, and those of CONTRIBUTING.md.
+# Run the examples of README.md and docs/, letter by letter, and those of CONTRIBUTING.md.
 readme-check: all
 	@COMMIT='$(COMMIT)' tests/readme.sh
 contributing-check:
 	@COMMIT='$(COMMIT)' tests/contributing.sh
 
-# The same files as in the package; the user and the units are the package's.
+# Installs the same files as the package, without creating the user or starting units.
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 NGINX_SITES ?= /etc/nginx/sites-available
@@ -368,17 +364,17 @@ install: all
 uninstall:
 	@$(INSTALL_TO) deploy/install.sh uninstall
 
-# build/scoring_VERSION_ARCH.deb, of this Debian.
+# build/scoring_VERSION_ARCH.deb, for this Debian.
 deb:
 	@deploy/install-packages.sh build deb
 	@VERSION='$(or $(DEB_VERSION),$(VERSION))' COMMIT='$(COMMIT)' deploy/deb.sh
 
-# build/scoring-VERSION.tar.gz; each folder makes the same.
+# build/scoring-VERSION.tar.gz; the same bytes from each folder.
 dist:
 	@VERSION='$(VERSION)' COMMIT='$(COMMIT)' deploy/dist.sh
 check-dist:
 	@tests/dist.sh
-# The last release is replaced under load; skipped where it cannot be built.
+# Replaces the last release under load; skipped where that cannot be built.
 check-upgrade: all
 	@tests/upgrade/upgrade.py $B/scoring
 check-image: $B/unit
@@ -386,7 +382,7 @@ check-image: $B/unit
 check-version:
 	@tests/check-version.sh
 
-# The package on a bare Debian that is booted; skipped where that cannot be.
+# Tests the package on a minimal Debian that is booted; skipped where this is impossible.
 check-package:
 	@tests/package.sh
 

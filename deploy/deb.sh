@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# `make deb`: the Debian package of this system, as build/scoring_VERSION_ARCH.deb.
-# What is built is a copy of the files under version control; CHANGELOG.md gives
-# the version and the date.
+# `make deb`: builds the Debian package for this system, build/scoring_VERSION_ARCH.deb,
+# from a copy of the sources. CHANGELOG.md gives the version and the date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +25,7 @@ CHANGELOG
 (cd "$copy" && DEB_BUILD_OPTIONS="nocheck noautodbgsym ${DEB_BUILD_OPTIONS:-}" \
     dpkg-buildpackage -b -uc -us -d >"$top/log" 2>&1) || {
     tail -n 20 "$top/log" >&2
-    fail "it does not build: $top/log"
+    fail "the package does not build: see $top/log"
 }
 cp "$top"/scoring_"$VERSION"_*.deb build/
 echo build/scoring_"$VERSION"_*.deb

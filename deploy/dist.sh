@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make dist`: the sources as build/scoring-VERSION.tar.gz, the same bytes from any
-# folder, by anybody: order, owner, modes and times depend on the sources alone.
+# `make dist`: packs the sources as build/scoring-VERSION.tar.gz. The bytes depend on
+# the sources alone: order, owner, modes and times are fixed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing of some groups of deploy/packages.txt.
+# Installs the missing packages of some groups of deploy/packages.txt.
 #
 #   deploy/install-packages.sh GROUP...
 #
-# With nothing missing it does nothing, and needs no root. It neither starts
-# nor enables a system service: what a package would start is held back while
-# it is installed, and what it enabled is disabled again.
+# If none is missing, it does nothing and does not need root. It neither starts
+# nor enables a system service: a policy prevents packages from starting theirs,
+# and services that they enable are disabled again.
 set -euo pipefail
 
 list=$(dirname "$0")/packages.txt
@@ -35,13 +35,13 @@ not_offered() {
     done
 }
 
-# Also after a failure, which may have left some of the packages installed.
+# Called after a failure, too: some of the packages may be installed.
 clean_up() {
     disable_services
     [ -z "$policy_is_ours" ] || "${as_root[@]}" rm -f "$policy"
 }
 
-# A policy of our own, unless the machine has one, and only while installing.
+# Installs a temporary policy-rc.d, unless the machine has one.
 hold_services_back() {
     trap clean_up EXIT
     [ ! -e "$policy" ] || return 0
@@ -55,8 +55,8 @@ install_packages() {
         apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# Services that came with this installation, of packages listed or pulled in.
-# The helper, which works without systemd too, wants to be called by dpkg.
+# Disables services that this installation has brought, also by dependencies.
+# deb-systemd-helper works without systemd, but expects that dpkg calls it.
 disable_services() {
     local unit
     command -v deb-systemd-helper >/dev/null || return 0

@@ -1,8 +1,8 @@
 #!/bin/sh
-# `make install` and `make uninstall`: puts the files of the service in place, or
-# takes them away again. From the environment: DESTDIR, PREFIX, SYSCONFDIR, UNITDIR,
-# NGINX_SITES, NGINX_ENABLED, NGINX_GROUP, BINARY. What needs a running system,
-# the user and the units, is left to who asks for it: docs/operations.md.
+# `make install` and `make uninstall`: install or remove the files of the service.
+# From the environment: DESTDIR, PREFIX, SYSCONFDIR, UNITDIR, NGINX_SITES,
+# NGINX_ENABLED, NGINX_GROUP, BINARY. Creating the user and starting the units, which
+# need a running system, are left to the operator: docs/operations.md.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ data=$PREFIX/share/scoring
 doc=$PREFIX/share/doc/scoring
 conf=$SYSCONFDIR/scoring/scoring.conf
 
-# mode, source, and target; a source that ends with .sh or is a unit is filled in
+# Lists mode, source and target. put() replaces the @NAMES@ in some sources.
 files() {
     cat <<LIST
 0755 $BINARY $PREFIX/bin/scoring
@@ -34,7 +34,8 @@ files() {
 LIST
 }
 
-# The example of all settings as those of a machine of its own.
+# Makes scoring.conf from .env.example: other ports, and nothing about make run and
+# docker compose.
 settings() {
     awk -v RS= -v ORS='\n\n' -v at="$data" '
         NR == 1 {
@@ -60,7 +61,7 @@ settings() {
         { print }' .env.example | sed '$d'
 }
 
-# The folders of this system in what names them.
+# Replaces the @NAMES@ of folders.
 fill_in() {
     sed -e "s,@BINDIR@,$PREFIX/bin,g" -e "s,@DATADIR@,$data,g" -e "s,@DOCDIR@,$doc,g" \
         -e "s,@SYSCONFDIR@,$SYSCONFDIR,g" -e "s,@NGINX_SITES@,$NGINX_SITES,g" \
@@ -85,7 +86,7 @@ put_all() {
     deploy/web.sh "$DESTDIR$data/web"
     chmod -R u=rwX,go=rX "$DESTDIR$data/web"
     install -d "$DESTDIR$SYSCONFDIR/scoring"
-    # What is there has an owner.
+    # An existing file of settings belongs to the operator.
     [ -e "$DESTDIR$conf" ] || (umask 027 && settings >"$DESTDIR$conf")
 }
 

@@ -1,15 +1,16 @@
-# Sourced by what starts nginx: its settings checked, and its files rendered.
+# Sourced by the scripts that start nginx: checks its settings, and renders its
+# configuration.
 #
-# From the environment, empty for their defaults: SCORING_MAX_BODY_BYTES,
+# From the environment; empty means the default: SCORING_MAX_BODY_BYTES,
 # SCORING_RATE_LIMIT, SCORING_MAX_CONNECTIONS, HTTP_ADDRESS, HTTP_PORT,
 # HTTPS_PORT, TLS_CERTIFICATE, TLS_KEY, TLS_HSTS_S, TRUSTED_PROXIES;
-# NGINX_HTTPS_PUBLIC, the port of HTTPS as callers see it, where it is another;
-# NGINX_LISTEN_OPTIONS, those of each listener; NGINX_SPOOL_BYTES, the size of
-# what bodies are spooled to, empty where that is a disk; and those names of
-# nginx_names that are not made here.
+# NGINX_HTTPS_PUBLIC, the port of HTTPS for callers, if it differs;
+# NGINX_LISTEN_OPTIONS, the options of each listener; NGINX_SPOOL_BYTES, the size
+# of the file system of spooled bodies, empty for a disk; and the names of
+# nginx_names that are not set here.
 # shellcheck shell=sh disable=SC2034
 
-# Nothing else in a template is replaced: nginx has variables of its own.
+# envsubst replaces only these names: nginx has variables of its own.
 # shellcheck disable=SC2016
 nginx_names='${RUN_DIR} ${NGINX_USER} ${NGINX_LISTEN} ${FCGI_SOCKET}
     ${NGINX_ACCESS_LOG} ${NGINX_ERROR_LOG} ${NGINX_LOG_BUFFER}
@@ -23,7 +24,7 @@ nginx_fail() {
     exit 78
 }
 
-# nginx_number NAME VALUE MIN MAX: nginx_value is the number without leading zeros
+# nginx_number NAME VALUE MIN MAX: sets nginx_value, without leading zeros
 nginx_number() {
     nginx_value=$2
     while [ "${nginx_value#0?}" != "$nginx_value" ]; do
@@ -48,7 +49,7 @@ nginx_rate=$nginx_value
 nginx_number SCORING_MAX_CONNECTIONS "${SCORING_MAX_CONNECTIONS:-0}" 0 65535
 nginx_open=$nginx_value
 
-# nginx has no limit of 0: what is off has no directive.
+# nginx accepts no limit of 0: a limit that is off has no directive.
 NGINX_RATE=1
 NGINX_LIMITS=
 if [ "$nginx_rate" -gt 0 ]; then
@@ -59,8 +60,9 @@ if [ "$nginx_open" -gt 0 ]; then
     NGINX_LIMITS="$NGINX_LIMITS limit_conn scoring_open $nginx_open;"
 fi
 
-# nginx_addresses NAME LIST AS: addresses that commas or blanks separate, one a
-# line; AS is "address", or "network", which may end with /BITS.
+# nginx_addresses NAME LIST AS: prints the addresses of a list, which are separated by
+# commas or blanks, one per line; AS is "address", or "network", which may end with
+# /BITS.
 nginx_addresses() {
     printf '%s\n' "$2" | awk -v as="$3" '
         function is_v4(text,  part, count, i) {
@@ -71,7 +73,7 @@ nginx_addresses() {
             return count == 4
         }
         function is_v6(text,  part, count, given, i) {
-            gaps = gsub(/::/, ":-:", text) # the one gap, where there is one
+            gaps = gsub(/::/, ":-:", text) # at most one is allowed
             sub(/^:-/, "-", text)
             sub(/-:$/, "-", text)
             count = split(text, part, ":")
@@ -105,7 +107,7 @@ nginx_addresses() {
         } }' || nginx_fail "$1: \"$2\": must be IPv4 or IPv6 addresses$([ "$3" = address ] || echo ' or networks')"
 }
 
-# nginx_listen PORT OPTIONS: a directive for each address
+# nginx_listen PORT OPTIONS: prints a directive for each address
 nginx_listen() {
     for nginx_address in $nginx_at; do
         printf 'listen %s:%s%s %s; ' "$nginx_address" "$1" "$2" \
@@ -113,7 +115,8 @@ nginx_listen() {
     done
 }
 
-# nginx_file NAME PATH: it can be read, and named in a configuration
+# nginx_file NAME PATH: prints the absolute path of a file that can be read, and that
+# a configuration can name
 nginx_file() {
     case $2 in
     *[[:cntrl:]\"\\\$]*)
@@ -127,20 +130,20 @@ nginx_file() {
     esac
 }
 
-# Certificate and key belong together; without openssl nginx says what it thinks.
+# Checks that certificate and key belong together. Without openssl nginx checks it.
 nginx_tls_check() {
     command -v openssl >/dev/null || return 0
     nginx_public=$(openssl x509 -in "$TLS_CERTIFICATE" -noout -pubkey 2>/dev/null) ||
-        nginx_fail "TLS_CERTIFICATE: $TLS_CERTIFICATE: is no certificate in PEM form"
+        nginx_fail "TLS_CERTIFICATE: $TLS_CERTIFICATE: is not a certificate in PEM form"
     nginx_private=$(openssl pkey -in "$TLS_KEY" -passin pass: -pubout 2>/dev/null) ||
-        nginx_fail "TLS_KEY: $TLS_KEY: is no private key in PEM form, or has a password"
+        nginx_fail "TLS_KEY: $TLS_KEY: is not a private key in PEM form, or has a password"
     [ "$nginx_public" = "$nginx_private" ] ||
         nginx_fail "TLS_KEY: $TLS_KEY: is not the key of TLS_CERTIFICATE"
     openssl x509 -in "$TLS_CERTIFICATE" -noout -checkend 0 >/dev/null ||
         echo "TLS_CERTIFICATE: $TLS_CERTIFICATE: has expired" >&2
 }
 
-# Since 1.25.1 HTTP/2 is no option of a listener any more.
+# Since nginx 1.25.1, HTTP/2 is a directive, and not an option of a listener.
 nginx_http2() {
     nginx_version=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*,\1 \2 \3,p')
     # shellcheck disable=SC2086
@@ -169,7 +172,7 @@ NGINX_PROXIES=
 [ -z "$TRUSTED_PROXIES" ] || NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
 [ -z "$NGINX_PROXIES" ] || NGINX_PROXIES="$(printf 'set_real_ip_from %s; ' $NGINX_PROXIES)real_ip_header X-Forwarded-For; real_ip_recursive on;"
 
-# Both or neither: with them HTTPS is on; without, nginx_https is empty.
+# HTTPS is on with both, off with neither; then nginx_https is empty.
 NGINX_LISTEN_HTTPS='' NGINX_HTTPS_SUFFIX=''
 case ${TLS_CERTIFICATE:+certificate}${TLS_KEY:+key} in
 '') nginx_https= ;;
@@ -187,9 +190,9 @@ certificatekey)
     ;;
 esac
 
-# How many bodies of the largest size the spool holds, each in whole pages, with
-# a little left for what else is there. On a disk it is as large as in docker
-# compose, or has room for four. nginx takes no limit above nginx_limit_max.
+# How many bodies of the largest size the spool holds, each in whole pages, besides
+# nginx_other bytes of other files. A disk counts as large as the spool of docker
+# compose, but holds at least four. nginx accepts no limit above nginx_limit_max.
 nginx_page=4096
 nginx_other=524288
 nginx_limit_max=65535
@@ -203,15 +206,16 @@ elif [ "$nginx_bodies" -lt 4 ]; then
     nginx_bodies=4
 fi
 NGINX_SPOOL_BODIES=$nginx_bodies
-NGINX_SPOOL_SHARE=$((nginx_bodies / 4)) # of one address
+NGINX_SPOOL_SHARE=$((nginx_bodies / 4)) # for one address
 
-# As the service's workers do it: nginx interrupts nobody who is at work, and so
-# finds many requests when its turn comes. Refused, all works as well.
+# Like the service's workers, nginx runs as SCHED_BATCH: it does not preempt other
+# processes, and so handles many requests at a time. It is only faster: without the
+# right to it nginx works as well.
 NGINX_SCHEDULER='chrt --batch 0'
 # shellcheck disable=SC2086
 $NGINX_SCHEDULER true 2>/dev/null || NGINX_SCHEDULER=
 
-# nginx_render_site FOLDER: the site by the templates below it
+# nginx_render_site FOLDER: prints the site, from the templates in the folder
 nginx_render_site() {
     export SCORING_MAX_BODY_BYTES NGINX_RATE NGINX_LIMITS NGINX_SPOOL_BODIES \
         NGINX_SPOOL_SHARE NGINX_LISTEN NGINX_LISTEN_HTTPS NGINX_HTTPS_SUFFIX \
@@ -222,7 +226,7 @@ nginx_render_site() {
         sed "$nginx_leave_out" | envsubst "$nginx_names"
 }
 
-# nginx_render FOLDER: that, and a main configuration, into RUN_DIR/nginx
+# nginx_render FOLDER: renders the site and a main configuration into RUN_DIR/nginx
 nginx_render() {
     nginx_render_site "$1" >"$RUN_DIR/nginx/scoring.conf"
     envsubst "$nginx_names" <"$1/nginx.conf.template" >"$RUN_DIR/nginx/nginx.conf"

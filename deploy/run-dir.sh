@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by run.sh: which folder may be the stack's, and taking it. It is one
-# that we make, an empty one, or one that an earlier run has marked as its own.
-# Any other is refused, and left as it is. Needs fail(), and run_dir.
+# Sourced by run.sh: checks and locks RUN_DIR. It must be new, empty, or marked by
+# an earlier run. Any other folder is refused and left unchanged (S26.1). Needs
+# fail(), and run_dir.
 
 run_mark=.scoring-run
 
@@ -9,7 +9,7 @@ run_dir_refuse() {
     fail "RUN_DIR: $run_dir: $*"
 }
 
-# An absolute path without links, so that a refusal is about the place itself.
+# Makes run_dir absolute, and resolves links, so that errors name the real folder.
 run_dir_resolve() {
     case $run_dir in /*) ;; *) run_dir=$PWD/$run_dir ;; esac
     while [[ $run_dir == */ && $run_dir != / ]]; do
@@ -29,8 +29,8 @@ is_empty() {
     entries=$(ls -A -- "$run_dir" 2>/dev/null) && [ -z "$entries" ]
 }
 
-# Earlier versions made no mark: theirs is known by nginx's configuration and a
-# lock, and has nothing in it but what they made.
+# Whether an earlier version, which made no mark, has made the folder: it has
+# nginx's configuration, a lock, and no other files than such a version makes.
 is_older_run() (
     [ "$(stat -c %a -- "$run_dir")" = 700 ] || return 1
     [ -f "$run_dir/lock" ] && [ ! -s "$run_dir/lock" ] || return 1
@@ -45,13 +45,13 @@ is_older_run() (
     done
 )
 
-# Empty still, once nobody else can put anything into it.
+# Takes an empty folder, if it is still empty when only this user may write to it.
 take_empty() {
     local mode
     mode=$(stat -c %a -- "$run_dir")
     chmod 700 -- "$run_dir" 2>/dev/null || run_dir_refuse 'cannot be written'
     is_empty && return
-    ! is_marked || return 0 # by another run that was quicker
+    ! is_marked || return 0 # another run was faster
     chmod "$mode" -- "$run_dir"
     run_dir_refuse 'somebody else puts files there'
 }
@@ -77,7 +77,7 @@ run_dir_take() {
     elif ! is_marked; then
         run_dir_refuse "holds files that make run has not made: give it a new folder, or an empty one"
     fi
-    # Another run may be as far: the mark is the lock, too.
+    # The mark is also the lock, because another run may be at the same point.
     (set -C && printf 'Made by make run, which may replace what is here.\n' \
         >"$run_dir/$run_mark") 2>/dev/null || true
     is_marked && exec 9<"$run_dir/$run_mark" || run_dir_refuse 'cannot be written'

@@ -1,43 +1,44 @@
 #!/usr/bin/env bash
-# `make run`: a private Redis, the service under spawn-fcgi, and nginx, in the
-# foreground, all of it under RUN_DIR and as the invoking user. Ctrl-C or TERM
-# ends all of it. Settings are those of the service, read by it: the environment,
-# or lines of .env (or of SCORING_CONFIG_FILE, if that is given). Of these are
-# used here METRICS_PORT (HTTP_PORT + 1), RUN_DIR (build/run), REDIS_URL (a private
-# Redis unless given), REDIS_PASSWORD, TZ, and those of nginx.
+# `make run`: starts a private Redis, the service under spawn-fcgi, and nginx, in the
+# foreground, in RUN_DIR, as the invoking user. Ctrl-C or TERM ends all of it.
+# Settings come from the environment, or from .env (or SCORING_CONFIG_FILE, if that is
+# given), as the service reads them. This script uses METRICS_PORT (HTTP_PORT + 1),
+# RUN_DIR (build/run), REDIS_URL (without it, a private Redis starts),
+# REDIS_PASSWORD, TZ, and nginx's settings.
 set -euo pipefail
 
-# nginx lives where the PATH of a user who is not root may not lead.
+# The PATH of a user who is not root may lack nginx's folder.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 binary=${RUN_BINARY:-$top/build/release/scoring}
 
-# sockaddr_un has room for 108 bytes, the NUL included.
+# sockaddr_un has 108 bytes, including a NUL.
 socket_path_max=107
-ready_tries=100 # of 0.1 s, but the first ones
-stop_tries=150  # more than nginx (10 s) and the service take at most
+ready_tries=100 # about 10 s, see rest()
+stop_tries=150  # about 15 s, more than nginx (10 s) and the service take
 
-names=() pids=() # what runs, in the order of its start
+names=() pids=() # the programs that run, in the order of their start
 
 fail() {
     printf 'run: %s\n' "$*" >&2
     exit 1
 }
 
-# nginx's share of the settings; see deploy/nginx-settings.sh.
+# The settings of nginx, see deploy/nginx-settings.sh.
 nginx_share=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
 nginx_share+=,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
 
-# Assignments as the service reads the settings; see check-config --help.
-# Bash loses a Ctrl-C that comes when a program whose output it reads has closed
-# that, but not yet ended. "|| return" leaves it with a shell, which ends at once.
-settings() { # settings NAME,NAME...
+# settings NAME,NAME...: prints the settings as assignments, see check-config --help.
+# In $(...), bash ignores a Ctrl-C that arrives after the program has closed its
+# output, but before it has exited. With "|| return" bash runs it in a subshell,
+# which Ctrl-C ends at once.
+settings() {
     "$binary" check-config --secret --shell "$1" || return
 }
 
-# What is not nginx's stays as it is in the environment: the service itself
-# follows the file when it is read again.
+# The settings of the service are not exported: the service itself reads the file,
+# and reads it again on SIGHUP.
 read_settings() {
     local assignments METRICS_PORT RUN_DIR SCORING_LOG_FILE REDIS_URL REDIS_PASSWORD TZ
     assignments=$(settings \
@@ -57,10 +58,10 @@ check_settings() {
         fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
     [ "$metrics_port" != "$nginx_https" ] || [ -z "$metrics_port" ] ||
         fail "METRICS_PORT: $metrics_port: must not be HTTPS_PORT"
-    local longest=$run_dir/redis/redis.sock LC_ALL=C # bytes count
+    local longest=$run_dir/redis/redis.sock LC_ALL=C # counts bytes
     ((${#longest} <= socket_path_max)) ||
         fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
-    # What nginx or a URL would not take as it is, quoted or not.
+    # Neither nginx nor a URL accepts these characters, even quoted.
     [[ $run_dir != *[[:cntrl:]\"\\\$*?[%#]* ]] ||
         fail "RUN_DIR: $run_dir: must not hold any of \" \\ \$ * ? [ % #"
 }
@@ -73,7 +74,7 @@ check_programs() {
     done
 }
 
-# What an earlier run has left, which a kill may have kept it from taking away.
+# Removes the files that an earlier run has left because it was killed.
 clear_run_dir() {
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
     rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" \
@@ -87,9 +88,10 @@ check_port_free() { # check_port_free NAME PORT HOST
     fi
 }
 
-# start NAME COMMAND...: in the background, ended if this script is killed, and
-# leader of a group of its own: deaf to the terminal's Ctrl-C, which this
-# script passes on in order; and what it leaves behind can be ended
+# start NAME COMMAND...: starts a program in the background, in a process group of its
+# own. So the terminal's Ctrl-C does not reach it, this script ends the programs in
+# order, and can kill what a program leaves behind. If this script is killed, the
+# kernel sends the program TERM.
 start() {
     local name=$1
     shift
@@ -108,28 +110,28 @@ start_redis() {
             printf 'requirepass %s\n' "$(quote "$redis_password")" >>"$conf"
         fi
     )
-    # Mistakes in its configuration are told before it has opened its log.
+    # Redis reports errors in its configuration before it opens its log.
     start Redis "${with_zone[@]}" redis-server "$conf" >>"$log" 2>&1
     export REDIS_URL=unix://$run_dir/redis/redis.sock
-    # A Redis of our own has no other user, whatever the file says.
+    # The private Redis has no other user, whatever the settings say.
     if [ -n "$redis_password" ]; then
         export REDIS_USERNAME=default
     fi
     wait_for Redis redis_answers || fail "Redis did not start: $(redis_said)"
 }
 
-# its last line, without process, date and level
+# redis_said: prints the last line of its log, without process, date and level
 redis_said() {
     tail -n 1 "$run_dir/redis/redis.log" 2>/dev/null |
         sed -E 's/^[0-9]+:[A-Z] [0-9]+ [A-Za-z]+ [0-9]+ [0-9:.]+ [-.*#] //'
 }
 
-# a double-quoted string of redis.conf: every byte as \xHH
+# quote TEXT: prints a string for redis.conf, with every byte as \xHH
 quote() {
-    local LC_ALL=C text=$1 quoted='' byte i # bytes count
+    local LC_ALL=C text=$1 quoted='' byte i # counts bytes
     for ((i = 0; i < ${#text}; i++)); do
         printf -v byte %d "'${text:i:1}"
-        printf -v byte '\\x%02x' $((byte & 255)) # those above 127 are negative
+        printf -v byte '\\x%02x' $((byte & 255)) # bytes above 127 are negative
         quoted+=$byte
     done
     printf '"%s"' "$quoted"
@@ -145,7 +147,7 @@ start_service() {
     start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
 }
 
-# place_page FOLDER: as make has made it, unless that is older than its sources
+# place_page FOLDER: copies the page that make has built; builds it if it is outdated
 place_page() {
     local made=$top/build/web
     rm -rf "$1"
@@ -159,7 +161,7 @@ place_page() {
 
 start_nginx() {
     nginx_user=
-    # Started by root nginx would change to a user who cannot reach the socket.
+    # As root, nginx would switch to a user who cannot reach the socket.
     [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
     (
         export RUN_DIR=$run_dir NGINX_USER=$nginx_user \
@@ -170,22 +172,22 @@ start_nginx() {
     )
     place_page "$run_dir/web"
     : >"$run_dir/nginx/error.log"
-    # Faults at the start go to the error log too, and are told from there.
+    # Errors at the start are in the error log, too: explain_start() prints them.
     # shellcheck disable=SC2086
     start nginx "${with_zone[@]}" $NGINX_SCHEDULER nginx -e "$run_dir/nginx/error.log" -p "$run_dir" \
         -c "$run_dir/nginx/nginx.conf" 2>/dev/null
 }
 
-# An answer that only the service can give, through our own nginx: it writes its
-# pid once the port is its own. No proxy and no .curlrc may come between. Health
-# is in no log, and counted nowhere.
+# Whether the service answers through this nginx, which writes its pid once it has
+# the port. curl must use neither a proxy nor .curlrc. Health requests are not logged
+# and not counted.
 service_answers() {
     [ -s "$run_dir/nginx/nginx.pid" ] || return 1
     curl -q -s -m 2 --noproxy '*' "http://$host:$nginx_http/healthz" 2>/dev/null |
         grep -qx '{"status": "ok"}'
 }
 
-# rest TRY: between two looks; the first ones are soon
+# rest TRY: sleeps between two tries, at first only briefly
 rest() {
     case $1 in
     0) sleep 0.01 ;;
@@ -195,7 +197,7 @@ rest() {
     esac
 }
 
-# wait_for NAME CHECK: until it is true, unless something has ended by then
+# wait_for NAME CHECK: waits until CHECK succeeds; fails if a program has ended
 wait_for() {
     local try
     for ((try = 0; try < ready_tries; try++)); do
@@ -236,19 +238,20 @@ explain_start() {
     esac
 }
 
-# Backwards: nginx lets what runs finish, then the service, then Redis.
+# Ends the programs in reverse order: nginx finishes its requests, then the service,
+# then Redis.
 stop_all() {
     local i try signal
     trap '' INT TERM HUP
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
         signal=TERM
         [ "${names[$i]}" != nginx ] || signal=QUIT
-        # Again and again: one that comes before its handler is there is lost.
+        # Repeated, because a signal is lost if its handler is not yet installed.
         for ((try = 0; try < stop_tries; try++)); do
             kill -s "$signal" "${pids[$i]}" 2>/dev/null || break
             rest "$try"
         done
-        # Its whole group: the workers of a master that was killed live on.
+        # The whole group: workers survive a master that was killed.
         kill -KILL -- "-${pids[$i]}" "${pids[$i]}" 2>/dev/null || true
         wait "${pids[$i]}" 2>/dev/null || true
     done
@@ -256,11 +259,12 @@ stop_all() {
     rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers"
 }
 
-can_listen() { # can_listen PORT: it is bound, and let go of again
+can_listen() { # can_listen PORT: binds it, and releases it
     [ "$1" -le 65535 ] && spawn-fcgi -n -a 127.0.0.1 -p "$1" -- /bin/true >/dev/null 2>&1
 }
 
-# A port that nobody has asked for must not keep the service from starting.
+# If METRICS_PORT was not given, and its default is not free, uses a unix socket: the
+# service must still start.
 choose_metrics_listen() {
     local port=${metrics_port:-$((nginx_http + 1))}
     metrics_listen=127.0.0.1:$port
@@ -276,10 +280,10 @@ on_signal() {
     exit 0
 }
 
-# Scripts wait for the first line; the other one is for people.
+# Scripts wait for the first line.
 say_ready() {
     local redis_log=$run_dir/redis/redis.log
-    [ -z "$redis_url" ] || redis_log='not ours'
+    [ -z "$redis_url" ] || redis_log='not started here'
     printf 'ready: http://%s:%s\n' "$host" "$nginx_http"
     [ -z "$nginx_https" ] || printf 'and: https://%s:%s\n' "$host" "$nginx_https"
     printf 'Ctrl-C ends all of it. Logs: the service, %s; nginx, %s; Redis, %s\n' \
@@ -295,14 +299,14 @@ explain_end() {
 }
 
 [ -x "$binary" ] || fail "$binary is missing: run make"
-# A link to nothing is there, too: a mistake, not a file that was not given.
+# A dangling link is passed on, too: the service reports the error.
 if [ -z "${SCORING_CONFIG_FILE+set}" ] && { [ -e "$top/.env" ] || [ -L "$top/.env" ]; }; then
     export SCORING_CONFIG_FILE=$top/.env
 fi
-# Not those of a service that is installed here.
+# Empty: no file, so that /etc/scoring/scoring.conf is not used.
 export SCORING_CONFIG_FILE=${SCORING_CONFIG_FILE-}
 read_settings
-# Bodies are spooled to a folder on a disk.
+# Bodies are spooled to a disk.
 NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES=''
 # shellcheck source=deploy/nginx-settings.sh
 . "$top/deploy/nginx-settings.sh"
@@ -310,7 +314,7 @@ if [ -n "$metrics_port" ]; then
     nginx_number METRICS_PORT "$metrics_port" 1 65535
     metrics_port=$nginx_value
 fi
-# Where it is asked whether it is there: a wildcard is no place.
+# The address to which this script connects: not a wildcard.
 host=${nginx_at%%$'\n'*}
 case $host in
 0.0.0.0) host=127.0.0.1 ;;

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Renders the site of nginx from the settings of the service, has nginx test it,
-# and makes nginx read it. What does not pass the test changes nothing.
+# Renders the site of nginx from the settings of the service, makes nginx test it,
+# and reloads nginx. If the test fails, the previous site stays.
 #
-#   scoring-nginx             after a change of a setting that is nginx's
-#   scoring-nginx --remove    takes the site away
+#   scoring-nginx             after a change of one of nginx's settings
+#   scoring-nginx --remove    removes the site
 #
 # The settings are those of SCORING_CONFIG_FILE (@SYSCONFDIR@/scoring/scoring.conf).
 set -eu
@@ -19,7 +19,7 @@ fail() {
     exit 1
 }
 
-# A reload loses no request; one that does not run will read it at its start.
+# A reload loses no request. If nginx does not run, it reads the site when it starts.
 reload() {
     nginx -t -q || return
     if [ -d /run/systemd/system ]; then
@@ -57,10 +57,10 @@ case ${1:-} in
 '') ;;
 --remove)
     remove
-    reload || fail 'nginx does not take what is left'
+    reload || fail 'nginx refuses the rest of its configuration'
     exit 0
     ;;
-*) fail 'scoring-nginx, or scoring-nginx --remove' ;;
+*) fail 'usage: scoring-nginx [--remove]' ;;
 esac
 [ "$(id -u)" -eq 0 ] || fail 'only root can do that'
 [ -d "${site%/*}" ] || fail "there is no ${site%/*}: is nginx installed?"
@@ -78,4 +78,4 @@ if [ -e "$site.before" ]; then
 else
     remove
 fi
-fail "nginx does not take the site, and keeps what it had. If it speaks of a default server, another site has that port: rm /etc/nginx/sites-enabled/default"
+fail "nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Copies the sources into a folder: the files under version control, and those that
-# may come under it; without git, all but build/, what Python leaves, and .env, which
-# has secrets. .commit has what they are of.
+# Copies the sources into a folder: the files that git tracks, and those that it does
+# not ignore; without git, all files but build/, Python's __pycache__, and .env, which
+# has secrets. .commit gets the commit.
 #
 #   deploy/sources.sh FOLDER [COMMIT]
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The documentation page: the files that nginx serves, each also compressed.
+# Makes the documentation page: the files that nginx serves, and each compressed.
 #
-#   deploy/web.sh FOLDER    makes them there; what was in the folder goes
+#   deploy/web.sh FOLDER    makes them there, and removes other files there
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -117,13 +117,13 @@ refuses 'TLS_KEY: must be given too: TLS_CERTIFICATE is' "$cert"
 refuses 'TLS_CERTIFICATE: must be given too: TLS_KEY is' "$key"
 refuses "TLS_CERTIFICATE: $work/none: cannot be read" TLS_CERTIFICATE="$work/none" "$key"
 refuses "TLS_KEY: $work: cannot be read" "$cert" TLS_KEY="$work"
-refuses "TLS_CERTIFICATE: $work/text.pem: is no certificate in PEM form" \
+refuses "TLS_CERTIFICATE: $work/text.pem: is not a certificate in PEM form" \
     TLS_CERTIFICATE="$work/text.pem" "$key"
-refuses "TLS_CERTIFICATE: $work/key.pem: is no certificate in PEM form" \
+refuses "TLS_CERTIFICATE: $work/key.pem: is not a certificate in PEM form" \
     TLS_CERTIFICATE="$work/key.pem" "$key"
-refuses "TLS_KEY: $work/cert.pem: is no private key in PEM form, or has a password" \
+refuses "TLS_KEY: $work/cert.pem: is not a private key in PEM form, or has a password" \
     "$cert" TLS_KEY="$work/cert.pem"
-refuses "TLS_KEY: $work/locked.pem: is no private key in PEM form, or has a password" \
+refuses "TLS_KEY: $work/locked.pem: is not a private key in PEM form, or has a password" \
     "$cert" TLS_KEY="$work/locked.pem"
 refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
 refuses "TLS_KEY: \"a\$b\": must not hold quotes, \\ or \$" "$cert" 'TLS_KEY=a$b'

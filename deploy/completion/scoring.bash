@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Completion of scoring(8). What there is to complete is read from the
-# program's own --help, so that it is always that of the program at hand.
+# Completion of scoring(8). Commands and options come from the program's own --help,
+# so that they fit the installed version.
 
-# _scoring_help PROGRAM [COMMAND...]: that help, or nothing
+# _scoring_help PROGRAM [COMMAND...]: prints the help, or nothing
 _scoring_help() {
     local program=${1/#\~\//$HOME/}
     shift
     "$program" "$@" --help </dev/null 2>/dev/null
 }
 
-# The words that may follow in place of a command: those of "a|b ..."
+# _scoring_choices HELP: prints the commands of a group, from its usage "a|b ..."
 _scoring_choices() {
     sed -nE '1s/^usage: scoring [a-z-]+ ([a-z|]*\|[a-z|]*).*/\1/p' <<<"$1" | tr '|' '\n'
 }
@@ -25,7 +25,7 @@ _scoring() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
     fi
-    # The command is what stands before the cursor without --config FILE.
+    # words: those before the cursor, without --config FILE.
     for ((i = 1; i <= COMP_CWORD; i++)); do
         if [ "${COMP_WORDS[i]}" = --config ] && [ "$i" -lt "$COMP_CWORD" ]; then
             i=$((i + 1))

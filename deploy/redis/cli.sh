@@ -1,5 +1,5 @@
 #!/bin/sh
-# The operator's client in docker compose, with the password taken from the
+# redis-cli for the operator, in docker compose; the password comes from the
 # environment: docker compose exec redis sh /etc/scoring/cli.sh COMMAND...
 set -eu
 

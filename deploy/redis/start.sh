@@ -1,11 +1,11 @@
 #!/bin/sh
 # The entry point of Redis or Valkey in docker compose, whichever the image
-# has. The accounts are written to a file, as digests: an argument would show
-# the password to everybody who can list processes.
+# has. Users are written to a file, with digests of their password: everybody who
+# can list processes could read it in an argument.
 #
-#   default   the operator's: everything
-#   scoring   the service's: the commands it sends, on its own keys; interests
-#             it can only read
+#   default   for the operator: all commands
+#   scoring   for the service: the commands that it sends, on its own keys; it can
+#             only read interests
 set -eu
 
 : "${REDIS_PASSWORD:?must be set in .env}"

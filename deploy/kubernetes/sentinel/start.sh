@@ -1,25 +1,25 @@
 #!/bin/sh
-# What runs in a pod of the group, with Redis or Valkey, whichever the image has:
+# Runs in a pod of the group, with Redis or Valkey, whichever the image has:
 #
-#   start.sh redis|sentinel               that server
-#   start.sh check-redis|check-sentinel   whether it answers
-#   start.sh leave                        before a pod ends: hands a master's role over
+#   start.sh redis|sentinel               starts this server
+#   start.sh check-redis|check-sentinel   checks whether it answers
+#   start.sh leave                        before a pod ends: hands over a master's role
 #
-# The master is whom a sentinel names; before there is any, the first pod.
+# The master is the one that a sentinel names; before there is one, the first pod.
 set -eu
 
 name=mymaster
 me=$(hostname).redis
 names='redis-0.redis redis-1.redis redis-2.redis'
 run=/run/redis conf=/data/sentinel.conf
-patience_s=30 # half of what a pod has to end
+patience_s=30 # half of terminationGracePeriodSeconds
 
 server=redis-server client=redis-cli
 if command -v valkey-server >/dev/null; then
     server=valkey-server client=valkey-cli
 fi
 
-# A string of a configuration, whatever is in it: every byte as \xHH.
+# quote TEXT: prints a string for a configuration, with every byte as \xHH
 quote() {
     printf '"%s"' "$(printf '%s' "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"
 }
@@ -34,7 +34,7 @@ role() {
     REDISCLI_AUTH=$REDIS_PASSWORD timeout 2 "$client" ROLE 2>/dev/null | head -n 1
 }
 
-# named: the master by the word of any sentinel, which is one of these pods
+# named: prints the master that a sentinel names, if it is one of these pods
 named() {
     for sentinel in $names; do
         master=$(ask_sentinel "$sentinel" SENTINEL GET-MASTER-ADDR-BY-NAME "$name" | head -n 1)
@@ -48,7 +48,8 @@ named() {
     return 1
 }
 
-# A pod that has been one of the group does not guess: a sentinel knows.
+# find_master: prints the master. A pod that was in the group before, waits for a
+# sentinel that names it; a new pod takes the first pod if no sentinel does.
 find_master() {
     end=$(($(date +%s) + patience_s))
     until named; do
@@ -88,7 +89,8 @@ CONF
     exec "$server" $run/redis.conf
 }
 
-# Its file is its memory, and stays; the passwords are those of this start.
+# The sentinel keeps its state in its file, which is kept; only the passwords are set
+# at each start.
 start_sentinel() {
     if [ ! -s "$conf" ]; then
         cat >$run/sentinel.conf <<CONF
@@ -115,7 +117,8 @@ CONF
     exec "$server" "$conf" --sentinel
 }
 
-# hand_over: whether a sentinel takes the request; none does that knows no replica
+# hand_over: asks for a failover. Fails if no sentinel accepts it, because none knows a
+# replica.
 hand_over() {
     for sentinel in $names; do
         [ "$(ask_sentinel "$sentinel" SENTINEL FAILOVER "$name")" != OK ] || return 0
