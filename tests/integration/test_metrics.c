@@ -310,7 +310,10 @@ make_body(enum kind kind, const char *text)
     return strdup(text);
 }
 
-/* How long it took is another matter, and what the processes need. */
+/*
+ * How long it took is another matter, and what the processes need. A name that
+ * ends with _ is that of several.
+ */
 static bool
 may_change(const char *const samples[5], const char *sample)
 {
@@ -318,7 +321,10 @@ may_change(const char *const samples[5], const char *sample)
                                          "process_"};
 
     for (size_t i = 0; i < 5 && samples[i] != NULL; i++) {
-        if (strcmp(sample, samples[i]) == 0)
+        const size_t length = strlen(samples[i]);
+
+        if (strncmp(sample, samples[i], length) == 0 &&
+            (sample[length] == '\0' || samples[i][length - 1] == '_'))
             return true;
     }
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -658,47 +664,28 @@ struct own_case {
     int pad; /* zeros behind that */
     const char *rest;
     int status;
-    const char *samples[5];
+    const char *sample;
 };
 
 #define POST(headers) "POST /method HTTP/1.1\r\nHost: x\r\n" headers
 #define CLOSE         " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 static const struct own_case own_rows[] = {
-    {"no HTTP", "what?", 0, "\r\n\r\n", 400, {NGINX("400")}},
-    {"no such path", "GET /nothing", 0, CLOSE, 404, {NGINX("404")}},
-    {"no such verb", "GET /method", 0, CLOSE, 405, {NGINX("405")}},
-    {"a body that is too large",
-     POST("Content-Length: 1048577"),
-     0,
-     "\r\n\r\n",
-     413,
-     {NGINX("413")}},
-    {"an address that is too long",
-     "GET /",
-     LONG_BYTES,
-     CLOSE,
-     414,
-     {NGINX("414")}},
+    {"no HTTP", "what?", 0, "\r\n\r\n", 400, NGINX("400")},
+    {"no such path", "GET /nothing", 0, CLOSE, 404, NGINX("404")},
+    {"no such verb", "GET /method", 0, CLOSE, 405, NGINX("405")},
+    {"a body that is too large", POST("Content-Length: 1048577"), 0, "\r\n\r\n",
+     413, NGINX("413")},
+    {"an address that is too long", "GET /", LONG_BYTES, CLOSE, 414,
+     NGINX("414")},
     {"a compressed body",
      POST("Content-Encoding: gzip\r\nContent-Length: 0\r\nConnection: close"),
-     0,
-     "\r\n\r\n",
-     415,
-     {NGINX("415")}},
-    {"a header that is too long",
-     POST("X: "),
-     LONG_BYTES,
-     "\r\n\r\n",
-     431,
-     {NGINX("431")}},
-    {"an unknown coding",
-     POST("Transfer-Encoding: zip"),
-     0,
-     "\r\n\r\n",
-     501,
-     {NGINX("501")}},
-    {"another version", "GET / HTTP/3.0", 0, "\r\n\r\n", 505, {NGINX("505")}},
+     0, "\r\n\r\n", 415, NGINX("415")},
+    {"a header that is too long", POST("X: "), LONG_BYTES, "\r\n\r\n", 431,
+     NGINX("431")},
+    {"an unknown coding", POST("Transfer-Encoding: zip"), 0, "\r\n\r\n", 501,
+     NGINX("501")},
+    {"another version", "GET / HTTP/3.0", 0, "\r\n\r\n", 505, NGINX("505")},
 };
 
 static void
@@ -720,14 +707,16 @@ expect_raw(int port, const struct own_case *c)
 TEST_CASES(own, struct own_case, own_rows)
 {
     const struct stack *stack = stack_shared(&plan);
+    /* The store may stumble meanwhile. */
+    const char *const samples[5] = {c->sample, "scoring_store_"};
     char *before = scrape(stack);
-    const double was = stack_metric_in(before, c->samples[0]);
+    const double was = stack_metric_in(before, c->sample);
 
     CU_ASSERT(was >= 0);
     expect_raw(stack->port, c);
-    CU_ASSERT_TRUE(becomes(stack, c->samples[0], was + 1));
-    CU_ASSERT_EQUAL(stack_metric(stack, c->samples[0]), was + 1);
-    check_nothing_else(stack, c->samples, before);
+    CU_ASSERT_TRUE(becomes(stack, c->sample, was + 1));
+    CU_ASSERT_EQUAL(stack_metric(stack, c->sample), was + 1);
+    check_nothing_else(stack, samples, before);
     free(before);
 }
 
