@@ -107,7 +107,7 @@ open_file(const char *path)
 
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    fd = open(path, flags | O_CREAT | O_EXCL, ANSWERS_MODE);
+    fd = open(path, flags | O_CREAT, ANSWERS_MODE);
     if (fd >= 0)
         (void)fchmod(fd, ANSWERS_MODE); /* whatever the umask */
     return fd;
