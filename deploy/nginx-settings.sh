@@ -222,8 +222,8 @@ nginx_render_site() {
         NGINX_HSTS NGINX_PROXIES TLS_CERTIFICATE TLS_KEY
     nginx_leave_out='/# begin https$/,/# end https$/d'
     [ -z "$NGINX_LISTEN_HTTPS" ] || nginx_leave_out=
-    cat "$1/templates/scoring.conf.template" "$1/web.conf.template" |
-        sed "$nginx_leave_out" | envsubst "$nginx_names"
+    sed "$nginx_leave_out" "$1/templates/scoring.conf.template" "$1/web.conf.template" |
+        envsubst "$nginx_names"
 }
 
 # nginx_render FOLDER: renders the site and a main configuration into RUN_DIR/nginx

@@ -24,10 +24,12 @@ is_marked() {
     [ -f "$mark" ] && [ ! -L "$mark" ] && [ -O "$mark" ]
 }
 
-is_empty() {
-    local entries
-    entries=$(ls -A -- "$run_dir" 2>/dev/null) && [ -z "$entries" ]
-}
+# The folder must be readable.
+is_empty() (
+    shopt -s dotglob nullglob
+    entries=("$run_dir"/*)
+    [ ${#entries[@]} -eq 0 ]
+)
 
 # Whether an earlier version, which made no mark, has made the folder: it has
 # nginx's configuration, a lock, and no other files than such a version makes.

@@ -19,6 +19,7 @@ ready_tries=100 # about 10 s, see rest()
 stop_tries=150  # about 15 s, more than nginx (10 s) and the service take
 
 names=() pids=() # the programs that run, in the order of their start
+exec 8<> <(:)    # see rest()
 
 fail() {
     printf 'run: %s\n' "$*" >&2
@@ -95,7 +96,7 @@ check_port_free() { # check_port_free NAME PORT HOST
 start() {
     local name=$1
     shift
-    setsid setpriv --pdeathsig TERM "$@" 9>&- &
+    setsid setpriv --pdeathsig TERM "$@" 8>&- 9>&- &
     names+=("$name") pids+=($!)
 }
 
@@ -162,7 +163,7 @@ place_page() {
 start_nginx() {
     nginx_user=
     # As root, nginx would switch to a user who cannot reach the socket.
-    [ "$(id -u)" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
+    [ "$EUID" -ne 0 ] || nginx_user="user $(id -un) $(id -gn);"
     (
         export RUN_DIR=$run_dir NGINX_USER=$nginx_user \
             NGINX_METRICS_LISTEN=$metrics_listen WEB_DIR=$run_dir/web \
@@ -187,14 +188,16 @@ service_answers() {
         grep -qx '{"status": "ok"}'
 }
 
-# rest TRY: sleeps between two tries, at first only briefly
+# rest TRY: sleeps between two tries, at first only briefly. The pipe never gets
+# any bytes: bash itself waits, so no program has to be started.
 rest() {
+    local seconds=0.1
     case $1 in
-    0) sleep 0.01 ;;
-    1) sleep 0.02 ;;
-    2 | 3) sleep 0.04 ;;
-    *) sleep 0.1 ;;
+    0) seconds=0.01 ;;
+    1) seconds=0.02 ;;
+    2 | 3) seconds=0.04 ;;
     esac
+    read -r -t "$seconds" -u 8 || true
 }
 
 # wait_for NAME CHECK: waits until CHECK succeeds; fails if a program has ended
