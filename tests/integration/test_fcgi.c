@@ -737,8 +737,9 @@ slow_peer_start(struct slow_peer *peer, const struct service *service,
 
 /* A peer that never reads is closed with bytes still to be read. */
 static bool
-slow_peer_is_closed(const struct slow_peer *peer)
+slow_peer_is_closed(void *arg)
 {
+    const struct slow_peer *peer = arg;
     char byte = 0;
 
     if (peer->is_large)
@@ -772,15 +773,13 @@ slow_peer_turn(struct slow_peer *peer, const struct buffer *whole,
 {
     if (peer->closed_ms != 0)
         return;
-    if (peer->is_reading) {
-        slow_peer_read(peer, SLOW_BYTES, MSG_DONTWAIT);
+    if (peer->is_large) { /* to write is noticed by the other side */
+        if (peer->is_reading)
+            slow_peer_read(peer, SLOW_BYTES, MSG_DONTWAIT);
         return;
     }
     if (peer->is_dripping && peer->sent < whole->length - 1)
         (void)send(peer->fd, whole->data + peer->sent++, 1, MSG_NOSIGNAL);
-    /* To write is noticed by the other side: only near the end. */
-    if (peer->is_large && elapsed_ms < LIMIT_HIGH_MS - TICK_MS)
-        return;
     if (slow_peer_is_closed(peer))
         peer->closed_ms = elapsed_ms;
 }
@@ -829,6 +828,11 @@ run_slow_peers(const struct service *service, const struct buffer *whole)
 
         if (slow_peers[i].is_reading) {
             expect_rest(&slow_peers[i]);
+            continue;
+        }
+        if (closed_ms == 0) {
+            CU_ASSERT_TRUE(clock_wait(slow_peer_is_closed, &slow_peers[i],
+                                      CLOCK_PATIENCE_MS));
             continue;
         }
         if (closed_ms < LIMIT_LOW_MS)
