@@ -70,11 +70,11 @@ signed_request(const char *account, const char *salt, const char *method,
                const char *arguments)
 {
     char token[TOKEN_LENGTH + 1], plain[64] = "";
-    struct request request = {.account = account,
-                              .login = "h&f",
-                              .token = token,
-                              .method = method,
-                              .arguments = arguments};
+    struct request_parts request = {.account = account,
+                                    .login = "h&f",
+                                    .token = token,
+                                    .method = method,
+                                    .arguments = arguments};
 
     /* Without the escapes that it has as JSON. */
     for (size_t i = 0, j = 0; account[i] != '\0' && j < sizeof(plain) - 1;

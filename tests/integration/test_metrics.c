@@ -392,10 +392,11 @@ TEST_SINGLE(aside, "health does not count")
 /* No label has anything of what callers send. */
 TEST_SINGLE(nobody, "is named")
 {
-    static const struct request marked = {.account = "zq7",
-                                          .login = "zq7",
-                                          .method = "zq7",
-                                          .arguments = "{\"zq7\": \"zq7\"}"};
+    static const struct request_parts marked = {.account = "zq7",
+                                                .login = "zq7",
+                                                .method = "zq7",
+                                                .arguments =
+                                                    "{\"zq7\": \"zq7\"}"};
     static const char *const headers[] = {"X-Request-ID: zq7", NULL};
     const struct stack *stack = stack_shared(&plan);
     char *body = request_text(&marked), *text;

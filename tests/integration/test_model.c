@@ -70,10 +70,10 @@ static void
 expect_answer(const struct stack *stack, const char *method,
               const char *arguments, const char *response)
 {
-    const struct request request = {.account = REQUEST_ACCOUNT,
-                                    .login = REQUEST_LOGIN,
-                                    .method = method,
-                                    .arguments = arguments};
+    const struct request_parts request = {.account = REQUEST_ACCOUNT,
+                                          .login = REQUEST_LOGIN,
+                                          .method = method,
+                                          .arguments = arguments};
     struct http_answer answer =
         expect_post(stack->port, request_text(&request));
 
@@ -249,9 +249,9 @@ make_batch(size_t count, bool explain)
     const size_t size = 256 * count + 64;
     char *arguments = malloc(size), *text;
     size_t at;
-    struct request request = {.account = REQUEST_ACCOUNT,
-                              .login = REQUEST_LOGIN,
-                              .method = "online_scores"};
+    struct request_parts request = {.account = REQUEST_ACCOUNT,
+                                    .login = REQUEST_LOGIN,
+                                    .method = "online_scores"};
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(arguments);
     at = (size_t)snprintf(arguments, size, "{\"explain\": %s, \"clients\": [",

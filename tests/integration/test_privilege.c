@@ -104,10 +104,10 @@ static int
 post_signed(const struct stack *stack, const char *salt)
 {
     char token[TOKEN_LENGTH + 1];
-    const struct request request = {.login = "file",
-                                    .token = token,
-                                    .method = "online_score",
-                                    .arguments = NAMES};
+    const struct request_parts request = {.login = "file",
+                                          .token = token,
+                                          .method = "online_score",
+                                          .arguments = NAMES};
     struct http_answer answer;
     int status;
 
@@ -123,7 +123,7 @@ TEST_SINGLE(from_files, "every secret is read from its file")
 {
     const struct stack *stack = use_stack();
     char token[TOKEN_LENGTH + 1];
-    struct request request = {
+    struct request_parts request = {
         .login = "admin", .token = token, .method = "clients_interests"};
     struct http_answer answer;
 

@@ -470,10 +470,10 @@ is_admin_of(void *arg)
 {
     const struct stack *stack = arg;
     char token[TOKEN_LENGTH + 1];
-    const struct request request = {.login = "admin",
-                                    .token = token,
-                                    .method = "online_score",
-                                    .arguments = NAMES};
+    const struct request_parts request = {.login = "admin",
+                                          .token = token,
+                                          .method = "online_score",
+                                          .arguments = NAMES};
     struct http_answer answer;
     bool is_good;
 
@@ -525,10 +525,10 @@ static int
 status_by_salt(int port, const char *salt)
 {
     char token[TOKEN_LENGTH + 1];
-    const struct request request = {.login = "reload",
-                                    .token = token,
-                                    .method = "online_score",
-                                    .arguments = NAMES};
+    const struct request_parts request = {.login = "reload",
+                                          .token = token,
+                                          .method = "online_score",
+                                          .arguments = NAMES};
     struct http_answer answer;
     int status;
 

@@ -410,10 +410,10 @@ static struct http_answer
 post_by_salt(int port, const char *salt)
 {
     char token[TOKEN_LENGTH + 1];
-    const struct request request = {.login = "reload",
-                                    .token = token,
-                                    .method = "online_score",
-                                    .arguments = NAMES};
+    const struct request_parts request = {.login = "reload",
+                                          .token = token,
+                                          .method = "online_score",
+                                          .arguments = NAMES};
 
     token_user("", "reload", salt, token);
     return expect_post(port, request_text(&request));

@@ -1,5 +1,5 @@
 /*
- * A growing text of the tests, which give up without memory.
+ * A growing text of the tests, which exit if memory runs out.
  */
 #include <stdarg.h>
 #include <stdio.h>

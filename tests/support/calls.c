@@ -1,6 +1,5 @@
 /*
- * Stands before the C library's wrappers of system calls, for the whole
- * program.
+ * Replaces the C library's wrappers of system calls in the whole program.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -110,7 +109,7 @@ calls_count_wipe(size_t length)
     wipes[wipe_count++ % WIPES_HELD] = length;
 }
 
-/* ASan's, where there is one. */
+/* With ASan this finds ASan's function. */
 void
 calls_find(const char *name, void *ret_function)
 {
@@ -141,7 +140,7 @@ send(int fd, const void *bytes, size_t length, int flags)
     return behind(fd, bytes, length, flags);
 }
 
-/* As it is called where the room is known: see -D_FORTIFY_SOURCE. */
+/* What read() becomes with -D_FORTIFY_SOURCE if the buffer's size is known. */
 ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room);
 ssize_t
 __read_chk(int fd, void *bytes, size_t length, size_t room)
@@ -290,7 +289,7 @@ __explicit_bzero_chk(void *bytes, size_t length, size_t room)
     explicit_bzero(bytes, length);
 }
 
-/* Straight to the kernel: the loader and ASan call it before all else. */
+/* Calls the kernel: the loader and ASan use mmap() before dlsym() works. */
 void *
 mmap(void *address, size_t length, int protection, int flags, int fd,
      off_t offset)
@@ -318,7 +317,7 @@ take_share(struct timespec *time)
     add_ns(time, ns / 100 * cpu_percent);
 }
 
-/* Likewise. The time of day stays as it is. */
+/* Calls the kernel, as mmap() does. The time of day is never changed. */
 int
 clock_gettime(clockid_t clock, struct timespec *ret_time)
 {

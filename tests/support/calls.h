@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * System calls that fail, and time that passes at once: in a program that is
- * linked with calls.c these calls of its own and of its libraries go through
- * it. Works under ASan and valgrind. For one thread.
+ * System calls that fail on demand, and a clock that tests control. In a
+ * program that is linked with calls.c, these calls of the program and of its
+ * libraries go through calls.c. Works under ASan and valgrind. For one thread.
  */
 enum call {
     CALL_RECV = 0,
@@ -23,44 +23,44 @@ enum call {
     CALL_MMAP,
     CALL_SEND,
     CALL_FORK,
-    CALL_CRYPTO, /* whatever of libcrypto makes a digest */
+    CALL_CRYPTO, /* any call of libcrypto that makes a digest */
     CALL__MAX
 };
 
-/* The next such call fails with this error, and none after it. */
+/* Makes the next such call fail with this error. */
 void calls_fail(enum call call, int error);
 
-/* The one after so many that do not. */
+/* Makes the call after this many such calls fail. */
 void calls_fail_later(enum call call, int after, int error);
 
-/* Whether it has, and forgets it if it has not. */
+/* Whether the call has failed; if not, it no longer will. */
 bool calls_has_failed(enum call call);
 
-/* From now on CLOCK_MONOTONIC is that much ahead of where it was. */
+/* Advances CLOCK_MONOTONIC. */
 void calls_pass_ms(int64_t ms);
 
-/* It stands still, but for calls_pass_ms(), until it is let go on. */
+/* Stops CLOCK_MONOTONIC, except for calls_pass_ms(), and lets it run again. */
 void calls_stop_clock(void);
 void calls_let_clock_go(void);
 
-/* While it stands each look at it moves it on by so much; 0: none does. */
+/* While the clock is stopped, each reading advances it by this much. */
 void calls_step_clock(int64_t ms);
 
 /*
- * CLOCK_PROCESS_CPUTIME_ID becomes that share of CLOCK_MONOTONIC, in this
- * process and those it forks; 0: it is what it was.
+ * Makes CLOCK_PROCESS_CPUTIME_ID this percentage of CLOCK_MONOTONIC, in this
+ * process and in those that it forks; 0: the real processor time.
  */
 void calls_set_cpu_percent(int percent);
 
 /*
- * How often so many bytes were wiped, by explicit_bzero() or OPENSSL_cleanse(),
- * since this was last asked, of any length.
+ * How often explicit_bzero() or OPENSSL_cleanse() wiped this many bytes since
+ * the last call of this function with any length.
  */
 unsigned calls_wiped(size_t length);
 
 /*
- * For what stands before a call: whether it is to fail, with errno set, and
- * the function that has the name otherwise; what calls_wiped() counts.
+ * For the functions that replace a call: whether it must fail, with errno set;
+ * the replaced function; and the count for calls_wiped().
  */
 bool calls_fails(enum call call);
 void calls_count_wipe(size_t length);

@@ -1,5 +1,5 @@
 /*
- * Stands before what the service uses of libcrypto to make digests and to wipe.
+ * Replaces the functions of libcrypto that make digests and wipe memory.
  */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

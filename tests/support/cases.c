@@ -1,6 +1,7 @@
 /*
  * Table-driven tests on CUnit: collects the rows of all tables that are linked
- * into the program, and picks those that are wanted. cases_run.c runs them.
+ * into the program, and selects those that a filter matches. cases_run.c runs
+ * them.
  */
 #include <ctype.h>
 #include <limits.h>
@@ -14,10 +15,11 @@
 #include "files.h"
 
 #define CASES_NAME_MAX  512
-#define CASES_KNOWN_MAX 24 /* of a long name, the part that is looked for */
-#define FILE_PREFIX     "test_" /* of what follows the last slash */
+#define CASES_KNOWN_MAX 24  /* characters of a name to look for in the source  \
+                             */
+#define FILE_PREFIX "test_" /* after the last slash of a path */
 
-/* What CASES_ENTRY() has put beside one another. */
+/* The arrays that the linker has made of CASES_ENTRY(). */
 extern const struct case_table *const __start_case_tables[];
 extern const struct case_table *const __stop_case_tables[];
 extern const struct case_suite *const __start_case_suites[]
@@ -25,10 +27,10 @@ extern const struct case_suite *const __start_case_suites[]
 extern const struct case_suite *const __stop_case_suites[]
     __attribute__((weak));
 
-/* What the command line wants. */
+/* The command line. */
 struct wish {
     bool is_list, is_timed;
-    const char *row; /* the whole name of the only one; or NULL */
+    const char *row; /* the whole name of the only row to run, or NULL */
     char **filters;
     int filter_count;
 };
@@ -78,7 +80,7 @@ suite_name(const struct cases_program *program, const char *file)
     return name;
 }
 
-/* By file and, in it, from top to bottom. */
+/* Orders tables by file and line. */
 static int
 compare_tables(const void *a, const void *b)
 {
@@ -148,7 +150,7 @@ refuse_repeated_names(const struct cases_plan *plan)
     free(names);
 }
 
-/* All that the program has. */
+/* Makes a plan of all tests of the program. */
 static void
 collect(struct cases_plan *plan)
 {
@@ -178,7 +180,8 @@ is_of_word(char character)
     return isalnum((unsigned char)character) || character == '_';
 }
 
-/* One filter; see cases_main(). The first so many characters are the suite. */
+/* Whether a filter matches a name (see cases_main()); the first characters of
+ * the name are its suite. */
 static bool
 fits(const char *name, size_t suite, const char *filter, size_t length)
 {
@@ -221,7 +224,7 @@ is_wanted(const struct wish *wish, const char *name, size_t suite)
     return wish->filter_count == 0;
 }
 
-/* Leaves in the plan what is wanted. */
+/* Removes from the plan what the command line does not select. */
 static void
 pick(struct cases_plan *plan, const struct wish *wish)
 {
@@ -257,7 +260,7 @@ parts_of(const struct cases_suite *suite)
     return parts < suite->count ? parts : suite->count;
 }
 
-/* A part of a suite is run like a suite. Those that are long come first. */
+/* Divides suites into their parts, which run like suites; long ones first. */
 static void
 divide(struct cases_plan *plan)
 {
@@ -299,7 +302,7 @@ release(struct cases_plan *plan)
     free(plan->suites);
 }
 
-/* A positive number of the environment, or the other one. */
+/* A positive number from the environment, or the default. */
 static int
 setting(const char *name, int otherwise)
 {
@@ -359,7 +362,7 @@ cases_main(int argc, char **argv, const struct cases_program *program)
     return status;
 }
 
-/* The row's name, or its first part: a long text stands in several lines. */
+/* Looks for the beginning of the row's name: a long one has several lines. */
 static const char *
 find_name(const char *source, const char *name)
 {
@@ -381,7 +384,7 @@ find_name(const char *source, const char *name)
     return found;
 }
 
-/* The compiler does not know; the source does, as long as it is there. */
+/* Finds the line in the source file, if that exists; else that of the table. */
 unsigned
 cases_row_line(const struct cases_row *row)
 {

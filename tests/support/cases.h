@@ -7,8 +7,8 @@
 #include "check.h"
 
 /*
- * Table-driven tests: every row of a table is a test of its own, so that one
- * bad row hides no other.
+ * Table-driven tests: each row of a table is a test of its own, so that a row
+ * that fails hides no other.
  *
  *     struct sum_case { const char *name; int a, b, want; };
  *     static const struct sum_case sum_rows[] = { { "both zero", 0, 0, 0 } };
@@ -22,42 +22,42 @@
  *         ...
  *     }
  *
- * That is all: what is compiled into the program is run. The file
- * tests/unit/base/test_x.c is the suite "base/x", and the rows above are
- * "base/x/sum/both zero" and "base/x/carry/the carry of the last digit". They
- * run in the order in which they stand. The name must be the row's first
- * member; two rows of one name end the program.
+ * Nothing else is needed: all tests that are linked into the program are run.
+ * The file tests/unit/base/test_x.c is the suite "base/x", and the rows above
+ * are "base/x/sum/both zero" and "base/x/carry/the carry of the last digit".
+ * They run in the order of the source. The name must be the first member of a
+ * row; two rows with the same name end the program.
  */
 struct case_table {
     const char *file;
     unsigned line;
     const char *body;
-    const char *rows_name; /* in the source; NULL: the row stands at line */
+    const char *rows_name; /* of the array; NULL: a single row, at line */
     const void *rows;
     size_t count;
     size_t row_size;
     void (*run)(const void *row);
 };
 
-/* What may run beside a suite. */
+/* Which suites may run at the same time as a suite. */
 enum cases_room {
-    CASES_CROWDED, /* any other such one, as many as there are jobs */
-    CASES_CALM,    /* it waits, and looks at clocks: one other such one */
-    CASES_ALONE,   /* it measures under load: none */
+    CASES_CROWDED, /* other crowded ones, up to the number of jobs */
+    CASES_CALM,    /* one other calm one: it waits, and reads clocks */
+    CASES_ALONE,   /* none: it measures under load */
     CASES_ROOM__MAX
 };
 
-/* What a suite may say about itself, in its file: TEST_SUITE(.start = ...); */
+/* Settings of a suite, in its file: TEST_SUITE(.start = ...); */
 struct case_suite {
     const char *file;
     int (*start)(void); /* before its first row, in the process that runs it */
     int (*end)(void);   /* after its last row; 0 is success, as for CUnit */
     enum cases_room room;
     int limit_s;  /* of each row; 0: that of the program */
-    size_t parts; /* processes that its rows are dealt to; 0: one */
+    size_t parts; /* the number of processes that share its rows; 0: one */
 };
 
-/* The linker collects them: the section's name is its array's name. */
+/* The linker collects all entries in one array, named like the section. */
 #define CASES_ENTRY(type, name, section_name, value)                           \
     static const type *const name                                              \
         __attribute__((used, section(section_name))) = value
@@ -106,39 +106,39 @@ struct single_case {
                                                   __VA_ARGS__};                \
     CASES_ENTRY(struct case_suite, suite_entry, "case_suites", &suite_words)
 
-/* What all suites of a program have in common. */
+/* The settings of a test program. */
 struct cases_program {
-    const char *folder;     /* that its suites' names leave out, with a slash */
+    const char *folder;     /* with a slash; left out of the suites' names */
     int limit_s;            /* of a row, unless ROW_LIMIT_S is set */
     unsigned jobs_per_core; /* suites at a time, unless JOBS is set */
-    bool has_network;       /* each suite has a loopback of its own, where
+    bool has_network;       /* each suite gets its own loopback interface, if
                                the system allows it */
-    bool (*end)(void);      /* after each suite; false: it failed */
+    bool (*end)(void);      /* called after each suite; false: it failed */
 };
 
 /*
- * Runs the tests, each suite in a process of its own, several at a time. A row
- * that ends its process, or takes longer than its limit, fails; what it has
- * started is ended, and the rest of its suite goes on in a new process.
+ * Runs the tests, each suite in its own process, several at a time. A row that
+ * ends its process, or exceeds its time limit, fails: the programs that it has
+ * started are killed, and the rest of its suite runs in a new process.
  *
- *     PROGRAM [--times] [FILTER[,FILTER]...]...    runs what a filter fits
+ *     PROGRAM [--times] [FILTER[,FILTER]...]...    runs rows that match
  *     PROGRAM [--times] --row NAME                 runs one row
  *     PROGRAM --list [FILTER...]                   prints names
  *
- * A filter with a slash fits the names of suites, from their beginning or from
- * their last part on, and what follows: "writer/" and "cli/writer/flood" fit
- * "cli/writer/flood/whole", but "log/" not "telemetry/syslog/whole". One
- * without a slash fits names in which a word begins with it.
+ * A filter with a slash matches the name of a row from its beginning, or from
+ * the last part of its suite: "writer/" and "cli/writer/flood" match
+ * "cli/writer/flood/whole", but "log/" does not match "telemetry/syslog/whole".
+ * A filter without a slash matches names in which a word begins with it.
  *
- * Of each row that fails the name, its place, and everything that was wrong
- * with it is printed; at last "N passed, N failed". Returns the exit status of
- * the program.
+ * For each row that fails its name, its line, and all failed assertions are
+ * printed; at the end "N passed, N failed". Returns the exit status of the
+ * program.
  */
 int cases_main(int argc, char **argv, const struct cases_program *program);
 
 /*
- * Marks the running test as skipped, for a reason that is printed: it counts
- * neither as passed nor as failed. The body must return at once.
+ * Marks the running test as skipped, and prints the reason: it counts neither
+ * as passed nor as failed. The test must return at once.
  */
 void cases_skip(const char *reason);
 

@@ -10,14 +10,14 @@ struct cases_row {
     const void *row;
 };
 
-/* The rows of one file, which stand one after the other in the plan. */
+/* The rows of one file, which are adjacent in the plan. */
 struct cases_suite {
     char *name;
     struct case_suite words;
     size_t first, count;
 };
 
-/* What is to be run, in order. */
+/* The tests to run, in order. */
 struct cases_plan {
     struct cases_row *rows;
     size_t row_count;
@@ -25,15 +25,16 @@ struct cases_plan {
     size_t suite_count;
     const struct cases_program *program;
     unsigned jobs;    /* suites at a time */
-    int limit_s;      /* of a row whose suite says nothing else */
-    size_t again_max; /* so many failures at most are tried again */
+    int limit_s;      /* of a row, unless its suite has its own limit */
+    size_t again_max; /* how many failed rows at most are run again */
     bool is_timed;    /* prints how long each row took */
 };
 
-/* The line of its table's file in which a row stands. */
+/* The line of a row in its file. */
 unsigned cases_row_line(const struct cases_row *row);
 
-/* Runs it, prints the results, and returns the exit status of the program. */
+/* Runs a plan, prints the results, and returns the exit status of the program.
+ */
 int cases_run(const struct cases_plan *plan);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * Runs tests in processes, so that a summary comes whatever happens to them:
+ * Runs tests in processes, so that there is a summary whatever they do:
  *
  *     runner ---- keeper of one suite ---- the suite's rows, one by one
  *            \--- keeper of another   ---- ...
  *
- * The runner starts keepers, so many at a time, and adds up. A keeper watches
- * the process that runs the rows; when that dies, or a row takes too long, it
- * fails the row, ends everything below it, and goes on with the next row in a
- * new process. All note what they know in shared memory. Rows that have failed
- * can be run again at the end, one suite at a time.
+ * The runner starts keepers, several at a time, and counts results. A keeper
+ * supervises the process that runs the rows. If that dies, or a row exceeds its
+ * limit, the keeper fails the row, kills all processes below it, and starts a
+ * new process for the next rows. All results are in shared memory. Rows that
+ * failed can be run again at the end, one suite at a time.
  */
 #include <fcntl.h>
 #include <net/if.h>
@@ -33,11 +33,11 @@
 #include "files.h"
 #include "proc.h"
 
-#define RUN_GRACE_MS    5000 /* for what ends by itself when its test has */
-#define RUN_SIGNALLED   128  /* as a shell says it */
-#define RUN_FOLDER_MODE 0755 /* tests lend it to other users */
+#define RUN_GRACE_MS    5000 /* for processes that end soon after their test */
+#define RUN_SIGNALLED   128  /* plus the signal's number, as in a shell */
+#define RUN_FOLDER_MODE 0755 /* other users must be able to enter it */
 #define RUN_WHY_MAX     128
-#define CALM_JOBS       2 /* each takes a tenth of a core */
+#define CALM_JOBS       2 /* each uses a tenth of a core */
 
 enum row_state { ROW_WAITS, ROW_RUNS, ROW_PASSED, ROW_FAILED, ROW_SKIPPED };
 
@@ -48,24 +48,24 @@ struct row_note {
 };
 
 struct suite_note {
-    pid_t keeper;    /* 0: does not run */
-    bool has_failed; /* beside its rows */
+    pid_t keeper;    /* 0: not running */
+    bool has_failed; /* itself, not one of its rows */
     bool is_again;
-    int64_t since_ms; /* that its row runs, or what comes before or after */
+    int64_t since_ms; /* when its row, its start or its end began */
 };
 
 static const struct cases_plan *plan;
 static struct row_note *row_notes;     /* shared */
 static struct suite_note *suite_notes; /* shared */
 static int results;                    /* where the runner prints */
-static int turn;        /* a file to lock: one suite prints at a time */
-static int interrupted; /* the signal that ends the runner; 0: none */
+static int turn;        /* a locked file: one suite prints at a time */
+static int interrupted; /* the signal that ended the runner; 0: none */
 static sigset_t usual_signals, watched_signals;
 
-/* Of a keeper and what is below: all that is printed while a row runs. */
+/* In a keeper: the file with everything that is printed while a row runs. */
 static int output;
 
-/* Of the process that runs rows. */
+/* In the process that runs rows. */
 static struct {
     const struct cases_suite *suite;
     size_t row;
@@ -77,7 +77,7 @@ note_of(const struct cases_suite *suite)
     return &suite_notes[suite - plan->suites];
 }
 
-/* The first row of a suite that is in this state; its end if there is none. */
+/* The first row of a suite in this state; the end of the suite if none is. */
 static size_t
 find_row(const struct cases_suite *suite, enum row_state state)
 {
@@ -94,7 +94,7 @@ has_row(const struct cases_suite *suite, enum row_state state)
     return find_row(suite, state) < suite->first + suite->count;
 }
 
-/* The system's clock, whatever a test has put in the place of ours. */
+/* The system's clock, even if a test controls CLOCK_MONOTONIC. */
 static int64_t
 real_ms(void)
 {
@@ -151,7 +151,7 @@ copy_output(FILE *to)
     }
 }
 
-/* Prints a text whole, though other suites print, too; frees it. */
+/* Prints a text without lines of other suites in between; frees it. */
 static void
 print(char *text, size_t length)
 {
@@ -167,7 +167,7 @@ print(char *text, size_t length)
     free(text);
 }
 
-/* Either why the process has ended, or what CUnit has found. */
+/* Prints either why the process ended, or the failed assertions. */
 static void
 report_row(size_t index, const char *why, CU_pFailureRecord failure)
 {
@@ -228,7 +228,7 @@ run_row(void)
     row->table->run(row->row);
 }
 
-/* CUnit keeps to the order in which it was given the rows. */
+/* CUnit runs rows in the order in which they were registered. */
 static void
 on_start(const CU_pTest test, const CU_pSuite suite)
 {
@@ -279,7 +279,7 @@ register_rows(const struct cases_suite *suite)
     return registered != NULL;
 }
 
-/* In a process of its own: all rows that wait. */
+/* Runs all waiting rows, in a process of its own. */
 static void __attribute__((noreturn))
 run_suite(const struct cases_suite *suite, pid_t keeper)
 {
@@ -299,7 +299,7 @@ run_suite(const struct cases_suite *suite, pid_t keeper)
     exit(is_well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* Interfaces of another suite are then none of its business, nor ports. */
+/* Gives the suite its own loopback interface, and so all ports. */
 static void
 take_own_network(void)
 {
@@ -307,7 +307,7 @@ take_own_network(void)
     int fd;
 
     if (unshare(CLONE_NEWNET) != 0)
-        return; /* only root may; ports_free() knows how to share one */
+        return; /* only root may; ports_free() shares one interface */
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (ioctl(fd, SIOCSIFFLAGS, &loopback) != 0)
         perror("cases: the loopback");
@@ -326,14 +326,15 @@ has_no_child(void *arg)
     }
 }
 
-/* Whether anything had to be killed. Most ends when its parent has. */
+/* Ends all processes below; returns whether any had to be killed. Most end when
+ * their parent has ended. */
 static bool
 end_what_is_left(void)
 {
     size_t ended = 0, more;
 
     (void)clock_wait(has_no_child, NULL, RUN_GRACE_MS);
-    do { /* whoever dies leaves us its children */
+    do { /* we adopt the children of each process that dies */
         more = proc_end_orphans();
         ended += more;
     } while (more > 0);
@@ -342,7 +343,7 @@ end_what_is_left(void)
 
 enum outcome { OUTCOME_ENDED, OUTCOME_LATE, OUTCOME_INTERRUPTED };
 
-/* Waits for the process that runs rows, or ends it. */
+/* Waits for the process that runs rows, and kills it at the limit. */
 static enum outcome
 watch(const struct cases_suite *suite, pid_t pid, int limit_s, int *ret_status)
 {
@@ -379,7 +380,7 @@ explain(enum outcome outcome, int status, int limit_s, char why[RUN_WHY_MAX])
                        WEXITSTATUS(status));
 }
 
-/* Runs what waits of a suite; whether there is more that can be run. */
+/* Runs the waiting rows of a suite; returns whether any are left to run. */
 static bool
 run_on(const struct cases_suite *suite)
 {
@@ -417,7 +418,7 @@ keep(const struct cases_suite *suite, pid_t runner)
 {
     char folder[FILES_PATH_MAX];
 
-    (void)setpgid(0, 0); /* so that Ctrl-C is the runner's */
+    (void)setpgid(0, 0); /* so that only the runner gets Ctrl-C */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     proc_adopt_orphans();
     if (getppid() != runner || !files_folder_make(folder))
@@ -459,7 +460,7 @@ find_keeper(pid_t pid)
     return NULL;
 }
 
-/* The number of keepers that have ended. */
+/* Reaps keepers; returns how many have ended. */
 static size_t
 take_ended(void)
 {
@@ -523,7 +524,8 @@ count_failures(void)
     return count;
 }
 
-/* Whether there is any. After a suite that has failed itself all its rows. */
+/* Marks rows to be run again; returns whether there are any. If a suite itself
+ * failed, these are all its rows. */
 static bool
 let_wait_again(const struct cases_suite *suite)
 {
@@ -543,8 +545,8 @@ let_wait_again(const struct cases_suite *suite)
 }
 
 /*
- * A row that looks at a clock fails where the machine stands still for a while;
- * one that finds a fault fails again. Whoever runs the tests is told of both.
+ * Runs failed rows again: one that reads a clock may have failed because the
+ * machine was busy; one that finds a fault fails again. Both are reported.
  */
 static void
 run_failed_again(void)
@@ -626,7 +628,7 @@ cases_run(const struct cases_plan *wanted)
 {
     plan = wanted;
     prepare();
-    proc_adopt_orphans(); /* of a keeper that was killed */
+    proc_adopt_orphans(); /* of a killed keeper */
     run_suites(CASES_CROWDED, plan->jobs);
     run_suites(CASES_CALM, plan->jobs < CALM_JOBS ? plan->jobs : CALM_JOBS);
     run_suites(CASES_ALONE, 1);

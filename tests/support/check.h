@@ -5,12 +5,13 @@
 #include <stdbool.h>
 
 /*
- * CUnit's assertions, made to say what came and what was wanted. They are used
- * as CUnit describes them, each argument is evaluated once, and the FATAL ones
- * leave the test. Include this header in place of CUnit's.
+ * CUnit's assertions, with messages that show the actual and the expected
+ * value. They are used as CUnit documents them; each argument is evaluated
+ * once, and the FATAL ones leave the test. Include this header instead of
+ * CUnit's.
  */
 
-/* A number, a truth or a pointer, of whichever type. */
+/* A number, a Boolean or a pointer, of any type. */
 struct check_value {
     enum {
         CHECK_SIGNED,
@@ -26,7 +27,7 @@ struct check_value {
     } as;
 };
 
-/* Where an assertion stands, and how its arguments are written there. */
+/* The place of an assertion, and the source text of its arguments. */
 struct check_at {
     const char *file;
     unsigned line;
@@ -34,7 +35,7 @@ struct check_at {
     bool is_fatal;
 };
 
-/* By the exact type: gcc complains of a cast that is then converted again. */
+/* One function for each type: gcc warns of a cast that is converted again. */
 struct check_value check_signed(long long number);
 struct check_value check_unsigned(unsigned long long natural);
 struct check_value check_unsigned_int(unsigned natural);
@@ -43,7 +44,7 @@ struct check_value check_bool(bool is_true);
 struct check_value check_real(double real);
 struct check_value check_pointer(const void *pointer);
 
-/* Compares as mathematics does: -1 is not the largest unsigned number. */
+/* Compares mathematically: -1 is not the largest unsigned number. */
 void check_equal(struct check_value actual, struct check_value expected,
                  bool is_wanted, struct check_at at);
 void check_text(const char *actual, const char *expected, bool is_wanted,
@@ -68,7 +69,7 @@ void check_true(bool actual, bool wanted, struct check_at at);
              : check_real, default                                             \
              : check_pointer)(x)
 
-/* The words are made of the arguments before these are expanded. */
+/* The source texts are made before the arguments are expanded. */
 #define CHECK_SAME(actual, expected, is_wanted, ...)                           \
     check_equal(CHECK_VALUE(actual), CHECK_VALUE(expected), is_wanted,         \
                 (struct check_at){__FILE__, __LINE__, __VA_ARGS__})

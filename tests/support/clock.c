@@ -1,15 +1,14 @@
 /*
- * Time for the integration tests: measuring it, and waiting for something to
- * become true with an end in sight.
+ * Time for the tests: clocks, and waiting for a condition with a limit.
  */
 #include "clock.h"
 
 #define CLOCK_POLL_MS 5  /* at first */
-#define CLOCK_REST_MS 25 /* at most; a look costs, some read all of /proc */
+#define CLOCK_REST_MS 25 /* at most: some checks read all of /proc */
 #define CLOCK_HOUR_S  3600
 #define CLOCK_EDGE_S  2 /* longer than any one request takes */
 
-#define CLOCK_HASTE_MS 2000 /* instead of patience */
+#define CLOCK_HASTE_MS 2000 /* instead of CLOCK_PATIENCE_MS, once it failed */
 
 static bool is_hasty;
 
@@ -37,7 +36,7 @@ clock_sleep_ms(int64_t ms)
         continue;
 }
 
-/* Until the next look, after so long a wait: a twentieth of it. */
+/* The pause before the next check: a twentieth of the time waited so far. */
 static int64_t
 rest_ms(int64_t waited_ms)
 {
@@ -72,7 +71,7 @@ clock_be_patient(void)
     is_hasty = false;
 }
 
-/* Hours of local time end with hours of UTC, give or take half hours. */
+/* Local hours end at whole or half hours of UTC. */
 time_t
 clock_steady_now(void)
 {

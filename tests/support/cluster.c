@@ -1,6 +1,6 @@
 /*
- * A real Redis Cluster for the integration tests, which they may kill, freeze,
- * fail over and reshard.
+ * A real Redis Cluster for the integration tests, whose nodes they may kill,
+ * freeze, fail over and reshard.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ append_settings(struct redis *node, const struct cluster_plan *plan)
            (plan->tls == NULL || redis_use_tls(node, plan->tls, "good"));
 }
 
-/* Into ret_id, without the line end. */
+/* Reads a node's id into ret_id, without the line end. */
 static bool
 read_id(struct redis *node, char ret_id[CLUSTER_ID_SIZE])
 {
@@ -65,7 +65,7 @@ start_node(struct cluster *cluster, size_t i, const struct cluster_plan *plan)
     return read_id(node, cluster->ids[i]);
 }
 
-/* The port of the bus, which its own server knows. */
+/* The port of the cluster bus, as the server itself reports it. */
 static int
 bus_port(const struct redis *node)
 {
@@ -142,7 +142,7 @@ struct follower {
     const char *master_id;
 };
 
-/* Its master has to be known to it first. */
+/* Makes a node a replica; fails while it does not know its master. */
 static bool
 follows(void *arg)
 {
@@ -262,7 +262,7 @@ cluster_move_begin(struct cluster *cluster, size_t from, size_t to,
                     slot, cluster->ids[to]);
 }
 
-/* One key; with AUTH, for servers that have a password. */
+/* Moves one key with MIGRATE, with AUTH if servers have a password. */
 static bool
 move_key(const struct redis *source, const struct redis *target,
          const char *key)
@@ -295,7 +295,7 @@ cluster_move_keys(struct cluster *cluster, size_t from, size_t to,
     return is_good;
 }
 
-/* The one that gets the slot is told first, then all others. */
+/* CLUSTER SETSLOT NODE goes to the new owner first, then to all others. */
 bool
 cluster_move_end(struct cluster *cluster, size_t from, size_t to, unsigned slot)
 {

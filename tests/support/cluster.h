@@ -26,12 +26,12 @@ struct cluster_plan {
 };
 
 /*
- * Starts the servers and makes a Cluster of them: each master has a third of
- * the slots. Waits until all agree; on failure all are ended.
+ * Starts the servers and makes a Cluster of them, in which each master has a
+ * third of the slots. Waits until all nodes agree; on failure stops all.
  */
 bool cluster_start(struct cluster *cluster, const struct cluster_plan *plan);
 
-/* Whether all servers agree that all is well; for clock_wait(). */
+/* Whether all nodes report that the Cluster is healthy; for clock_wait(). */
 bool cluster_is_well(void *cluster);
 
 /* Ends all servers and removes their folder. Accepts a zeroed struct. */
@@ -41,11 +41,11 @@ void cluster_stop(struct cluster *cluster);
 #define CLUSTER_URL_MAX 512
 void cluster_url(const struct cluster *cluster, char ret_url[CLUSTER_URL_MAX]);
 
-/* The node that is master of a slot now, by what `node` says; NULL: none. */
+/* The master of a slot now, as the node `node` reports it; NULL: none. */
 struct redis *cluster_owner(struct cluster *cluster, size_t node,
                             unsigned slot);
 
-/* Another node, that follows this master; NULL: none. */
+/* A replica of a master; NULL: none. */
 struct redis *cluster_replica(struct cluster *cluster,
                               const struct redis *master);
 

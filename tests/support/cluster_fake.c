@@ -1,6 +1,6 @@
 /*
- * Scripted servers of a Redis Cluster: each command is answered by what it is,
- * however often it comes.
+ * Scripted servers of a Redis Cluster: the answer to a command depends only on
+ * the command and the script.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -39,7 +39,7 @@ hang_up(struct cluster_fake_connection *connection)
     connection->reader = NULL;
 }
 
-/* Rows of CLUSTER SLOTS; Redis 3 names no ids. */
+/* Rows of CLUSTER SLOTS, without ids, as Redis 3.0 sends them. */
 static void
 print_map(const struct cluster_fake *fake, const char *map, char *ret_text)
 {
@@ -72,7 +72,7 @@ print_value(const struct cluster_fake *fake, const char *value, char *ret_text)
                        value);
 }
 
-/* False: silence. */
+/* Returns false if the server stays silent. */
 static bool
 print_answer(struct cluster_fake_server *server, const char *command,
              char *ret_text)

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * Scripted servers of a Redis Cluster, on loopback ports and on the loop of
- * whoever talks to them. Their names are A and B; nobody listens at Z.
+ * Scripted servers of a Redis Cluster, on loopback ports, served by the loop of
+ * the test. Their names are A and B; nobody listens at Z.
  *
  *     what CLUSTER SLOTS answers     what GETRANGE and GET answer
  *     A        all slots are A's     x     the value
@@ -55,7 +55,7 @@ void cluster_fake_start(
     const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS]);
 void cluster_fake_end(struct cluster_fake *fake);
 
-/* Commands that all of them have had. */
+/* How many CLUSTER SLOTS, and how many reads, all servers have received. */
 size_t cluster_fake_maps(const struct cluster_fake *fake);
 size_t cluster_fake_reads(const struct cluster_fake *fake);
 

@@ -1,6 +1,5 @@
 /*
- * What the integration tests expect of answers, in the words of
- * docs/protocol.md.
+ * Assertions of the integration tests about answers.
  */
 #include <json-c/json.h>
 #include <math.h>
@@ -13,7 +12,7 @@
 
 #include "expect.h"
 
-#define EXPECT_SHOWN  400 /* of a body that is not as expected */
+#define EXPECT_SHOWN  400 /* bytes of an unexpected body that are printed */
 #define EXPECT_HEADER 256
 #define EXPECT_ERROR  4096
 #define EXPECT_EQUAL  1e-9 /* scores are tenths */
@@ -28,7 +27,8 @@ check(const struct http_answer *answer, bool is_right, const char *what)
                      answer->body);
 }
 
-/* The document, to be put, if the envelope is right; else NULL. */
+/* The parsed answer, which the caller puts, if the envelope is valid; else
+ * NULL. */
 static struct json_object *
 open_envelope(const struct http_answer *answer, int status, const char *member)
 {

@@ -6,14 +6,14 @@
 #include "http.h"
 
 /*
- * What an answer must be. Each check asserts through CUnit, prints the answer
- * when it is another one, and frees nothing.
+ * Assertions about an answer. Each asserts through CUnit, prints the answer if
+ * it fails, and frees nothing.
  *
- * All of them hold the envelope to docs/protocol.md, S2: the
+ * All of them also check the envelope (docs/protocol.md, S2.5 and S7.1): the
  * JSON content type, two members, and "code" equal to the HTTP status.
  */
 
-/* An error whose text holds part; NULL: any text. */
+/* An error whose text contains part; NULL: any text. */
 void expect_error(const struct http_answer *answer, int status,
                   const char *part);
 
@@ -34,19 +34,18 @@ void expect_header(const struct http_answer *answer, const char *name,
 /* The text of an error answer in a static buffer; "" if it is none. */
 const char *expect_error_of(const struct http_answer *answer);
 
-/* The score of an answer without a fault; -1 if it has none. Asserts nothing.
- */
+/* The score of a 200; -1 if there is none. Asserts nothing. */
 double expect_score_of(const struct http_answer *answer);
 
 /* Whether a text matches an extended regular expression. */
 bool expect_match(const char *text, const char *pattern);
 
-/* How many lines that are not empty match it; the text is cut into them. */
+/* How many non-empty lines match it; the text is modified. */
 size_t expect_count_lines(char *text, const char *pattern);
 
 /*
- * Posts a request, which it frees, on a connection of its own; the answer is
- * to be freed.
+ * Posts a request on a new connection, and frees the request; the caller frees
+ * the answer.
  */
 struct http_answer expect_post(int port, char *request);
 

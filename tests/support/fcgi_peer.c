@@ -1,5 +1,5 @@
 /*
- * A web server by script, for the tests of the FastCGI boundary.
+ * A scripted web server, for the tests of FastCGI.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -166,7 +166,7 @@ fcgi_peer_send(int fd, const struct buffer *bytes)
     return true;
 }
 
-/* Exactly so many bytes, or how it ended. */
+/* Reads exactly this many bytes, or returns why not. */
 static enum fcgi_peer_end
 read_exactly(int fd, int64_t end_ms, unsigned char *bytes, size_t length)
 {
@@ -187,7 +187,7 @@ read_exactly(int fd, int64_t end_ms, unsigned char *bytes, size_t length)
     return FCGI_PEER_ANSWERED;
 }
 
-/* One record; its content comes to stand at the beginning of bytes. */
+/* Reads one record, with its content at the beginning of bytes. */
 static enum fcgi_peer_end
 read_record(int fd, int64_t end_ms, unsigned char bytes[LARGEST_RECORD],
             int *ret_type, size_t *ret_length)

@@ -7,8 +7,8 @@
 #include "buffer.h"
 
 /*
- * A web server by script: makes FastCGI records, right and wrong ones, and
- * talks to a unix socket. Source: FastCGI specification 1.0, sections 3 and 8.
+ * A scripted web server: makes valid and invalid FastCGI records, and sends
+ * them to a unix socket. Source: FastCGI specification 1.0, sections 3 and 8.
  */
 
 enum fcgi_peer_type {
@@ -32,11 +32,11 @@ void fcgi_peer_record(struct buffer *out, int type, int id, const void *content,
                       size_t length, size_t padding);
 void fcgi_peer_begin(struct buffer *out, int id, int role, int flags);
 
-/* A pair, as it stands in the content of PARAMS. */
+/* A pair in the content of PARAMS. */
 void fcgi_peer_pair(struct buffer *content, const char *name,
                     const char *value);
 
-/* What nginx would send, but for what is set. */
+/* A request; a member that is not set is as nginx sends it. */
 struct fcgi_peer_exchange {
     const char *verb;     /* NULL: POST */
     const char *path;     /* NULL: /method */
@@ -45,9 +45,9 @@ struct fcgi_peer_exchange {
     size_t body_length;
     const char *content_length; /* NULL: of the body; "": none is sent */
     const char *id;             /* of the request; NULL: "peer-1" */
-    size_t record;  /* bytes of the body in each record; 0: as many as can be */
-    size_t padding; /* of each record that ends no stream */
-    bool is_last;   /* the connection is to be closed afterwards */
+    size_t record;  /* bytes of the body in each record; 0: the most */
+    size_t padding; /* of each record but those that end a stream */
+    bool is_last;   /* asks the service to close the connection */
 };
 
 /* The pairs of an exchange, without their record. */
@@ -65,7 +65,7 @@ void fcgi_peer_whole(struct buffer *out,
 /* A connection, or -1. */
 int fcgi_peer_connect(const char *path);
 
-/* Sends all of it; false if the other side did not take it within seconds. */
+/* Sends all bytes; returns false if the service does not take them in 5 s. */
 bool fcgi_peer_send(int fd, const struct buffer *bytes);
 
 enum fcgi_peer_end {
@@ -83,8 +83,8 @@ struct fcgi_peer_answer {
 /*
  * Reads one answer.
  *
- * ret_answer   filled when it is whole: header lines, an empty line, the
- *              body; to be freed.
+ * ret_answer   set when it is complete: header lines, an empty line, the body;
+ *              the caller frees it.
  */
 enum fcgi_peer_end fcgi_peer_read(int fd, int limit_ms,
                                   struct fcgi_peer_answer *ret_answer);
@@ -93,10 +93,11 @@ void fcgi_peer_answer_free(struct fcgi_peer_answer *answer);
 /* The body of an answer; "" without one; lent. */
 const char *fcgi_peer_answer_body(const struct fcgi_peer_answer *answer);
 
-/* Reads one answer and tells only its status; 0: closed, -1: none or wrong. */
+/* Reads one answer, and returns its status; 0: closed, -1: none or invalid. */
 int fcgi_peer_status(int fd, int limit_ms);
 
-/* Whether the connection is closed within the limit and nothing more comes. */
+/* Whether the service closes the connection within the limit, and sends
+ * nothing. */
 bool fcgi_peer_is_closed(int fd, int limit_ms);
 
 #endif

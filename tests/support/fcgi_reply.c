@@ -15,13 +15,13 @@
 
 enum record_type { RECORD_END = 3, RECORD_STDOUT = 6, RECORD_STDERR = 7 };
 
-/* A record that has been received whole. */
+/* A record that has arrived completely. */
 struct record {
     uint8_t type;
     struct bytes content;
 };
 
-/* Takes one record off the front of what is left, if it is there whole. */
+/* Takes the first record from the bytes, if it has arrived completely. */
 static enum fcgi_reply_verdict
 take_record(struct bytes *left, struct record *ret_record)
 {

@@ -4,18 +4,17 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
-/* The answer of one FastCGI exchange, as bytes: no descriptor, no time. */
+/* Parses the answer of one FastCGI exchange. Pure. */
 enum fcgi_reply_verdict {
-    FCGI_REPLY_MORE = 0, /* good so far; the end is still to come */
+    FCGI_REPLY_MORE = 0, /* valid so far, but incomplete */
     FCGI_REPLY_COMPLETE,
-    FCGI_REPLY_BAD /* no answer, or one that the application gave up */
+    FCGI_REPLY_BAD /* no answer, or the application reported an error */
 };
 
 /*
- * Looks at all that has been received so far.
+ * Parses everything that has been received so far.
  *
- * answer   gets the content of stdout when the verdict is
- *          FCGI_REPLY_COMPLETE; left alone otherwise.
+ * answer   receives the content of stdout, with FCGI_REPLY_COMPLETE only.
  */
 enum fcgi_reply_verdict fcgi_reply_take(struct bytes received,
                                         struct buf *answer);

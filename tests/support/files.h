@@ -4,9 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FILES_PATH_MAX 256 /* of every path that a test makes up */
+#define FILES_PATH_MAX 256 /* of every path that a test makes */
 
-/* The content, ended by a NUL, to be freed; NULL when it cannot be read. */
+/* The content, with a NUL at its end, which the caller frees; NULL if it cannot
+ * be read. */
 char *files_read(const char *path);
 
 /* Creates or empties the file, for its owner only. */
@@ -22,8 +23,8 @@ void files_folder_remove(const char *path);
 void files_path(char ret_path[FILES_PATH_MAX], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The descriptor that the next file would get: the same if none is left open.
- */
+/* The descriptor that the next opened file would get: it stays the same if a
+ * test leaves none open. */
 int files_lowest_free(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * HTTP as the callers of the integration tests speak it: by libcurl for
- * requests that are well formed, by hand for those that are not.
+ * The HTTP client of the integration tests: libcurl for well-formed requests,
+ * plain sockets for others.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "lost.h"
 #include "ports.h"
 
-#define HTTP_LIMIT_MS  5000L /* far more than any answer may take */
+#define HTTP_LIMIT_MS  5000L /* far more than any answer takes */
 #define HTTP_URL_MAX   (64 * 1024)
 #define HTTP_READ_STEP 4096
 
@@ -98,7 +98,7 @@ set_body(CURL *curl, const struct http_request *request, struct source *source)
     }
 }
 
-/* libcurl's own Expect and Content-Type only stand in the way. */
+/* Without the Expect and Content-Type that libcurl adds by itself. */
 static struct curl_slist *
 header_list(const struct http_request *request)
 {
@@ -142,7 +142,7 @@ set_up(struct http *http, const struct http_request *request,
         (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 }
 
-/* Leaves texts in place of what could not be had. */
+/* Texts that could not be received are "". */
 static struct http_answer
 finish(struct buffer *headers, struct buffer *body, int status, int64_t start)
 {
@@ -156,9 +156,9 @@ finish(struct buffer *headers, struct buffer *body, int status, int64_t start)
 }
 
 /*
- * A look at all processes takes a while, so one does for the requests of some
- * milliseconds, and none is needed for an answer that is quicker than anybody
- * has promised.
+ * Reading the state of all processes takes a while, so it is shared by the
+ * requests of some milliseconds, and left out for an answer that is faster than
+ * any promise.
  */
 #define LOOK_AGE_US 20000
 #define QUICK_US    30000
@@ -249,7 +249,7 @@ exchange(int fd, const char *data, size_t length, bool is_half,
         buffer_add(all, step, (size_t)got);
 }
 
-/* fd: a connection, which it closes; or -1. */
+/* fd: a connection, which this closes; or -1. */
 static struct http_answer
 raw(int fd, const void *data, size_t length, bool is_half)
 {

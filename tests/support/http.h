@@ -17,21 +17,21 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL at the end; or NULL */
 };
 
-/* status 0: no answer; then body tells why. */
+/* status 0: no answer; the body is then the reason. */
 struct http_answer {
     int status;
-    char *headers; /* whole header, with its lines */
+    char *headers; /* status line and header lines */
     char *body;
     size_t body_length;
-    double seconds; /* of http_send() without what lost.h says was lost */
+    double seconds; /* of http_send(), without the time that lost.h measures */
 };
 
-/* NULL without memory. */
+/* NULL if memory runs out. */
 struct http *http_open(int port);
 
 /*
- * The same to a host as it stands in a URL; over HTTPS if ca_file is given,
- * which is borrowed: a PEM file of the authorities that are believed.
+ * The same to a host as in a URL; over HTTPS if ca_file, borrowed, is given: a
+ * PEM file of the trusted authorities.
  */
 struct http *http_open_at(const char *host, int port, const char *ca_file);
 void http_close(struct http *http);
@@ -44,8 +44,8 @@ struct http_answer http_send(struct http *http,
 struct http_answer http_post(struct http *http, const char *body);
 
 /*
- * Sends these bytes as they are over a connection of its own, and reads until
- * the other side closes it, or for limit_ms.
+ * Sends bytes over a new connection, and reads until the peer closes it, for at
+ * most limit_ms.
  */
 struct http_answer http_raw(int port, const void *data, size_t length,
                             int limit_ms);
@@ -54,13 +54,13 @@ struct http_answer http_raw(int port, const void *data, size_t length,
 struct http_answer http_raw_from(const char *address, int port,
                                  const void *data, size_t length, int limit_ms);
 
-/* The same, and closes its half as soon as all is sent. */
+/* The same, but closes its half of the connection after sending. */
 struct http_answer http_raw_half(int port, const void *data, size_t length,
                                  int limit_ms);
 
 /*
- * The value of a header without the space around it, in value; false if there
- * is no such header or it does not fit.
+ * Copies the value of a header, without spaces around it; returns false if
+ * there is no such header, or if it does not fit.
  */
 bool http_header(const struct http_answer *answer, const char *name,
                  char *value, size_t value_size);

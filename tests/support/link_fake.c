@@ -1,5 +1,5 @@
 /*
- * What tests of the store share: links that do nothing, and turns.
+ * Shared by tests of the store: operations of fake links, and turns.
  */
 #include "link_fake.h"
 #include "clock.h"

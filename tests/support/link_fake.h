@@ -7,8 +7,7 @@
 #include "store/store.h"
 
 /*
- * Operations of a link that a test has no interest in: writes and checks are
- * taken, and never answered.
+ * Operations for fake links: writes and checks succeed, and are never answered.
  */
 bool link_fake_write(struct store_link *link, struct bytes key,
                      struct bytes value, int64_t ttl_s);
@@ -16,9 +15,8 @@ bool link_fake_check(struct store_link *link);
 void link_fake_do_nothing(struct store_link *link);
 
 /*
- * The turns of a store whose links are real, on the loop of their servers. It
- * wakes up each 20 ms at least, so that whoever runs the loop can look whether
- * it is enough.
+ * Takes the turns of a store with real links, on the loop of their servers. It
+ * wakes up at least every 20 ms, so that a test can check its condition.
  */
 struct link_turns {
     struct store *store;

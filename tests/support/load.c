@@ -1,6 +1,6 @@
 /*
- * Load for the integration tests: what matters is that every request gets its
- * answer, and in time; throughput is measured elsewhere.
+ * Load for the integration tests, to check that every request is answered, and
+ * in time; tests/bench measures throughput.
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -7,12 +7,12 @@
 #include "http.h"
 
 /*
- * Callers in threads that send one request after the other, until they are
- * told to stop or have sent what they were to.
+ * Callers, each a thread that sends one request after the other, until they are
+ * stopped or have sent all.
  */
 struct load;
 
-/* Called on several threads at once: no CUnit in there. */
+/* Called by several threads at once: it must not use CUnit. */
 typedef bool load_check_fn(const struct http_answer *answer);
 
 struct load_plan {
@@ -22,12 +22,12 @@ struct load_plan {
     load_check_fn *is_right;
     size_t callers;  /* at most 64 */
     bool is_kept;    /* a connection for each caller; else for each request */
-    size_t requests; /* of each caller, whom a failure ends; 0: no limit */
+    size_t requests; /* of each caller, which stops at a failure; 0: no limit */
 };
 
 struct load_result {
     size_t requests;
-    size_t failures;   /* answers that are not right, or none */
+    size_t failures;   /* wrong answers, and requests without an answer */
     char example[160]; /* of a failure */
     double slowest_s;
 };
@@ -36,13 +36,13 @@ struct load_result {
 struct load *load_start(const struct load_plan *plan);
 struct load_result load_stop(struct load *load);
 
-/* Waits until all has been sent; for plans that say how much that is. */
+/* Waits until all requests are answered; for plans with a limit of requests. */
 struct load_result load_finish(struct load *load);
 
 /*
- * Sends so many requests one after the other over one connection, with
- * pause_ms between them. Returns the time in seconds that 99 % of them took
- * at most, or -1 without any.
+ * Sends this many requests one after the other over one connection, with
+ * pause_ms between them. Returns the 99th percentile of their times in seconds,
+ * or -1 if there were none.
  */
 double load_p99(const struct load_plan *plan, size_t requests, int pause_ms,
                 struct load_result *ret_result);

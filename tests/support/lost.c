@@ -1,6 +1,6 @@
 /*
- * Time that the machine takes, as the scheduler counts it: the second number of
- * /proc/PID/schedstat.
+ * The time that programs waited for a processor: the second number of
+ * /proc/PID/schedstat, which the scheduler counts.
  */
 #include <fcntl.h>
 #include <stdio.h>

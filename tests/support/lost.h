@@ -7,11 +7,10 @@
 #define LOST_MAX 64 /* processes */
 
 /*
- * The time that a machine with other work has kept this thread, and every
- * program that this process has started, from running although they could. What
- * is promised about an answer's time is promised for the rest: who waits for
- * the store, or for another request, sleeps, and none of that is time lost
- * here.
+ * The time for which this thread, and each program that this process has
+ * started, was ready to run but had no processor, because the machine was busy.
+ * A promised time excludes it. Sleeping, as in waiting for the store or for
+ * another request, is not part of it.
  */
 struct lost {
     int64_t own_us;
@@ -25,8 +24,9 @@ struct lost {
 void lost_look(struct lost *lost);
 
 /*
- * What has been lost since then: by this thread, and by the one program that
- * has lost most. All together would be too much, as they wait at the same time.
+ * The time lost since then: by this thread, and by the one program that lost
+ * the most. The sum of all programs would be too much: they waited at the same
+ * time.
  */
 int64_t lost_since_us(const struct lost *before);
 

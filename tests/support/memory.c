@@ -1,6 +1,6 @@
 /*
- * Failing memory: stands before the C library's allocator, or before that of
- * ASan, for the whole program.
+ * Failing memory: replaces the allocator of the C library, or of ASan, in the
+ * whole program.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include "check.h"
 #include "memory.h"
 
-#define FAILURES_MAX 20000 /* a scenario with more allocations has no end */
-#define RUNS_MAX     40    /* more than the errors that OpenSSL keeps, 16 */
+#define FAILURES_MAX 20000 /* a scenario with more allocations loops */
+#define RUNS_MAX     40    /* more than the 16 errors that OpenSSL keeps */
 
-/* The allocator behind this one: ASan's, where there is one. */
+/* The replaced allocator: with ASan, ASan's. */
 #define BEHIND(name, result, ...)                                              \
     extern result __libc_##name(__VA_ARGS__);                                  \
     extern result __interceptor_##name(__VA_ARGS__) __attribute__((weak))
@@ -35,20 +35,20 @@ static bool failed, was_stopped;
 static long live;
 
 /*
- * These end the process when they get no memory, so their allocations never
- * fail here. A worker that ends so is replaced: the integration tests kill
- * workers, with a request under way too.
+ * These libraries end the process if memory runs out, so their allocations
+ * never fail here. A worker that ends so is replaced: the integration tests
+ * kill workers, also with requests pending.
  */
 static const char *const spared[] = {"/libfcgi.so", "/libev.so"};
 
 /*
- * Nor does a copy by json-c, which is that of a member's name: without it
- * versions before 0.17 crash, and later ones lose the member's value, which
- * stays allocated.
+ * json-c's copy of a member's name never fails either: versions before 0.17
+ * would crash, and later ones leak the member's value.
  */
 static const char json_c[] = "/libjson-c.so";
 
-/* Kept out of malloc(), which is called before ASan can watch over a frame. */
+/* Not inlined into malloc(), which is called before ASan can check its frame.
+ */
 static bool __attribute__((noinline))
 is_from(const void *caller, const char *library)
 {
@@ -68,7 +68,7 @@ is_spared(const void *caller)
     return false;
 }
 
-/* Whether it is the turn of this allocation to fail. */
+/* Whether this allocation must fail. */
 static bool
 fails(const void *caller)
 {
@@ -128,7 +128,8 @@ strdup(const char *text)
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
-/* libc keeps what it has read of a zone, and does without what it cannot. */
+/* libc keeps a time zone that it has read, and goes on without one that it
+ * cannot read. */
 void
 tzset(void)
 {
@@ -166,7 +167,8 @@ memory_stop(void)
     return has_failed;
 }
 
-/* Runs it with the n-th allocation failing; returns what it left behind. */
+/* Runs a scenario with the n-th allocation failing; returns how many
+ * allocations it left. */
 static long
 run_failing(void (*run)(const void *row), const void *row, size_t n)
 {
@@ -178,7 +180,7 @@ run_failing(void (*run)(const void *row), const void *row, size_t n)
     return live - before;
 }
 
-/* Whether a scenario leaves something behind every time. */
+/* Whether a scenario leaves memory allocated each time. */
 static bool
 leaks(void (*run)(const void *row), const void *row, size_t n)
 {
@@ -202,6 +204,6 @@ memory_fail_each(void (*run)(const void *row), const void *row)
             (void)printf("allocation %zu leaves something behind\n", n);
         CU_ASSERT_FALSE(has_leak);
     } while (failed && n < FAILURES_MAX);
-    CU_ASSERT_TRUE(n > 1); /* else nothing was put to the test */
+    CU_ASSERT_TRUE(n > 1); /* else nothing was tested */
     CU_ASSERT_TRUE(n < FAILURES_MAX);
 }

@@ -1,8 +1,7 @@
 /*
- * A name server whose answers are slow, missing or late, and the way to it:
- * c-ares reads the machine's resolv.conf, so its ares_init_options() is stood
- * in for here by one that names this server afterwards. Source: RFC 1035,
- * section 4.
+ * A name server whose answers are slow or missing. c-ares reads the machine's
+ * resolv.conf, so its ares_init_options() is replaced here by one that then
+ * sets this server. Source: RFC 1035, section 4.
  */
 #include <ares.h>
 #include <arpa/inet.h>
@@ -22,13 +21,13 @@
 #define TYPE_A      1
 #define MS_PER_S    1000
 
-/* "ADDRESS:PORT,..." of the servers that run; "": none. */
+/* "ADDRESS:PORT,..." of the running servers, or "". */
 static char server_text[64];
 
 typedef int init_fn(ares_channel *channel, const struct ares_options *options,
                     int set);
 
-/* By another name here: before c-ares 1.20 its options are not const. */
+/* Declared under another name: before c-ares 1.20 its options are not const. */
 init_fn names_init_options __asm__("ares_init_options");
 
 int
@@ -46,7 +45,7 @@ names_init_options(ares_channel *ret_channel,
     return status;
 }
 
-/* Where the type is: after the name, which ends with an empty label. */
+/* The offset of the type: after the name, which ends with an empty label. */
 static size_t
 type_at(const struct names_question *question)
 {
@@ -83,7 +82,7 @@ add_address(struct names_question *question, unsigned char x)
     question->bytes[7]++; /* count of answers */
 }
 
-/* Turns the question into its answer: the same and, for IPv4, addresses. */
+/* Turns a query into its answer: adds addresses, if they are of IPv4. */
 static void
 answer(struct names_question *question)
 {
@@ -142,7 +141,7 @@ on_question(struct ev_loop *loop, ev_io *watcher, int events)
     ev_timer_start(loop, &question->due);
 }
 
-/* A port of 127.0.0.1 that is free for datagrams. */
+/* Binds to a free UDP port of 127.0.0.1. */
 static int
 open_datagrams(struct sockaddr_in *ret_address)
 {
@@ -157,7 +156,7 @@ open_datagrams(struct sockaddr_in *ret_address)
     return fd;
 }
 
-/* Takes connections, and never reads from them; -1: the port is taken. */
+/* Listens on the TCP port, and never reads; -1: the port is taken. */
 static int
 listen_silently(const struct sockaddr_in *address)
 {
@@ -170,7 +169,7 @@ listen_silently(const struct sockaddr_in *address)
     return -1;
 }
 
-/* What is asked next when all before it are silent. */
+/* Adds a server, which is asked after those before it. */
 static void
 add_server(const struct sockaddr_in *address)
 {
@@ -190,7 +189,7 @@ names_start(struct names_server *server, struct ev_loop *loop,
 
     *server = (struct names_server){
         .loop = loop, .plan = *plan, .tcp = -1, .silent = -1};
-    /* What is free for datagrams may be somebody's port of TCP. */
+    /* A free UDP port may be in use as a TCP port. */
     for (int i = 0; plan->is_cut && server->tcp < 0; i++) {
         if (i > 0) {
             (void)close(fd);

@@ -6,22 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NAMES_HELD      64 /* questions, at most, in the life of a server */
+#define NAMES_HELD      64 /* the most queries of one server */
 #define NAMES_BYTES_MAX 512
 
 struct names_plan {
-    size_t lost;       /* so many questions, the first, are not answered */
-    int delay_ms;      /* of each answer; below 0: there is none */
-    int delay_ipv6_ms; /* likewise, to questions for IPv6 addresses */
-    int more;          /* so often 127.0.0.1 comes again */
+    size_t lost;       /* how many queries, the first ones, get no answer */
+    int delay_ms;      /* of each answer; below 0: no answer */
+    int delay_ipv6_ms; /* the same for queries of IPv6 addresses */
+    int more;          /* how many more records of 127.0.0.1 an answer has */
     bool has_two;      /* 127.0.0.2 comes before 127.0.0.1 */
-    bool is_cut;       /* the rest comes over TCP, where nobody answers */
+    bool is_cut;       /* truncated: the rest is over TCP, and never comes */
     bool is_second;    /* another server, which is silent, is asked first */
 };
 
 struct names_server;
 
-/* A question on the way to being its own answer. */
+/* A query, which is turned into its answer in place. */
 struct names_question {
     struct names_server *server;
     ev_timer due;
@@ -31,17 +31,17 @@ struct names_question {
 };
 
 /*
- * A name server on the loop, for which every name is 127.0.0.1 and has no
- * IPv6 address. While it runs the program's look-ups through c-ares ask it.
+ * A name server on the loop: each name has the address 127.0.0.1, and no IPv6
+ * address. While it runs, all lookups of the program through c-ares ask it.
  */
 struct names_server {
     struct ev_loop *loop;
     struct names_plan plan;
     ev_io readable;
-    int tcp;    /* listens on the same port; -1: nobody does */
-    int silent; /* the server before this one; -1: there is none */
+    int tcp;    /* a listening socket on the same port, or -1 */
+    int silent; /* the socket of the server that is asked first, or -1 */
     struct names_question questions[NAMES_HELD];
-    size_t count; /* questions so far */
+    size_t count; /* queries so far */
 };
 
 void names_start(struct names_server *server, struct ev_loop *loop,

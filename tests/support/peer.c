@@ -1,7 +1,6 @@
 /*
- * A proxy with faults, in a thread of its own: one poll() loop over the
- * listening socket and pairs of connections, with the replies that are held
- * back in a queue per pair.
+ * A proxy with faults, in its own thread: a poll() loop over the listening
+ * socket and pairs of connections. Delayed replies are in a queue of each pair.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -19,12 +18,12 @@
 #include "ports.h"
 
 #define PEER_LINKS_MAX 64
-#define PEER_TICK_MS   5 /* how exact delays and changes of fault are */
+#define PEER_TICK_MS   5 /* the precision of delays and of changes of fault */
 #define PEER_READ_STEP (64 * 1024)
 #define PEER_SEND_MS   1000 /* for a client that does not read */
 #define PEER_FIRST_USE 2    /* pieces: a handshake, and what comes next */
 
-/* Some bytes of a reply that are to be passed on at a time. */
+/* Bytes of a reply that are forwarded at the same time. */
 struct piece {
     struct piece *next;
     int64_t due_ms;
@@ -107,7 +106,7 @@ accept_one(struct peer *peer)
         link_close(link);
 }
 
-/* What the client sends. False at the end of the connection. */
+/* Handles what the client sends; returns false if the connection must end. */
 static bool
 take_commands(const struct peer *peer, struct link *link)
 {
@@ -156,7 +155,7 @@ hold(struct link *link, const char *data, size_t length, int64_t due_ms)
     return true;
 }
 
-/* What the real Redis answers. False at the end of the connection. */
+/* Handles what Redis answers; returns false if the connection must end. */
 static bool
 take_replies(const struct peer *peer, struct link *link)
 {
@@ -180,7 +179,7 @@ take_replies(const struct peer *peer, struct link *link)
     return hold(link, data, (size_t)got, clock_ms() + delays_ms[peer->fault]);
 }
 
-/* Passes on what is due. False if the client does not take it. */
+/* Forwards what is due; returns false if the client does not take it. */
 static bool
 pass_on(const struct peer *peer, struct link *link)
 {

@@ -56,9 +56,9 @@ ports_listen_at(int port, int *ret_port)
 }
 
 /*
- * Takes a port for as long as this process lives, so that it is given to no one
- * else: not here, nor to the tests that run beside these. What is bound is only
- * a name, of the same network as the port: the port stays free.
+ * Reserves a port for the life of this process, also against test programs that
+ * run at the same time: binds an abstract unix socket, whose name belongs to
+ * the same network namespace as the port. The port itself stays free.
  */
 static bool
 reserve(int port)
@@ -78,8 +78,8 @@ reserve(int port)
 }
 
 /*
- * Below the ports that the kernel gives to connections: otherwise one of ours
- * may have it when a server that was ended takes it again.
+ * Chooses a port below those that the kernel gives to outgoing connections:
+ * otherwise one of these may have it when a server is restarted on it.
  */
 int
 ports_free(void)

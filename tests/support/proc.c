@@ -18,12 +18,12 @@
 
 #define PROC_STARTED_MAX 64 /* programs started and not yet ended */
 #define PROC_NAME_MAX    64
-#define PROC_EXEC_FAILED 127 /* as a shell says it */
+#define PROC_EXEC_FAILED 127 /* as in a shell */
 
-/* What a run for coverage says of itself is no output of the program. */
+/* gcov's messages, of a run for coverage, are not the program's output. */
 #define PROC_GCOV_ERRORS "GCOV_ERROR_FILE"
 
-/* Ours, to be told from orphans. */
+/* Programs that were started here: they are no orphans. */
 static pid_t started[PROC_STARTED_MAX];
 
 static pid_t *
@@ -59,7 +59,7 @@ run(const struct proc_plan *plan, pid_t parent)
     if (getppid() != parent)
         _exit(PROC_EXEC_FAILED);
     (void)signal(SIGPIPE, SIG_DFL);
-    /* A shell ignores these for what it runs in the background. */
+    /* A shell ignores these signals for background jobs. */
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGQUIT, SIG_DFL);
     (void)signal(SIGHUP, SIG_DFL); /* as nohup does for all */
@@ -157,14 +157,14 @@ proc_stop(struct proc *proc)
     return false;
 }
 
-/* What /proc tells of a process. */
+/* A process, from /proc. */
 struct entry {
     pid_t pid, parent;
     char state;
     char name[PROC_NAME_MAX];
 };
 
-/* The name stands in brackets and may hold anything, brackets too. */
+/* The name is in brackets, and may itself contain brackets. */
 static bool
 entry_read(pid_t pid, struct entry *ret_entry)
 {
@@ -219,7 +219,7 @@ proc_adopt_orphans(void)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* Also takes dead ones off the books. */
+/* Also reaps dead orphans. */
 static bool
 is_orphan(const struct entry *entry)
 {

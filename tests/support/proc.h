@@ -14,41 +14,42 @@ struct proc {
 
 struct proc_plan {
     const char *const *argv;        /* argv[0] is looked up in PATH */
-    const char *const *environment; /* whole; NULL: ours */
+    const char *const *environment; /* whole; NULL: that of this program */
     const char *output; /* file for both outputs, appended to; NULL: none */
-    int death_signal;   /* that it gets when the test program dies */
+    int death_signal;   /* sent to it when the test program dies */
 };
 
-/* It leads a process group of its own. Call on the main thread only. */
+/* Starts a program in its own process group. For the main thread only. */
 bool proc_start(struct proc *proc, const struct proc_plan *plan);
 
-/* Whether it has ended within the time; 0 asks without waiting. */
+/* Whether it ends within the time; 0: whether it has ended. */
 bool proc_wait(struct proc *proc, int limit_ms);
 
-/* The exit status, or -1 if it runs or was ended by a signal. */
+/* The exit status; -1 if it is running, or was ended by a signal. */
 int proc_exit_status(const struct proc *proc);
 
 void proc_signal(const struct proc *proc, int number);
 
-/* As the terminal does for Ctrl-C: to the whole group. */
+/* Sends a signal to its process group, as a terminal does for Ctrl-C. */
 void proc_signal_group(const struct proc *proc, int number);
 
-/* SIGTERM, and SIGKILL if that does not help. False if it had to be killed. */
+/* Sends SIGTERM and, if it does not end in time, SIGKILL; then returns false.
+ */
 bool proc_stop(struct proc *proc);
 
-/* SIGKILL. */
+/* Sends SIGKILL, and waits for its end. */
 void proc_kill(struct proc *proc);
 
 /*
- * Makes this program the parent of every orphan below it: that is how a
- * stopped program is seen to have left something running.
+ * Makes this program the parent of all orphans below it: so a test sees
+ * processes that a stopped program has left running.
  */
 void proc_adopt_orphans(void);
 
-/* Orphans that still run. */
+/* How many orphans are running. */
 size_t proc_count_orphans(void);
 
-/* The same, and they are killed, each with a line that says so. */
+/* Kills all orphans, and prints a line for each; returns how many. */
 size_t proc_end_orphans(void);
 
 #define PROC_FOUND_MAX 64
@@ -58,12 +59,12 @@ struct proc_found {
 };
 
 /*
- * The processes below an ancestor, at any depth, that have the name while
- * their own parent has another; zombies do not count.
+ * The processes below an ancestor, at any depth, with this name and a parent of
+ * another name; without zombies.
  */
 struct proc_found proc_find_masters(pid_t ancestor, const char *name);
 
-/* The children of a process that have the name. */
+/* The children of a process with this name. */
 struct proc_found proc_find_children(pid_t parent, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A real Redis for the integration tests, which they may kill, freeze and
- * start again, and look into by commands of their own.
+ * A real Redis for the integration tests, which they may kill, freeze, restart,
+ * and send commands to.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ redis_configure(const struct redis *redis, const char *lines)
     return fclose(file) == 0 && is_good;
 }
 
-/* Of two lines for one setting the last counts. */
+/* If a setting has two lines, the last one wins. */
 bool
 redis_use_tls(const struct redis *redis, const char *folder, const char *name)
 {

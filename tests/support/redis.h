@@ -9,7 +9,7 @@
 
 #define REDIS_URL_MAX (FILES_PATH_MAX + 32)
 
-/* A Redis of our own, on a unix socket and on a port of the loopback. */
+/* A private Redis, on a unix socket and on a loopback port. */
 struct redis {
     char folder[FILES_PATH_MAX];
     char socket[FILES_PATH_MAX];
@@ -18,10 +18,10 @@ struct redis {
     struct proc proc;
 };
 
-/* Chooses a free port and writes the settings; starts nothing. */
+/* Chooses a free port, and writes redis.conf; does not start it. */
 bool redis_init(struct redis *redis, const char *folder, const char *password);
 
-/* Adds lines to its settings. */
+/* Adds lines to redis.conf. */
 bool redis_configure(const struct redis *redis, const char *lines);
 
 /*
@@ -32,13 +32,13 @@ bool redis_configure(const struct redis *redis, const char *lines);
 bool redis_use_tls(const struct redis *redis, const char *folder,
                    const char *name);
 
-/* Starts it, again too, and waits until it answers. */
+/* Starts or restarts it, and waits until it answers. */
 bool redis_start(struct redis *redis);
 
-/* SIGKILL; its data are lost. Also ends a frozen one, or none. */
+/* Sends SIGKILL: its data are lost. It may be frozen, or not running. */
 void redis_kill(struct redis *redis);
 
-/* SIGSTOP: connections are still taken, and nothing answered. */
+/* Sends SIGSTOP: connections are still accepted, but nothing is answered. */
 void redis_freeze(struct redis *redis);
 void redis_thaw(struct redis *redis);
 
@@ -46,20 +46,20 @@ void redis_url_unix(const struct redis *redis, char ret_url[REDIS_URL_MAX]);
 void redis_url_tcp(const struct redis *redis, char ret_url[REDIS_URL_MAX]);
 
 /*
- * Runs one command on a connection of its own, formatted as redisCommand()
- * does. The reply belongs to the caller; NULL when there is no connection.
+ * Runs one command, formatted as by redisCommand(), on a new connection. The
+ * caller frees the reply; NULL if there is no connection.
  */
 redisReply *redis_run(const struct redis *redis, const char *format, ...);
 
-/* Like redis_run(), when the reply does not matter but has to be no error. */
+/* Runs a command; returns false if the reply is an error, or does not come. */
 bool redis_do(const struct redis *redis, const char *format, ...);
 
-/* As integers: the reply, or -1 without one. */
+/* Runs a command; returns its reply as an integer, or -1. */
 long long redis_number(const struct redis *redis, const char *format, ...);
 
 /*
- * The one key that matches a pattern, waiting a second for it to come; to be
- * freed. NULL if there is none, or more than one.
+ * The only key that matches a pattern, which the caller frees; waits a second
+ * for it. NULL if there is none, or more than one.
  */
 char *redis_only_key(const struct redis *redis, const char *pattern);
 

@@ -1,5 +1,5 @@
 /*
- * A Redis by script, for those whose loop is not ours.
+ * A scripted Redis in its own thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +14,19 @@
 #include "reply_server.h"
 
 #define BACKLOG   16
-#define ITEMS_MAX 65536 /* of an array; more are never said */
+#define ITEMS_MAX 65536 /* of an array; scripts have no larger one */
 #define PATH_SIZE 64
 
 struct reply_server {
     int listener;
-    int place; /* the socket's file, which has no name any more */
+    int place; /* O_PATH of the socket's file, which has been unlinked */
     char path[PATH_SIZE];
     pthread_mutex_t lock;                   /* over what follows */
     char bytes[REPLY_SERVER_BYTES_MAX + 1]; /* ended by a NUL */
     size_t length;
 };
 
-/* Where a line ends; NULL: it has not come as a whole. */
+/* The end of a line; NULL: it is incomplete. */
 static const char *
 line_end(const char *at, const char *end)
 {
@@ -36,8 +36,8 @@ line_end(const char *at, const char *end)
 }
 
 /*
- * Where a command or a reply ends; NULL: not in here. What is none ends with
- * all there is.
+ * The end of a command or a reply; NULL: it is incomplete. Bytes that are
+ * neither end with the text.
  */
 static const char *
 item_end(const char *at, const char *end)
@@ -64,7 +64,7 @@ struct talk {
     size_t length;                        /* of commands */
 };
 
-/* One reply to each command that has come. */
+/* Sends one reply for each command that has arrived. */
 static void
 answer(struct talk *talk, int fd)
 {
@@ -75,7 +75,7 @@ answer(struct talk *talk, int fd)
 
         if (said == NULL)
             said = talk->end;
-        /* to one that has had enough it need not be said */
+        /* the client may have closed the connection */
         (void)send(fd, talk->at, (size_t)(said - talk->at), MSG_NOSIGNAL);
         talk->at = said;
         command = next;
@@ -122,7 +122,7 @@ run(void *arg)
     return NULL;
 }
 
-/* The file's name is gone at once: the process may end in any way. */
+/* The file is unlinked at once, because the process may be killed. */
 static bool
 bind_unnamed(struct reply_server *server)
 {

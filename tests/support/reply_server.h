@@ -8,19 +8,19 @@
 #define REPLY_SERVER_BYTES_MAX 65536
 
 /*
- * A Redis that says the same to every connection, one reply to each command
- * whatever it is, and then has no more to say. It is a thread of its own, which
- * allocates nothing once it runs.
+ * A scripted Redis that sends the same replies on each connection, one for each
+ * command, whatever it is, and then is silent. It runs in its own thread, which
+ * allocates no memory after its start.
  */
 struct reply_server;
 
-/* NULL when it cannot be started. It stays until the process ends. */
+/* Returns NULL if it cannot start. It runs until the process ends. */
 struct reply_server *reply_server_start(void);
 
-/* Where it is, without credentials. */
+/* Its address, without credentials. */
 struct redis_url reply_server_place(const struct reply_server *server);
 
-/* What it says from now on, at most REPLY_SERVER_BYTES_MAX; copied. */
+/* Sets its replies, of at most REPLY_SERVER_BYTES_MAX; copied. */
 void reply_server_set(struct reply_server *server, const void *bytes,
                       size_t length);
 

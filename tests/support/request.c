@@ -1,5 +1,5 @@
 /*
- * Requests as callers write them. Source: docs/protocol.md, S9.
+ * Requests as callers send them. Source: docs/protocol.md, S9.
  */
 #include <stddef.h>
 
@@ -9,25 +9,25 @@
 #include "token.h"
 
 char *
-request_text(const struct request *request)
+request_text(const struct request_parts *parts)
 {
-    const char *account = request->account != NULL ? request->account : "";
-    const char *token = request->token;
+    const char *account = parts->account != NULL ? parts->account : "";
+    const char *token = parts->token;
     char made[TOKEN_LENGTH + 1];
     struct buffer text = {0};
 
     if (token == NULL) {
-        token_user(account, request->login, TOKEN_SALT, made);
+        token_user(account, parts->login, TOKEN_SALT, made);
         token = made;
     }
     buffer_add_text(&text, "{");
-    if (request->account != NULL)
+    if (parts->account != NULL)
         buffer_printf(&text, "\"account\": \"%s\", ", account);
     buffer_printf(&text,
                   "\"login\": \"%s\", \"token\": \"%s\", \"method\": \"%s\", "
                   "\"arguments\": ",
-                  request->login, token, request->method);
-    buffer_add_text(&text, request->arguments);
+                  parts->login, token, parts->method);
+    buffer_add_text(&text, parts->arguments);
     buffer_add_text(&text, "}");
     return buffer_take(&text);
 }
@@ -35,14 +35,14 @@ request_text(const struct request *request)
 static char *
 user_request(const char *method, const char *arguments)
 {
-    const struct request request = {
+    const struct request_parts parts = {
         .account = REQUEST_ACCOUNT,
         .login = REQUEST_LOGIN,
         .method = method,
         .arguments = arguments,
     };
 
-    return request_text(&request);
+    return request_text(&parts);
 }
 
 char *
@@ -61,7 +61,7 @@ char *
 request_admin(const char *method, const char *arguments)
 {
     char token[TOKEN_LENGTH + 1];
-    const struct request request = {
+    const struct request_parts parts = {
         .login = "admin",
         .token = token,
         .method = method,
@@ -69,5 +69,5 @@ request_admin(const char *method, const char *arguments)
     };
 
     token_admin(clock_steady_now(), TOKEN_ADMIN_SALT, token);
-    return request_text(&request);
+    return request_text(&parts);
 }

@@ -1,24 +1,24 @@
-#ifndef REQUEST_H
-#define REQUEST_H
+#ifndef SUPPORT_REQUEST_H
+#define SUPPORT_REQUEST_H
 
-/* The login of ordinary requests, with REQUEST_ACCOUNT. */
+/* Account and login of the requests that tests send by default. */
 #define REQUEST_ACCOUNT "horns&hoofs"
 #define REQUEST_LOGIN   "h&f"
 
-/* Whole, signed requests as JSON texts, to be freed. */
+/* Make the JSON text of a request with a valid token; the caller frees it. */
 char *request_score(const char *arguments);
 char *request_interests(const char *arguments);
 char *request_admin(const char *method, const char *arguments);
 
-struct request {
-    const char *account; /* NULL: not there */
+struct request_parts {
+    const char *account; /* NULL: the member is left out */
     const char *login;
-    const char *token; /* NULL: made from account and login */
+    const char *token; /* NULL: the valid one of account and login */
     const char *method;
-    const char *arguments;
+    const char *arguments; /* JSON */
 };
 
-/* The same with every part as given; texts without need of escapes. */
-char *request_text(const struct request *request);
+/* The same from these parts; the texts are not escaped. */
+char *request_text(const struct request_parts *parts);
 
 #endif

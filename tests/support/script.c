@@ -1,6 +1,6 @@
 /*
- * Scripted peers on the loop of whoever looks at them: what they answer, how
- * slowly, and when they hang up.
+ * Scripted peers on the loop of the test: what they answer, how slowly, and
+ * when they hang up.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -9,14 +9,16 @@
 #define SCRIPT_ANSWERS     4
 
 /*
- * Answers what comes in one piece with the next of its answers; the
- * handshake is the first piece of every connection. After the last: silence.
+ * The next answer is sent for each piece, as returned by one read(). The first
+ * piece of each connection is the handshake. After the last answer the peer is
+ * silent.
  */
 struct script {
     const char *answers[SCRIPT_ANSWERS];
-    bool drips;  /* one byte every 20 ms, after the handshake's answer */
-    bool closes; /* after an answer to anything but a handshake */
-    int closed;  /* connections that first close when they are used again */
+    bool drips;  /* sends a byte every 20 ms, after the handshake */
+    bool closes; /* closes the connection after an answer, not a handshake */
+    int closed;  /* so many connections, the first, are closed at the second
+                    piece */
 };
 
 struct script_peer;
@@ -42,7 +44,7 @@ void script_start(struct script_peer *peer, struct ev_loop *loop, int port,
                   const struct script *script);
 void script_end(struct script_peer *peer);
 
-/* Sends what nobody asked for, too. */
+/* Sends bytes, also without a command. */
 void script_send(struct script_connection *connection, const char *text,
                  size_t length);
 

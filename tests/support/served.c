@@ -17,7 +17,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
-/* More than any machine is held up: here nothing is to run out of time. */
+/* Longer than any machine is delayed: no time limit ends here. */
 #define LIMIT_MS 600000
 
 static struct served_link *
@@ -102,7 +102,7 @@ start_store(struct served *served)
     return served->shared.store != NULL;
 }
 
-/* So that a setting that is new has its default here, too. */
+/* Loads the defaults, so that new settings have theirs, too. */
 static bool
 load_settings(struct served *served)
 {

@@ -11,39 +11,39 @@
 
 #define SERVED_BODY_MAX  4096
 #define SERVED_IDS_MAX   100
-#define SERVED_READS_MAX 16 /* under way at a time */
+#define SERVED_READS_MAX 16 /* pending at a time */
 
-/* A link that knows one value for every key: at once, or when it is let. */
+/* A fake link: every key has the same value. */
 struct served_link {
-    struct store_link base; /* first: a link begins with it */
+    struct store_link base; /* must be first */
     struct store_fetch *reads[SERVED_READS_MAX];
     size_t read_count;
     struct bytes value;
     enum store_status status; /* of its answers; STORE_DOWN: no connection */
-    bool holds;               /* its answers back */
+    bool holds;               /* delays its answers until this is false */
 };
 
 /*
- * The connections of a worker, without the worker: they are real ones, their
- * peer is this program, and the loop only turns when it is told to. The salts
- * are the published ones.
+ * The connections of a worker, without the worker. They are real; the peer is
+ * the test, and the loop takes a turn only in served_turn(). The salts are the
+ * published ones.
  */
 struct served {
     struct conn_shared shared;
     struct config *settings; /* all defaults */
-    struct config config;    /* the same, but for what the tests need */
+    struct config config;    /* a copy that tests may change */
     struct api_config api_config;
     struct served_link link;
 };
 
-/* value is what the store holds for every key; borrowed. */
+/* value is that of every key in the store; borrowed. */
 bool served_start(struct served *served, struct bytes value);
 void served_stop(struct served *served);
 
-/* The peer's end of a new connection, non-blocking; -1: it was not taken. */
+/* The peer's end of a new connection, non-blocking; -1: it was not accepted. */
 int served_connect(struct served *served);
 
-/* Lets happen what can happen now. */
+/* Handles all events that are pending, and returns. */
 void served_turn(struct served *served);
 
 #endif

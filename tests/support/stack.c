@@ -1,6 +1,6 @@
 /*
- * The whole stack as it ships, for the integration tests: run.sh in a private
- * folder, on free ports, with settings that nothing around can alter.
+ * The whole stack, for the integration tests: run.sh in a private folder, on
+ * free ports, with settings that do not depend on the environment.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -15,12 +15,12 @@
 #include "ports.h"
 #include "stack.h"
 
-#define STACK_SCRIPT        "deploy/run.sh" /* tests run at the top */
+#define STACK_SCRIPT        "deploy/run.sh" /* relative to the checkout */
 #define STACK_TRIES         3 /* a free port may be taken before it is used */
 #define STACK_VARIABLES_MAX 48
 #define STACK_VARIABLE_MAX  512
 
-/* Of our own environment, nothing else reaches the stack. */
+/* The only variables of the environment that the stack gets. */
 static const char *const inherited[] = {
     "PATH",      "HOME",         "TMPDIR",       "USER",
     "LANG",      "TZ",           "ASAN_OPTIONS", "UBSAN_OPTIONS",
@@ -89,7 +89,7 @@ stack_init(struct stack *stack)
            redis_init(&stack->redis, stack->folder, STACK_PASSWORD);
 }
 
-/* False if the plan says it, or has none. */
+/* Returns false if the plan has its own REDIS_URL, or leaves it out. */
 static bool
 set_url(const struct stack *stack, const struct stack_plan *plan,
         char ret_url[REDIS_URL_MAX])
@@ -112,7 +112,7 @@ set_url(const struct stack *stack, const struct stack_plan *plan,
     return false;
 }
 
-/* Starts what the plan has behind the service. */
+/* Starts the store of the plan. */
 static bool
 start_store(struct stack *stack, const struct stack_plan *plan)
 {
@@ -144,7 +144,7 @@ set_variables(const struct stack *stack, const struct stack_plan *plan,
         variables_printf(variables, "METRICS_PORT=%d", stack->metrics_port);
     variables_printf(variables, "RUN_DIR=%s", stack->run_folder);
     variables_printf(variables, "SCORING_LOG_FILE=%s", stack->log);
-    /* A .env of the checkout is the developer's, not ours. */
+    /* Otherwise a .env in the checkout, the developer's, would be read. */
     variables_printf(variables, "SCORING_CONFIG_FILE=%s", stack->settings);
     variables_set(variables, "SCORING_WORKERS=2");
     variables_printf(variables, "REDIS_PASSWORD=%s", STACK_PASSWORD);
@@ -207,7 +207,7 @@ stack_is_ready(struct stack *stack, int limit_ms)
            !proc_wait(&stack->proc, 0);
 }
 
-/* One try; *ret_again: somebody else was quicker to take a port. */
+/* One try; *ret_again: another program has taken a port meanwhile. */
 static bool
 start_once(struct stack *stack, const struct stack_plan *plan, bool *ret_again)
 {
@@ -301,7 +301,7 @@ stack_workers(const struct stack *stack)
     return proc_find_children(parent, "scoring");
 }
 
-/* No process has the number 0: the signal would be for the tests themselves. */
+/* Never signals process 0, which would be the tests' own process group. */
 bool
 stack_signal(const struct stack *stack, int number)
 {

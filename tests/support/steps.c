@@ -1,5 +1,5 @@
 /*
- * A server by steps, byte by byte.
+ * A scripted server that checks each byte.
  */
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +88,7 @@ on_piece(struct ev_loop *loop, ev_io *watcher, int events)
     serve_step(server);
 }
 
-/* Every connection begins with the first step again. */
+/* Each connection starts with the first step. */
 static void
 on_accept(struct ev_loop *loop, ev_io *watcher, int events)
 {

@@ -1,5 +1,5 @@
 /*
- * A store for tests of the pure part: looks keys up in a list.
+ * A fake store for tests of the API.
  */
 #include <stdlib.h>
 

@@ -4,24 +4,25 @@
 #include "scoring/api.h"
 
 /*
- * A store for tests of the pure part: "key=value" entries, NULL at the end.
- * A value of "!" stands for a key of another type.
+ * A fake store for tests of the API: "key=value" entries, with NULL at the end.
+ * The value "!" means a key of another type.
  */
 struct store_fake {
     const char *const *entries;
-    enum store_status status; /* STORE_OK, or how every read fails */
+    enum store_status status; /* STORE_OK, or the failure of every read */
 };
 
 /*
- * Plans a request and answers it at once from the fake store. Returns the
- * call, which lends the outcome; the caller frees it. ret_asked (may be NULL)
- * receives how many keys were wanted.
+ * Plans a request, and answers it from the fake store. Returns the call, to
+ * which the outcome refers; the caller frees it.
+ *
+ * ret_asked   how many keys were wanted; may be NULL.
  */
 struct api_call *store_fake_run(const struct store_fake *store, struct api *api,
                                 const struct request *request,
                                 struct outcome *ret_outcome, size_t *ret_asked);
 
-/* Adds the whole body of an answer. */
+/* Adds the body of an answer, with all of its parts. */
 void store_fake_put_body(const struct outcome *outcome, struct buf *out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Tokens as a caller makes them, with nothing of the service's own code.
+ * Tokens as a caller makes them, without code of the service.
  * Source: docs/protocol.md, S10.
  */
 #include <openssl/evp.h>

@@ -1,6 +1,6 @@
 /*
- * A store on real connections, for tests that look at it alone: its loop, its
- * turns, its events, and reads with what became of them.
+ * A store with real connections, without the rest of the service: its loop,
+ * turns, events, and reads with their results.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ on_event(void *arg, enum store_event event, const char *server,
     (void)server;
 
     world->events[event]++;
-    ev_break(world->loop, EVBREAK_ONE); /* look, do not sleep on it */
+    ev_break(world->loop, EVBREAK_ONE); /* the test checks its condition */
     if (event == STORE_EVENT_DOWN)
         (void)snprintf(world->down, sizeof(world->down), "%s", detail);
     if (event == STORE_EVENT_REFUSED || event == STORE_EVENT_MANY_REFUSED ||

@@ -8,14 +8,14 @@
 #include "lost.h"
 #include "store/store_redis.h"
 
-/* The store's limits in here; those of docs/protocol.md. */
+/* The limits of the store: the defaults of docs/protocol.md. */
 #define WORLD_ATTEMPTS    3
 #define WORLD_CONNECT_MS  200
 #define WORLD_COMMAND_MS  300
 #define WORLD_DEADLINE_MS 800
 #define WORLD_BYTES_MAX   (16 << 20)
 
-/* A store on a loop of its own, served as a worker does it. */
+/* A store on its own loop, with turns as in a worker. */
 struct world {
     struct ev_loop *loop;
     struct store *store;
@@ -29,19 +29,19 @@ struct world {
 void world_start(struct world *world, const struct redis_url *redis);
 void world_end(struct world *world);
 
-/* Runs until the number is at least so large; says whether it became so. */
+/* Runs until *number >= wanted; returns whether that happened in time. */
 bool world_run_until(struct world *world, const int *number, int wanted,
                      int64_t limit_ms);
 void world_run_for(struct world *world, int64_t limit_ms);
 
 #define WORLD_KEYS_MAX 1100
 
-/* A read: keys and count are to be set, the rest is found out. */
+/* A read: the test sets keys and count, the rest is the result. */
 struct answer {
     struct world *world;
-    int done; /* times that it was answered */
+    int done; /* how often it was answered */
     enum store_status status;
-    int64_t asked_ms, took_ms; /* without what was lost meanwhile */
+    int64_t asked_ms, took_ms; /* took_ms without the time of lost.h */
     struct lost lost;
     struct bytes keys[WORLD_KEYS_MAX];
     size_t count;
@@ -50,18 +50,18 @@ struct answer {
     size_t first_length;
 };
 
-/* Asks, with a deadline so far away, and does not wait. */
+/* Begins a read that ends in limit_ms at the latest; does not wait. */
 void world_ask(struct world *world, struct answer *answer, enum store_need need,
                int64_t limit_ms);
 
-/* Waits for the answer, which must come, and once. */
+/* Waits for the answer; asserts that it comes, once. */
 void world_await(struct world *world, struct answer *answer);
 
-/* Asks for one key, and waits. */
+/* Reads one key, and waits for the answer. */
 enum store_status world_get(struct world *world, struct answer *answer,
                             enum store_need need, const char *key);
 
-/* Whether the first key's value is this; "": it has none. */
+/* Whether the value of the first key is this; "": it has no value. */
 bool answer_is(const struct answer *answer, struct bytes want);
 
 #endif
