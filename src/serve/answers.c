@@ -102,7 +102,7 @@ count_file(struct answers *answers, int fd, struct metrics *metrics)
 static int
 open_file(const char *path)
 {
-    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
     int fd = open(path, flags);
 
     if (fd >= 0 || errno != ENOENT)

@@ -2,7 +2,6 @@
 #define ANSWERS_H
 
 #include <limits.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "telemetry/log.h"
