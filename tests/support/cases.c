@@ -15,9 +15,8 @@
 #include "files.h"
 
 #define CASES_NAME_MAX  512
-#define CASES_KNOWN_MAX 24  /* characters of a name to look for in the source  \
-                             */
-#define FILE_PREFIX "test_" /* after the last slash of a path */
+#define CASES_KNOWN_MAX 24      /* characters of a name that are looked for */
+#define FILE_PREFIX     "test_" /* after the last slash of a path */
 
 /* The arrays that the linker has made of CASES_ENTRY(). */
 extern const struct case_table *const __start_case_tables[];
