@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The alerts of deploy/prometheus: promtool has each fire once, and stay silent
-# once; and every query, of them and of the dashboard, names metrics that the
-# service has. The last line is "N passed, N failed", or with ", N skipped".
+# Tests the alerts of deploy/prometheus: promtool makes each fire once, and stay silent
+# once; and all queries, also those of the dashboard, use metrics that exist. The last
+# line is "N passed, N failed", or with ", N skipped".
 #
 #   tests/alerts.sh TABLES    docs/tables.c, built
 set -uo pipefail
@@ -20,24 +20,24 @@ check() { # check WHAT GOT WANTED
     fi
 }
 
-# named FILE: the metrics in it
+# named FILE: prints the metrics that it uses
 named() {
     grep -oE '\b(scoring|process|nginx)_[a-z_]+\b' "$1" | sed 's/_bucket$//' | sort -u
 }
 
-# there_are: those that the service, and its site of nginx, tell of
+# there_are TABLES: prints the metrics of the service and of nginx's site
 there_are() {
     "$1" | grep -oE 'TYPE (scoring|process)_[a-z_]+' | cut -d' ' -f2
     echo nginx_connections
 }
 
 for file in "$rules" "$dashboard"; do
-    check "$file: metrics that there are not" \
+    check "$file: metrics that do not exist" \
         "$(comm -23 <(named "$file") <(there_are "$1" | sort -u) | paste -sd' ')" ''
 done
 check "$dashboard: is JSON" "$(python3 -m json.tool "$dashboard" >/dev/null 2>&1 && echo yes)" yes
 
-# Each alert is met twice: once with what it says, once with nothing.
+# Each alert is expected twice: once with its annotations, once silent.
 for alert in $(sed -n 's/^ *- alert: //p' "$rules"); do
     check "$cases: $alert" "$(grep -A 2 "alertname: $alert\$" "$cases" |
         sed -n 's/^ *exp_alerts: *//p' | paste -sd' ')" ' []'
@@ -45,7 +45,7 @@ done
 if command -v promtool >/dev/null; then
     check "$cases" "$(cd deploy/prometheus && promtool test rules scoring.test.yml 2>&1 | grep -c SUCCESS)" 1
 else
-    printf 'skipped: there is no promtool to test the alerts\n'
+    printf 'skipped: promtool is not installed\n'
     skipped=1
 fi
 printf '%d passed, %d failed' "$passed" "$failed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds the house together: which folder of src/ may include which, which one
-# owns which library, who may log, and that the pure parts stay pure.
+# Checks which folder of src/ may include which, which files may use a library, log,
+# print, read the environment or the clock, and that the pure folders are pure.
 set -euo pipefail
 cd "$(dirname "$0")/../src"
 
@@ -11,8 +11,8 @@ fault() {
     failed=1
 }
 
-# A folder, and those whose headers it may include besides its own. No folder
-# stands to the left of one that it appears in: calls go downwards only.
+# A folder, and the folders whose headers it may include in addition to its own. Each
+# folder may include only folders of the rows above it.
 folders='
 base
 telemetry  base
@@ -33,7 +33,7 @@ declare -A before=()
 while read -r folder may; do
     [ -n "$folder" ] || continue
     for lower in $may; do
-        [ -n "${before[$lower]-}" ] || fault "$folder: $lower must stand above it in tests/check-deps.sh"
+        [ -n "${before[$lower]-}" ] || fault "$folder: $lower must be in a row above it in tests/check-deps.sh"
     done
     before[$folder]=yes
     while IFS=: read -r file _ line; do
@@ -45,10 +45,10 @@ while read -r folder may; do
     done < <(grep -n '#include "' -- "$folder"/*.[ch])
 done <<<"$folders"
 for folder in */; do
-    [ -n "${before[${folder%/}]-}" ] || fault "$folder: stands in no row of tests/check-deps.sh"
+    [ -n "${before[${folder%/}]-}" ] || fault "$folder: has no row in tests/check-deps.sh"
 done
 
-# only PATTERN FILE...: the only files that may match it
+# only PATTERN FILE...: no other file, or folder ending with /, may match
 only() {
     local pattern=$1 file
     shift
@@ -65,13 +65,13 @@ only '#include [<"]ares' redis/resolver.c
 only '#include [<"]hiredis' redis/ store/fetch.c store/link.c store/slots.c store/cluster.c store/sentinels.c cli/client.c cli/session.c cli/shards.c cli/scan.c cli/writer.c
 only '#include [<"]json-c' base/json.c scoring/api.c
 only '#include [<"]openssl' scoring/auth.c scoring/model.c redis/tls.c
-# Each fault is logged once, and only from here; the rest return errors.
+# Only these files log; others return errors, so that each fault is logged once.
 only '#include "telemetry/log\.h"' telemetry/ config/ serve/ main.c
-# TERM and TMPDIR are no settings of ours.
+# Settings are read in config.c only; TERM, TMPDIR and others are not settings.
 only '\b(secure_)?getenv *\(' config/config.c cli/interests.c cli/progress.c telemetry/log.c serve/notify.c
 only '\b(printf|puts|fputs|perror|syslog) *\(' main.c cli/command.c cli/check_config.c \
     cli/accounts.c cli/healthcheck.c cli/model.c cli/model_diff.c cli/token.c
-# One place asks what time it is; what is pure asks neither it nor the network.
+# One file reads the clocks; pure folders use neither it nor the network.
 only '\b(time|clock_gettime|gettimeofday|ftime|ev_now|ev_time) *\(' base/clock.c
 only '#include "base/clock\.h"' base/ redis/ store/ serve/ cli/ telemetry/
 only '\b(socket|connect) *\(' redis/ cli/ask.c serve/notify.c

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Holds the documents to the code: the tables that `make docs` makes are as it
-# makes them; every status of nginx and every target of `make help` exist. The
-# manual page has every command and option, and no mistakes. Every rule of
-# docs/protocol.md that is cited is there.
+# Compares the documents with the code: the tables are as `make docs` writes them;
+# every status of nginx is documented, and every target of `make help` exists; the
+# manual page has every command and option, and mandoc finds no error; every rule of
+# docs/protocol.md that is cited exists.
 #
 #   tests/check-docs.sh BINARY TABLES
 set -euo pipefail
@@ -12,7 +12,7 @@ binary=$1 tables=$2
 passed=0 failed=0 skipped=0
 page=docs/scoring.8
 
-check() { # check WHAT COMMAND...: it must succeed
+check() { # check WHAT COMMAND...: counts whether the command succeeds
     local what=$1
     shift
     if "$@" >/dev/null 2>&1; then
@@ -23,12 +23,12 @@ check() { # check WHAT COMMAND...: it must succeed
     fi
 }
 
-# commands_of HELP: those that it lists, without options
+# commands_of HELP: prints the commands that it lists
 commands_of() {
     sed -nE '/^Settings/q; s/^  ([a-z][a-z-]*) .*/\1/p' <<<"$1"
 }
 
-# check_page COMMAND...: its page has it, and each of its options
+# check_page COMMAND...: checks that the page has the command and its options
 check_page() {
     local option
     check "$page: $*" grep -qE "^\.It Cm $*\$" "$page"
@@ -37,7 +37,7 @@ check_page() {
     done
 }
 
-# What is made from the tables of the code is as `make docs` would write it.
+# The tables are as `make docs` would write them, and the citations are right.
 while IFS= read -r line; do
     printf 'FAILED: %s\n' "$line"
     failed=$((failed + 1))
@@ -55,7 +55,7 @@ for target in $(sed -n '/^define HELP$/,/^endef$/p' Makefile | grep -oE 'make [a
 done
 
 for command in $(commands_of "$("$binary" --help)"); do
-    # A command that only has commands of its own lists those.
+    # A group of commands lists its commands.
     commands=$("$binary" "$command" --help | sed -nE 's/^  ([a-z]+) .*/\1/p')
     [ -n "$commands" ] || check_page "$command"
     for word in $commands; do
@@ -65,7 +65,7 @@ done
 if command -v mandoc >/dev/null; then
     check "$page: mandoc -T lint" mandoc -T lint -W warning "$page"
 else
-    printf 'skipped: %s: there is no mandoc to check it\n' "$page"
+    printf 'skipped: %s: mandoc is not installed\n' "$page"
     skipped=$((skipped + 1))
 fi
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Reads off a built binary that the hardening flags took effect.
+# Checks in a binary that the hardening flags had an effect.
 #
 #   tests/check-hardening.sh BINARY
 set -euo pipefail
@@ -7,7 +7,7 @@ set -euo pipefail
 binary=$1
 passed=0 failed=0
 
-expect() { # expect WHAT PATTERN COMMAND...: its output has the pattern
+expect() { # expect WHAT PATTERN COMMAND...: the output matches the pattern
     local what=$1 pattern=$2
     shift 2
     if grep -qE "$pattern" <<<"$("$@" 2>/dev/null)"; then
@@ -28,8 +28,8 @@ expect 'stack protector' '__stack_chk_fail' readelf -sW --dyn-syms "$binary"
 expect 'fortified functions' '__(read|memcpy|snprintf|vsnprintf|fprintf|printf)_chk' \
     readelf -sW --dyn-syms "$binary"
 
-# -fstack-clash-protection leaves nothing to read: no frame here is as large as
-# the page that it would probe.
+# -fstack-clash-protection cannot be checked: it adds code only for frames of more than
+# a page, and there are none.
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The newest release of CHANGELOG.md is the version of all else: of the API's
-# description, and of a tag, if this commit has one.
+# Checks that `make version`, docs/openapi.json and a tag of this commit, if any, have
+# the version of the newest release in CHANGELOG.md.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 

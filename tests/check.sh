@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
-# Runs every test and adds the results up. Each step is a make target; its
-# last line "N passed, N failed" counts, or else the step counts as one test.
-# The last line printed is the sum.
+# Runs all tests and adds up the results. Each step is a make target. If its last line
+# is "N passed, N failed", these are its results; otherwise the step counts as one
+# test. The last line printed is the sum.
 #
-#   tests/check.sh               all of it, each row once
-#   tests/check.sh --sanitized   what repeats rows under ASan, UBSan and valgrind
-#   tests/check.sh --quick       what a change needs first, in a minute
-#   tests/check.sh STEP...       only these, one after the other
+#   tests/check.sh               all tests, each row once
+#   tests/check.sh --sanitized   the steps that repeat rows under ASan, UBSan, valgrind
+#   tests/check.sh --quick       the steps to run first after a change, in a minute
+#   tests/check.sh STEP...       only these steps, one after the other
 #
-# The steps are run by a pool. Most of the tests wait, for servers and for the
-# ends of time limits; but what looks at a clock needs its share of the cores.
-# So a step has a weight, and those that run together have at most $capacity;
-# steps that only compute run with what the others leave (nice).
+# A pool runs the steps. Most tests wait, for servers and for the ends of time limits;
+# but tests that measure time need their share of the cores. So each step has a weight,
+# and the weights of running steps add up to at most $capacity. Steps that only compute
+# run at a low priority (nice).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 capacity=$(($(nproc) + 1))
 
-# A few failures are tried once more, alone, and told of as UNSTEADY if they do
-# not come again: the machine may have stood still. The runner of the rows in C
-# does it by itself; here it is done with the other steps.
+# A few failures are tried once more, alone, and reported as UNSTEADY if they then
+# pass: the machine may have been paused. The runner of the rows in C does this by
+# itself; this script does it for the other steps.
 export AGAIN=${AGAIN:-3}
 by_itself='^(unit|integration|memory|valgrind|all)( |$)'
 
-# weight, nice, and the step; each time the first that there is room for is
-# started, so the heavy ones come first
+# Weight, nice, and step. Whenever there is capacity, the first step that fits is
+# started; so heavy steps come first.
 quick=(
     "2 0 unit"
     "1 0 integration FILTER=auth/,interests/" # a smoke over the real stack
@@ -36,7 +36,7 @@ quick=(
     "1 0 memory"
 )
 full=(
-    # it looks at clocks: nothing runs beside it
+    # They measure time: nothing runs beside them.
     "$capacity 0 integration"
     "$capacity 0 unit"
     "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
@@ -110,19 +110,19 @@ run_step() { # run_step NICE STEP
     if [ -z "$passed" ]; then
         passed=$((status == 0)) failed=$((status != 0))
     elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
-        # a runner that counts no failure and still fails has broken down
+        # The runner itself has failed.
         failed=1
     fi
     echo "$passed $failed $(count skipped "$log" || echo 0) $2" >>"$folder/counts"
     grep -a '^UNSTEADY: ' "$log" >>"$folder/unsteady"
-    flock "$folder" cat "$log" # whole, not mixed with that of another step
+    flock "$folder" cat "$log" # not mixed with the log of another step
 }
 
-sum() { # sum COLUMN: of all counts
+sum() { # sum COLUMN: prints the sum of this column of counts
     awk -v column="$1" '{ n += $column } END { print n + 0 }' "$folder/counts"
 }
 
-# Runs the steps with a few failures again; one that passes then is unsteady.
+# Runs failed steps again, if all have at most $AGAIN failures.
 run_again() {
     local failed step
     awk '$2 > 0' "$folder/counts" >"$folder/again"
@@ -138,7 +138,7 @@ run_again() {
     done <"$folder/again"
 }
 
-start_due() { # start_due: the steps that can be started now
+start_due() { # start_due: starts the steps for which there is capacity
     local i weight nice step
     for i in "${!steps[@]}"; do
         read -r weight nice step <<<"${steps[i]}"
@@ -155,13 +155,13 @@ declare -A weights=()
 run_step 0 "$build"
 if [ "$(sum 2)" -eq 0 ]; then
     wanted=$((${#steps[@]} + 1))
-    set -m # a process group for each, to be ended as a whole
+    set -m # each step gets its own process group, which end() can kill
     while start_due && [ "$free" -lt "$capacity" ]; do
         wait -n -p ended
         free=$((free + weights[$ended]))
     done
     set +m
-    # a step that was killed has no count
+    # A step that was killed has no count.
     missing=$((wanted - $(wc -l <"$folder/counts")))
     run_again
 fi

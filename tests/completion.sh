@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Completes command lines as bash would, with the program at hand: every
-# command of its help, every option of theirs, files, and nothing else.
+# Completes command lines as bash does: every command of the program's help, every
+# option of the commands, files, and nothing else.
 #
 #   tests/completion.sh BINARY
 set -uo pipefail
@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 passed=0 failed=0
 
-# complete_line WORD...: what bash would offer for the last word, sorted
+# complete_line WORD...: prints what bash would offer for the last word, sorted
 complete_line() {
     COMP_WORDS=("$binary" "$@")
     COMP_CWORD=$#
@@ -32,7 +32,7 @@ expect() {
     fi
 }
 
-# options_of COMMAND...: those of its help, from anywhere in the text
+# options_of COMMAND...: prints all options that its help mentions
 options_of() {
     {
         "$binary" "$@" --help | grep -oE -- '--[a-z-]+'
@@ -100,7 +100,7 @@ expect 'REDIS_PASSWORD' check-config --shell REDIS_P
 expect '' check-config --get X
 expect '' check-config --default ''
 
-# As a shell that has just been started does it.
+# In a shell that has just been started.
 ln -s "$binary" "$work/scoring"
 got=$(PATH=$work:$PATH bash --noprofile --norc -c '
     . deploy/completion/scoring.bash

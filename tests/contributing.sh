@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tries the worked examples of CONTRIBUTING.md, one on top of the other, in a copy
-# of this checkout: what the blocks of a section say is done to it, and it must be
-# formatted as all else. Then their ```sh blocks must succeed, each text once.
+# Tries the worked examples of CONTRIBUTING.md, all in one copy of this checkout:
+# applies the blocks of each section, and checks the format. Then the ```sh blocks must
+# succeed; equal blocks run once.
 #
-#   ```diff   is applied
+#   ```diff   is applied as a patch
 #   ```c      becomes the file that the line "`path`:" before it names
 #
 # The last line is "N passed, N failed".
@@ -16,7 +16,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-contributing.XXXXXX") tree=$work/tree
 mkdir "$work/sections"
 trap 'rm -rf "$work"' EXIT
 
-# cut_blocks: SECTION/N.KIND, in order; new files under SECTION/new
+# cut_blocks: writes the blocks to SECTION/N.KIND, in order, and new files to SECTION/new
 cut_blocks() {
     awk -v out="$work/sections" '
         function folder(path) {
@@ -38,8 +38,7 @@ cut_blocks() {
         is_open { print > file }' "$text"
 }
 
-# With what is built: only what an example changes is built again. Not optimized as
-# usual, which would take most of the time.
+# Copies the objects, too: only files that an example changes are compiled again.
 copy_checkout() {
     deploy/sources.sh "$tree" "${COMMIT:-}"
     [ ! -d build/release ] || {
@@ -56,6 +55,7 @@ change_as_told() { # change_as_told SECTION-FOLDER
     make -C "$tree" --no-print-directory format-check
 }
 
+# With little optimization, which would take most of the time.
 run_block() {
     (cd "$tree" && CFLAGS=-O1 bash -e "$1")
 }

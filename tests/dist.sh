@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# `make dist` of two clones, and of what it has packed; and that what is built from
-# two folders is the same, and holds no path of them.
+# Tests `make dist` in two clones and in its own archive; checks that builds in two
+# folders have the same bytes, and do not contain the paths of the folders.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 if [ ! -e .git ] || ! git rev-parse -q --verify HEAD >/dev/null 2>&1; then
-    echo 'skipped: this is no checkout that git reads'
+    echo 'skipped: this is not a git checkout'
     echo '0 passed, 0 failed, 1 skipped'
     exit 0
 fi
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 unset MAKEFLAGS MFLAGS VARIANT SOURCE_DATE_EPOCH
 passed=0 failed=0
 
-# expect WHAT COMMAND...: succeeds
+# expect WHAT COMMAND...: counts whether the command succeeds
 expect() {
     local what=$1
     shift
@@ -26,7 +26,7 @@ expect() {
     fi
 }
 
-# refuses WORDS FOLDER: make dist does, and says so
+# refuses WORDS FOLDER: make dist fails there, with these words
 refuses() {
     ! make -s -C "$2" dist >"$work/refused" 2>&1 && grep -q -- "$1" "$work/refused"
 }
@@ -41,7 +41,7 @@ same_sums() {
     [ -n "$(sums "$1")" ] && [ "$(sums "$1")" = "$(sums "$2")" ]
 }
 
-# build FOLDER: not optimized, which takes a third of the time
+# build FOLDER: without optimization, in a third of the time
 build() {
     make -s -C "$1" -j2 WERROR= CFLAGS='-O0 -g -Wno-cpp' all
 }

@@ -3,10 +3,11 @@
 
     tests/docs.py TABLES BINARY [--check]
 
-TABLES prints the tables of the code (docs/tables.c); the commands come from
-BINARY's own help. A block of a document is what stands between two lines, of
-which the first says "generated: NAME" and the second "end: NAME". With --check
-nothing is written: each block that differs is named, and the exit status is 1.
+TABLES is a program that prints the tables of the code (docs/tables.c); the commands
+come from BINARY's own help. A block of a document is the text between two lines: the
+first contains "generated: NAME", the second "end: NAME". With --check nothing is
+written: each document that differs, and each wrong citation, is reported, and the
+exit status is 1.
 """
 import json
 import re
@@ -29,7 +30,7 @@ def cells(*columns):
 
 
 def table(head, rows):
-    """A table of Markdown: an empty cell keeps one blank."""
+    """A Markdown table; an empty cell has one blank."""
     lines = [cells(*head), "|" + "---|" * len(head) + "\n"]
     lines += [cells(*row) for row in rows]
     return "".join(re.sub(r"\|  +(?=\|)", "| ", line) for line in lines)
@@ -80,7 +81,7 @@ def settings_example(tables):
 
 
 def mdoc(text):
-    """Words for mdoc(7): a sentence a line, and code as literals."""
+    """Text for mdoc(7): one sentence per line, and code as literals."""
     text = text.replace("\\", "\\e")
     text = re.sub(r"([.:!?]) (?=[A-Z`])", r"\1\n", text)
     text = re.sub(r" ?`([^`]+)`([.,;:)]*) ?",
@@ -167,7 +168,7 @@ def metrics(tables):
 # --- commands
 
 def commands(tables):
-    """Each command as its own help says it, those of commands too."""
+    """Each command, also those of groups, by its own help."""
     binary, rows = tables["binary"], []
 
     def add(*words):
@@ -194,7 +195,7 @@ def exits_manual(tables):
 
 
 def alerts(_):
-    """Of the rules; each has one line for each of its members."""
+    """The alerts of the rules, which must have one line for each member."""
     text = (TOP / "deploy/prometheus/scoring.rules.yml").read_text()
     rule = re.compile(r"- alert: (\w+)\n +expr: '(.*)'\n +for: (\w+)\n +labels: "
                       r"{severity: (\w+)}\n +annotations:\n +summary: '(.*)'\n +action: '(.*)'\n")
@@ -208,7 +209,7 @@ def alerts(_):
 
 
 def way(_):
-    """The figure at the head of serve/conn.c."""
+    """The figure at the beginning of serve/conn.c."""
     figure = re.search(r"^ \*   nginx  serve/.*?(?=^ \*\n ?\* The states)",
                        (TOP / "src/serve/conn.c").read_text(), re.M | re.S)
     lines = [line.removeprefix(" *").rstrip() for line in figure[0].splitlines()]
@@ -254,7 +255,7 @@ DOCUMENTS = {
 
 
 def rendered(file, text, tables):
-    """The text with its blocks made anew."""
+    """The text with new blocks."""
     makers, met = DOCUMENTS[file], set()
 
     def make(block):
@@ -270,14 +271,14 @@ def rendered(file, text, tables):
 
 
 def openapi(text, tables):
-    """The arguments of the methods: their order, their schemas, and which must be there."""
+    """Sets the arguments of the methods: their order, schemas, and which are required."""
     document = json.loads(text)
     schemas = document["components"]["schemas"]
     schema_of = {kind["name"]: kind["schema"] for kind in tables["kinds"]}
     for method in tables["methods"]:
         name = "".join(word.title() for word in method["name"].split("_")) + "Arguments"
         if name not in schemas:
-            continue  # tests/openapi.py says what a new method lacks
+            continue  # tests/openapi.py reports what a new method lacks
         old = schemas[name]["properties"]
         schemas[name]["properties"] = {
             field["name"]: old.get(field["name"], {})

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Gives odd lines of a file of settings to `scoring check-config --get`, which
-`make run` asks, and to docker compose, and compares what they take from them.
-Where there is no docker compose that half is skipped; it needs no engine.
+"""Compares how `scoring check-config --get`, which `make run` uses, and docker compose
+read odd lines of a file of settings. Without docker compose that half is skipped; it
+needs no container engine.
 
     tests/dotenv.py BINARY
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 NAME = "REDIS_PASSWORD"
-ERROR = None  # what we refuse, since compose would take it in another way
+ERROR = None  # the service refuses the line, because compose would read it differently
 
 # name, content of the file, value. Source: docs/operations.md, "The file".
 ROWS = [
@@ -63,7 +63,7 @@ services:
 """
 
 
-def ask_us(binary, path):
+def ask_service(binary, path):
     """The value, or ERROR."""
     done = subprocess.run(
         [binary, "check-config", "--get", NAME, "--secret"],
@@ -75,7 +75,7 @@ def ask_us(binary, path):
 
 
 def ask_compose(folder):
-    """What a container gets from the file, and what `${NAME}` stands for."""
+    """The value that a container gets from the file, and the value of `${NAME}`."""
     command = ["docker", "compose", "--project-directory", ".", "--env-file", "settings"]
     done = subprocess.run(
         command + ["-f", "compose.yml", "config", "--format", "json"],
@@ -87,7 +87,7 @@ def ask_compose(folder):
     if done.returncode:
         return done.stderr.decode(), None
     given = json.loads(done.stdout)["services"]["x"]["environment"]
-    # It prints what could be read again: each '$' twice.
+    # The output is a compose file again: each '$' is doubled.
     return tuple(given[name].replace("$$", "$") for name in (NAME, "SEEN"))
 
 
@@ -104,13 +104,13 @@ def main():
     compose = has_compose()
     passed = failed = skipped = 0
     if not compose:
-        print("skipped: there is no docker compose to compare with")
+        print("skipped: docker compose is not installed")
     with tempfile.TemporaryDirectory(prefix="scoring-dotenv-") as name:
         folder = pathlib.Path(name)
         (folder / "compose.yml").write_text(COMPOSE_FILE)
         for row, content, want in ROWS:
             (folder / "settings").write_bytes(content.encode())
-            got = {"we": ask_us(binary, folder / "settings")}
+            got = {"the service": ask_service(binary, folder / "settings")}
             if compose and want is not ERROR:
                 got["a container"], got["compose"] = ask_compose(folder)
             skipped += 2 * (want is not ERROR and not compose)

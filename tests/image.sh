@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs the unit tests as the Dockerfile does: among the files that it copies,
-# and no others.
+# Runs the unit tests as the Dockerfile does: with only the files that it copies.
 #
 #   tests/image.sh PROGRAM     the unit tests, built
 #
@@ -12,7 +11,7 @@ program=$PWD/$1
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 
-# What the stage that builds copies from this folder, a path a line.
+# Prints the paths that the build stage copies from this folder.
 sources() {
     awk '$1 == "FROM" { is_it = $NF == "build" }
         is_it && $1 == "COPY" && $2 !~ /^--/ {
@@ -21,7 +20,7 @@ sources() {
         }' Dockerfile
 }
 
-# is_sent PATH: .dockerignore lets it through, or a folder that it is in
+# is_sent PATH: whether .dockerignore includes it, or a folder that contains it
 is_sent() {
     local path=$1
     while [ "$path" != . ]; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Renders nginx's configuration from settings of every kind, as deploy/run.sh and
-# deploy/nginx-start.sh do, and has nginx test it: it must take it, and say
-# nothing. Wrong settings must end in one line that names them.
+# Renders nginx's configuration from settings of every kind, like deploy/run.sh and
+# deploy/nginx-start.sh, and lets nginx test it: nginx must accept it without a
+# message. Wrong settings must give one line that names them.
 #
 # The last line is "N passed, N failed".
 set -euo pipefail
@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/nginx"
 chmod -R 777 "$work"
 
-# What starts nginx gives besides.
+# The other variables that the scripts set.
 export RUN_DIR=$work NGINX_USER='' \
     NGINX_METRICS_LISTEN=127.0.0.1:8081 WEB_DIR=$work FCGI_SOCKET=$work/socket \
     NGINX_ACCESS_LOG=$work/access.log NGINX_ERROR_LOG=$work/error.log NGINX_LOG_BUFFER=4k
@@ -28,7 +28,7 @@ count() { # count WHAT GOT WANTED
     fi
 }
 
-# render SETTING...: "bodies, share", or what is wrong
+# render SETTING...: prints "bodies, share", or the error
 render() {
     env -u HTTP_PORT NGINX_SPOOL_BYTES= TLS_CERTIFICATE= TLS_KEY= TRUSTED_PROXIES= \
         NGINX_HTTPS_PUBLIC= "$@" sh -euc '. deploy/nginx-settings.sh
@@ -36,7 +36,7 @@ render() {
         echo "$NGINX_SPOOL_BODIES, $NGINX_SPOOL_SHARE"' 2>&1
 }
 
-# takes WANTED SETTING...: how many bodies, and of one address; and nginx agrees
+# takes WANTED SETTING...: expects these limits of bodies, and that nginx accepts it
 takes() {
     local wanted=$1 as
     shift
@@ -52,13 +52,13 @@ refuses() { # refuses LINE SETTING...
     count "${*:2}" "$(render "${@:2}" && echo 'it was taken')" "$1"
 }
 
-# The user without rights comes first: what the other one makes is not his.
+# The unprivileged user comes first: it could not write to files of root.
 users=('')
 [ "$(id -u)" -ne 0 ] || users=('setpriv --reuid 65534 --regid 65534 --clear-groups' '')
 
 body=SCORING_MAX_BODY_BYTES rate=SCORING_RATE_LIMIT open=SCORING_MAX_CONNECTIONS
 m=1048576
-# The spool is 128 MiB, half a MiB of it for other things.
+# The spool has 128 MiB; half a MiB is for other files.
 takes '127, 31' $rate=0
 takes '127, 31' $rate=1 $open=1
 takes '127, 31' $rate=1000000 $open=65535 $body=$m NGINX_SPOOL_BYTES=$((128 * m))
@@ -71,7 +71,7 @@ takes '16320, 4080' $body=4097
 takes '65535, 16383' $body=1 NGINX_SPOOL_BYTES=$((1024 * m))
 takes '4, 1' NGINX_SPOOL_BYTES=$((4 * m + 524288))
 takes '7, 1' $body=$((16 * m))
-takes '4, 1' $body=$((32 * m)) # a folder on a disk has room for four
+takes '4, 1' $body=$((32 * m)) # a disk always has room for four
 takes '4, 1' $body=$((1024 * m))
 
 must='must be an integer from'
@@ -108,7 +108,7 @@ takes "$on" "$cert" "$key" TLS_HSTS_S=31536000 HTTPS_PORT=8444 NGINX_HTTPS_PUBLI
 [ ! -s /proc/net/if_inet6 ] ||
     takes "$on" "$cert" "$key" HTTP_ADDRESS='127.0.0.1 ::, [::1]' TRUSTED_PROXIES=10.0.0.0/8,::1
 takes "$on" HTTP_ADDRESS=0.0.0.0 TRUSTED_PROXIES='192.0.2.1  2001:db8::/32, ::ffff:10.0.0.1'
-takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # which is not listened to
+takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # HTTPS is off
 count 'HTTPS: off' "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
 count 'HTTPS: public port' "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
     grep -c 'https://$scoring_host$request_uri' "$work/nginx/scoring.conf")" 1
@@ -127,7 +127,7 @@ refuses "TLS_KEY: $work/locked.pem: is not a private key in PEM form, or has a p
     "$cert" TLS_KEY="$work/locked.pem"
 refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
 refuses "TLS_KEY: \"a\$b\": must not hold quotes, \\ or \$" "$cert" 'TLS_KEY=a$b'
-count 'an expired certificate is said' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
+count 'an expired certificate is reported' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
     "TLS_CERTIFICATE: $work/old.pem: has expired"
 refuses "HTTPS_PORT: 8080: must not be HTTP_PORT" "$cert" "$key" HTTPS_PORT=8080
 refuses "HTTPS_PORT: \"65536\": $must 1 to 65535" "$cert" "$key" HTTPS_PORT=65536

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Holds docs/openapi.json, the code and the running service together.
+"""Compares docs/openapi.json with the code and with the running service.
 
     tests/openapi.py BINARY TABLES
 
-The tables of the code (TABLES prints them) must be in the document and the other
-way round: methods, members of a request, statuses. Then the whole stack runs:
-every example request gets the answer that has its name; every error is
-provoked, down to a service that is gone; for each kind of field the schema
-and the service must agree on values from both sides of every boundary.
+The document must have exactly the methods, members of a request and statuses of the
+tables of the code, which TABLES prints. Then the whole stack runs: every example request
+must get the answer with its name; every error is provoked, even that of a service that
+is down; for each kind of field the schema and the service must agree on values from
+both sides of every boundary.
 
 The last line is "N passed, N failed". Needs python3-jsonschema.
 """
@@ -34,7 +34,7 @@ JSON = "application/json"
 READY_S = 30
 LISTENING = "00010000"  # flags in /proc/net/unix
 BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
-SPOOL_SHARE = 31  # bodies of that size, of one address
+SPOOL_SHARE = 31  # how many bodies of that size one address may send at once
 
 formats = FormatChecker(formats=())
 results = {"passed": 0, "failed": 0}
@@ -65,7 +65,7 @@ def resolve(node):
 
 
 def faults(schema, value):
-    """What is wrong with a value, by a schema of the document."""
+    """The errors of a value by a schema of the document."""
     whole = {**schema, "components": DOCUMENT["components"]}
     validator = Draft202012Validator(whole, format_checker=formats)
     return [error.message for error in validator.iter_errors(value)]
@@ -100,7 +100,7 @@ def mapping_of_methods():
 
 
 def check_fields():
-    """The members of a request; `make docs` writes those of the arguments."""
+    """Checks the members of a request; `make docs` writes the arguments."""
     code, schemas = tables(), DOCUMENT["components"]["schemas"]
     check_equal("methods", list(mapping_of_methods()),
                 [method["name"] for method in code["methods"]])
@@ -152,8 +152,8 @@ def check_statuses():
 
 
 def check_request_headers():
-    """Those that the site reads of a request to the methods: not those for files,
-    nor the host, which is for a redirect to HTTPS."""
+    """Checks the headers that the site reads from requests to methods: not those for
+    files, nor the host, which is for a redirect to HTTPS."""
     template = (TOP / "nginx/templates/scoring.conf.template").read_text()
     template = re.sub(r"proxy_set_header .*|^map \$http_host .*", "", template,
                       flags=re.M)
@@ -164,13 +164,13 @@ def check_request_headers():
 
 
 def request_headers():
-    """{header of a request: its schema}"""
+    """{request header: its schema}"""
     return {node["name"]: node["schema"] for node in OPERATION["parameters"]
             if node["in"] == "header"}
 
 
 def values_max():
-    """So many JSON values a body may have."""
+    """The most JSON values of a body: S6.2."""
     return 10000 + 2 * DOCUMENT["components"]["schemas"]["ClientIds"]["maxItems"]
 
 
@@ -193,7 +193,7 @@ def check_limits():
 # --- the running service
 
 class Stack:
-    """What `make run` starts, in a folder and on a port of its own."""
+    """The stack of `make run`, with its own folder and port."""
 
     def __init__(self, binary, **settings):
         self.folder = tempfile.TemporaryDirectory(prefix="scoring-openapi.")
@@ -236,7 +236,7 @@ class Stack:
         return Path(self.log.name).read_text()
 
     def line_of(self, request_id):
-        """What the log says about a request, once it does."""
+        """Waits for the log line of a request."""
         line = re.compile(rf"^.* id={re.escape(request_id)} .*\n", re.M)
         end = time.monotonic() + READY_S
         while not (found := line.search(self.said())):
@@ -271,7 +271,7 @@ class Stack:
             connection.close()
 
     def send_raw(self, head):
-        """The same for what no client library would send."""
+        """The same, for a request that no client library sends."""
         with socket.create_connection(("127.0.0.1", self.port), 20) as raw:
             raw.sendall(head.encode())
             answer = http.client.HTTPResponse(raw)
@@ -287,7 +287,7 @@ def link(path):
 
 
 def check_answer(name, answer, status, operation=OPERATION):
-    """Status, headers and body are those of the document; gives the body."""
+    """Checks status, headers and body by the document. Returns the body."""
     got, headers, text = answer
     if got != status:
         check(name, False, f"got {got}, wanted {status}: {text[:200]!r}")
@@ -314,7 +314,7 @@ def check_example(name, status, answer, operation=OPERATION):
 
 
 def check_requests(stack):
-    """A request and the answer of the same name belong together."""
+    """Each example request must get the example answer of the same name."""
     content = OPERATION["requestBody"]["content"][JSON]
     statuses = {name: int(status) for status in OPERATION["responses"]
                 for name in examples_of(status)}
@@ -366,8 +366,8 @@ def send_to_silent(stack):
 
 def send_to_nobody(stack):
     """
-    After the one before: the socket is gone, and so are the workers and the
-    connections that nginx has kept; their parent stands still.
+    Call it after send_to_silent(): removes the socket, and kills the workers and so
+    nginx's kept connections, while the parent is still stopped.
     """
     pids = stack.service()
     (stack.run_dir / "scoring.sock").unlink()
@@ -386,7 +386,7 @@ def parent_of(pid):
     return int(stat.rsplit(")", 1)[1].split()[1])
 
 
-# Errors that no request for trying out can show: name, stack, status, how.
+# Errors that no example request provokes: name, stack, status, how to provoke it.
 ERRORS = {
     "broken_json": ("whole", 400, lambda s: s.send("{'account': 1}")),
     "no_body": ("whole", 400, lambda s: s.send("")),
@@ -422,7 +422,7 @@ def check_errors(stack, kind):
             check_example(name, status, send(stack))
 
 
-# The rest of the arguments, so that only the field decides.
+# Other arguments that make the request valid if the field is.
 FILL = {"first_name": "a", "last_name": "b"}
 # Values of each kind, from both sides of every boundary.
 TEXTS = ["", "a", "0", None, 0, 1.5, False, [], {}]
@@ -450,7 +450,7 @@ VALUES = {
     "Login": ["", None, 1, True, [], {}],
     "Token": ["", None, 1, True, [], {}],
 }
-# Right in form; that the day is none, or too long ago, only the service sees.
+# Valid by the schema; only the service checks that the day exists, and the age.
 BEYOND = {
     "CalendarDate": ["30.02.2000", "29.02.1900", "31.04.1999"],
     "Birthday": ["30.02.2000", "29.02.1900", "31.04.1999", "01.01.0001",
@@ -490,7 +490,8 @@ def check_values(stack):
 
 
 def check_value(stack, schema, field, value, request, want):
-    """422 if and only if the schema refuses it, unless the row says what."""
+    """The answer must be 422 if and only if the schema refuses the value; or `want`, if
+    only the service checks it."""
     name = f"{field}: {json.dumps(value, ensure_ascii=False)[:40]}"
     status, _, text = stack.send(json.dumps(request))
     wrong = faults(schema, request)
@@ -520,7 +521,7 @@ TRACEPARENTS = [
 
 
 def check_header_values(stack):
-    """One that its schema refuses is as good as none."""
+    """A header that its schema refuses must be ignored, or refused."""
     for value in REQUEST_IDS:
         got = stack.send("{}", headers={"X-Request-ID": value})[1]
         check_equal(f"X-Request-ID: {value[:20]}, {len(value)} characters",
@@ -539,7 +540,7 @@ def check_header_values(stack):
 
 
 def check_health_schemas():
-    """That of a start or an end, too, which pass too quickly to be asked."""
+    """Checks also the states of a start and an end, which are too short to observe."""
     code = set(re.findall(r'"(/\w+z)"', source("serve/endpoint.c")))
     check_equal("paths", code | {"/method"}, set(DOCUMENT["paths"]))
     words = re.findall(r'^    \[METRICS_\w+\] = \{"(\w+)", "(\w+)", (\w+)\}',
@@ -621,7 +622,7 @@ def main(binary):
         check_errors(stack, "whole")
         check_values(stack)
         check_header_values(stack)
-    # Nothing listens on port 1; the limit must not hold the start up.
+    # Nothing listens on port 1. The rate limit must not affect the start.
     with Stack(binary, REDIS_URL="redis://127.0.0.1:1",
                SCORING_RATE_LIMIT="5") as stack:
         check_health(stack, "degraded")

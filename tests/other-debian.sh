@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Builds and tests in a bare tree of another Debian than this one, with what
-# deploy/packages.txt lists and nothing else. It needs root, and a Debian whose
-# apt has a network; where something is missing it says so, and is skipped.
+# Builds and tests in a minimal tree, a root folder, of another Debian, which has only
+# the packages of deploy/packages.txt. Needs root, and a Debian whose apt has a network;
+# otherwise it reports what is missing, and is skipped.
 #
 #   tests/other-debian.sh                      the other one of Debian 12 and 13
-#   tests/other-debian.sh CODENAME             that one
-#   tests/other-debian.sh CODENAME COMMAND...  runs a command in that one, in a
-#                                              copy of this checkout
+#   tests/other-debian.sh CODENAME             this one
+#   tests/other-debian.sh CODENAME COMMAND...  runs a command in this one, in a copy of
+#                                              this checkout
 #
-# The tree is kept under DEBIAN_TREES, and made anew when it is broken or the
-# list of packages is another one. The last line is "N passed, N failed", or
-# with ", N skipped".
+# The tree is kept under DEBIAN_TREES, and made again if it is broken or the list of
+# packages has changed. The last line is "N passed, N failed", or with ", N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -36,12 +35,12 @@ fail() {
     exit 1
 }
 
-# fingerprint: of all that makes the tree what it is
+# fingerprint: prints a digest of all files that determine the tree
 fingerprint() {
     cat deploy/packages.txt deploy/install-packages.sh tests/other-debian.sh | sha256sum
 }
 
-# mirror: where apt has this Debian from
+# mirror: prints the URL from which apt gets this Debian
 mirror() {
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         awk -v own="$this" '$3 == "main" && ($2 == own || $2 ~ /^(old)?stable$/) {
@@ -60,11 +59,11 @@ remove_tree() {
     : >"$home/fingerprint"
 }
 
-# How this machine's apt reaches it: proxies, limits, what is to be believed.
+# Makes the tree, with the apt settings of this machine: proxies, limits, checks.
 bootstrap() {
     local from error
     from=$(mirror)
-    [ -n "$from" ] || skip "$codename: apt says of no mirror of Debian"
+    [ -n "$from" ] || skip "$codename: apt has no mirror of Debian"
     apt-config dump | grep -E '^Acquire::(https?|Check-|Retries)' >"$work/apt.conf"
     timeout "$making_s" mmdebstrap --variant=apt --aptopt="$work/apt.conf" \
         --include=make,git,ca-certificates "$codename" "$tree" "$from" >"$work/log" 2>&1 &&
@@ -89,8 +88,8 @@ install_packages() {
     fail "$codename: deploy/install-packages.sh"
 }
 
-# inside OPTION... -- COMMAND...: there, in the copy of the checkout; options
-# are those of unshare. All that the command has left running ends with it.
+# inside OPTION... -- COMMAND...: runs a command in the tree, in the copy of the
+# checkout. The options are unshare's. Processes that it leaves behind are killed.
 inside() {
     local options=()
     while [ "$1" != -- ]; do
@@ -98,7 +97,7 @@ inside() {
         shift
     done
     shift
-    # shellcheck disable=SC2016 # it is for the shell there
+    # shellcheck disable=SC2016 # expanded by the shell inside
     unshare --mount --pid --ipc --uts --fork --kill-child "${options[@]}" bash -c '
         tree=$1 folder=$2
         shift 2
@@ -122,27 +121,27 @@ clean_up() {
     rm -rf "$work" "$tree$folder"
 }
 
-[ "$(id -u)" -eq 0 ] || skip 'another Debian: only root can make one'
+[ "$(id -u)" -eq 0 ] || skip 'another Debian: only root can make a tree'
 this=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null)
 case ${1:-$this} in
 bookworm | trixie) ;;
-*) skip "another Debian: there are trees of bookworm and trixie only" ;;
+*) skip "another Debian: only bookworm and trixie are supported" ;;
 esac
 codename=${1:-$([ "$this" = trixie ] && echo bookworm || echo trixie)}
 deploy/install-packages.sh ci || skip "$codename: mmdebstrap cannot be installed"
 unshare --mount --pid --ipc --uts --net --fork true 2>/dev/null ||
-    skip "$codename: this machine allows no namespaces"
+    skip "$codename: namespaces are not permitted"
 
 home=${DEBIAN_TREES:-${XDG_CACHE_HOME:-/var/cache}/scoring-debian}/$codename
 tree=$home/tree folder=/root/scoring.$$ work=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 mkdir -p "$home"
-[ ! -e "$tree" ] || [ -e "$home/fingerprint" ] || fail "$tree: was not made here"
+[ ! -e "$tree" ] || [ -e "$home/fingerprint" ] || fail "$tree: this script has not made it"
 exec 9>"$home/lock"
 flock 9
 if is_sound; then
-    rm -rf "$tree"/root/scoring.* # of runs that were killed
+    rm -rf "$tree"/root/scoring.* # left by runs that were killed
     copy_checkout
 else
     remove_tree

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the Debian package, boots a bare Debian with systemd in a container, and
-# does there what tests/package/inside.sh says: install, kill, upgrade, break,
-# fix and purge, under load. It needs root, systemd-nspawn, and a Debian whose apt
-# has a network; where something is missing it says so, and is skipped.
+# Builds the Debian package, boots a minimal Debian with systemd in a container, and runs
+# tests/package/inside.sh there: install, kill, upgrade, break, fix and purge, under
+# load. Needs root, systemd-nspawn, and a Debian whose apt has a network; otherwise it
+# reports what is missing, and is skipped.
 #
-#   tests/package.sh [CODENAME...]    Debian 13 and 12, or those
+#   tests/package.sh [CODENAME...]    Debian 13 and 12, or only these
 #
 # Trees are kept below PACKAGE_TREES. The last line is "N passed, N failed", or
 # with ", N skipped".
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 trees=${PACKAGE_TREES:-${XDG_CACHE_HOME:-/var/cache}/scoring-debian/package}
 making_s=900 building_s=900 running_s=480
-# Of the machine that is booted; what it is built from is in there, too.
+# The packages of the booted machine, in addition to those for building.
 machine=(systemd-sysv dbus nginx redis-server curl openssl logrotate gettext-base tzdata
     debhelper lintian ca-certificates python3)
 passed=0 failed=0 skipped=0
@@ -44,7 +44,7 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM HUP
 
-# packages: all that a tree has, by the project's own list
+# packages CODENAME: prints all packages of a tree
 packages() {
     awk -v code="$1" '$1 == "build" && ($3 == "" || $3 == code) { print $2 }' deploy/packages.txt
     printf '%s\n' "${machine[@]}"
@@ -59,7 +59,7 @@ mirror() {
         awk '$2 == "main" { print $1; exit }'
 }
 
-# make_tree CODENAME: unless it is there, and has what it is to have
+# make_tree CODENAME: makes the tree, unless there is one with these packages
 make_tree() {
     local codename=$1 tree=$trees/$1
     [ "$(cat "$tree.fingerprint" 2>/dev/null)" != "$(fingerprint "$codename")" ] || return 0
@@ -74,15 +74,16 @@ make_tree() {
     fingerprint "$codename" >"$tree.fingerprint"
 }
 
-# layer TREE FOLDER: the tree at FOLDER/root, to be written to without altering it
+# layer TREE FOLDER: mounts the tree at FOLDER/root; writing there does not change the
+# tree
 layer() {
     mkdir -p "$2/root"
-    # Overlays do not lie on overlays, so the changes are in memory.
+    # An overlay's upper folder may not be on an overlay: changes are kept in memory.
     mount -t tmpfs tmpfs "$2" && mkdir -p "$2/upper" "$2/work" "$2/root" &&
         mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
 }
 
-build() { # build ROOT: both packages, and what lintian says of the new one
+build() { # build ROOT: builds both packages, and runs lintian on the new one
     local root=$1
     mkdir -p "$root/root/scoring"
     git ls-files -co --exclude-standard | while IFS= read -r file; do
@@ -98,7 +99,8 @@ build() { # build ROOT: both packages, and what lintian says of the new one
                 lintian --fail-on error,warning build/deb/scoring_*.deb"' "$root"
 }
 
-# same_files ROOT: make install puts what the package holds, make uninstall nothing
+# same_files ROOT: make install installs the files of the package, and make uninstall
+# leaves none
 same_files() {
     chroot "$1" sh -ec '
         cd /root/scoring
@@ -119,7 +121,7 @@ start() { # start ROOT
         --directory="$1" </dev/null >>"$work/console" 2>&1
 }
 
-# boot ROOT: until what runs inside is done
+# boot ROOT: boots it, and waits for the end of the test inside
 boot() {
     local root=$1
     mkdir -p "$root/package"
@@ -138,7 +140,7 @@ UNIT
     rm -f "$root/usr/sbin/policy-rc.d"
     chroot "$root" systemctl -q enable nginx.service redis-server.service 2>/dev/null
     start "$root"
-    # Once more if it asks for that: it reboots.
+    # 133: the machine reboots.
     [ $? -ne 133 ] || start "$root"
     [ -s "$root/package/said" ] || cp "$work/console" "$root/package/said"
 }
@@ -175,9 +177,9 @@ try() { # try CODENAME
 if [ "$(id -u)" -ne 0 ]; then
     skip 'only root can boot a Debian'
 elif ! command -v systemd-nspawn >/dev/null; then
-    skip 'there is no systemd-nspawn here: apt-get install systemd-container'
+    skip 'systemd-nspawn is not installed: apt-get install systemd-container'
 elif ! unshare --mount --pid --net --fork true 2>/dev/null; then
-    skip 'this machine allows no namespaces'
+    skip 'namespaces are not permitted'
 else
     [ $# -gt 0 ] || set -- trixie bookworm
     for codename; do

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Runs the examples of README.md, docs/operations.md and docs/api.md, letter by
-# letter: every ```sh block, in order and in one shell; where a ```json block
-# follows, that must be the output.
+# Runs the examples of README.md, docs/operations.md and docs/api.md, letter by letter:
+# every ```sh block, in order and in one shell. If a ```json block follows, it must be
+# the output.
 #
-#   tests/readme.sh            in a copy of this checkout; what `make run`
-#                              starts stays up for the blocks that follow, and
-#                              of `make check`, which this is a part of, is
-#                              only seen that it exists
-#   tests/readme.sh compose    the blocks of "Docker compose", right here
+#   tests/readme.sh            in a copy of this checkout. The stack of `make run` stays
+#                              up for the following blocks; `make check`, of which this
+#                              is a step, is not run
+#   tests/readme.sh compose    only the blocks of "Docker compose", in this folder
 #
 # The last line is "N passed, N failed", or with ", N skipped".
 set -uo pipefail
@@ -23,7 +22,7 @@ ready_s=120
 passed=0 failed=0 stack=
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-readme.XXXXXX") || exit 1
 
-# NN.sh and NN.json, of the blocks in the section, or of all others
+# Writes NN.sh and NN.json: the blocks of "Docker compose", or all others.
 cut_blocks() {
     awk -v out="$work" -v section="$section" -v mode="$mode" '
         /^```/ && is_open { is_open = 0; next }
@@ -42,12 +41,12 @@ cut_blocks() {
 
 copy_checkout() {
     deploy/sources.sh "$work/tree" "${COMMIT:-}"
-    [ ! -d build/release ] || { # so that it need not be built again
+    [ ! -d build/release ] || { # saves building it again
         mkdir "$work/tree/build" && cp -a build/release "$work/tree/build/"
     }
 }
 
-# run_stack COMMAND: `make run`, until it says that it is ready
+# run_stack COMMAND: starts `make run`, and waits until it is ready
 run_stack() {
     local end=$((SECONDS + ready_s))
     bash -c "exec $1" >"$work/stack.log" 2>&1 </dev/null &
@@ -70,7 +69,7 @@ clean_up() {
     rm -rf "$work"
 }
 
-# run_block FILE: in this shell, for what it sets the next one uses
+# run_block FILE: runs it in this shell, because later blocks use its variables
 run_block() {
     local line
     if ! grep -q '^make ' "$1"; then
@@ -115,7 +114,7 @@ if [ "$mode" = run ]; then
     copy_checkout
     cd "$work/tree" || exit 1
 fi
-# Whatever the caller has set is not to change what is tried.
+# The caller's settings must not affect the test.
 unset HTTP_PORT METRICS_PORT HTTP_ADDRESS RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD \
     "${!SCORING_@}" MAKEFLAGS MAKELEVEL RUN_BINARY
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a program of tests, and fails too when any process below it has left a
-# report of a sanitizer: of a worker that dies nobody else would tell, it is
-# replaced without a request being lost.
+# Runs a test program, and fails also if a sanitizer has reported an error of any of its
+# processes: a worker that dies is replaced without a lost request, and no test would
+# notice.
 #
 #   tests/sanitized.sh FOLDER COMMAND...     reports go to FOLDER
 set -euo pipefail
@@ -13,15 +13,15 @@ rm -f "$folder"/report.*
 status=0
 killed_meanwhile='^==[0-9]+==Unable to get registers from thread [0-9]+\.$'
 
-# A report's name ends in its process id. gcc's UBSan, beside ASan, writes none:
-# it aborts, and ASan reports that, but only where UBSan names the same path.
+# The name of a report ends with the process id. With ASan, gcc's UBSan writes no report:
+# it aborts, and ASan reports that, but only if UBSan has the same log_path.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_abort=1:log_path=$folder/report"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}abort_on_error=1:log_path=$folder/report"
 "$@" || status=$?
 for report in "$folder"/report.*; do
     [ -e "$report" ] || continue
-    # A process was killed, as tests do, while it looked for its leaks at its
-    # end: no finding, if nothing else is in the report.
+    # A test has killed the process while LeakSanitizer ran at its exit: no error, if
+    # the report has nothing else.
     if [ -s "$report" ] && ! grep -qvE "$killed_meanwhile" "$report"; then
         continue
     fi

@@ -1,4 +1,4 @@
-"""One question to a server, and whether its answer is the right one."""
+"""Sends one request, and compares the answer with the expected one."""
 import http.client
 import json
 
@@ -17,7 +17,7 @@ def post(port, body):
 
 
 def fault(port, question):
-    """None if the answer is the right one, else what is wrong with it."""
+    """None if the answer is right, otherwise a text that describes the fault."""
     try:
         status, text = post(port, question.body)
         answer = json.loads(text)

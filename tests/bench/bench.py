@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""`make bench`: what a request costs, and how that compares to the ceilings.
+"""`make bench`: measures requests, and compares them with the ceilings: nginx alone,
+and a minimal FastCGI service.
 
     bench.py BINARY TOOLS
 
-BINARY is the service, TOOLS the folder of delay, echo and rate. Measures in
-rounds, forwards and backwards in turn, so that drift falls on all alike, and
-shows medians. A wrong answer voids the run: exit status 1. Environment:
+BINARY is the service, TOOLS the folder of delay, echo and rate. Measures in rounds,
+alternately forwards and backwards, so that drift affects all rows equally, and prints
+medians. A wrong answer voids the run: exit status 1. Environment, with defaults:
 
     BENCH_SECONDS      of one measurement (3)
-    BENCH_ROUNDS       (4)
+    BENCH_ROUNDS       number of rounds (4)
     BENCH_CONNECTIONS  of wrk (64)
-    BENCH_ONLY         parts of the names of what is measured, with commas
-                       between; of sections with BENCH_SCALING (all)
+    BENCH_ONLY         parts of the names of rows, or with BENCH_SCALING of
+                       sections, separated by commas (all)
     BENCH_AGAINST      another binary of the service, measured in the same run
-    BENCH_JSON         file that keeps the figures of every round
-    BENCH_SCALING      1: what scaling.py measures instead
-    BENCH_MILLIONS     of requests over which memory is to be flat (1)
-    BENCH_SLEEP        1: idle processors may sleep, as they do without awake.py
+    BENCH_JSON         file that gets the figures of every round
+    BENCH_SCALING      1: runs the measurements of scaling.py instead
+    BENCH_MILLIONS     of requests, over which memory should not grow (1)
+    BENCH_SLEEP        1: lets idle processors sleep, see awake.py
 """
 import json
 import os
@@ -54,7 +55,7 @@ def processor():
 
 
 def circumstances(is_awake):
-    """What the figures are of, for whoever reads them later."""
+    """The command, commit and machine of the figures."""
     variables = [
         "%s=%s" % (name, shlex.quote(value))
         for name, value in sorted(os.environ.items())
@@ -81,7 +82,7 @@ def keep(path, about, results):
 
 
 def run(settings, binary, tools):
-    # Short, as a socket's path has to be.
+    # The path of a socket must be short.
     folder = tempfile.mkdtemp(prefix="scoring-bench-")
     targets = None
     try:

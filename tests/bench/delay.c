@@ -1,10 +1,9 @@
 /*
- * A Redis that is far away, for `make bench`: passes on what comes from
- * either side, and holds back what comes from Redis for so long.
+ * A proxy in front of Redis, for `make bench`: delays the replies of Redis.
  *
  *     delay LISTEN_SOCKET REDIS_SOCKET MICROSECONDS
  *
- * Both are unix sockets. It waits for a peer that does not read.
+ * Both are unix sockets. It blocks while a peer does not read.
  */
 #include <errno.h>
 #include <ev.h>
@@ -31,16 +30,16 @@ struct pair {
     ev_io client, redis;
 };
 
-/* A part of Redis's replies, on its way. */
+/* A part of Redis's replies that is delayed. */
 struct chunk {
     STAILQ_ENTRY(chunk) in_queue;
-    struct pair *pair; /* NULL: gone meanwhile */
+    struct pair *pair; /* NULL: closed meanwhile */
     int64_t due_us;
     size_t length;
     char bytes[];
 };
 
-/* All are held for as long, so those that came first are due first. */
+/* In the order of due_us, because all have the same delay. */
 static STAILQ_HEAD(chunks, chunk) queue = STAILQ_HEAD_INITIALIZER(queue);
 static const char *redis_socket;
 static int64_t delay_us;
@@ -91,7 +90,7 @@ send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* libev's timers, of milliseconds, are too coarse for this. */
+/* With a timerfd, because libev's timers have milliseconds only. */
 static void
 arm(int64_t at_us)
 {

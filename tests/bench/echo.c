@@ -1,10 +1,9 @@
 /*
- * The ceiling of `make bench`: the least that a FastCGI service on libfcgi and
- * libev can do. Prefork, one loop per process over the listening socket
- * (descriptor 0) and the kept connections, libfcgi parsing one exchange from a
- * descriptor that it is given, as src/fcgi/fcgi.c has it; but it believes every
- * byte, waits for slow peers, checks nothing, logs nothing and always says the
- * same. Not for anything but measuring.
+ * A ceiling of `make bench`: the minimal FastCGI service with libfcgi and
+ * libev. Like the service it has several processes, each with a loop over the
+ * listening socket (descriptor 0) and the kept connections, and lets libfcgi
+ * parse one exchange from a descriptor. But it checks nothing, blocks for slow
+ * peers, logs nothing, and always gives the same answer. For measurements only.
  */
 #include <ev.h>
 #include <fcgiapp.h>
@@ -20,8 +19,8 @@
 #define LISTEN_FD        STDIN_FILENO
 #define WORKERS_MAX      256
 #define WORKERS_PER_CORE 2    /* the service's default */
-#define BODY_CHUNK       4096 /* read at a time, and dropped */
-#define SHORTEST_REQUEST 3    /* what has less is a look at the health */
+#define BODY_CHUNK       4096 /* bytes that are read at a time */
+#define SHORTEST_REQUEST 3    /* a shorter body: a health request */
 
 #define HEADER(length)                                                         \
     "Status: 200 OK\r\nContent-Type: application/json\r\n"                     \
@@ -32,11 +31,11 @@
 _Static_assert(sizeof(SCORE) == 41 + 1, "as long as Content-Length says");
 _Static_assert(sizeof(HEALTH) == 16 + 1, "as long as Content-Length says");
 
-/* A score; and what deploy/run.sh waits for. */
+/* A score; and the answer for which deploy/run.sh waits. */
 static const char answer[] = HEADER(41) SCORE;
 static const char answer_to_start[] = HEADER(16) HEALTH;
 
-static FCGX_Request request; /* of the exchange at hand: one at a time */
+static FCGX_Request request; /* the current exchange */
 
 static void
 conn_close(struct ev_loop *loop, ev_io *readable, int fd)
@@ -47,7 +46,7 @@ conn_close(struct ev_loop *loop, ev_io *readable, int fd)
     free(readable);
 }
 
-/* The whole body; returns its length. */
+/* Reads and drops the whole body. Returns its length. */
 static size_t
 drop_body(void)
 {
@@ -77,7 +76,7 @@ on_readable(struct ev_loop *loop, ev_io *readable, int events)
 
     (void)events;
     request.ipcFd = readable->fd;
-    request.keepConnection = 1; /* else it is closed before it is read */
+    request.keepConnection = 1; /* otherwise libfcgi closes it at once */
     request.detached = 1;
     if (FCGX_Accept_r(&request) != 0) {
         conn_close(loop, readable, request.ipcFd);
@@ -113,13 +112,13 @@ work(void)
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
     ev_io listening;
 
-    /* Closing must not wait for nginx: its default is two seconds. */
+    /* Or libfcgi waits up to 2 s for nginx when it closes a connection. */
     if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) != 0)
         return;
     if (loop == NULL || FCGX_Init() != 0)
         return;
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGTERM, SIG_DFL); /* libfcgi's only takes note */
+    (void)signal(SIGTERM, SIG_DFL); /* libfcgi's handler does not exit */
     (void)FCGX_InitRequest(&request, -1, 0);
     ev_io_init(&listening, on_listening, LISTEN_FD, EV_READ);
     ev_io_start(loop, &listening);
@@ -152,7 +151,7 @@ main(void)
         work();
         _exit(EXIT_FAILURE);
     }
-    /* TERM ends this process, and with it the workers. */
+    /* SIGTERM ends this process, and then the kernel ends the workers. */
     (void)wait(NULL);
     return EXIT_FAILURE;
 }

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""`make instructions`: what a request costs nginx and the service, counted.
+"""`make instructions`: counts the instructions of a request in nginx and the service.
 
     instructions.py BINARY [BINARY...]
 
-callgrind counts the instructions of both, one request at a time, over one kept
-connection and one worker, so the figures depend on neither the machine's speed
-nor its load: the same twice for the same code, compiler and libraries. Several
-binaries are shown beside each other. Some rows are repeated with a Redis
-Cluster of three masters. Each answer is checked.
+callgrind counts them, one request at a time, over one kept connection, with one
+worker. So the figures do not depend on the machine's speed or load: the same code,
+compiler and libraries give the same figures. Several binaries are shown side by side.
+Some rows are repeated with a Redis Cluster of three masters. Each answer is checked.
 """
 import http.client
 import os
@@ -26,7 +25,7 @@ from stack import Cluster, Redis, Stack
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
 WARM_UP = 100
 REQUESTS = 500
-START_LIMIT_S = 60  # everything is some fifty times slower
+START_LIMIT_S = 60  # callgrind makes everything some fifty times slower
 ANSWER_LIMIT_S = 30
 MEASURED = (
     ("hot score", workloads.hot_scores, REQUESTS),
@@ -40,7 +39,7 @@ MEASURED = (
     ("wrong token", workloads.wrong_tokens, REQUESTS),
 )
 
-# Those that are also asked of a Redis Cluster.
+# The rows that are repeated with a Redis Cluster.
 OF_CLUSTER = ("hot score", "interests of 10", "interests of 100")
 
 
@@ -66,7 +65,7 @@ class Counted:
             raise Failure("callgrind_control: " + done.stderr.strip())
 
     def workers(self):
-        """The processes that answer: those without children."""
+        """The children of the process; without any, the process itself."""
         with open("/proc/%d/task/%d/children" % ((self.process.pid,) * 2)) as file:
             return [int(pid) for pid in file.read().split()] or [self.process.pid]
 
@@ -88,7 +87,7 @@ class Counted:
 
 
 def send(port, bodies, count, first=0):
-    """One after the other over one connection; each answer must be a 200 or 403."""
+    """Sends requests over one connection; each answer must be 200 or 403."""
     peer = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
     for i in range(first, first + count):
         body = bodies[i % len(bodies)].replace(workloads.NUMBER, "%010d" % i)
@@ -101,7 +100,7 @@ def send(port, bodies, count, first=0):
 
 
 def render(folder, binary, url):
-    """The configuration of nginx, as deploy/run.sh makes it; returns the stack."""
+    """Makes nginx's configuration by deploy/run.sh, with one process. Returns the stack."""
     stack = Stack(folder, binary, url)
     stack.start()
     stack.stop()
@@ -120,7 +119,7 @@ def start_service(stack):
     environment = dict(
         stack.environment,
         SCORING_WORKERS="1",
-        # callgrind makes all of it slow; no deadline is to pass
+        # Longer limits, because callgrind makes everything slow.
         SCORING_STORE_CONNECT_TIMEOUT_MS="1000",
         SCORING_STORE_TIMEOUT_MS="1000",
         SCORING_STORE_DEADLINE_MS="2000",
@@ -148,7 +147,7 @@ def answers(port):
 
 
 def measure(folder, binary, store, rows):
-    """[(nginx, service)] for each of these rows, instructions a request."""
+    """[(nginx, service)] for each of these rows: instructions per request."""
     store.refresh()
     stack = render(folder, binary, store.url)
     counted = [start_nginx(stack), start_service(stack)]

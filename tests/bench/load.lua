@@ -1,6 +1,6 @@
--- What wrk sends: the lines of the file BENCH_BODIES in turn. Ten N's in a line
--- stand for a number that no other request of the run has; BENCH_FIRST is the
--- first of them. The last line is for measure.py.
+-- The requests of wrk: the lines of the file BENCH_BODIES, in turn. NNNNNNNNNN in a
+-- line is replaced by a number, different for each request; BENCH_FIRST is the first
+-- one. measure.py reads the last line of the output.
 
 local PLACE = "NNNNNNNNNN"
 

@@ -1,4 +1,4 @@
-"""One measurement: a load on a target, watched from the side."""
+"""One measurement: a load on a target, while samples of its answers are checked."""
 import json
 import os
 import subprocess
@@ -10,20 +10,20 @@ from processes import Failure, cpu_s, private_kib, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT_S = 5  # of wrk, for one answer
-LOAD_LIMIT_S = 60  # for a load to end, after its time
-SAMPLE_PAUSE_S = 0.1  # ten answers a second are compared in full
+LOAD_LIMIT_S = 60  # how much longer than planned a load may take
+SAMPLE_PAUSE_S = 0.1  # between two answers that are compared in full
 WARM_S = 1
 CHECKS_BEFORE = 8
-SETTLE_LIMIT_S = 5  # after an outage: the service promises 2
-OUTAGE_S = 1  # of each load, for the breakers to open
-OUTAGE_LOADS = 2  # over other connections, and so to other workers
-NUMBERS_PER_RUN = 10**7  # of load.lua: more than it sends in a run
+SETTLE_LIMIT_S = 5  # after an outage; the service promises 2
+OUTAGE_S = 1  # of each load that lets the breakers open
+OUTAGE_LOADS = 2  # with other connections, and so other workers
+NUMBERS_PER_RUN = 10**7  # more than load.lua sends in a run
 NUMBERS = 10**10
 US_PER_S = 1e6
 
 
 class Bench:
-    """The things that run; a measurement at a time."""
+    """Runs measurements, one at a time."""
 
     def __init__(self, folder, targets):
         self.folder = folder
@@ -40,7 +40,7 @@ class Bench:
         return ask.fault(target.port, workload.sample(next(self.samples)))
 
     def settle(self, target):
-        """Until the service has its Redis again, if it was away."""
+        """Waits until the service has its Redis again, if it was down."""
         interests = workloads.interests(1)
         wait_until(
             lambda: self.sample(interests, target) is None,
@@ -59,7 +59,7 @@ class Bench:
         return path
 
     def wrk(self, workload, target, seconds, connections):
-        """As fast as it goes: each connection asks again when answered."""
+        """As fast as possible: each connection sends again when it is answered."""
         self.runs += 1
         command = ["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds]
         command += ["--timeout", "%ds" % TIMEOUT_S]
@@ -77,7 +77,7 @@ class Bench:
         raise Failure("wrk: " + said)
 
     def rate(self, workload, target, seconds, connections, per_s):
-        """Constant: rate.c."""
+        """At a constant rate, by rate.c."""
         command = [self.targets.tool("rate"), str(target.port), str(connections)]
         command += ["%.3f" % per_s, str(seconds), self.bodies(workload)]
         try:
@@ -87,9 +87,9 @@ class Bench:
 
     def run(self, workload, target, seconds, connections, per_s=None):
         """
-        Returns the figures; raises Failure at a wrong answer.
+        Returns the figures. Raises Failure at a wrong answer.
 
-        per_s  requests a second; None: as many as there can be
+        per_s  requests per second; None: as many as possible
         """
 
         def load(time_s):
@@ -114,7 +114,7 @@ class Bench:
             self.redis.thaw()
 
     def outage(self, workload, target, connections):
-        """Every worker has to meet it, for its breaker to open."""
+        """Begins an outage of Redis, and lets the breaker of every worker open."""
         if workload.redis == "down":
             self.redis.stop()
         else:
@@ -171,7 +171,7 @@ def must_be_right(wrong):
 
 
 def check_counts(workload, figures):
-    """The load sees every status: those that are no success are counted."""
+    """Checks the number of answers with another status than 2xx or 3xx."""
     expected = 0 if workload.status < 400 else figures["requests"]
     if figures["requests"] == 0 or figures["refused"] != expected:
         raise Failure(
@@ -182,10 +182,9 @@ def check_counts(workload, figures):
 
 class Watcher(threading.Thread):
     """
-    Asks and checks, many times a second, while a load runs.
+    Sends requests and checks their answers while a load runs.
 
-    gives_way  whatever is measured goes first: it has latencies that a
-               millisecond of this here, ten times a second, would be in
+    gives_way  run at the lowest priority, so as not to affect latencies
     """
 
     def __init__(self, sample, gives_way):
@@ -199,8 +198,8 @@ class Watcher(threading.Thread):
     def run(self):
         try:
             self.compare()
-        except Exception as error:  # else nobody would know that it has ended
-            self.wrong = "it could not be looked at: %r" % error
+        except Exception as error:  # otherwise the thread would end unnoticed
+            self.wrong = "cannot be checked: %r" % error
 
     def compare(self):
         if self.gives_way:

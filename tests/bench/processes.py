@@ -1,4 +1,4 @@
-"""Processes: started, ended by their ids, and what they cost, from /proc."""
+"""Starts and ends processes, and reads from /proc what they use."""
 import os
 import signal
 import socket
@@ -11,7 +11,7 @@ STOP_LIMIT_S = 30
 
 
 class Failure(Exception):
-    """The run is void; the text says why."""
+    """The run is void; the text describes the reason."""
 
 
 def wait_until(check, limit_s, what):
@@ -29,7 +29,7 @@ def free_port():
 
 
 def spawn(command, log, **options):
-    """Ended with this process, whatever happens to it."""
+    """Starts a process that the kernel ends when this process ends."""
     with open(log, "ab") as out:
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM"] + command,
@@ -54,7 +54,7 @@ def end(process):
 
 
 def stat_fields(pid):
-    """Of /proc/PID/stat: the command, and the fields behind it."""
+    """The command of /proc/PID/stat, and the fields after it."""
     with open("/proc/%d/stat" % pid) as file:
         text = file.read()
     opening, closing = text.index("("), text.rindex(")")
@@ -74,7 +74,7 @@ def cpu_s(pids):
 
 
 def private_kib(pids):
-    """Memory that is theirs alone, shared pages left out."""
+    """The private memory of these processes, without shared pages."""
     total = 0
     for pid in pids:
         with open("/proc/%d/smaps_rollup" % pid) as file:
@@ -85,7 +85,7 @@ def private_kib(pids):
 
 
 def descendants(root):
-    """pid -> command of everything that root started, and that lives."""
+    """pid -> command, of all living descendants of a process."""
     children, names = {}, {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():

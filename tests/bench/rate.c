@@ -1,17 +1,17 @@
 /*
- * Load at a constant rate, for `make bench`: one request after the other is
- * due at its time, whether or not those before it have been answered. A
- * latency counts from when the request was due, not from when it could be
- * sent, so that a server that stalls cannot hide it by holding the load back
- * (coordinated omission). wrk, a closed loop, cannot measure this.
+ * Load at a constant rate, for `make bench`: each request is due at its time,
+ * even if earlier ones have not been answered. A latency is counted from the
+ * time when the request was due, not from the time when it could be sent, so
+ * that a server that stalls cannot hide it by delaying the load (coordinated
+ * omission). wrk, a closed loop, cannot measure this.
  *
  *     rate PORT CONNECTIONS PER_SECOND SECONDS BODIES
  *
- * BODIES is a file with a body per line, sent in turn by POST to /method over
- * kept connections to the loopback. Prints one JSON object, of microseconds;
- * "tenth_spread" is the p99 of a tenth of a second divided by its p50, the
- * median of all tenths: a machine that stands still for a moment, as a virtual
- * one does, is in some of them only.
+ * BODIES is a file with one body per line; they are sent in turn by POST to
+ * /method, over kept connections to the loopback. Prints one JSON object, in
+ * microseconds. "tenth_spread" is p99 divided by p50 within a tenth of a
+ * second, the median of all tenths: a virtual machine that is paused for a
+ * moment affects only some of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,9 +30,9 @@
 
 #define US_PER_S        1000000
 #define NS_PER_US       1000
-#define HEAD_MAX        4096 /* of an answer; more is an error */
+#define HEAD_MAX        4096 /* bytes of an answer's head; more is an error */
 #define READ_BYTES      65536
-#define GRACE_S         5.0 /* for what is unanswered at the end */
+#define GRACE_S         5.0 /* for requests that are unanswered at the end */
 #define TICK_US         250
 #define TENTHS_PER_S    10
 #define REQUESTS_MAX    50000000
@@ -49,10 +49,10 @@ struct conn {
     TAILQ_ENTRY(conn) in_list;
     ev_io readable;
     bool is_busy;
-    size_t number; /* of the request at hand */
+    size_t number; /* of the current request */
     char head[HEAD_MAX];
     size_t got;   /* bytes of the answer so far */
-    size_t total; /* of the answer; 0 until its head is whole */
+    size_t total; /* bytes of the answer; 0: its head is incomplete */
 };
 
 TAILQ_HEAD(conns, conn);
@@ -69,9 +69,9 @@ static struct conns idle = TAILQ_HEAD_INITIALIZER(idle);
 static ev_io tick;
 static int64_t start_us;
 static size_t sent, answered, refused;
-static uint32_t *latencies_us; /* in the order of sending; see unanswered */
+static uint32_t *latencies_us; /* in the order of sending */
 
-/* What was not answered took longest. */
+/* The latency of a request that was not answered: the longest. */
 static const uint32_t unanswered = UINT32_MAX;
 
 static void __attribute__((noreturn)) fail(const char *what)
@@ -89,7 +89,7 @@ now_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
 }
 
-/* When the n-th request is to be sent. */
+/* When the n-th request is due. */
 static int64_t
 due_us_of(size_t n)
 {
@@ -112,7 +112,7 @@ send_on(struct conn *conn)
         fail("cannot send");
 }
 
-/* All that is due, as far as there are connections without a request. */
+/* Sends the requests that are due, as long as a connection is idle. */
 static void
 send_due(void)
 {
@@ -123,9 +123,10 @@ send_due(void)
 }
 
 /*
- * Wakes up for what falls due while no answers come. To set a timer for each
- * request would on a virtual machine cost more than all else done for it, and
- * libev's timers, of milliseconds, would send in bursts.
+ * Starts a timer for requests that are due while no answers arrive. On a
+ * virtual machine, setting a timer for each request would take more time than
+ * the rest of its work; libev's timers have milliseconds only, and would send
+ * in bursts.
  */
 static void
 start_tick(void)
@@ -150,7 +151,7 @@ on_tick(struct ev_loop *loop, ev_io *watcher, int events)
 
 /* Answers. */
 
-/* The length of the whole answer, once its head is there; else 0. */
+/* The length of the whole answer; 0 if its head is incomplete. */
 static size_t
 answer_length(const struct conn *conn)
 {
@@ -317,7 +318,7 @@ compare_ratios(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The latency that such a part of these at most had; they are in order. */
+/* The latency that this part of the requests did not exceed. */
 static uint32_t
 percentile(const uint32_t *ordered, size_t count, double part)
 {
@@ -325,8 +326,8 @@ percentile(const uint32_t *ordered, size_t count, double part)
 }
 
 /*
- * Puts the latencies of each tenth of a second in order, and then all. Returns
- * the median of what p99 is to p50 in a tenth.
+ * Sorts the latencies within each tenth of a second, and then all. Returns the
+ * median of p99/p50 of the tenths.
  */
 static double
 order(void)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the figures of files made by BENCH_JSON into a document.
+"""Writes figures into a document, from files that BENCH_JSON has named.
 
     report.py [--only SECTION] DOCUMENT FILE...
 
-They replace what stands between the two marks there. Later files win.
+They replace the text between two marks. If files have the same section, the last one
+wins.
 """
 import json
 import sys

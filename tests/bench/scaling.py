@@ -1,4 +1,4 @@
-"""How the cost grows: workers, connections, bodies, ids, time."""
+"""How the figures depend on workers, connections, bodies, ids and time."""
 import http.client
 import threading
 
@@ -11,7 +11,7 @@ CONNECTIONS = (1, 4, 16, 64, 256, 1024)
 BODIES_KIB = (0.3, 10, 500)
 SMALLEST_KIB = 0.3  # of a score without padding
 IDS = (1, 10, 100, 1000, 10000)
-FEW_CONNECTIONS = 16  # for what is large
+FEW_CONNECTIONS = 16  # for large requests
 HUGE_BATCH = 1000
 HUGE_KIB = 500
 HUGE_IDS = 10000
@@ -110,7 +110,7 @@ def ids(bench, settings):
 
 
 class Huge(threading.Thread):
-    """One caller who sends one huge request after the other."""
+    """A caller who sends huge requests, one after the other."""
 
     def __init__(self, port, body):
         super().__init__(daemon=True)
@@ -163,7 +163,7 @@ def measure_beside(bench, settings, target, body):
 
 
 def held_up(bench, settings):
-    """Small requests beside huge ones, also where all share one worker."""
+    """Small requests beside huge ones, also with only one worker."""
     many = workloads.interests_question(0, HUGE_IDS).body
     large = workloads.score_body("%010d" % 1, padding=HUGE_KIB * 1024)
     batch = workloads.batch_question(0, HUGE_BATCH, explain=True).body
@@ -195,7 +195,7 @@ def held_up(bench, settings):
 
 
 def memory(bench, settings):
-    """Flat, whatever is asked: hot, new, interests, refused, in turn."""
+    """Memory must not grow over hot scores, new scores, interests and refusals."""
     target = bench.targets.get("service")
     asked = [
         workloads.hot_scores(),

@@ -1,4 +1,4 @@
-"""What the environment says about a run."""
+"""The settings of a run, from the environment."""
 import os
 
 from processes import Failure
@@ -31,7 +31,7 @@ class Settings:
         return not self.only or any(part in name for part in self.only)
 
     def orders(self, rows):
-        """A round at a time: forwards, backwards, forwards again..."""
+        """The rows of each round: alternately forwards and backwards."""
         for i in range(self.rounds):
             print("round %d of %d" % (i + 1, self.rounds), flush=True)
             yield from rows if i % 2 == 0 else rows[::-1]

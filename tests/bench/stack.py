@@ -1,7 +1,7 @@
-"""The servers: Redis, the way to it, nginx alone, and whole stacks.
+"""The servers: Redis, a proxy in front of it, nginx alone, and whole stacks.
 
-Everything listens on loopback or on unix sockets below one folder, which goes
-away at the end; everything that was started is ended, by its process id.
+All listen on loopback, or on unix sockets in one folder, which is removed at the end.
+All processes are ended by their ids.
 """
 import os
 import signal
@@ -18,7 +18,7 @@ FORM_LIMIT_S = 60
 
 
 def exchange(peer, commands):
-    """Sends them all at once; returns the replies as they come."""
+    """Sends all commands at once, and returns the bytes of all replies."""
     text = b""
     for command in commands:
         words = [word.encode() for word in command]
@@ -43,14 +43,14 @@ class Redis:
         self.process = spawn(
             ["redis-server", "--port", "0", "--unixsocket", self.socket]
             + ["--save", "", "--appendonly", "no", "--dir", self.folder]
-            # Scores, which expire, make room for others; interests stay.
+            # Only scores, which expire, are evicted.
             + ["--maxmemory", "512mb", "--maxmemory-policy", "volatile-lru"],
             os.path.join(self.folder, "redis.log"),
         )
         wait_until(self.answers, START_LIMIT_S, "Redis does not start")
 
     def refresh(self):
-        """As at the beginning, whatever was done to it."""
+        """Restores the contents from the beginning."""
         if self.process is None:
             self.start()
         self.ask([["FLUSHALL"]] + self.contents)
@@ -82,7 +82,7 @@ class Redis:
             return exchange(peer, commands)
 
     def command_count(self):
-        """Commands run so far, but for ours."""
+        """Commands so far, without those of this class."""
         count = 0
         for line in self.ask([["INFO", "commandstats"]]).decode().splitlines():
             if line.startswith("cmdstat_") and not line.startswith("cmdstat_info"):
@@ -91,7 +91,7 @@ class Redis:
 
 
 class Cluster:
-    """A private Redis Cluster of masters alone, without persistence."""
+    """A private Redis Cluster of three masters, without replicas and persistence."""
 
     MASTERS = 3
 
@@ -121,7 +121,7 @@ class Cluster:
         wait_until(self.is_whole, START_LIMIT_S, "the Cluster does not form")
 
     def refresh(self):
-        """Each master refuses the keys of the others."""
+        """Sends the contents to each master, which refuses the keys of the others."""
         if not self.processes:
             self.start()
         for port in self.ports:
@@ -149,7 +149,7 @@ class Cluster:
 
 
 class Delay:
-    """A way to Redis that takes longer: delay.c."""
+    """A proxy that delays the replies of Redis: delay.c."""
 
     def __init__(self, folder, program, redis, delay_ms):
         self.log = os.path.join(folder, "delay.log")
@@ -169,7 +169,7 @@ class Delay:
 
 
 def wrap(folder, binary, settings_of):
-    """A program that serves as one binary, and knows the settings of another."""
+    """A script that serves by one binary, and runs the commands of another."""
     with open(folder + ".sh", "w") as file:
         file.write('#!/bin/sh\n[ $# -eq 0 ] || exec "%s" "$@"\n' % settings_of)
         file.write('exec "%s"\n' % binary)
@@ -178,15 +178,15 @@ def wrap(folder, binary, settings_of):
 
 
 class Stack:
-    """deploy/run.sh, as a user starts it, with some binary and our Redis."""
+    """deploy/run.sh, with any binary and this Redis."""
 
     def __init__(self, folder, binary, url, settings_of=None, **settings):
-        """settings_of: the binary that is asked for them, if not this one."""
+        """settings_of: the binary that reads the settings, if another one."""
         self.folder = folder
         self.binary = binary
         self.port = free_port()
         self.metrics_port = free_port()
-        self.log = folder + ".log"  # the folder is to be make run's alone
+        self.log = folder + ".log"  # not in the folder, which is RUN_DIR
         self.environment = {
             key: value
             for key, value in os.environ.items()
@@ -223,7 +223,7 @@ class Stack:
         return "ready: " in self.said()
 
     def trim_logs(self):
-        """Both are opened for appending: so a run cannot fill the disk."""
+        """Empties the logs, so that they do not fill the disk. Both are appended to."""
         for path in (self.folder + ".scoring.log", self.folder + "/nginx/access.log"):
             if os.path.exists(path):
                 os.truncate(path, 0)
@@ -232,7 +232,7 @@ class Stack:
         end(self.process)
 
     def pids(self):
-        """The processes to be charged: those of nginx, those of the service."""
+        """The processes whose CPU is measured."""
         name = os.path.basename(self.binary)[:15]
         found = descendants(self.process.pid)
         return {
@@ -242,7 +242,7 @@ class Stack:
 
 
 class Nginx:
-    """The site of a stack, but answering by itself: nginx's own ceiling."""
+    """The site of a stack, in which nginx answers by itself: a ceiling."""
 
     ANSWER = "return 200 '{\"code\": 200, \"response\": {\"score\": 5.0}}';"
 

@@ -1,4 +1,4 @@
-"""Figures, as lines of text."""
+"""Prints figures as tables."""
 import statistics
 
 KIB_PER_MIB = 1024
@@ -41,7 +41,7 @@ USUAL = [RPS] + LATENCY + CPU + [COMMANDS, MEMORY, ERRORS]
 
 
 def ratio(title, key, base):
-    """Against the figures of a row that was measured in the same run."""
+    """The ratio to a row that was measured in the same run."""
     return Column(
         title,
         lambda figures: "%.2f" % (figures[key] / base[key]) if base else "-",
@@ -50,7 +50,7 @@ def ratio(title, key, base):
 
 
 def medians(runs):
-    """Of the rounds; of errors the sum, since none is to get lost."""
+    """The medians of all rounds; the sum of errors."""
     middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     middle["errors"] = sum(run["errors"] for run in runs)
     return middle

@@ -1,4 +1,4 @@
-"""What can be measured, by name; started when it is first asked for."""
+"""The targets of measurements, by name; each starts when it is first used."""
 import os
 
 import workloads
@@ -8,9 +8,9 @@ from stack import Delay, Nginx, Redis, Stack
 class Targets:
     """
     service        the service, with its default settings
-    service, N     with so many workers
-    service, N ms  with a Redis that is so far away
-    against        another binary of the service
+    service, N     with N workers
+    service, N ms  with a Redis whose replies take N ms more
+    against        the other binary of the service
     echo, nginx    the ceilings
     """
 

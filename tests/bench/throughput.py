@@ -1,22 +1,22 @@
-"""As many requests as there can be: what one costs, against the ceilings."""
+"""Throughput, and latency at a part of it, compared with the ceilings."""
 import os
 
 import table
 import workloads
 
 HALF = 0.5  # of the saturated rate
-QUARTER = 0.25  # of it: the proxy has its share of the CPU
+QUARTER = 0.25  # of the saturated rate: the proxy uses CPU, too
 STEADY = "at half the rate"
 STEADY_CEILING = "at half the rate, ceiling"
 STEADY_ALONE = "at half the rate, nginx alone"
 AWAY_MS = (0, 1, 5)
 AWAY = "Redis %d ms away"
-AWAY_CONNECTIONS = 1024  # so that callers enough are left while 5 ms pass
+AWAY_CONNECTIONS = 1024  # enough to saturate it although each waits 5 ms
 HOT, ECHO, ALONE = "scores, hot", "libfcgi echo", "nginx alone"
 
 
 def cells(settings):
-    """What is measured in each round: (name, workload, name of the target)."""
+    """The rows of each round: (name, workload, name of the target)."""
     found = []
     for workload in workloads.standard():
         if not settings.wants(workload.name):
@@ -62,7 +62,7 @@ def show_saturated(results, settings):
 
 
 def saturated_rate(bench, settings, results):
-    """Requests a second of hot scores, measured now if it was not before."""
+    """Requests per second of hot scores, measured now if they were not before."""
     if HOT not in results:
         workload, target = workloads.hot_scores(), bench.targets.get("service")
         runs = [bench.run(workload, target, settings.seconds, settings.connections)]
@@ -72,7 +72,7 @@ def saturated_rate(bench, settings, results):
 
 
 def measure_steady(bench, settings, saturated):
-    """Latency at half the rate: what a caller sees on an ordinary day."""
+    """Latency at half the rate, as under an ordinary load."""
     rows = [
         (STEADY, workloads.hot_scores(), "service"),
         (STEADY_CEILING, workloads.ceiling(STEADY_CEILING, "echo"), "echo"),
@@ -111,12 +111,12 @@ def spread(figures):
 
 
 def tenth_spread(figures):
-    """The same within a tenth of a second, the median of all of them."""
+    """The median of this ratio within each tenth of a second."""
     return "%.2f" % figures["tenth_spread"]
 
 
 def measure_away(bench, settings, saturated):
-    """Redis behind the same proxy, which holds its replies for so long."""
+    """With a proxy that delays Redis's replies by 0, 1 and 5 ms."""
     rows = []
     for away_ms in AWAY_MS:
         name, target = AWAY % away_ms, "service, %d ms" % away_ms

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""`make trace`: the way of one cached score through src/, function by function.
+"""`make trace`: lists the functions of src/ that one cached score passes through.
 
     way.py BINARY [FUNCTIONS FILES]
 
-BINARY is built without optimization, so that no function is inlined; callgrind
-says which ones one request enters. Buffers and bytes are left aside, and so is
-what was entered before the request came. With the
-two limits, exit status 1 if there are more.
+BINARY must be built without optimization, so that no function is inlined; callgrind
+counts the calls of one request. Functions for buffers and bytes are not counted. With
+the two limits, the exit status is 1 if there are more functions or files.
 """
 import collections
 import glob
@@ -26,7 +25,7 @@ NAME = re.compile(r"^(c?f[lie]|c?fn)=\((\d+)\)(?: (.*))?$")
 
 
 def functions(path):
-    """{file of src/: {function: calls}} of a dump of callgrind."""
+    """{file of src/: {function: calls}}, from a dump of callgrind."""
     names, calls = {}, collections.defaultdict(collections.Counter)
     file = called_file = called = None
     with open(path) as lines:

@@ -1,8 +1,7 @@
-"""What is asked, and what must be answered: one row per workload.
+"""The workloads: requests, and their expected answers.
 
-The salt is the published default; the scores are from the table in
-docs/protocol.md. Bodies that wrk sends have NNNNNNNNNN where each request gets
-a number of its own (load.lua).
+The salt is the published default; the scores are from the table in docs/protocol.md.
+load.lua replaces NNNNNNNNNN in bodies by a number, different for each request.
 """
 import hashlib
 import itertools
@@ -19,7 +18,7 @@ IN_MEMORY = 65536  # client_body_buffer_size of nginx
 LARGE_AT_ONCE = 8
 WORDS = ("books", "cars", "cinema", "geek", "hi-tech", "music", "pets", "travel")
 
-# Arguments that are worth something together.
+# Pairs of arguments, and the points of both together.
 PAIRS = (
     (("phone", "email"), 3.0),
     (("first_name", "last_name"), 0.5),
@@ -28,7 +27,7 @@ PAIRS = (
 
 
 class Question:
-    """A body, and what must come back: the status, and with 200 "response"."""
+    """A body, and the expected status, and for 200 the expected "response"."""
 
     def __init__(self, body, status, response=None):
         self.body = body
@@ -42,10 +41,11 @@ class Workload:
     bodies  for the load, sent in turn
     sample  number -> Question; neighbours have different answers
     status  of every answer
-    redis   "up", "down" or "frozen" while it runs
-    target  whom to ask, by its name in targets.py
+    redis   "up", "down" or "frozen" during the load
+    target  its name in targets.py
 
-    Of bodies that nginx keeps in files it takes only some from one address.
+    nginx accepts only a limited number of large bodies from one address: such loads use
+    fewer connections.
     """
 
     def __init__(self, name, bodies, sample, status=200, redis="up", target="service"):
@@ -63,7 +63,7 @@ class Workload:
 
 
 def numbers():
-    """For samples: no two of a run ask the same."""
+    """The numbers of samples, each different."""
     return itertools.count()
 
 
@@ -84,7 +84,7 @@ def request(method, arguments, token=TOKEN):
 
 
 def person(number):
-    """Its phone and e-mail address are its own."""
+    """A person; the phone and the e-mail address contain the number."""
     return {
         "phone": "7" + number,
         "email": "u%s@example.org" % number,
@@ -234,7 +234,7 @@ def standard():
 
 
 def contract():
-    """Asked once, before anything is measured."""
+    """Questions that are checked once, before any measurement."""
     unknown = request("clients_interests", {"client_ids": [CLIENTS + 1]})
     # Twice: computed, then from the cache.
     scores = [score_question(i) for i in range(7)]

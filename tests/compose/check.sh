@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Brings a copy of this checkout up by docker compose, under a name and on a
-# port of its own, runs probe.sh and the README's examples on it, and takes it
-# all down again. Where no engine can be reached nothing is tried, and that is
-# said. The last line is "N passed, N failed", or with ", N skipped".
+# Starts a copy of this checkout by docker compose, with its own name and port, runs
+# probe.sh and the documents' examples on it, and removes everything again. Without a
+# container engine it is skipped. The last line is "N passed, N failed", or with
+# ", N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -10,7 +10,7 @@ top=$PWD
 copy=$top/build/compose-check
 log=$top/build/compose-check.log
 export COMPOSE_PROJECT_NAME=scoring-check-$$
-# Whatever the caller has set is not to change what is tried.
+# The caller's settings must not affect the test.
 unset COMPOSE_FILE COMPOSE_PROFILES HTTP_PORT HTTP_ADDRESS REDIS_URL \
     REDIS_USERNAME REDIS_PASSWORD
 
@@ -24,13 +24,13 @@ skip() {
 
 need_engine() {
     local said
-    command -v docker >/dev/null || skip 'there is no docker here'
+    command -v docker >/dev/null || skip 'docker is not installed'
     said=$(docker info 2>&1 >/dev/null) ||
         skip "no container engine answers: $(printf '%s' "$said" | tail -n 1)"
     docker compose version >/dev/null 2>&1 || skip 'docker has no compose plugin'
 }
 
-# What is under version control, or could be; never the .env of whoever calls.
+# The sources, without the caller's .env.
 copy_checkout() {
     rm -rf "$copy"
     deploy/sources.sh "$copy"
@@ -47,7 +47,7 @@ free_port() {
     return 1
 }
 
-count() { # count COMMAND...: adds up what a script that counts has found
+count() { # count COMMAND...: runs a script that counts, and adds its results
     local last
     "$@" 2>&1 | tee "$log"
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Tries every promise of docker-compose.yml on the stack that runs from the
-# current folder: answers, accounts, rights, deaths, outages, data that stays.
-# It stops, kills and starts containers, writes i:424242 and i:424243 and, for
-# a while, another password into .env. Needs bash, curl and docker compose 2.
-# Its last line is "N passed, N failed".
+# Tests the stack of docker-compose.yml that runs from this folder: answers, accounts of
+# Redis, rights, killed processes, outages, data that must persist. It stops, kills and
+# starts containers, writes i:424242 and i:424243 and, temporarily, another password into
+# .env. Needs bash, curl and docker compose 2. The last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -34,7 +33,7 @@ equal() {
     }
 }
 
-# within SECONDS COMMAND...: until it succeeds
+# within SECONDS COMMAND...: repeats a command until it succeeds
 within() {
     local end=$((SECONDS + $1))
     shift
@@ -78,7 +77,7 @@ setting() { # setting NAME DEFAULT
     printf '%s' "${value:-$2}"
 }
 
-# post BODY: the answer, in no more time than any answer may take
+# post BODY: prints the answer; 2 s at most
 post() {
     curl -q -s -m 2 --noproxy '*' -d "$1" "$base/method"
 }
@@ -104,7 +103,7 @@ is_interests() {
     equal "$(interests)" '{"code": 200, "response": {"424242": ["books", "hi-tech"], "424243": ["кино"], "424244": []}}'
 }
 
-is_away() {
+is_unavailable() {
     equal "$(interests)" '{"code": 503, "error": "Service Unavailable"}'
 }
 
@@ -122,8 +121,8 @@ healthy() {
 
 # --- answers
 
-# As the operator imports; the service's account may not write interests.
-import() { # import USER
+# import USER: imports as the operator does; the user `scoring` has no right to it
+import() {
     printf '%s\n' '{"client_id": 424242, "interests": ["books", "hi-tech"]}' |
         docker compose exec -T -e REDIS_USERNAME="$1" scoring scoring interests import -
 }
@@ -168,7 +167,7 @@ get() {
     curl -q -s -m 5 --noproxy '*' "$base$1"
 }
 
-# The containers share the file that nginx writes and the service empties.
+# The containers share a file, to which nginx appends and which the service empties.
 counted() {
     for _ in $(seq 150); do
         inside nginx curl -q -s -m 2 http://127.0.0.1:8081/metrics |
@@ -226,7 +225,7 @@ exits() {
     return 1
 }
 
-# Whether a command's output has the password.
+# Whether the output of a command contains the password.
 logs_password() {
     "$@" 2>&1 | grep -F -- "$password"
 }
@@ -297,8 +296,8 @@ declare -A writable=(
     [redis]='/data /run/redis'
 )
 
-# The root file system, and what is mounted into it; /proc, /sys and message
-# queues, which hold no files, are the kernel's.
+# Checks the root file system and its mounts, except /proc, /sys and message queues,
+# which contain no files.
 only_writable() {
     # shellcheck disable=SC2016
     equal "$(inside "$1" sh -c '
@@ -327,7 +326,7 @@ limited() {
 
 published() {
     local wanted=''
-    # Without HTTPS any port of this machine leads to one that nobody listens on.
+    # Without HTTPS, a free port is published, on which nobody listens.
     [ "$1" != nginx ] || wanted="8080/tcp 127.0.0.1:$port 8443/tcp 127.0.0.1 "
     equal "$(inspect "$1" '{{range $name, $to := .NetworkSettings.Ports}}{{range $to}}{{$name}} {{.HostIp}}:{{.HostPort}} {{end}}{{end}}' |
         sed -E 's,(8443/tcp [^:]*):[0-9]+,\1,')" "$wanted"
@@ -335,9 +334,9 @@ published() {
 
 # --- deaths
 
-# kill_main SERVICE: as the kernel does when memory is short. From inside the
-# first process of a container cannot be killed; from here the engine may be on
-# another machine.
+# kill_main SERVICE: kills the first process, like the kernel when memory is short. Inside
+# the container it cannot be killed, and the engine may run on another machine: so another
+# container kills it.
 kill_main() {
     docker run --rm --pid host --user 0 --network none --entrypoint sh "$image" \
         -c "kill -9 $(inspect "$1" '{{.State.Pid}}')"
@@ -373,7 +372,7 @@ probe_deaths() {
 probe_outage() {
     check 'Redis stops' docker compose stop redis
     check 'scores without Redis' is_score
-    check 'interests without Redis' is_away
+    check 'interests without Redis' is_unavailable
     check 'in less than a second' in_time
     check 'the service stays healthy' inside scoring scoring healthcheck
     check 'Redis starts' docker compose start redis
@@ -406,7 +405,7 @@ probe_password() {
     check 'the service gets another password' docker compose up -d --no-deps scoring
     check 'the log says so' within 10 logs_say scoring "$since" 'WRONGPASS|invalid username-password'
     check 'scores with a wrong password' within 5 is_score
-    check 'interests with a wrong password' is_away
+    check 'interests with a wrong password' is_unavailable
     check 'neither password is in the log' fails logs_say scoring "$since" 'not-the-one'
     mv -f build/compose-env .env
     trap - EXIT
@@ -423,17 +422,17 @@ probe_tls() {
     check 'has its own data' within 10 tls_set
     check 'interests by way of TLS' within 10 tls_interests
     since=$(now)
-    # A peer that answers at once is refused with fewer words. That the name or
-    # the authority is the cause is known from the good case above.
+    # If the server answers at once, the reason is shorter. The success above shows that
+    # the name, or the authority, is the cause.
     check 'a wrong name' with_tls wrong.example up -d --no-deps scoring
     check 'is refused' within 10 logs_say scoring "$since" 'TLS failed: .*(hostname mismatch|verify failed)'
     check 'scores meanwhile' within 5 is_score
-    check 'no interests meanwhile' is_away
+    check 'no interests meanwhile' is_unavailable
     since=$(now)
     check 'an authority that is not trusted' env TLS_TRUST=/etc/ssl/certs/ca-certificates.crt \
         TLS_HOST=redis.example docker compose "${tls[@]}" up -d --no-deps scoring
     check 'is refused, too' within 10 logs_say scoring "$since" 'TLS failed: .*(local issuer|verify failed)'
-    check 'no interests meanwhile, either' within 5 is_away
+    check 'no interests meanwhile, either' within 5 is_unavailable
     check 'that store goes' with_tls redis.example rm -s -f tls
     check 'without TLS again' docker compose up -d
     check 'interests without TLS again' within 10 is_interests
@@ -454,8 +453,8 @@ tls_interests() {
         '{"code": 200, "response": {"424242": ["tls"]}}'
 }
 
-# By the openssl of the image. The keys are for these minutes only, and for
-# whatever user a container has.
+# With the image's openssl. The keys are used for this test only, and every user can
+# read them.
 make_certificates() {
     mkdir -p "$tls_dir" && cp tests/compose/tls/* "$tls_dir" &&
         docker run --rm --user "$(id -u):$(id -g)" --network none -v "$tls_dir:/tls" \
@@ -470,11 +469,11 @@ make_certificates() {
             chmod 644 store.key'
 }
 
-# --- what nginx holds for requests that are not whole
+# --- large bodies, and requests that do not arrive completely
 
 held=()
 
-hold() { # hold COUNT BYTES: so many requests with a body that never comes
+hold() { # hold COUNT BYTES: opens requests whose body does not arrive
     local i fd
     for ((i = 0; i < $1; i++)); do
         exec {fd}<>"/dev/tcp/127.0.0.1/$port" || return
@@ -573,7 +572,7 @@ base=http://127.0.0.1:$port
 password=$(setting REDIS_PASSWORD '')
 image=$(inspect scoring '{{.Config.Image}}') || exit 1
 token=$(inside scoring scoring token --account a --login probe) || exit 1
-# For whichever parts are run.
+# Data for all parts.
 written=$(redis MSET i:424242 '["books", "hi-tech"]' i:424243 '["кино"]')
 
 for part in "${@:-answers commands accounts rights deaths outage password uploads limit tls data logs}"; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`make check-haproxy`: the configurations of deploy/haproxy as they ship, with
-nothing but their addresses replaced, in front of two whole stacks, and of a
-master with two replicas and three sentinels. Hosts are restarted and killed under
-load, masters promoted and killed, and each answer is checked.
+"""`make check-haproxy`: tests the configurations of deploy/haproxy, with only their
+addresses replaced, in front of two whole stacks, and of a master with two replicas and
+three sentinels. Hosts are restarted and killed under load, masters are promoted and
+killed, and each answer is checked.
 
     haproxy.py BINARY
 
@@ -26,9 +26,9 @@ from group import NAME, Group, parse  # noqa: E402
 from load import PATIENCE_S, SCORE, SCORE_ANSWER, Load  # noqa: E402
 import stack as stacks  # noqa: E402
 
-MANY_CLIENTS = 16  # so many that a host that is killed has requests of theirs
+MANY_CLIENTS = 16  # enough that a host has requests when it is killed
 UNAVAILABLE = {"code": 503, "error": "Service Unavailable"}
-ONE, OTHER = "127.0.0.2", "127.0.0.3"  # callers; the balancer itself is 127.0.0.1
+ONE, OTHER = "127.0.0.2", "127.0.0.3"  # callers; the balancer is 127.0.0.1
 
 results = {"passed": 0, "failed": 0}
 
@@ -44,7 +44,7 @@ def wait_until(is_so, what):
 
 
 class Balancer:
-    """haproxy, with one of the configurations that ship."""
+    """haproxy, with one of the configurations."""
 
     def __init__(self, folder, name, places):
         text = (TOP / "deploy/haproxy" / name).read_text()
@@ -92,7 +92,7 @@ class Balancer:
 # --- hosts
 
 def post(port, body=SCORE, caller=ONE, path="/method", headers=None):
-    """Status, headers, and the answer as JSON."""
+    """Returns status, headers, and the answer as JSON."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S,
                                       source_address=(caller, 0))
     with contextlib.closing(link):
@@ -111,7 +111,7 @@ def check_load(name, load):
 
 
 def is_limited(port, claims):
-    """Whether one answer is 429, if each request claims another caller or none."""
+    """Whether any answer is 429. claims: each request claims to be another caller."""
     for number in range(250):
         headers = {"X-Forwarded-For": f"203.0.113.{number}"} if claims else {}
         if post(port, headers=headers)[0] == 429:
@@ -120,7 +120,7 @@ def is_limited(port, claims):
 
 
 def limits(port, logs):
-    """Both hosts let one request a second of each address through."""
+    """Each host accepts one request per second from each address."""
     check("a caller over its rate is 429", is_limited(port, False))
     check("another caller has its own rate", is_score(port, caller=OTHER))
     check("an X-Forwarded-For of the caller's own changes nothing", is_limited(port, True))
@@ -160,7 +160,7 @@ def drained(port, balancer):
 
 
 def killed(port, hosts, balancer):
-    """nginx of one host, all of it at once."""
+    """Kills all processes of nginx of one host at once."""
     with Load(port, MANY_CLIENTS, 0) as load:
         master = next(pid for pid in stacks.children(hosts[0].process.pid)
                       if stacks.name_of(pid) == "nginx")
@@ -238,7 +238,7 @@ def play_hosts(folder, binary):
 # --- a Sentinel group
 
 class Link:
-    """A client of the group's address that keeps its connection."""
+    """A kept connection to the address of the group."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
@@ -260,7 +260,7 @@ class Link:
 
 
 def behind(port):
-    """The port of the server that a new connection gets to, and its role."""
+    """The port and the role of the server to which a new connection leads."""
     try:
         with contextlib.closing(Link(port)) as link:
             return int(link.run("CONFIG", "GET", "port")[1]), link.run("ROLE")[0]
@@ -351,7 +351,7 @@ def play_group(folder):
 
 def main():
     if shutil.which("haproxy") is None:
-        print("skipped: there is no haproxy\n0 passed, 0 failed, 1 skipped")
+        print("skipped: haproxy is not installed\n0 passed, 0 failed, 1 skipped")
         return 0
     binary = os.path.abspath(sys.argv[1])
     for name in ("hosts.cfg", "redis.cfg"):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Three pods of deploy/kubernetes/sentinel, as network namespaces with names, in
-# which start.sh runs as it ships: they find each other, hand the role of a master
-# over, come back, lose the master, and all of them. Needs root, ip and Redis;
-# where something is missing, that is said.
+# Runs start.sh of deploy/kubernetes/sentinel in three network namespaces with the names
+# of pods: they find each other; a pod that ends hands over the role of the master; the
+# master dies; all die and start again. Needs root, ip and Redis; otherwise it reports
+# what is missing, and is skipped.
 #
 #   tests/kubernetes/group.sh BINARY
 #
@@ -19,7 +19,7 @@ skip() {
     exit 0
 }
 
-check() { # check NAME COMMAND...: until it is true
+check() { # check NAME COMMAND...: repeats a command until it succeeds
     local name=$1 end=$((SECONDS + patience_s))
     shift
     until "$@"; do
@@ -54,7 +54,7 @@ make_network() {
     mount --bind "$work/hosts" /etc/hosts
 }
 
-# inside I COMMAND...: with the name, the network and the volumes of a pod
+# inside I COMMAND...: runs a command with the name, network and volumes of pod I
 inside() {
     # shellcheck disable=SC2016
     ip netns exec "redis-$1" unshare --mount --uts sh -c '
@@ -64,7 +64,7 @@ inside() {
         exec "$@"' - "$1" "$work" "${@:2}"
 }
 
-start() { # start I: both containers
+start() { # start I: starts both containers of pod I
     local what
     for what in redis sentinel; do
         inside "$1" setpriv --pdeathsig KILL sh "$script" "$what" >>"$work/$what$1.log" 2>&1 &
@@ -72,7 +72,7 @@ start() { # start I: both containers
     done
 }
 
-die() { # die NAME...: redis0, sentinel2
+die() { # die NAME...: kills containers, such as redis0 or sentinel2
     local name
     for name; do
         kill -KILL "${pids[$name]}" 2>/dev/null
@@ -80,9 +80,9 @@ die() { # die NAME...: redis0, sentinel2
     done
 }
 
-# --- what they say
+# --- their states
 
-named() { # named I: the number of the master, by its sentinel
+named() { # named I: prints the number of the master that sentinel I names
     REDISCLI_AUTH=$REDIS_SENTINEL_PASSWORD timeout 2 redis-cli -h "redis-$1.redis" -p 26379 \
         SENTINEL GET-MASTER-ADDR-BY-NAME mymaster 2>/dev/null | sed -n '1s/^redis-\([0-2]\)\.redis$/\1/p'
 }
@@ -91,7 +91,7 @@ redis() { # redis I COMMAND...
     REDISCLI_AUTH=$REDIS_PASSWORD timeout 2 redis-cli -h "redis-$1.redis" "${@:2}" 2>/dev/null
 }
 
-is_master() { # is_master I: all sentinels say so, and so does the Redis
+is_master() { # is_master I: all sentinels name it, and it reports the role
     [ "$(named 0)$(named 1)$(named 2)" = "$1$1$1" ] && [ "$(redis "$1" ROLE | head -n 1)" = master ]
 }
 
@@ -103,7 +103,7 @@ is_linked() { # is_linked I REPLICA...
     done
 }
 
-# Another one is the master; it is the new $master.
+# Whether another server is the master. Sets $master.
 is_promoted() {
     local found
     found=$(named $(((master + 1) % 3)))
@@ -111,7 +111,7 @@ is_promoted() {
         master=$found
 }
 
-# The service finds the group by names, with the accounts that the pods have.
+# Whether `scoring` reads from the group, with the users that start.sh has made.
 exports() {
     [ "$(REDIS_USERNAME=default SCORING_CONFIG_FILE='' \
         REDIS_URL=redis+sentinel://redis-0.redis,redis-1.redis,redis-2.redis/mymaster \
@@ -154,7 +154,7 @@ if [ "${2-}" = --inside ]; then
     binary=$1 work=$3 passed=0 failed=0 master=0
     declare -A pids=()
     trap 'die "${!pids[@]}"' EXIT
-    make_network || skip 'this machine makes no network of pods'
+    make_network || skip 'the network of pods cannot be made'
     try_group
     printf '%d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" -eq 0 ]
@@ -163,7 +163,7 @@ fi
 
 [ "$(id -u)" -eq 0 ] || skip 'only root can make namespaces'
 for program in ip redis-server redis-cli hostname; do
-    command -v "$program" >/dev/null || skip "there is no $program"
+    command -v "$program" >/dev/null || skip "$program is not installed"
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-group.XXXXXX") || exit 1
 at=

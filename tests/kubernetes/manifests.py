@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""`make check-kubernetes`: the manifests of deploy/kubernetes, as kubectl renders
-them. Every member must be one that Kubernetes knows, of its type; what refers to
-something must find it; no container has a right that it does not need; a pod ends
-in order; and the service and nginx take the settings.
+"""`make check-kubernetes`: checks the manifests of deploy/kubernetes, rendered by kubectl.
+Kubernetes must know every member and its type; every reference must have its target; no
+container has a right that it does not need; a pod ends in order; and the service and
+nginx accept the settings.
 
     manifests.py BINARY
 
-The types are those of tests/kubernetes/package.json, which npm fetches, and the
-compiler of TypeScript compares. What a cluster checks besides, such as names and
-quantities, is not checked here. The last line is "N passed, N failed", or with
-", N skipped". Needs python3-yaml."""
+The types are the packages of tests/kubernetes/package.json, which npm fetches; the
+TypeScript compiler checks them. Other checks of a cluster, such as of names and
+quantities, are not made. The last line is "N passed, N failed", or with ", N skipped".
+Needs python3-yaml."""
 
 import json
 import os
@@ -25,10 +25,10 @@ TOP = Path(__file__).resolve().parents[2]
 FOLDER = TOP / "deploy/kubernetes"
 HERE = TOP / "tests/kubernetes"
 MODULES = TOP / "build/kubernetes-tests"
-FETCH_S, COMPILE_S = 300, 300  # the compiler takes 5 s on a machine that is idle
-FINISH_S = 7  # what the service takes at most for the requests that it has
+FETCH_S, COMPILE_S = 300, 300  # the compiler takes 5 s on an idle machine
+FINISH_S = 7  # the longest time that the service needs to finish its requests: S20.7
 
-# What Kubernetes gives to a container where a Service is called "scoring".
+# The variables that a container gets because of a Service object called "scoring".
 LINKS = {"SCORING_SERVICE_HOST": "10.0.0.1", "SCORING_SERVICE_PORT": "80",
          "SCORING_SERVICE_PORT_HTTP": "80", "SCORING_PORT": "tcp://10.0.0.1:80",
          "SCORING_PORT_80_TCP": "tcp://10.0.0.1:80", "SCORING_PORT_80_TCP_PORT": "80",
@@ -61,7 +61,7 @@ def run(*command, **options):
 # --- every member is known
 
 def fetch():
-    """The types, unless they are there: by the digests of the lock file."""
+    """Fetches the types that the lock file names, unless they were fetched before."""
     stamp = MODULES / "fetched"
     lock = (HERE / "package-lock.json").read_text()
     if stamp.exists() and stamp.read_text() == lock:
@@ -82,7 +82,7 @@ def fetch():
 
 
 def typed(objects):
-    """A program that the compiler takes if every object is of its type."""
+    """A program that compiles if every object has its type."""
     lines = [f'import type {{ I{o["kind"]} as Type{i} }} from '
              f'"kubernetes-models/{o["apiVersion"]}/{o["kind"]}";'
              for i, o in enumerate(objects)]
@@ -92,20 +92,19 @@ def typed(objects):
 
 
 def compile_types(programs):
-    """What the compiler says of each, by its name; starting it is what takes time."""
+    """{name: errors of the compiler}. It runs once, because its start takes long."""
     for name, objects in programs.items():
         (MODULES / f"{name}.ts").write_text(typed(objects))
     said = run("node", "node_modules/typescript/bin/tsc", "--noEmit", "--strict",
                "--skipLibCheck", "--module", "nodenext", *(f"{name}.ts" for name in programs),
                cwd=MODULES, timeout=COMPILE_S).stdout
-    # a fault begins with its file; the lines below it are indented
+    # An error begins with its file; further lines are indented.
     of_files = re.split(r"(?m)^(?=\S)", said)
     return {name: "".join(text for text in of_files if text.startswith(f"{name}.ts("))
             for name in programs} | {"": said}
 
 
-# What the compiler has to find: a member that there is not, one of another type, one
-# that lacks.
+# Errors that the compiler must find: an unknown member, a wrong type, a missing member.
 FAULTS = {
     "unknown": ("'\"readOnlyRootFileSystem\"' does not exist",
                 lambda pod: pod["containers"][0].update(readOnlyRootFileSystem=True)),
@@ -117,7 +116,7 @@ FAULTS = {
 
 
 def check_types(overlays):
-    """Of the objects of each overlay, and of those of the base with a fault each."""
+    """Compiles the objects of each overlay, and those of the base with each of FAULTS."""
     programs = dict(overlays)
     for fault, (_, change) in FAULTS.items():
         programs[fault] = json.loads(json.dumps(overlays["base"]))
@@ -129,7 +128,7 @@ def check_types(overlays):
         check(f"the compiler says: {text}", text in said[fault], said[""])
 
 
-# --- what refers to something finds it
+# --- references
 
 def of_kind(objects, kind):
     return [o for o in objects if o["kind"] == kind]
@@ -149,7 +148,7 @@ def settings_of(objects):
 
 
 def selectors_of(objects):
-    """The labels by which objects select pods of their own."""
+    """The labels by which these objects select pods."""
     for one in objects:
         spec = one.get("spec", {})
         found = spec.get("podSelector") or spec.get("selector")
@@ -158,7 +157,7 @@ def selectors_of(objects):
 
 
 def check_references(name, workload, objects):
-    """The workload, and what has its name."""
+    """Checks a workload and the objects with its name."""
     app, spec = workload["metadata"]["name"], workload["spec"]
     labels, pod = spec["template"]["metadata"]["labels"], spec["template"]["spec"]
     ours = [o for o in objects if o["metadata"]["name"] == app]
@@ -223,7 +222,7 @@ def check_probes(name, pod):
 
 
 def check_end(name, pod):
-    """nginx ends before the service, and the service before it is killed."""
+    """nginx ends before the service, and the service before Kubernetes kills it."""
     waits = {}
     for one in pod["containers"]:
         command, seconds = one["lifecycle"]["preStop"]["exec"]["command"]
@@ -249,7 +248,7 @@ def check_settings(name, objects, binary):
 
 
 def check_overlay(name, binary):
-    """The objects of an overlay; none if they cannot be rendered."""
+    """Checks an overlay, and returns its objects; None if it cannot be rendered."""
     done = run("kubectl", "kustomize", FOLDER / name)
     equal(f"{name}: kubectl kustomize", (done.returncode, done.stderr), (0, ""))
     if done.returncode != 0:
@@ -274,11 +273,11 @@ def main():
         except yaml.YAMLError as fault:
             check(f"{path.name} is YAML", False, fault)
     if shutil.which("kubectl") is None:
-        skip("there is no kubectl to render the manifests")
+        skip("kubectl is not installed")
     else:
         overlays = {name: check_overlay(name, binary) for name in ("base", "sentinel")}
         if not fetch():
-            skip("the types of Kubernetes cannot be had here: is there npm?")
+            skip("the types of Kubernetes cannot be fetched: is npm installed?")
         elif all(overlays.values()):
             check_types(overlays)
     print(f"{results['passed']} passed, {results['failed']} failed" +

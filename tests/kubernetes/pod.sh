@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Brings the pod of deploy/kubernetes up by `podman kube play`, as kubectl renders
-# it, with a Redis beside it, and looks at it: answers, rights, secrets, probes, the
-# end. No registry is asked: the images have this build, on Debian's packages, and
-# are no test of the Dockerfile. An engine that knows no probes and no drain order
-# tries neither. Needs root, kubectl, and what deploy/packages.txt calls pod; where
-# something cannot be had, that is said.
+# Starts the pod of deploy/kubernetes, rendered by kubectl, by `podman kube play`, with a
+# Redis in it, and checks its answers, rights, secrets and end. It uses no registry: the
+# images contain this build and Debian's packages, so the Dockerfile is not tested. Podman
+# does not support probes and preStop, so these are not tested either. Needs root,
+# kubectl, and the group `pod` of deploy/packages.txt; otherwise it reports what is
+# missing, and is skipped.
 #
 #   tests/kubernetes/pod.sh BINARY
 #
-# What Debian's packages make is kept in POD_CACHE. The last line is "N passed, N
-# failed", or with ", N skipped".
+# The base image is kept in POD_CACHE. The last line is "N passed, N failed", or with
+# ", N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -25,13 +25,13 @@ skip() {
 
 # --- the images
 
-# libraries BINARY: the packages of what it is linked to
+# libraries BINARY: prints the packages of the libraries that it is linked to
 libraries() {
     ldd "$1" | awk '$3 ~ /^\// {print $3}' | xargs -n 1 realpath |
         sed 's,^/usr/lib,*/lib,' | sort -u | xargs dpkg-query -S | cut -d: -f1
 }
 
-make_base() { # make_base BINARY: as $base, unless it is there
+make_base() { # make_base BINARY: makes the base image $base, unless it exists
     local packages codename
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
     packages=$({
@@ -53,7 +53,7 @@ engine() {
         --root "$work/storage" --runroot "$work/state" --tmpdir "$work/tmp" "$@"
 }
 
-# The last stages of the Dockerfile.
+# Makes images like the last stages of the Dockerfile.
 make_images() {
     mkdir "$work/context"
     cp -r "$binary" nginx deploy "$work/context"
@@ -80,8 +80,7 @@ END
 
 # --- the pod
 
-# Podman 4.3 writes secrets into their files as the manifest has them, in base64,
-# so Redis takes both.
+# Redis accepts the password also in base64, because podman 4.3 does not decode secrets.
 render() {
     mkdir "$work/overlay"
     cp -r deploy/kubernetes/base "$work/base"
@@ -112,7 +111,7 @@ END
     kubectl kustomize "$work/overlay" >"$work/pod.yaml"
 }
 
-check() { # check NAME COMMAND...: a test, passed if the command succeeds
+check() { # check NAME COMMAND...: counts whether the command succeeds
     local name=$1
     shift
     if "$@" >"$work/said" 2>&1; then
@@ -157,7 +156,7 @@ score() {
         '{"code": 200, "response": {"score": 0.5}}'
 }
 
-# The containers share the file that nginx writes and the service empties.
+# The containers share a file, to which nginx appends and which the service empties.
 counted() {
     local end=$((SECONDS + ready_s))
     get /nothing >/dev/null
@@ -168,7 +167,7 @@ counted() {
     done
 }
 
-rights() { # rights CONTAINER: user, capabilities, and what it may write to
+rights() { # rights CONTAINER: checks user, capabilities, and a read-only root
     # shellcheck disable=SC2016
     equal "$(engine exec "scoring-pod-0-$1" sh -c 'id -u; id -g
         sed -nE "s/^(CapEff|CapBnd|NoNewPrivs|Seccomp):\t//p" /proc/1/status
@@ -176,7 +175,7 @@ rights() { # rights CONTAINER: user, capabilities, and what it may write to
         "${user[$1]} 101 0000000000000000 0000000000000000 1 2"
 }
 
-no_secret() { # no_secret CONTAINER: in its environment
+no_secret() { # no_secret CONTAINER: its environment contains no secret
     ! engine exec "scoring-pod-0-$1" sh -c 'tr "\0" "\n" </proc/1/environ' |
         grep -e "$password" -e its-own
 }
@@ -214,7 +213,7 @@ clean_up() {
     rm -rf --one-file-system "$work"
 }
 
-# The pod's ports are those of a network of its own.
+# In a network namespace, so that the pod's ports are free.
 if [ "${2-}" = --inside ]; then
     work=$3 passed=0 failed=0
     try_pod
@@ -225,7 +224,7 @@ fi
 
 binary=$(realpath "$1")
 [ "$(id -u)" -eq 0 ] || skip 'only root can start the engine'
-command -v kubectl >/dev/null || skip 'there is no kubectl to render the pod'
+command -v kubectl >/dev/null || skip 'kubectl is not installed'
 deploy/install-packages.sh pod >/dev/null || skip 'the engine cannot be installed'
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-pod.XXXXXX") || exit 1
 trap clean_up EXIT

@@ -1,7 +1,6 @@
-"""Finds what may be changed in a C file, and how: one operator, constant, text,
-condition, return, statement, element of a table or setting (which becomes its
-default, as if it had not been handed down) at a time. It reads tokens, not a syntax tree;
-what comes out of it and does not compile is not counted."""
+"""Lists possible changes of a C file: one operator, constant, text, condition, return,
+statement, element of a table, or setting (which becomes its default) at a time. It
+reads tokens, not a syntax tree; changes that do not compile are not counted."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ OPERATORS = {
     "+=": ["-="], "-=": ["+="], "*=": ["/="], "/=": ["*="],
     "|=": ["&="], "&=": ["|="], "++": ["--"], "--": ["++"],
 }
-# What stands before an operator that has two operands.
+# Kinds of tokens that can precede a binary operator.
 OPERAND_KINDS = {"name", "number", "char", "string"}
 WORDS = {"true": ["false"], "false": ["true"]}
 KEYWORDS = {"if", "else", "for", "while", "do", "switch", "case", "default", "return", "break",
@@ -43,14 +42,14 @@ class Token:
 
 @dataclass(frozen=True)
 class Change:
-    """text[start:end] becomes new."""
+    """Replaces text[start:end] by new."""
 
     file: str
     start: int
     end: int
     new: str
     line: int
-    before: str  # the lines it is on, spaces made one
+    before: str  # its lines, with white space reduced to single spaces
     after: str
 
 
@@ -66,7 +65,7 @@ def tokens_of(text):
 
 
 def tokens_of_define(match):
-    """A #define counts from its value on; no other directive does."""
+    """The tokens of the value of a #define; none for other directives."""
     define = re.match(r"[ \t]*#\s*define\s+\w+(\([^)]*\))?", match.group())
     if define is None:
         return []
@@ -87,12 +86,12 @@ def numbers(text):
 
 
 def only_grows(tokens, i, new):
-    """calloc(2, ...): more memory than is needed changes nothing."""
+    """Whether the change is calloc(2, ...), which only allocates more memory."""
     return i > 1 and tokens[i - 2].text == "calloc" and tokens[i].text == "1" and new == "2"
 
 
 def closing(tokens, i):
-    """Where the bracket that opens at i closes."""
+    """The index of the bracket that closes the one at i."""
     depth = 0
     for j in range(i, len(tokens)):
         if tokens[j].text in "([{":
@@ -105,7 +104,7 @@ def closing(tokens, i):
 
 
 def semicolon(tokens, i):
-    """The end of the statement that starts at i; None if it is no simple one."""
+    """The index of the ';' of the statement that starts at i; None if it has none."""
     j = i
     while j is not None and j < len(tokens):
         if tokens[j].text in "([{":
@@ -154,7 +153,7 @@ def return_edits(tokens, i, text):
 
 
 def element_edits(tokens, i):
-    """The table that opens at i loses one element, and the comma with it."""
+    """Removes one element, with its comma, from the table that opens at i."""
     last = closing(tokens, i)
     if last is None:
         return
@@ -170,14 +169,14 @@ def element_edits(tokens, i):
 
 
 def is_table(tokens, i, tables):
-    """Whether the bracket at i opens an initializer; tables: those known by now."""
+    """Whether the bracket at i opens an initializer; tables: those found so far."""
     return tokens[i].text == "{" and i > 0 and \
         (tokens[i - 1].text == "=" or
          tokens[i - 1].text in ("{", ",") and any(a < i < b for a, b in tables))
 
 
 def is_statement_start(tokens, i, depth):
-    """Whether an expression statement, or a jump, starts here."""
+    """Whether an expression statement or a jump starts at i."""
     if depth == 0 or i == 0:
         return False
     token, last = tokens[i], tokens[i - 1].text
@@ -205,13 +204,13 @@ def starts_control(tokens, close):
 
 
 def defaults_of(settings):
-    """Member of struct config -> its default, of the table in settings.c."""
+    """Member of struct config -> its default, from the table in settings.c."""
     row = re.compile(r'CONFIG_TO\(config_number, ([\w.]+)\),\s*\.initial = "(\d+)"')
     return {member.rpartition(".")[2]: initial for member, initial in row.findall(settings)}
 
 
 def setting_edits(tokens, i, defaults):
-    """shared->config->cache_ttl_s is what nobody has set."""
+    """Replaces shared->config->cache_ttl_s by the default."""
     if tokens[i].text not in defaults or tokens[i - 1].text not in ("->", "."):
         return
     first = i
@@ -223,7 +222,7 @@ def setting_edits(tokens, i, defaults):
 
 
 def edits_of(text, defaults):
-    """Every edit as a list of (start, end, new), to be made together."""
+    """Yields each change as a list of (start, end, new)."""
     tokens, depth, tables = tokens_of(text), 0, []
     for i, token in enumerate(tokens):
         depth += token.text == "{"

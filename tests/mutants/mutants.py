@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
-"""Changes the sources at one place at a time and looks whether a test notices.
+"""Changes the sources at one place at a time, and checks whether a test fails.
 
     mutants.py [--count N] [--goal PER_CENT] [--seed S] [--jobs N] [--files PART]...
 
-Each change is built as the project builds (a warning is an error), with ASan
-and UBSan besides, and meets the unit tests; if they
-pass, and its file has a line in integration.txt, the integration tests that
-are named there. A test that failed kills only if it fails alone, too: many run
-at a time. What survives both is printed. Changes that do not compile,
-that compile to the same code, and those that equivalent.txt explains, are not
-counted. Everything happens in
-copies below build/mutants. The exit status is 1 if fewer were killed than the
-goal."""
+Each change is built like the project (a warning is an error), with ASan and UBSan, and
+the unit tests run; if they pass, and integration.txt has a line for the file, also the
+integration tests of that line. A test kills a change only if it fails also alone,
+because many run at a time. Changes that survive are printed. Changes that do not
+compile, that compile to the same code, and those that equivalent.txt explains, are not
+counted. Everything happens in copies below build/mutants. The exit status is 1 if the
+percentage of killed changes is below the goal."""
 
 import argparse
 import fcntl
@@ -34,16 +32,16 @@ WORK = TOP / "build" / "mutants"
 BUILD_LIMIT_S = 300
 UNIT_LIMIT_S = 120
 INTEGRATION_LIMIT_S = 180
-ANY = "*"  # in equivalent.txt: whatever the line becomes
+ANY = "*"  # in equivalent.txt: every change of the line
 JOBS = "2"  # suites at a time, in each of the copies
 ROW_LIMIT_S = "30"
-RUNS = 3  # while what failed in the crowd passes alone
+RUNS = 3  # repetitions while a failed test passes alone
 MAKE = ["make", "-s", f"-j{os.cpu_count()}", "V=1", "VARIANT=mutants", "CFLAGS=-O1 -g0",
         "CFLAGS_mutants=-fsanitize=address,undefined -fno-sanitize-recover=all "
         "-fno-omit-frame-pointer",
         "LDFLAGS_mutants=-fsanitize=address,undefined"]
 BUILT = "build/mutants"
-# Programs that hold no other running; those of failing memory where they are.
+# The programs that every change must pass.
 QUICK = ["unit"] + (["memory"] if (TOP / "tests" / "memory").is_dir() else [])
 
 
@@ -53,7 +51,7 @@ def sources(parts):
 
 
 def read_integration():
-    """File -> filters of the integration tests that hold it."""
+    """File -> filters of the integration tests that test it."""
     table = {}
     for line in (HERE / "integration.txt").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -63,7 +61,7 @@ def read_integration():
 
 
 def read_equivalents():
-    """(file, line, changed line) of every change that changes nothing."""
+    """(file, line, changed line) of every equivalent change."""
     blocks = (HERE / "equivalent.txt").read_text().split("\n\n")
     found = set()
     for block in blocks:
@@ -78,13 +76,13 @@ def read_equivalents():
 
 
 class Copy:
-    """A copy of the checkout in which one change at a time is made."""
+    """A copy of the checkout, for one change at a time."""
 
     def __init__(self, number):
         self.top = WORK / f"copy{number}"
 
     def make(self):
-        """Takes the checkout, and builds and tries it as it is."""
+        """Copies the checkout, and builds and tests it without a change."""
         shutil.rmtree(self.top, ignore_errors=True)
         listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP,
                                 check=True, capture_output=True, text=True).stdout
@@ -99,7 +97,7 @@ class Copy:
             sys.exit("mutants: the unit tests fail as they are")
 
     def take(self, other):
-        """Takes another copy with all that was built in it."""
+        """Copies another copy with its objects."""
         shutil.rmtree(self.top, ignore_errors=True)
         shutil.copytree(other.top, self.top, symlinks=True)
 
@@ -112,7 +110,7 @@ class Copy:
         return all(self.passes(name, None, UNIT_LIMIT_S) for name in QUICK)
 
     def own_unit_passes(self, file):
-        """The tests of the module itself: they are quick, and most likely to notice."""
+        """The tests of the module itself: they are fast, and most likely to fail."""
         path = Path(file)
         name = f"{path.parent.name}/{path.stem}"
         return not (TOP / "tests" / "unit" / path.parent.name / f"test_{path.stem}.c").is_file() or \
@@ -132,8 +130,8 @@ class Copy:
         return False
 
     def run(self, command, limit_s):
-        """Whether all pass, and the name of the test that failed, if it was
-        one; ends at the first."""
+        """Whether all tests pass, and the name of the first one that failed, if it was a
+        test that failed; ends then."""
         environment = dict(os.environ, RUN_BINARY=str(self.top / BUILT / "scoring"),
                            JOBS=JOBS, ROW_LIMIT_S=ROW_LIMIT_S)
         process = subprocess.Popen(command, cwd=self.top, env=environment, text=True,
@@ -148,7 +146,7 @@ class Copy:
         for line in process.stdout:
             if line.startswith("FAILED: "):
                 failed = line.removeprefix("FAILED: ").partition(": tests/")[0]
-                # Not killed: it is to take with it what it has started.
+                # TERM and not KILL, so that it ends what it has started.
                 process.send_signal(signal.SIGTERM)
                 break
         process.stdout.close()
@@ -186,7 +184,7 @@ class Copy:
 
 
 def session_of(pid):
-    """The session of a process; 0 if it is gone."""
+    """The session of a process; 0 if it has ended."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return int(file.read().rpartition(")")[2].split()[3])
@@ -195,7 +193,7 @@ def session_of(pid):
 
 
 def end_session(session):
-    """Kills all of it, also those that made groups of their own, or forked anew."""
+    """Kills all its processes, also those in other groups, and those forked meanwhile."""
     for _ in range(10):
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         left = [pid for pid in pids if session_of(pid) == session]
@@ -209,7 +207,7 @@ def end_session(session):
 
 
 class Run:
-    """The sample, shared by the copies; results are printed as they come."""
+    """The sample, shared by the copies; prints the results."""
 
     def __init__(self, sample, count, integration, verbose):
         self.waiting = queue.SimpleQueue()
@@ -238,7 +236,7 @@ class Run:
         elif result == "same":
             self.same += 1
         elif self.is_done():
-            pass  # one more than was asked for
+            pass  # the wanted number has been reached
         elif result in ("killed", "late"):
             self.killed += 1
             self.late += result == "late"
@@ -252,12 +250,13 @@ class Run:
 
 
 def rows_for(what):
-    """The entries of equivalent.txt that would explain a change."""
+    """The entries of equivalent.txt that match a change."""
     return {(what.file, what.before, what.after), (what.file, what.before, ANY)}
 
 
 def draw(parts, seed):
-    """All changes in the order of a seed, and those that change nothing."""
+    """All changes but the equivalent ones, in an order from the seed. Exits if an entry of
+    equivalent.txt matches no change."""
     found = []
     defaults = changes.defaults_of((TOP / "src/config/settings.c").read_text())
     for file in sources(parts):
@@ -266,7 +265,7 @@ def draw(parts, seed):
     equivalent = read_equivalents()
     stale = [row for row in equivalent if row not in known and row[0] in sources(parts)]
     for row in stale:
-        print(f"mutants: equivalent.txt: fits nothing any more: {row}")
+        print(f"mutants: equivalent.txt: matches no change: {row}")
     if stale:
         sys.exit(1)
     random.Random(seed).shuffle(found)
@@ -296,7 +295,7 @@ def main():
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        sys.exit("mutants: another run is under way")
+        sys.exit("mutants: another run is in progress")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sample = draw(given.files, given.seed)
     print(f"mutants: {len(sample)} possible, {given.count} wanted, "

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Runs on the Debian that tests/package.sh has booted, as root: does with the
-# package what an operator does, then with make install, and prints "N passed, N
-# failed" at the end. /package holds old.deb and new.deb, which differ in their
-# version; /root/scoring is a checkout that has been built. The machine is rebooted
-# on the way: /package/counts says what had passed by then.
+# Runs as root on the Debian that tests/package.sh has booted: does what an operator does,
+# first with the package, then with make install, and prints "N passed, N failed" at the
+# end. /package has old.deb and new.deb, which differ in their version; /root/scoring is
+# a checkout that has been built. The machine is rebooted in between; /package/counts
+# then has the counts from before.
 set -u
 cd /
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
@@ -36,7 +36,7 @@ is() { # is GOT WANTED
 
 fails() { ! "$@"; }
 
-# soon COMMAND...: within ten seconds
+# soon COMMAND...: repeats a command until it succeeds, ten seconds at most
 soon() {
     for _ in $(seq 100); do
         "$@" && return 0
@@ -53,7 +53,7 @@ scores_by_ipv6() { is "$(post 'http://[::1]/method')" "$want"; }
 parent() { systemctl show -p MainPID --value scoring.service; }
 install_deb() { apt-get install -qy --allow-downgrades "/package/$1.deb"; }
 
-write_body() { # with a token by the settings in force
+write_body() { # writes a request, with a token from the settings in force
     cat >"$work/body" <<BODY
 {"account": "horns&hoofs", "login": "h&f", "method": "online_score",
  "token": "$(scoring token --account 'horns&hoofs' --login 'h&f' 2>/dev/null)",
@@ -61,14 +61,14 @@ write_body() { # with a token by the settings in force
 BODY
 }
 
-# readable_file NAME: standard input, as the service may read it
+# readable_file NAME: writes standard input to a file that the service can read
 readable_file() {
     (umask 027 && cat >"/etc/scoring/$1")
     chgrp scoring "/etc/scoring/$1"
 }
 
-# The lines of docs/operations.md that begin with FIRST and are indented.
-documented() { # documented FIRST
+# documented FIRST: prints the indented lines of docs/operations.md from FIRST on
+documented() {
     awk -v first="    $1" '
         index($0, first) == 1 { shown = 1 }
         shown && !/^    / { exit }
@@ -77,13 +77,13 @@ documented() { # documented FIRST
 
 run_documented() { (cd /root/scoring && documented "$1" | sh -ex); }
 
-set_in_conf() { # set_in_conf NAME VALUE: the last line of a name wins
+set_in_conf() { # set_in_conf NAME VALUE: appends a line; the last one wins
     printf '%s=%s\n' "$1" "$2" >>$conf
 }
 
 unset_in_conf() { sed -i "\\|^$1=$2\$|d" $conf; }
 
-# Callers that open a connection for each request, until they are told to stop.
+# Starts callers that open a connection for each request, until load_stop.
 load_start() {
     local i
     rm -f "$work"/load.*
@@ -94,7 +94,7 @@ load_start() {
     done
 }
 
-load_stop() { # all have been answered, and rightly
+load_stop() { # fails unless every request has had the right answer
     local wrong
     touch "$work/stop"
     wait
@@ -117,8 +117,8 @@ kill_parent() {
     soon is_other_parent "$pid"
 }
 
-# The journal has the line, with this priority and no time in it.
-logged() { # logged PRIORITY PATTERN
+# logged PRIORITY PATTERN: the journal has a line with this priority, without a time
+logged() {
     journalctl -u scoring.service -p "$1..$1" -o cat --no-pager | grep -qE "^$2"
 }
 
@@ -129,12 +129,12 @@ exposure() {
     awk -v figure="$figure" 'BEGIN { exit !(figure != "" && figure <= 2.0) }'
 }
 
-limited() { # some of many requests at once are too many
-    # shellcheck disable=SC2046 # an address for each
+limited() { # of 40 requests, some are answered with 429
+    # shellcheck disable=SC2046 # one URL for each request
     grep -q '"code": 429' <(post $(printf 'http://127.0.0.1/method %.0s' $(seq 40)))
 }
 
-counted() { # counted CODE: nginx's own answers with it have been
+counted() { # counted CODE: the metrics count nginx's own answers with it
     grep -q "^scoring_nginx_responses_total{code=\"$1\"} [1-9]" <(curl -s http://127.0.0.1:8081/metrics)
 }
 
@@ -144,7 +144,7 @@ reload_ends() { # reload_ends STATUS
     is "$status" "$1"
 }
 
-# Of two requests the journal has the one that is refused.
+# Of two requests, the journal has only the one that is refused.
 logs_errors_only() {
     local id=$RANDOM$RANDOM
     post -o /dev/null -H "X-Request-ID: good$id" http://127.0.0.1/method
@@ -152,12 +152,12 @@ logs_errors_only() {
     soon logged 6 ".*bad$id" && sleep 0.5 && fails logged 6 ".*good$id"
 }
 
-rotated() { # rotated BEFORE: the service goes on in the new file
+rotated() { # rotated INODE: the service writes to a new file
     scores && soon grep -q 'code=200' /var/log/scoring/scoring.log &&
         [ "$(stat -c %i /var/log/scoring/scoring.log)" != "$1" ]
 }
 
-# What a purge may leave: nothing.
+# Prints the files and users that a purge has left.
 left() {
     find /etc /run /usr /var/log /var/lib -xdev -name '*scoring*' \
         ! -path '/var/lib/dpkg/*' ! -path '/var/log/journal/*' 2>/dev/null
@@ -165,8 +165,8 @@ left() {
     getent group scoring
 }
 
-# What is the same for both ways to install, on port 80.
-check_service() { # check_service WAY
+# check_service WAY: checks that are the same for both ways to install, on port 80
+check_service() {
     check "$1: the service runs" soon systemctl -q is-active scoring.service
     check "$1: and the socket" systemctl -q is-active scoring.socket
     check "$1: both will at the next boot" systemctl -q is-enabled scoring.service scoring.socket
@@ -198,7 +198,7 @@ if [ -e /package/counts ]; then
 fi
 left >/package/before
 
-# Installed, with another site of nginx's on the same port.
+# Install, while another site of nginx has the same port.
 check 'install' install_deb old
 check_service 'the package'
 check 'a score from the cache' scores
@@ -210,7 +210,7 @@ check 'log: information' logged 6 'I started'
 check 'log: an error' logged 3 'E running with the published default salts'
 check 'exposure' exposure
 
-# Under load nothing of this loses a request.
+# None of this loses a request under load.
 load_start
 for _ in 1 2; do
     check 'restart' systemctl restart scoring.service
@@ -238,13 +238,13 @@ check 'broken: and so does systemctl' fails systemctl reload scoring.service
 check 'broken: both keep what runs' scores
 check 'broken: restart fails' fails systemctl restart scoring.service
 check 'broken: and says why' soon logged 6 '.*SCORING_STORE_ATTEMPTS: "many"'
-post -o /dev/null http://127.0.0.1/method # which asks for a start
+post -o /dev/null http://127.0.0.1/method # makes systemd try to start it
 check 'broken: the site is not rendered' fails scoring-nginx
 unset_in_conf SCORING_STORE_ATTEMPTS many
 check 'fixed: it comes back by itself' soon systemctl -q is-active scoring.service
 check 'fixed: a score' scores
 
-# Files of its own, and what is logged, by reload.
+# Files of accounts and models, and SCORING_LOG_REQUESTS, by reload.
 scoring accounts new 'horns&hoofs' | readable_file accounts.json
 set_in_conf SCORING_ACCOUNTS_FILE /etc/scoring/accounts.json
 check 'accounts: reload' reload_ends 0
@@ -282,7 +282,7 @@ set_in_conf HTTP_ADDRESS 0.0.0.0
 check 'a port that another site has' fails scoring-nginx
 check 'changes nothing, too' scores
 unset_in_conf HTTP_ADDRESS 0.0.0.0
-# As the documents say, for all addresses.
+# All addresses, as documented.
 rm /etc/nginx/sites-enabled/default
 set_in_conf HTTP_ADDRESS 0.0.0.0,::
 check 'all addresses' sh -c 'systemctl restart scoring && scoring-nginx'

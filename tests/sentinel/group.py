@@ -1,5 +1,5 @@
-"""A master with two replicas and three sentinels, as real servers on loopback,
-and what can go wrong with them."""
+"""A master with two replicas and three sentinels: real servers on loopback, which can be
+killed and frozen."""
 
 import signal
 import socket
@@ -13,7 +13,7 @@ from stack import command_bytes, free_port, wait_until  # noqa: E402
 
 NAME = "mymaster"
 DOWN_AFTER_MS = 1000
-ASKER = "asker"  # a user of the sentinels; docs/operations.md names its rights
+ASKER = "asker"  # a user of the sentinels, with the rights of docs/operations.md
 ASKER_RIGHTS = ("-@all +hello +ping +sentinel|master +sentinel|get-master-addr-by-name "
                 "+sentinel|sentinels +sentinel|myid")
 START_LIMIT_S = 30
@@ -36,7 +36,7 @@ def parse(lines):
 
 
 class Server:
-    """redis-server with these settings; a sentinel is one, too."""
+    """A redis-server with these settings; it may be a sentinel."""
 
     def __init__(self, folder, name, settings, *arguments, password=""):
         self.port = free_port()
@@ -92,7 +92,7 @@ class Server:
 
 
 class Group:
-    """has_names: sentinels announce names, and only ASKER may ask them."""
+    """has_names: sentinels announce host names, and only ASKER may query them."""
 
     def __init__(self, folder, password="", sentinel_password="", sentinels=3,
                  has_names=False):
@@ -136,7 +136,7 @@ class Group:
             return False
 
     def is_agreed(self):
-        """Each knows the others and both replicas, and names the same master."""
+        """Whether all sentinels know each other and both replicas, and name one master."""
         try:
             views = [dict_of(s.run("SENTINEL", "MASTER", NAME)) for s in self.sentinels]
         except (OSError, ValueError):
@@ -154,7 +154,7 @@ class Group:
             return None
 
     def master(self):
-        """What a sentinel names, if that is a master; the newest epoch counts."""
+        """The server that the sentinel with the highest epoch names, or None."""
         best = (-1, None)
         for sentinel in self.sentinels:
             try:
@@ -175,7 +175,7 @@ class Group:
         return best
 
     def is_settled(self):
-        """One master, to which the other two are linked, as all sentinels say."""
+        """Whether there is one master, linked to both replicas, and sentinels agree."""
         master = self.master()
         if master is None or master.role() != "master" or not self.is_agreed():
             return False

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""`make sentinel`: the service on a master, two replicas and three sentinels,
-under load, while these are killed, frozen, promoted and cut off. Every answer is
-checked: scores are always right and in time, interests are right or 503, and
-never older than what the new master had 0.6 s before.
+"""`make sentinel`: tests the service with a master, two replicas and three sentinels,
+under load, while these are killed, frozen, promoted and isolated. Every answer is
+checked: scores must be right and in time; interests must be right or 503, and not older
+than the data that the master had 0.6 s before.
 
     sentinel.py BINARY [SCENARIO...]
 
-One line for each scenario; the exit status is 1 if any has failed."""
+Prints a line for each scenario. The exit status is 1 if any has failed."""
 
 import asyncio
 import json
@@ -27,23 +27,23 @@ CLIENTS = 8
 SCORE_S = 1.0
 INTERESTS_S = 1.05
 STALE_S = 0.6
-LATE_S = 0.25  # this program itself may be held up for as long
+LATE_S = 0.25  # how long this program itself may be delayed
 KEY, CLIENT = "i:7", 7
 PASSWORD, SENTINEL_PASSWORD = "data-s3cret", "sentinel-s3cret"
 
 
 class Failed(Exception):
-    """What a scenario has found to be wrong."""
+    """The failure of a scenario."""
 
 
 class Writer(threading.Thread):
-    """Writes a number that grows to the master that sentinels name."""
+    """Writes increasing numbers to the master that the sentinels name."""
 
     def __init__(self, group):
         super().__init__(daemon=True)
         self.group, self.number, self.stopped = group, 0, False
-        self.written = []  # (when it was known to be there, number, port)
-        self.switches = []  # (when a sentinel named it first, port)
+        self.written = []  # (time of the confirmation, number, port)
+        self.switches = []  # (when a sentinel first named the master, port)
 
     def run(self):
         port = None
@@ -62,8 +62,8 @@ class Writer(threading.Thread):
             threading.Event().wait(0.02)
 
     def least(self, at):
-        """What an answer to a question at this time must have at least: what
-        the same master as now had a while before, or since it is the one."""
+        """The least number of an answer to a request at this time: the newest one that
+        was written STALE_S earlier, since the current master was named."""
         since = max((when for when, _ in self.switches), default=0)
         newest = [number for when, number, _ in self.written[-400:]
                   if since <= when <= at - STALE_S]
@@ -71,7 +71,7 @@ class Writer(threading.Thread):
 
 
 class Load:
-    """Clients that ask for scores and interests, in turn, and judge."""
+    """Clients that request scores and interests, in turn, and check the answers."""
 
     def __init__(self, port, writer):
         self.port, self.writer = port, writer
@@ -221,7 +221,7 @@ def check(is_true, words):
 
 
 def await_switch(scene, before, limit_s):
-    """When a sentinel first named another master."""
+    """Waits until another master is named. Returns when a sentinel first named it."""
     stacks.wait_until(lambda: scene.writer.switches[-1][1] != before, limit_s,
                       "no other master is named")
     return scene.writer.switches[-1][0]
@@ -243,7 +243,7 @@ def killed(scene):
     promoted = await_switch(scene, master.port, 10)
     told = check_outage(scene, begin, promoted, 3.0)
     count = scene.load.counts["503"]
-    master.start()  # as a master, with nothing, until the sentinels see it
+    master.start()  # it is an empty master until the sentinels demote it
     scene.settle()
     scene.run_for(1.0)
     check(scene.load.counts["503"] == count, "503 when the old master came back")
@@ -296,7 +296,7 @@ def sentinels_gone(scene):
 
 
 def one_frozen(scene):
-    """The one that is asked first, in the URL."""
+    """The first sentinel of the URL is frozen."""
     scene.group.sentinels[0].freeze()
     told = killed_without_return(scene)
     scene.group.sentinels[0].thaw()
@@ -312,8 +312,8 @@ def killed_without_return(scene):
 
 
 def old_epoch(scene):
-    """One that is cut off, and comes back with what it knew before: it is put
-    back to its old settings, and to sentinels and servers that are not there."""
+    """An isolated sentinel returns with an old epoch: it gets its old settings back,
+    without the other sentinels and servers that it knew."""
     liar = scene.group.sentinels[2]
     old = scene.group.master()
     kept = liar.config.read_text()
@@ -321,7 +321,7 @@ def old_epoch(scene):
     scene.group.sentinels[0].run("SENTINEL", "FAILOVER", NAME)
     await_switch(scene, old.port, 10)
     stacks.wait_until(lambda: old.role() == "slave", 30, "the old master stays one")
-    # Now the old one is a master of its own: nobody tells it otherwise.
+    # The old master becomes a master again; no sentinel can demote it now.
     for sentinel in scene.group.sentinels[:2]:
         sentinel.freeze()
     old.run("REPLICAOF", "NO", "ONE")
@@ -335,7 +335,7 @@ def old_epoch(scene):
 
 
 def minority(scene):
-    """Only one that knows nothing new can be reached any more."""
+    """Only one sentinel is reachable, and it names the old master."""
     lone = scene.group.sentinels[2]
     old = scene.group.master()
     lone.freeze()
@@ -362,7 +362,7 @@ def passwords(scene):
 
 
 def names(scene):
-    """Masters and sentinels by name, asked by a user with few rights."""
+    """Sentinels announce host names; their user has only the documented rights."""
     told = planned(scene)
     named = scene.group.sentinels[0].run("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
     check(named[0] == "localhost", f"the sentinel names {named}")
@@ -391,7 +391,7 @@ def many(scene):
 
 
 def late_start(scene):
-    """The service stands before anything else does."""
+    """The service starts before the group."""
     scene.start_stack()
     scene.group.start()
     began = now()
@@ -429,8 +429,8 @@ def lines_of(first, count):
 
 
 def commands(scene):
-    """Import and export find the master, before and after a failover; what is
-    written has been confirmed by a replica."""
+    """Import and export find the master, before and after a failover; a replica must
+    confirm what import reports as written."""
     for round_ in range(2):
         first = 1000 + 2000 * round_
         status, _, said = scoring(scene, "interests", "import", "-",
@@ -447,7 +447,7 @@ def commands(scene):
             await_switch(scene, before.port, 10)
             before.start()
             scene.settle()
-    # No replica confirms any more: nothing is said to be written.
+    # No replica confirms: import must not report clients as written.
     for server in scene.group.data:
         if server is not scene.group.master():
             server.freeze()

@@ -1,6 +1,5 @@
-"""What the service must answer, worked out from docs/protocol.md and from
-nothing of the service: requests are drawn from a seed, each with the answer
-that alone is right."""
+"""A model of the service, written from docs/protocol.md alone: draws requests from a
+seed, each with the only right answer."""
 
 import hashlib
 import json
@@ -9,30 +8,30 @@ import time
 from dataclasses import dataclass, field
 
 ACCOUNT, LOGIN, SALT, ADMIN_SALT = "horns&hoofs", "h&f", "Otus", "42"
-INTERESTS_LOADED = 2000  # clients 1 to this have values, but for every fifth
-DAMAGED_ID = 3001  # its value is no JSON
-LIST_ID = 3002  # its key is a list
+INTERESTS_LOADED = 2000  # clients 1 to this have values, except every fifth
+DAMAGED_ID = 3001  # its value is not JSON
+LIST_ID = 3002  # its key has the type list
 BODY_MAX = 1 << 20
-HOT_SCORES = 20  # requests that come again and again
-HOUR_EDGE_S = 5  # no admin token so close to the hour's end
+HOT_SCORES = 20  # requests that are repeated
+HOUR_EDGE_S = 5  # so close to the end of an hour, no admin token is used
 
 
 @dataclass
 class Request:
-    """One request and what is right for it."""
+    """A request and its right answer."""
 
     body: bytes
     status: int = 200
-    response: object = None  # of status 200
-    texts: list = field(default_factory=list)  # all in the error's text
-    text: str | None = None  # the error's whole text
+    response: object = None  # for status 200
+    texts: list = field(default_factory=list)  # which the error must contain
+    text: str | None = None  # the whole error
     path: str = "/method"
     verb: str = "POST"
-    needs_store: bool = False  # 503 is right while the store is away
+    needs_store: bool = False  # 503 is right while the store is down
 
 
 def interests_of(client):
-    """What the store holds for a client, as an answer shows it."""
+    """The interests of a client, as an answer shows them."""
     if client < 1 or client > INTERESTS_LOADED or client % 5 == 0:
         return []
     return [f"interest {client}/{i} \u00e9" for i in range(client % 4)]
@@ -186,7 +185,7 @@ def method_request(random):
 
 
 def big_request(random):
-    """Right but for its size: just below the limit, or above it."""
+    """A right request, whose size is below the limit or above it."""
     envelope = signed("online_score", {"phone": "79175002040", "email": "a@b"})
     envelope["ballast"] = "x" * random.choice([70_000, 900_000, BODY_MAX - 1000, BODY_MAX])
     body = as_body(envelope)
@@ -231,7 +230,7 @@ def no_twins(pairs):
 
 
 def same(a, b):
-    """Equal, also in kind: true is not 1."""
+    """Whether two values are equal and have the same JSON type: true is not 1."""
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return not isinstance(a, bool) and a == b
     if isinstance(a, dict) and isinstance(b, dict):
@@ -240,7 +239,7 @@ def same(a, b):
 
 
 def fault_of(request, answer, store_may_be_away):
-    """What is wrong with an answer, in words; None: nothing."""
+    """A text that describes what is wrong with an answer; None: it is right."""
     unavailable = request.needs_store and answer.status == 503
     if unavailable and not store_may_be_away:
         return "503 with the store there"

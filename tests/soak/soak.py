@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Mixed load through nginx while workers are killed, the service is reloaded,
-and Redis is frozen, killed and started again, at random from a seed. Every
-answer is compared with the model's; memory and descriptors must stay flat.
+"""Mixed load through nginx while workers are killed, the service is reloaded, and Redis
+is frozen, killed and restarted, at random times from a seed. Every answer is compared
+with the model's; memory and descriptors must not grow.
 
     soak.py BINARY SECONDS [SEED]
 
-The last line has the sums; the exit status is 1 unless all that is wrong,
-hung or failed is 0. The faults and the requests follow from the seed; how
-they meet does not."""
+The last line has the sums. The exit status is 0 if none is wrong, hung or failed. The
+seed determines the faults and the requests, but not which requests a fault affects."""
 
 import asyncio
 import os
@@ -30,11 +29,11 @@ HUNG_S = 10
 # docs/protocol.md, S20: any answer within 1 s, recovery within 2 s.
 ANSWER_S = 1.0
 RECOVERY_S = 2.0
-BEAT_S = 0.02  # how often the driver looks how late it is itself
-TOLD_MAX = 20  # faults that are shown in full
+BEAT_S = 0.02  # the interval at which this program measures its own delay
+TOLD_MAX = 20  # faults that are printed in full
 
-# What may come and go with the allocator, and with who gets the load: one in
-# reserve may have met none of the large requests during the warm-up.
+# How much memory may grow, because of the allocator, and because a worker may have had
+# no large request during the warm-up.
 PARENT_KIB = 256
 WORKER_KIB = 8192
 SETTLE_S = 10
@@ -51,13 +50,13 @@ class Answer:
 class Fault:
     at: float  # seconds from the start
     kind: str
-    lasts: float  # of a store that is away
-    pick: int  # which worker
+    lasts: float  # seconds of an outage of the store
+    pick: int  # selects a worker
 
 
 def plan_faults(rng, seconds):
-    """What goes wrong and when. The store is away once at a time, and long
-    enough back in between for its return to be seen."""
+    """Draws the faults and their times. Outages of the store do not overlap, and between
+    them it is up long enough to check the recovery."""
     faults, at, store_free = [], 0.5, 1.0
     while at < seconds - 1:
         kind = rng.choices(["kill worker", "reload", "freeze", "kill store"],
@@ -75,13 +74,13 @@ def plan_faults(rng, seconds):
 
 
 class Tally:
-    """Counts, and when what happened, to judge the answers by."""
+    """Counts, and the times of faults, with which answers are judged."""
 
     def __init__(self):
         self.requests = self.faults = self.wrong = self.hung = self.failed = 0
-        self.away = []  # [from, to] of the store; to: None while it is
-        self.restarts = []  # when a worker was killed or told to go
-        self.beats = []  # (when, seconds late) if the driver itself was late
+        self.away = []  # [begin, end] of outages of the store; end: None: not over
+        self.restarts = []  # when a worker was killed, or the service reloaded
+        self.beats = []  # (when, seconds) of delays of this program
 
     def tell(self, what, request, detail=""):
         if self.wrong + self.hung + self.failed <= TOLD_MAX:
@@ -97,8 +96,8 @@ class Tally:
                    for begin, to in self.away[-3:])
 
     def limit_s(self, start, end):
-        """A worker that dies gives its requests to another, which has its
-        own second for them; the driver's own delay is nobody's fault."""
+        """How long a request may take. If its worker dies, another one handles it, and
+        has its own second. Delays of this program are added."""
         tries = 1 + sum(start <= when <= end for when in self.restarts[-20:])
         return ANSWER_S * tries + self.late_s(start, end)
 
@@ -122,7 +121,7 @@ class Client:
         try:
             await self.writer.drain()
         except ConnectionError:
-            pass  # refused before its end: the answer is there
+            pass  # refused before all was sent: there is an answer
         answer = await self.read_answer()
         if answer.headers.get("connection") == "close":
             self.close()
@@ -230,7 +229,7 @@ async def run_faults(faults, stack, redis, tally):
     for fault in faults:
         await asyncio.sleep(max(0, start + fault.at - time.monotonic()))
         if fault.kind in ("freeze", "kill store"):
-            # One of the store's at a time, however slow the machine is.
+            # Outages of the store must not overlap, even on a slow machine.
             await asyncio.gather(*under_way)
             under_way = []
         tally.faults += 1
@@ -239,7 +238,7 @@ async def run_faults(faults, stack, redis, tally):
 
 
 async def load(stack, redis, seed, name, seconds, faults, tally):
-    """Load for so long, with these faults meanwhile."""
+    """Runs the load for so many seconds, with these faults."""
     requests, stop = model.Model(random.Random(seed)), asyncio.Event()
     tasks = [asyncio.create_task(beat(tally, stop))]
     for i in range(CLIENTS):
@@ -259,7 +258,7 @@ def measure(stack):
 
 
 def growth(stack, before):
-    """What has grown since, in words. Descriptors may not grow at all."""
+    """Texts that describe what has grown. Descriptors must not grow at all."""
     now, parent = measure(stack), stack.parent()
     workers = {pid: pair for pid, pair in now.items() if pid != parent}
     first = [pair for pid, pair in before.items() if pid != parent]
@@ -280,7 +279,7 @@ def growth(stack, before):
 
 
 def settled_growth(stack, before):
-    """The same, once workers that are on their way have come or gone."""
+    """The same, after waiting for workers that start or exit."""
     end = time.monotonic() + SETTLE_S
     while (found := growth(stack, before)) and time.monotonic() < end:
         time.sleep(0.2)
@@ -296,8 +295,8 @@ def show(what, stack):
 
 
 async def soak(stack, redis, seed, seconds, tally):
-    """Warm up; all faults; then the store's alone, so that the same workers
-    live through many of them: what leaks a little each time shows there."""
+    """A warm-up; then all faults; then only outages of the store, so that the same
+    workers have many of them, which shows small leaks."""
     rng = random.Random(seed)
     warm_s = min(15, max(3, seconds * 0.1))
     rest_s = seconds - warm_s

@@ -1,5 +1,5 @@
-"""The stack under a soak: deploy/run.sh as it ships, on a Redis that can be
-frozen, killed and started again, and a look at its processes."""
+"""The stack of deploy/run.sh, with a Redis that can be frozen, killed and restarted; and
+functions that read its processes from /proc."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ TICK_S = 0.05
 
 
 class StackError(Exception):
-    """The stack did not do what every stack must."""
+    """The stack did not start or behave as expected."""
 
 
 def wait_until(check, limit_s, what):
@@ -26,8 +26,8 @@ def wait_until(check, limit_s, what):
 
 
 class Redis:
-    """On a unix socket. What it held when it was saved is there after each
-    start: it loads its snapshot before it takes connections."""
+    """A Redis on a unix socket. At each start it loads the data that load() has saved,
+    before it accepts connections."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -50,7 +50,7 @@ class Redis:
             return False
 
     def run(self, commands):
-        """Replies without their values: every first line."""
+        """The first line of each reply."""
         sent = b"".join(command_bytes(command) for command in commands)
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(START_LIMIT_S)
@@ -159,7 +159,7 @@ def name_of(pid):
 
 
 def children(pid):
-    """Those that live: zombies are none."""
+    """The children of a process that live, without zombies."""
     found = []
     for entry in os.listdir("/proc"):
         fields = stat_fields(entry) if entry.isdigit() else None
@@ -169,7 +169,7 @@ def children(pid):
 
 
 def private_kib(pid):
-    """Resident memory that is this process's own, or None if it has gone."""
+    """The private resident memory of a process; None if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -184,7 +184,8 @@ def fastcgi_inodes(run_dir):
 
 
 def descriptors(pid, run_dir):
-    """How many are open, connections of nginx apart: it keeps what it likes."""
+    """The number of open descriptors, without connections from nginx, whose number
+    varies."""
     ours, inodes = 0, fastcgi_inodes(run_dir)
     try:
         names = os.listdir(f"/proc/{pid}/fd")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The documentation page and the description of the API: this is linted, and opened
-# by tools of partners; the page is looked at in headless Chromium, and its samples
-# are run. Installs what is missing: npm, chromium, and what
-# tests/web/package-lock.json lists.
+# Tests the documentation page and the description of the API: lints the description, and
+# opens it in tools of partners; opens the page in headless Chromium, and runs its
+# samples. Installs npm, Chromium, and the packages of tests/web/package-lock.json, if
+# they are missing.
 #
 #   tests/web/check.sh BINARY [FOLDER for pictures]
 #
@@ -34,7 +34,7 @@ finish() {
     exit
 }
 
-check() { # check NAME COMMAND...: a test, passed if the command succeeds
+check() { # check NAME COMMAND...: counts whether the command succeeds
     local name=$1
     shift
     if "$@"; then
@@ -45,7 +45,7 @@ check() { # check NAME COMMAND...: a test, passed if the command succeeds
     fi
 }
 
-# add_up NAME COMMAND...: one that counts by itself
+# add_up NAME COMMAND...: runs a test that counts, and adds its results
 add_up() {
     local name=$1 last status=0
     shift
@@ -57,12 +57,12 @@ add_up() {
         passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
         [ "$status" -eq 0 ] || [ "${BASH_REMATCH[2]}" -gt 0 ] || failed=$((failed + 1))
     else
-        printf 'FAILED %s: it has broken down\n' "$name"
+        printf 'FAILED %s: it has not counted\n' "$name"
         failed=$((failed + 1))
     fi
 }
 
-# What is fetched is named by the lock file's digest.
+# Fetches the packages of the lock file, unless they were fetched before.
 fetch() {
     local stamp
     stamp=$(sha256sum <tests/web/package-lock.json)
@@ -74,7 +74,8 @@ fetch() {
     printf '%s\n' "$stamp" >"$modules/fetched"
 }
 
-# The npm of other sources comes with their nodejs, and conflicts with Debian's.
+# Debian's npm is installed only if there is none: it conflicts with nodejs from other
+# sources, which includes npm.
 install_missing() {
     local -a groups=(page web)
     command -v npm >/dev/null || groups+=(npm)
@@ -114,7 +115,7 @@ start_stack() {
     done
 }
 
-# look KIND [SETTING=VALUE...]: at the page of a stack with these settings
+# look KIND [SETTING=VALUE...]: tests the page of a stack with these settings
 look() {
     local kind=$1 port
     shift
@@ -130,10 +131,10 @@ look() {
 
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
-# Whatever the caller has set is not to change what is tried.
+# The caller's settings must not affect the test.
 unset HTTP_PORT RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD "${!SCORING_@}"
 if ! install_missing; then
-    printf 'skipped: the packages of tests/web cannot be had here\n'
+    printf 'skipped: the packages of tests/web cannot be fetched\n'
     skipped=1
     finish
 fi

@@ -1,5 +1,5 @@
 /*
- * Lints a description of an API by Redocly's rules, the strict set of them.
+ * Lints a description of an API by Redocly's strict rules.
  *
  *     node tests/web/lint.js docs/openapi.json
  *
@@ -13,8 +13,8 @@ const { createConfig, formatProblems, getTotals, lint } =
 const config = {
     extends: ['recommended-strict'],
     rules: {
-        /* Some requests are examples of mistakes; tests/openapi.py looks at
-           each of them, and at each answer. */
+        /* Some examples are wrong on purpose; tests/openapi.py checks each
+           of them, and its answer. */
         'no-invalid-media-type-examples': 'off',
     },
 };

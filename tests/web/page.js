@@ -1,14 +1,14 @@
 /*
- * Looks at the documentation page of a running stack in headless Chromium, as
- * a partner would: on a desktop and on a phone, in light and in dark, by
- * keyboard alone, without scripts, and on paper.
+ * Tests the documentation page of a running stack in headless Chromium: on a
+ * desktop and on a phone, in light and dark, by keyboard alone, without scripts,
+ * and in print.
  *
  *     node tests/web/page.js http://127.0.0.1:8080 trial|own [FOLDER]
  *
- * "trial": the published account is good there; "own": it is not. With a folder
- * it leaves pictures of the page there. Needs NODE_PATH, and CHROMIUM if that is
- * not /usr/bin/chromium. The last line is "N passed, N failed", or with ", N
- * skipped".
+ * "trial": the stack accepts the published account; "own": it does not. With a
+ * folder, it saves pictures of the page there. Needs NODE_PATH, and CHROMIUM if
+ * that is not /usr/bin/chromium. The last line is "N passed, N failed", or with
+ * ", N skipped".
  */
 'use strict';
 
@@ -30,9 +30,9 @@ const { account, login, token } = examples.score.value;
 const LIMIT_MS = 30000;
 const TABS_MAX = 8;
 const SIZE_MAX = 80 * 1000;
-const PAINT_MAX_MS = 1000; /* on a machine at rest it takes some 100 */
+const PAINT_MAX_MS = 1000; /* on an idle machine it takes some 100 */
 const PAINT_LOADS = 8;
-const PROGRAM_MAX_MS = 120000; /* Go is compiled first */
+const PROGRAM_MAX_MS = 120000; /* includes compiling Go */
 
 const screens = [
     { name: 'desktop', width: 1280, height: 900, colorScheme: 'light' },
@@ -41,7 +41,7 @@ const screens = [
     { name: 'phone in dark', width: 390, height: 844, colorScheme: 'dark' },
 ];
 
-/* How each sample is run, by its name on the page: FILE is the sample. */
+/* How to run each sample, by its name on the page; FILE is the sample's file. */
 const programs = {
     curl: { file: 'sample.sh', command: ['sh', 'FILE'], needs: 'curl' },
     Python: { file: 'sample.py', command: ['python3', 'FILE'] },
@@ -50,7 +50,7 @@ const programs = {
     Node: { file: 'sample.mjs', command: ['node', 'FILE'] },
 };
 
-/* Arguments with whatever could end a string of a program. */
+/* Arguments with all characters that could end a string in a program. */
 const ODD_ARGUMENTS = {
     first_name: '\'"`$HOME ${x} \\ \\n ?> </script> %s é 😀',
     last_name: '\n\'\'\'',
@@ -73,7 +73,7 @@ function checkAtMost(name, got, most) {
     check(name, got <= most ? [] : [`${got} is more than ${most}`]);
 }
 
-/* What goes wrong on a page, and which hosts it asks, from now on. */
+/* Collects errors of a page, and its requests to other hosts. */
 function watch(page, base) {
     const seen = { faults: [], strangers: [] };
 
@@ -90,7 +90,7 @@ function watch(page, base) {
     return seen;
 }
 
-/* What the page and all that it loads have, not compressed. */
+/* The size of the page and all that it loads, in bytes before compression. */
 function sizeOf(page) {
     return page.evaluate(() => [...performance.getEntriesByType('navigation'),
         ...performance.getEntriesByType('resource')]
@@ -98,7 +98,7 @@ function sizeOf(page) {
         .reduce((sum, entry) => sum + entry.decodedBodySize, 0));
 }
 
-/* The soonest of some loads: what takes longer is the machine's. */
+/* The shortest time of several loads; longer times are the machine's. */
 async function firstPaint(page) {
     let least = Infinity;
 
@@ -130,7 +130,7 @@ async function typeCredentials(page) {
         await page.locator(`#credentials [name=${name}]`).fill(value);
 }
 
-/* Presses a button, or what else sends the form; gives status and answer. */
+/* Sends a form by its button, or by press(). Returns the status and the request. */
 async function send(page, method, press) {
     const act = press ?? (() => form(page, method).locator('[type=submit]').click());
     const [response] = await Promise.all([
@@ -152,7 +152,7 @@ function overflow(page) {
         document.documentElement.scrollWidth - window.innerWidth);
 }
 
-/* In the page's own world its policy would not let axe in. */
+/* By the debugger, because the page's policy forbids to load axe. */
 async function violations(page) {
     const session = await page.context().newCDPSession(page);
     const run = `${axe}; axe.run().then((r) => JSON.stringify(r.violations
@@ -169,7 +169,7 @@ async function chooseExample(page, method, name) {
         .selectOption({ label: examples[name].summary });
 }
 
-/* Every method, with what its form is filled with at first. */
+/* Sends every form with its initial values. */
 async function tryMethods(page, name) {
     for (const method of methods) {
         const { status } = await send(page, method);
@@ -221,7 +221,7 @@ async function tryMistake(page, name) {
             [] : [await page.inputValue('#online_score-text')]);
 }
 
-/* From a fresh page, with credentials that are typed: who cannot point. */
+/* On a new page, without a mouse, typing the credentials. */
 async function tryKeyboard(browser, base) {
     const { context, page } = await open(browser, base);
     let tabs = 0;
@@ -251,7 +251,7 @@ async function tryKeyboard(browser, base) {
     await context.close();
 }
 
-/* Credentials are typed once, and nowhere to be found afterwards. */
+/* Credentials are typed once, and stored nowhere. */
 async function tryMemory(browser, base) {
     const { context, page } = await open(browser, base);
 
@@ -286,7 +286,7 @@ function run(folder, { file, command }, text) {
     });
 }
 
-/* The programs as they stand on the page now, each against its answer. */
+/* Runs the samples that the page shows now; each must print the answer. */
 async function trySamples(page, method, what, want) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'scoring-samples.'));
 
@@ -334,7 +334,7 @@ async function tryAllSamples(browser, base) {
     await context.close();
 }
 
-/* Numbers are sent with all of their digits, and shown so. */
+/* Numbers are sent and shown with all of their digits. */
 async function tryNumbers(browser, base) {
     const { context, page } = await open(browser, base);
     const id = '9223372036854775807';
@@ -367,7 +367,7 @@ async function tryCopy(browser, base) {
     await context.close();
 }
 
-/* The same words without a script, and all of the page on paper. */
+/* The page without JavaScript has the same text; in print it has no contents. */
 async function tryPlain(browser, base, folder) {
     const { context, page, seen } = await open(browser, base,
         { javaScriptEnabled: false });
@@ -387,7 +387,7 @@ async function tryPlain(browser, base, folder) {
     await context.close();
 }
 
-/* Where the published account is no good, nothing of it is shown. */
+/* If the published account is not accepted, the page does not show it. */
 async function lookAtOwn(browser, base) {
     const { context, page } = await open(browser, base);
     const text = await page.innerText('body');
@@ -414,7 +414,7 @@ async function lookAtTrial(browser, base, folder) {
 async function main(base, kind, folder) {
     const browser = await chromium.launch({
         executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-        /* Its own sandbox refuses root; what it shows is ours. */
+        /* Chromium's sandbox refuses root, and the page is trusted. */
         args: process.getuid() === 0 ? ['--no-sandbox'] : [],
     });
 

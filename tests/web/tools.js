@@ -1,11 +1,11 @@
 /*
  * Opens docs/openapi.json, unchanged, in tools that partners use: the viewer
- * Swagger UI, in headless Chromium, and the generator openapi-typescript, whose
- * types TypeScript then holds requests to.
+ * Swagger UI, in headless Chromium, and the generator openapi-typescript, with
+ * whose types TypeScript then checks requests.
  *
  *     node tests/web/tools.js FOLDER
  *
- * The folder is for what is made. Needs NODE_PATH. The last line is "N passed,
+ * It writes files to the folder. Needs NODE_PATH. The last line is "N passed,
  * N failed".
  */
 'use strict';
@@ -83,7 +83,7 @@ async function lookAtViewer() {
     }
 }
 
-/* Each line that must not compile says so. */
+/* @ts-expect-error marks lines that must not compile. */
 const PROGRAM = `import type { components } from './api';
 type Arguments = components['schemas']['OnlineScoreArguments'];
 type Scores = components['schemas']['ScoreAnswer'];

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The client of that store.
+# redis-cli for the store with TLS.
 set -eu
 
 client=redis-cli

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A store that speaks TLS and nothing else.
+# Starts a store that speaks only TLS.
 set -eu
 
 server=redis-server
