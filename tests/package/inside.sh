@@ -6,7 +6,8 @@
 # then has the counts from before.
 set -u
 cd /
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 conf=/etc/scoring/scoring.conf
 work=$(mktemp -d)
@@ -311,7 +312,7 @@ check 'HTTP again' scoring-nginx
 check 'a score by it' soon scores
 
 # nginx is killed.
-systemctl kill -s KILL nginx.service
+systemctl kill -s KILL nginx.service 2>/dev/null
 sleep 0.5
 check 'nginx starts again' systemctl restart nginx.service
 check 'a score' scores
@@ -337,6 +338,7 @@ finish
 
 # The other way.
 check 'make install' run_documented deploy/install-packages.sh
+hash -r # programs have moved
 check_service 'make install'
 echo "$passed $failed" >/package/counts
 systemctl reboot
