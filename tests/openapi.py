@@ -28,6 +28,9 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, FormatChecker
 
 TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests/support"))
+from ports import free_port  # noqa: E402
+
 DOCUMENT = json.loads((TOP / "docs/openapi.json").read_text())
 OPERATION = DOCUMENT["paths"]["/method"]["post"]
 JSON = "application/json"
@@ -198,11 +201,7 @@ class Stack:
     def __init__(self, binary, **settings):
         self.folder = tempfile.TemporaryDirectory(prefix="scoring-openapi.")
         self.run_dir = Path(self.folder.name) / "run"
-        with socket.socket() as probe, socket.socket() as other:
-            probe.bind(("127.0.0.1", 0))
-            other.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-            metrics_port = other.getsockname()[1]
+        self.port, metrics_port = free_port(), free_port()
         self.log = open(Path(self.folder.name) / "log", "w+")
         kept = ("PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ")
         environment = {name: os.environ[name] for name in kept

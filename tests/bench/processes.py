@@ -1,9 +1,13 @@
 """Starts and ends processes, and reads from /proc what they use."""
 import os
 import signal
-import socket
 import subprocess
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from ports import free_port  # noqa: E402, F401
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 POLL_S = 0.05
@@ -20,12 +24,6 @@ def wait_until(check, limit_s, what):
         if time.monotonic() > end:
             raise Failure(what)
         time.sleep(POLL_S)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def spawn(command, log, **options):
