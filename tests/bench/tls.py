@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""`make bench-tls`: what HTTPS costs nginx and the service.
+"""`make bench-tls`: measures the CPU that HTTPS needs in nginx and the service.
 
     tls.py BINARY
 
-A hot score over a connection of its own: over HTTP, and by certificate and version
-of TLS, whole handshakes and resumed ones; of the service, and of nginx's own
-`return 200` with the same certificate. Then hot scores over kept connections, by
-wrk. Rounds and medians are those of `make bench`, BENCH_SECONDS and BENCH_ROUNDS.
-A wrong answer, or a session that is not resumed, voids the run.
+First, hot scores with a new connection for each: over HTTP, and over HTTPS for each
+certificate and version of TLS, with full and with resumed handshakes; from the service,
+and from nginx's own `return 200` with the same certificate. Then hot scores over kept
+connections, by wrk. BENCH_SECONDS and BENCH_ROUNDS are as for `make bench`. A wrong
+answer, or a session that is not resumed, voids the run.
 """
 import json
 import os
@@ -31,17 +31,17 @@ from stack import START_LIMIT_S, Nginx, Redis, Stack
 ANSWER_LIMIT_S = 5
 US_PER_S = 1e6
 HTTP = "HTTP"
-KEYS = {  # what `openssl req` makes
+KEYS = {  # options of `openssl req`
     "RSA 2048": ["-newkey", "rsa:2048"],
     "ECDSA P-256": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
 }
-RESUMED = "ECDSA P-256"  # of no matter: a resumed handshake needs no key
+RESUMED = "ECDSA P-256"  # any of KEYS: a resumed handshake does not use the key
 VERSIONS = {"TLS 1.3": ssl.TLSVersion.TLSv1_3, "TLS 1.2": ssl.TLSVersion.TLSv1_2}
 QUESTION = workloads.score_question(workloads.SAMPLES_FROM)
 
 
 class Site:
-    """A stack with one certificate, and nginx alone with the same."""
+    """A stack with one certificate, and nginx alone with the same certificate."""
 
     def __init__(self, folder, binary, url, key=None):
         self.certificate, settings = None, {}
@@ -72,7 +72,7 @@ class Site:
 
 
 class Alone(Nginx):
-    """It has a port for HTTPS, too."""
+    """nginx alone, which has a port for HTTPS, too."""
 
     def __init__(self, folder, stack, https_port):
         super().__init__(folder, stack)
@@ -88,7 +88,7 @@ class Alone(Nginx):
                 file.write(text)
 
     def answers(self):
-        """Whatever it is: over HTTP a score may be refused."""
+        """Whether it accepts connections; over plain HTTP it may refuse scores."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), ANSWER_LIMIT_S):
                 return True
@@ -97,7 +97,7 @@ class Alone(Nginx):
 
 
 def make_certificate(folder, key):
-    # Elsewhere: the folder's name is replaced in what nginx alone is given.
+    # Not in the folder, because copy() replaces its path in the configuration.
     place = os.path.join(os.path.dirname(folder), "of-" + os.path.basename(folder))
     certificate, private = place + ".pem", place + ".key"
     command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
@@ -110,11 +110,11 @@ def make_certificate(folder, key):
     return certificate, private
 
 
-# Connections of their own, one after the other.
+# New connections, one after the other.
 
 
 class Caller:
-    """version: of TLS, or HTTP."""
+    """A caller who opens a connection for each request. version: of TLS, or HTTP."""
 
     def __init__(self, site, server, version, resumes):
         self.port, self.resumes, self.session = site.port(server), resumes, None
@@ -152,7 +152,7 @@ class Caller:
 
 
 def connect(site, server, version, resumes, seconds):
-    """CPU of nginx and of the service for each connection."""
+    """Measures the CPU of nginx and the service per connection."""
     caller = Caller(site, server, version, resumes)
     caller.ask()
     pids, count = server.pids(), 0
@@ -169,7 +169,7 @@ def connect(site, server, version, resumes, seconds):
 
 
 def connections(sites):
-    """What is measured: name -> (site, version, whether sessions are resumed)."""
+    """The rows: name -> (site, version, whether sessions are resumed)."""
     rows = {"HTTP": (sites[HTTP], HTTP, False)}
     for version in VERSIONS:
         for key in KEYS:
@@ -202,8 +202,8 @@ def show_connections(middle):
         return "%.2f" % (figures["handshake"] / figures["handshake_alone"])
 
     table.show(
-        "a hot score over a connection of its own; CPU in us; handshake: what nginx "
-        "needs more than for HTTP; alone: nginx's own return 200",
+        "hot scores, a new connection for each; CPU in us; handshake: the difference "
+        "to HTTP in nginx; alone: nginx's own return 200",
         middle,
         table.CPU[:2]
         + [
