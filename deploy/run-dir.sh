@@ -24,7 +24,7 @@ is_marked() {
     [ -f "$mark" ] && [ ! -L "$mark" ] && [ -O "$mark" ]
 }
 
-# The folder must be readable.
+# Works only if the folder is readable.
 is_empty() (
     shopt -s dotglob nullglob
     entries=("$run_dir"/*)

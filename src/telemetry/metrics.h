@@ -15,7 +15,8 @@
  */
 struct metrics;
 
-/* The codes of answers that nginx makes by itself; any other is "other". */
+/* The codes of answers that nginx gives by itself: each has a counter (S23.4).
+ */
 #define METRICS_NGINX_CODES(ROW)                                               \
     ROW(308), ROW(400), ROW(403), ROW(404), ROW(405), ROW(408), ROW(411),      \
         ROW(413), ROW(414), ROW(415), ROW(417), ROW(421), ROW(429), ROW(431),  \

@@ -1,4 +1,4 @@
-"""Callers that ask for one score again and again, and check each answer."""
+"""Callers that request the same score repeatedly, and check each answer."""
 
 import http.client
 import json
@@ -7,15 +7,15 @@ import threading
 import model
 import stack as stacks
 
-PATIENCE_S = 60  # for what must happen at some time, on a busy machine too
+PATIENCE_S = 60  # for anything that must happen, even on a busy machine
 CLIENTS = 4
-PAUSE_S = 0.02  # of a client, so that it leaves the others a core
+PAUSE_S = 0.02  # of a client between two requests, so that others get a core
 SCORE = model.as_body(model.signed("online_score", {"phone": 79175002040, "email": "a@b"}))
 SCORE_ANSWER = {"code": 200, "response": {"score": 3.0}}
 
 
 class Load:
-    """They keep their connections; each answer must be the score."""
+    """Callers with kept connections; each answer must be the score."""
 
     def __init__(self, port, clients=CLIENTS, pause_s=PAUSE_S):
         self.port, self.pause_s = port, pause_s
@@ -38,7 +38,7 @@ class Load:
         link.close()
 
     def wait_for_more(self):
-        """Until as many answers more have come as there are clients."""
+        """Waits for as many further answers as there are clients."""
         wanted = self.answers + len(self.threads)
         stacks.wait_until(lambda: self.answers >= wanted, PATIENCE_S, "there is no load")
 

@@ -1,16 +1,17 @@
-"""Ports of the loopback interface, for the tests in Python: as ports_free() of
-ports.c, which draws from the same ones."""
+"""Ports of the loopback interface for the tests in Python, from the same range as those
+of ports_free() in ports.c."""
 
 import random
 import socket
 
-FROM, COUNT = 20000, 12000  # below those that the kernel gives to connections
+FROM, COUNT = 20000, 12000  # below the ports that the kernel assigns itself
 
-reserved = []  # by a name each, for as long as this process lives
+# Abstract sockets, whose names reserve a port as long as this process lives.
+reserved = []
 
 
 def free_port():
-    """A port that no other test is given."""
+    """A free port, which no other test gets."""
     while True:
         port = random.randrange(FROM, FROM + COUNT)
         name = socket.socket(socket.AF_UNIX)

@@ -1,7 +1,7 @@
 #!/bin/bash
-# What systemd is to an installed service: it keeps the socket, its standard input,
-# and starts the program that stands at $UPGRADE_PROGRAM whenever none runs. Every
-# other command is one for $UPGRADE_NEW. By env it would be named bash, and not found.
+# Does for the service what systemd does: keeps the socket, its standard input, and
+# starts $UPGRADE_PROGRAM whenever it does not run. With arguments, runs them as a command
+# of $UPGRADE_NEW. Not started by env, because upgrade.py finds it by its name keeper.sh.
 set -u
 
 [ $# -eq 0 ] || exec "$UPGRADE_NEW" "$@"

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""`make check-upgrade`: the program of the last release is replaced under load by
-that of this checkout, and the other way round, as the package does it: the file is
-replaced, the service ends, and is started again on the same socket, behind nginx.
+"""`make check-upgrade`: replaces the program of the last release by that of this checkout
+under load, and back, like the package: the file is replaced, and the service ends and
+starts again on the same socket, behind nginx.
 
     upgrade.py BINARY
 
-The last release is that of CONTRIBUTING.md, "Releasing". It is built once, below
-build/last-release. Where it cannot be, the test is skipped. The last line is "N
-passed, N failed", or with ", N skipped"."""
+The last release, see CONTRIBUTING.md, "Releasing", is built once, in
+build/last-release. If it cannot be built, the test is skipped. The last line is
+"N passed, N failed", or with ", N skipped"."""
 
 import os
 import shutil
@@ -36,22 +36,22 @@ def check(name, good, detail=""):
 
 
 class NoRelease(Exception):
-    """There is no last release here, for this reason."""
+    """The last release is not available, for this reason."""
 
 
 # --- the last release
 
 def git(*words):
-    """What it prints, or None if it fails."""
+    """The output of git; None if it fails."""
     done = subprocess.run(["git", "-C", str(TOP), *words], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
 def last_release():
-    """The commit of the newest tag before this one; as long as none has a tag, the one
-    before CHANGELOG.md got its list of what is not released."""
+    """The commit of the newest tag before this commit; without any tag, the commit before
+    "Unreleased" was added to CHANGELOG.md."""
     if shutil.which("git") is None or git("rev-parse", "HEAD") is None:
-        raise NoRelease("this is no checkout that git reads")
+        raise NoRelease("this is not a git checkout")
     tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
     if tag is not None:
         return git("rev-parse", f"{tag}^{{commit}}")
@@ -60,11 +60,11 @@ def last_release():
         before = git("rev-parse", "--verify", "--quiet", f"{commit}^")
         if before is not None and UNRELEASED in git("show", f"{commit}:{CHANGELOG}"):
             return before
-    raise NoRelease("the history here does not reach the last release")
+    raise NoRelease("the git history does not contain the last release")
 
 
 def build(commit):
-    """Its sources, with the program at build/release/scoring."""
+    """Builds a commit. Returns its folder, with the program at build/release/scoring."""
     folder = TOP / "build/last-release" / commit
     if (folder / ".complete").exists():
         return folder
@@ -78,16 +78,16 @@ def build(commit):
              'make -s -j"$(nproc)" all WERROR= CFLAGS=-O1', str(TOP), commit],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if done.returncode != 0:
-        raise NoRelease(f"the last release does not build here: {folder}/log")
+        raise NoRelease(f"the last release does not build: see {folder}/log")
     (folder / ".complete").touch()
     return folder
 
 
-# --- what is replaced
+# --- the installed program
 
 class Installed:
-    """The program at its place, behind nginx, under something that keeps its socket
-    and starts it again, as systemd does."""
+    """The installed program behind nginx; keeper.sh keeps its socket and restarts it, like
+    systemd."""
 
     def __init__(self, folder, redis, new):
         self.program, self.new = folder / "scoring", new
@@ -95,13 +95,13 @@ class Installed:
         self.stack.environment.update(UPGRADE_PROGRAM=str(self.program), UPGRADE_NEW=str(new))
 
     def put(self, binary):
-        """As dpkg does: under another name first."""
+        """Installs a program like dpkg: first under another name."""
         beside = self.program.with_suffix(".dpkg-new")
         shutil.copy2(binary, beside)
         beside.rename(self.program)
 
     def parent(self):
-        """That of the service, or None while there is none."""
+        """The parent of the service, or None while it does not run."""
         for pid in stacks.children(self.stack.process.pid):
             if stacks.name_of(pid) == "keeper.sh":
                 return next(iter(stacks.children(pid)), None)
@@ -120,7 +120,7 @@ class Installed:
 
 
 def runs(installed, binary):
-    """Whether what runs is that program, and not what was there before."""
+    """Whether this program runs, and not its predecessor."""
     return Path(f"/proc/{installed.parent()}/exe").read_bytes() == Path(binary).read_bytes()
 
 
@@ -140,7 +140,7 @@ def upgrade(installed, redis, old, new):
 
 
 def check_settings(source, new):
-    """All of the last release's, as its example has them."""
+    """Checks that the new program accepts the example settings of the last release."""
     done = subprocess.run([new, "check-config"], capture_output=True, text=True,
                           env={"SCORING_CONFIG_FILE": str(source / ".env.example")})
     check("the settings of the last release are good", done.returncode == 0, done.stderr)
