@@ -29,9 +29,9 @@
 #define ASK_PAUSE_MS  100
 #define DOWN_PAUSE_MS 250
 #define REFRESH_MS    15000
-#define REFRESH_SPAN                                                           \
-    5000 /* the last third is random: workers must not all                     \
-            ask at once */
+
+/* The last third is random: workers must not all ask at once. */
+#define REFRESH_SPAN 5000
 
 /* A node that a key was redirected to stays this long without being in a map.
  */
