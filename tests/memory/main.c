@@ -1,5 +1,5 @@
 /*
- * The tests with failing memory.
+ * The tests in which allocations fail.
  */
 #include "support/cases.h"
 

@@ -1,6 +1,6 @@
 /*
- * Planning and answering with every allocation failing in turn: out of memory
- * costs one request, which gets a whole envelope, and the next one works.
+ * Planning and answering with every allocation failing in turn: only the
+ * request at hand fails, with a valid envelope, and the next one succeeds.
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static struct api *api;
 
 struct request_case {
     const char *name;
-    const char *method; /* and arguments, as they follow the colon */
+    const char *method; /* and arguments: the text after "method": */
     struct store_value values[VALUE_MAX];
     int code;
     const char *body; /* NULL: any */
@@ -102,7 +102,7 @@ static const struct request_case request_rows[] = {
     {.name = "broken text", .method = "x", .code = 400},
 };
 
-/* Without an allocation of its own. */
+/* The body, copied without an allocation. */
 static struct bytes
 whole_body(const struct outcome *outcome, char text[BODY_MAX])
 {
@@ -137,7 +137,7 @@ check_answer(const struct outcome *outcome, const struct request_case *c,
         CU_ASSERT(bytes_equal(body, bytes_of(c->body)));
 }
 
-/* A 500 has its reason, and says nothing about the cache. */
+/* A 500 has a reason, and no result of the cache. */
 static void
 check_told(const struct outcome *outcome)
 {
@@ -177,7 +177,7 @@ ask(const struct request_case *c)
     api_call_free(call);
 }
 
-/* What an API keeps for its requests. */
+/* Making an API. */
 static void
 start(const void *row)
 {

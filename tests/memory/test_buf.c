@@ -1,5 +1,5 @@
-/* A buffer with every allocation failing in turn: it says so, once and for all.
- */
+/* A buffer with every allocation failing in turn: it reports the failure until
+ * it is cleared. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -13,7 +13,7 @@ static char letters[LONG_LENGTH + 1];
 struct buf_case {
     const char *name;
     void (*add)(struct buf *buf);
-    size_t want; /* bytes that it adds */
+    size_t want; /* bytes that the row adds */
 };
 
 static void
@@ -40,8 +40,7 @@ static const struct buf_case buf_rows[] = {
     {"a format", add_printed, LONG_LENGTH + 1},
 };
 
-/* What is there already stays; after a failure even a short text is left out.
- */
+/* The content stays; after a failure even a short text is not added. */
 static void
 try(const void *row)
 {

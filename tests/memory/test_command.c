@@ -1,6 +1,6 @@
 /*
- * Commands with every allocation failing in turn: they say in one line that
- * there is no memory, and end as after any other error.
+ * Commands with every allocation failing in turn: they report in one line that
+ * memory ran out, and exit as after any other error.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +14,13 @@
 
 #define SAID_MAX 4096
 
-static char said[SAID_MAX]; /* on standard error, the last time */
+static char said[SAID_MAX]; /* standard error of the last run */
 
 struct command_case {
     const char *name;
-    int (*run)(void); /* returns what the command would */
+    int (*run)(void); /* returns the status of the command */
     int status, memory_status;
-    const char *said; /* with memory */
+    const char *said; /* standard error if no allocation fails */
 };
 
 static int
@@ -62,7 +62,7 @@ static const struct command_case command_rows[] = {
     {"a mistake in the settings", load_bad, EX_CONFIG, EX_CONFIG, MISTAKE},
 };
 
-/* Runs it, with what it says on standard error in said[]. */
+/* Runs it, with its standard error in said[]. */
 static int
 listen_to(int (*run)(void), bool *ret_has_failed)
 {

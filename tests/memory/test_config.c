@@ -1,6 +1,6 @@
 /*
- * Settings with every allocation failing in turn: they are whole, or there are
- * none and nothing is left of them.
+ * Settings with every allocation failing in turn: they are complete, or there
+ * are none, and nothing leaks.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct config_case {
     char *env[ENV_MAX];
     const char *file; /* content; NULL: none */
     bool is_good;
-    const char *accounts; /* content of their file; NULL: none */
+    const char *accounts; /* content of the file of accounts; NULL: none */
 };
 
 static const struct config_case config_rows[] = {
@@ -53,7 +53,7 @@ static const struct config_case config_rows[] = {
      "{\"a\": {\"salts\": [\"s\"], \"X\": 1}, \"b\": {\"salts\": []}}"},
 };
 
-static struct buf expected; /* the settings as they are printed, or nothing */
+static struct buf expected; /* the printed settings, or nothing */
 static char setting[SETTING_MAX], accounts_setting[SETTING_MAX];
 
 static struct config *

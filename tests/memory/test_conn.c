@@ -1,7 +1,7 @@
 /*
- * Whole FastCGI exchanges with every allocation failing in turn: the request
- * at hand gets its answer, a 500 or a closed connection, nothing is left of it,
- * and the next one is answered.
+ * FastCGI exchanges with every allocation failing in turn: the request at hand
+ * gets its answer, a 500, or a closed connection; nothing leaks; and the next
+ * one is answered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,10 @@
     "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "           \
     "\"" TOKEN "\", \"method\": \"" method "\", \"arguments\": " arguments "}"
 
-#define VALUE_LENGTH 4000 /* of what the store has for every key */
+#define VALUE_LENGTH 4000 /* of the value of every key */
 #define ANSWER_MAX   (1024 * 1024)
 #define WHOLE_SLACK  64 /* bytes */
-#define IDLE_TURNS   4  /* after which nothing more is to be expected */
+#define IDLE_TURNS   4  /* turns after which nothing more can happen */
 
 struct exchange_case {
     const char *name;
@@ -56,7 +56,7 @@ static const struct exchange_case exchange_rows[] = {
     {"empty", "", 0, 400, 0},
 };
 
-/* What is asked for by GET has no envelope, so it is whole or not there. */
+/* Answers to GET have no envelope: they are complete, or a 500. */
 struct told_case {
     const char *name, *path, *listener;
     const char *end; /* of the answer */
@@ -71,7 +71,7 @@ static struct served served;
 static struct buffer request; /* the bytes of the row's exchange */
 static char received[ANSWER_MAX];
 
-/* Reads until nothing more comes; returns how much came. */
+/* Reads until nothing more arrives; returns how many bytes arrived. */
 static size_t
 receive(int fd)
 {
@@ -142,7 +142,7 @@ static void
 exchange_twice(const void *row)
 {
     exchange(row);
-    exchange(row); /* with all the memory there is */
+    exchange(row); /* with no failure */
 }
 
 TEST_CASES(exchange, struct exchange_case, exchange_rows)
@@ -159,7 +159,8 @@ TEST_CASES(exchange, struct exchange_case, exchange_rows)
     buffer_free(&request);
 }
 
-static size_t whole; /* bytes of the answer when nothing fails; 0: not known */
+static size_t
+    whole; /* bytes of the answer without a failure; 0: not known yet */
 
 static void
 get(const void *row)

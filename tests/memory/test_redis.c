@@ -1,7 +1,7 @@
 /*
- * A store on a real Redis with every allocation failing in turn, from its
- * making over the handshake to the values of a read: that read is answered
- * once and in time, nothing is left of it, and soon the store serves again.
+ * A store on a real Redis with every allocation failing in turn, from
+ * store_redis_new() to the values of a read: the read is answered once and in
+ * time, nothing leaks, and the store soon works again.
  */
 #include <ev.h>
 
@@ -19,8 +19,8 @@
 #define CONNECT_MS  200
 #define COMMAND_MS  300
 #define DEADLINE_MS 800
-#define RECOVERY_MS 2000 /* a promise of docs/protocol.md, S20 */
-#define SLACK_MS    3000 /* what a busy machine may add to it */
+#define RECOVERY_MS 2000 /* the breaker closes within 2 s */
+#define SLACK_MS    3000 /* slack for a busy machine */
 #define PAUSE_MS    1
 
 enum server_at { AT_SOCKET = 0, AT_PORT };
@@ -83,7 +83,7 @@ turn(struct ev_loop *loop, struct store *store)
     clock_sleep_ms(PAUSE_MS);
 }
 
-/* Asks, and waits for the answer. */
+/* Reads the keys, and waits for the answer. */
 static enum store_status
 read_keys(struct ev_loop *loop, struct store *store)
 {

@@ -1,6 +1,6 @@
 /*
- * An import and an export with every allocation failing in turn: each ends
- * with all of it done or with a reason, and the next one works.
+ * An import and an export with every allocation failing in turn: each succeeds
+ * completely or reports why not, and the next one succeeds.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "support/reply_server.h"
 #include "support/steps.h"
 
-#define LIMIT_MS 10000 /* for a busy machine; the server does not wait */
+#define LIMIT_MS 10000 /* for a busy machine; the server answers at once */
 
 #define MASTER              STEPS_MASTER
 #define PAGE(cursor, count) "*2\r\n$1\r\n" cursor "\r\n*" count "\r\n"
@@ -25,10 +25,10 @@
 
 struct session_case {
     const char *name;
-    const char *replies; /* from the handshake on */
+    const char *replies; /* including the handshake */
     int written;         /* keys of an import; 0: it is an export */
-    int want;            /* keys that were found or are said to be written */
-    const char *error;   /* how it ends; NULL: well */
+    int want;            /* keys that were found, or reported as written */
+    const char *error;   /* the error; NULL: success */
 };
 
 static const struct session_case session_rows[] = {
@@ -101,7 +101,7 @@ on_found(void *arg, const struct scan_item *item)
     return true;
 }
 
-static int64_t total_told; /* how many keys there are */
+static int64_t total_told; /* the total that was reported */
 
 static bool
 on_moved(void *arg, int64_t visited, int64_t total)
@@ -143,7 +143,7 @@ static void
 check_end(const struct session_case *c, bool is_good, int count,
           const char *error, bool has_failed)
 {
-    int total = -1; /* as the second reply says */
+    int total = -1; /* from the second reply */
 
     CU_ASSERT(is_good == (c->error == NULL) || (has_failed && !is_good));
     CU_ASSERT(!is_good || count == c->want);
@@ -181,7 +181,7 @@ static void
 run_twice(const void *row)
 {
     run(row);
-    run(row); /* with all the memory there is */
+    run(row); /* with no failure */
 }
 
 TEST_CASES(session, struct session_case, session_rows)

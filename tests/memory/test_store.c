@@ -79,7 +79,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
         CU_ASSERT_EQUAL(values[i].kind, asked->row->want[i]);
 }
 
-/* A read over a connection of its own. */
+/* One read, over a new connection. */
 static void
 read_once(const struct read_case *c)
 {
@@ -112,7 +112,7 @@ static void
 read_twice(const void *row)
 {
     read_once(row);
-    read_once(row); /* with all the memory there is */
+    read_once(row); /* with no failure */
 }
 
 TEST_CASES(read, struct read_case, read_rows)

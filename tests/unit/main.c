@@ -1,6 +1,6 @@
 /*
- * The unit tests: no network and no program but our own; those of a module with
- * a clock or a peer bring these along, on a socket in a private folder.
+ * The unit tests: no network, and no other programs. If a module needs a peer,
+ * its test plays it, on a socket in a private folder.
  */
 #include <signal.h>
 

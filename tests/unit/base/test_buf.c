@@ -1,13 +1,13 @@
 /*
- * The growable buffer: contents after each kind of addition, growth, and what
- * a failure leaves behind.
+ * The growable buffer: its content after each kind of addition, its growth, and
+ * its content after a failure.
  */
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "support/cases.h"
 
-#define MANY 10000 /* additions, more than any first capacity holds */
+#define MANY 10000 /* additions: more than any buffer holds at first */
 
 static bool
 holds(const struct buf *buf, const char *want)
@@ -104,10 +104,10 @@ TEST_SINGLE(growth, "contents survive growth")
 
 struct printf_case {
     const char *name;
-    int width; /* of what is printed */
+    int width; /* of the printed text */
 };
 
-/* Around the capacity that a buffer starts with, and its double. */
+/* Around the initial capacity of a buffer, and its double. */
 static const struct printf_case printf_rows[] = {
     {"nothing", 0}, {"one", 1},        {"one less than 256", 255},
     {"256", 256},   {"one more", 257}, {"one less than 512", 511},

@@ -1,4 +1,4 @@
-/* The clocks are the system's, and not taken for one another. */
+/* Each clock is the right one of the system. */
 #include "base/clock.h"
 #include "base/units.h"
 #include "support/calls.h"
@@ -13,7 +13,9 @@ system_us(clockid_t clock)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
 }
 
-/* Looked at twice, half a second apart: once it is late within its second. */
+/*
+ * Read twice, half a second apart: once it is in the second half of a second.
+ */
 TEST_SINGLE(monotonic, "is the system's, to the microsecond")
 {
     for (int i = 0; i < 2; i++) {

@@ -1,6 +1,6 @@
 /*
- * A signal that comes between a look and a wait ends the wait all the same,
- * whatever is waited in.
+ * A signal that arrives between the check for it and a wait ends the wait, in
+ * each kind of wait.
  */
 #include <errno.h>
 #include <ev.h>
@@ -19,7 +19,8 @@ enum { ENDED = 0, NOT_ENDED, WRONG_SIGNAL };
 
 struct wait_case {
     const char *name;
-    bool (*wait)(int reader, int writer); /* whether a signal has ended it */
+    bool (*wait)(int reader,
+                 int writer); /* returns whether a signal ended it */
 };
 
 static bool
@@ -95,7 +96,7 @@ has_ended(void *arg)
     return waitpid(waiting->pid, &waiting->status, WNOHANG) == waiting->pid;
 }
 
-/* The signal has come before, and twice it has to end what waits. */
+/* The signal has arrived before the wait, and must end two waits. */
 TEST_CASES(wait, struct wait_case, wait_rows)
 {
     struct waiting waiting = {.status = -1};

@@ -1,8 +1,7 @@
 /*
- * The strict scanner and the decoding behind it: what is accepted, what is
- * refused, where and why, and what json-c makes of the rest. Expected values
- * are those of RFC 8259 and docs/protocol.md, S2; offsets are counted
- * by hand.
+ * The strict scanner and the decoding after it: what is accepted, and what is
+ * refused, where and why. Expected values are from RFC 8259 and
+ * docs/protocol.md, S6.1; offsets are counted by hand.
  */
 #include <json-c/json.h>
 #include <stdint.h>
@@ -18,11 +17,11 @@
         text, sizeof(text) - 1                                                 \
     }
 
-/* An output that nothing may have touched. */
+/* Outputs that must not change. */
 static const struct json_fault untouched = {JSON__MAX, 4711};
 static struct json_object *const no_value = (struct json_object *)&untouched;
 
-static struct json_tokener *tokener; /* one for all, as a worker has it */
+static struct json_tokener *tokener; /* one for all rows, as in a worker */
 
 static int
 start(void)
@@ -38,7 +37,7 @@ stop(void)
     return 0;
 }
 
-/* A copy with nothing behind it, so that a sanitizer sees any overrun. */
+/* A copy of exactly this size, so that a sanitizer sees any overrun. */
 static char *
 copy_exactly(struct bytes text)
 {
@@ -72,7 +71,7 @@ decode_copy(struct bytes text, struct json_object **ret_value,
     return is_good;
 }
 
-/* The value of a text that must be good; NULL also where it is not. */
+/* The value of a text that must be valid; NULL if it is not. */
 static struct json_object *
 decoded(struct bytes text)
 {
@@ -621,7 +620,8 @@ TEST_CASES(depth, struct depth_case, depth_rows)
 
 struct integer_case {
     const char *name;
-    struct bytes text; /* the number, or what json_first() finds it in */
+    struct bytes
+        text; /* the number, or a container that json_first() takes it from */
     enum json_type type;
     int64_t want; /* of an integer */
 };
@@ -904,7 +904,7 @@ TEST_CASES(array, struct array_case, array_rows)
     free(copy);
 }
 
-/* How many of the strings of one byte, with a text in front, are good. */
+/* How many strings of one byte, after this text, are accepted. */
 static int
 count_good_bytes(const char *format_head, const char *format_tail)
 {
@@ -946,7 +946,7 @@ TEST_CASES(every_byte, struct every_byte_case, every_byte_rows)
     CU_ASSERT_EQUAL(count_good_bytes(c->head, c->tail), c->want);
 }
 
-/* Sequences of UTF-8 with a given number of bytes behind the first. */
+/* All UTF-8 sequences with this number of continuation bytes. */
 struct every_utf8_case {
     const char *name;
     int first_min, first_max;
@@ -954,7 +954,7 @@ struct every_utf8_case {
     int want;
 };
 
-/* Characters of each length, without the 2048 surrogates. */
+/* How many characters have this length, without the 2048 surrogates. */
 static const struct every_utf8_case every_utf8_rows[] = {
     {"two bytes", 0x80, 0xff, 2, 0x800 - 0x80},
     {"three bytes", 0xe0, 0xef, 3, 0x10000 - 0x800 - 2048},
@@ -1006,7 +1006,7 @@ TEST_SINGLE(long_text, "a string and a number of 1 MiB")
 struct many_case {
     const char *name;
     struct bytes text;
-    size_t values; /* that are in it, up to what is wrong if something is */
+    size_t values; /* values in the text, up to the fault if there is one */
     enum json_error error; /* with that limit */
 };
 
@@ -1033,7 +1033,7 @@ find_none(struct bytes text, size_t values_max, struct json_fault *fault)
     return is_good;
 }
 
-/* With one less, what is too many is told, whatever comes behind it. */
+/* With a limit of one less, JSON_MANY is reported, whatever follows. */
 TEST_CASES(many, struct many_case, many_rows)
 {
     struct json_fault fault = {JSON_OK, 0};
@@ -1057,7 +1057,7 @@ TEST_SINGLE(many_offset, "the value that is too many is the byte at fault")
 struct find_case {
     const char *name;
     struct bytes text;
-    const char *a, *b; /* the values of these two as written; NULL: not there */
+    const char *a, *b; /* the texts of these two values; NULL: absent */
 };
 
 static const struct find_case find_rows[] = {
@@ -1105,7 +1105,9 @@ TEST_CASES(find, struct find_case, find_rows)
     free(copy);
 }
 
-/* The strings of Unicode's borders, and those that json-c has read above. */
+/*
+ * Strings at the limits of Unicode; what json-c makes of them is tested above.
+ */
 struct unescape_case {
     const char *name;
     struct bytes text, want;
@@ -1146,8 +1148,7 @@ TEST_CASES(unescape, struct unescape_case, unescape_rows)
     free(copy);
 }
 
-/* Items as "line:name=value", names and strings decoded, one after the other.
- */
+/* The items as "line:name=value", with names and strings decoded. */
 struct walk_case {
     const char *name;
     struct bytes text, want;

@@ -1,5 +1,5 @@
 /*
- * Lines out of a file, at most ten bytes long here. The file is one in memory.
+ * Lines of a file in memory, of at most ten bytes here.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,10 +11,10 @@
 #include "support/cases.h"
 
 #define LINE_MAX   10
-#define LINES_MAX  100 /* more than any row has: what comes to no end fails */
+#define LINES_MAX  100 /* more than any row has: ends an endless loop */
 #define PIECES_MAX 5
 
-/* Lines are shown as "<line>", one that is too long as "!". */
+/* Lines are shown as "<line>", a line that is too long as "!". */
 struct lines_case {
     const char *name, *text, *want;
 };
@@ -45,7 +45,7 @@ reader_of(const char *text, size_t length, int *ret_fd)
     return reader;
 }
 
-/* Takes all, and shows it. */
+/* Reads all lines, and compares what they show. */
 static void
 expect_lines(struct line_reader *reader, const char *want)
 {
@@ -80,7 +80,7 @@ TEST_CASES(lines, struct lines_case, lines_rows)
     (void)close(fd);
 }
 
-/* As from a pipe: each piece is what one read() gets. */
+/* As from a pipe: each read() returns one piece. */
 struct pieces_case {
     const char *name, *pieces[PIECES_MAX], *want;
 };
@@ -113,8 +113,8 @@ TEST_CASES(pieces, struct pieces_case, pieces_rows)
 }
 
 /*
- * Many times what is read at a time, and lines that lie across its ends: of
- * each step of 64 KiB and a longest line 6 bytes are left.
+ * Many times the size of one read, and lines across its boundaries: of each 64
+ * KiB and a longest line 6 bytes are left.
  */
 TEST_SINGLE(many, "lines, one of them of a megabyte")
 {

@@ -1,5 +1,5 @@
 /*
- * Which `traceparent` is believed. The rows are from W3C Trace Context,
+ * Which `traceparent` is accepted. The rows are from W3C Trace Context,
  * sections 3.2 and 4.3, and its examples.
  */
 #include "base/trace.h"

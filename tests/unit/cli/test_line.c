@@ -1,5 +1,5 @@
 /*
- * One client as a line, and as a key. Source: docs/protocol.md, S19.
+ * One client as a line, and as a key. Source: docs/protocol.md, S19.2.
  */
 #include <stdlib.h>
 
@@ -48,7 +48,7 @@ static const struct good_case good_rows[] = {
      "[]"},
 };
 
-/* No byte stands behind it, which ASan watches; to be freed. */
+/* A copy of exactly this size, which ASan checks; the caller frees it. */
 static struct bytes
 exact_copy(struct bytes text)
 {
@@ -74,7 +74,7 @@ TEST_CASES(good, struct good_case, good_rows)
     free((void *)text.at);
 }
 
-/* Wherever a good line is cut off, but for space behind it, it is bad. */
+/* A valid line that is cut anywhere, except before spaces, is invalid. */
 TEST_CASES(cut, struct good_case, good_rows)
 {
     struct bytes text = bytes_of(c->line);
@@ -192,7 +192,7 @@ TEST_CASES(bad, struct bad_case, bad_rows)
     free((void *)text.at);
 }
 
-/* A line of so many bytes, whose one interest fills it up. */
+/* A line of this length, filled by its one interest. */
 static struct buf
 line_of(size_t length)
 {
@@ -216,7 +216,7 @@ struct length_case {
     size_t printed; /* bytes, with the line feed; 0: too long */
 };
 
-/* The three spaces after ':' and ',' go where there is no room for them. */
+/* The three spaces after ':' and ',' are left out if there is no room. */
 static const struct length_case length_rows[] = {
     {"longest", 131072, INTERESTS_LINE_OK, 131073},
     {"one byte more", 131073, INTERESTS_LINE_LONG, 131071},
@@ -224,7 +224,7 @@ static const struct length_case length_rows[] = {
     {"without spaces one byte more", 131076, INTERESTS_LINE_LONG, 0},
 };
 
-/* What import takes, export gives back, and import takes that again. */
+/* Export prints what import has accepted, and import accepts that again. */
 TEST_CASES(length, struct length_case, length_rows)
 {
     struct buf line = line_of(c->length), out = {0};
@@ -250,7 +250,7 @@ TEST_CASES(length, struct length_case, length_rows)
     buf_free(&out);
 }
 
-/* The limit is that of the line alone. */
+/* Other lines after it do not matter. */
 TEST_SINGLE(behind, "other lines, as long as alone")
 {
     struct buf line = line_of(INTERESTS_LINE_MAX), out = {0};
@@ -369,7 +369,7 @@ TEST_CASES(key, struct key_case, key_rows)
     free((void *)key.at);
 }
 
-/* No error is without words, and the ones about a member name it. */
+/* Each error has a text; a text about a member names it. */
 TEST_SINGLE(texts, "name the member")
 {
     static const struct {

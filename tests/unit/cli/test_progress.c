@@ -1,5 +1,6 @@
 /*
- * The line of progress, for given figures. The arithmetic is done by hand.
+ * The line of progress for given figures. Expected values are calculated by
+ * hand.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,8 @@ struct progress_case {
 };
 
 /*
- * Of 61 columns the label takes 6, brackets and space 3, the figures 42: ten
- * are left for the bar, which is the least.
+ * Of 61 columns the label takes 6, brackets and spaces 3, and the figures 42:
+ * ten are left for the bar, the minimum.
  */
 static const struct progress_case progress_rows[] = {
     {"half",
@@ -93,7 +94,8 @@ static const struct progress_case progress_rows[] = {
 
 TEST_CASES(progress, struct progress_case, progress_rows)
 {
-    static const char before[] = "\r\033[K"; /* takes no columns */
+    static const char before[] =
+        "\r\033[K"; /* erases the line; takes no columns */
     struct buf out = {0};
     struct bytes line;
 
@@ -107,7 +109,7 @@ TEST_CASES(progress, struct progress_case, progress_rows)
     buf_free(&out);
 }
 
-/* Whatever the terminal says that its width is, and whatever is in front. */
+/* For any reported width of the terminal, and any label. */
 TEST_SINGLE(columns, "are never exceeded")
 {
     static const char front[] = "some text that is in the buffer already";
@@ -131,7 +133,7 @@ TEST_SINGLE(columns, "are never exceeded")
 
 #define DRAWN_MAX 256
 
-/* What is written to standard error goes here meanwhile. */
+/* Standard error, and the file that replaces it. */
 static int usual, file;
 
 static void
@@ -155,8 +157,8 @@ release(char ret_drawn[DRAWN_MAX])
 }
 
 /*
- * Each row: a first piece of work, 60 s of which nothing may be left, and then
- * a second one with a call before and one after so many ms.
+ * Each row has two pieces of work: 60 s of a first one, of which nothing may be
+ * left, then a second one with two calls, the second after so many ms.
  */
 struct draw_case {
     const char *name;
@@ -195,7 +197,7 @@ TEST_CASES(draw, struct draw_case, draw_rows)
                     c->want[0] != '\0' && c->ms == 1000);
 }
 
-/* Whatever was drawn, and only that, is erased, once. */
+/* Exactly what was drawn is erased, once. */
 TEST_SINGLE(erase, "takes away what was drawn, once")
 {
     struct progress progress = {.is_shown = true};

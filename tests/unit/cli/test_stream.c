@@ -1,5 +1,5 @@
 /*
- * Paths that are names of descriptors. Source: docs/protocol.md, S19.
+ * Paths that name descriptors. Source: docs/protocol.md, S19.6.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
- * Keys written in batches to a Redis by script, in a process of its own: what
- * is sent when, and when a peer that is gone is noticed.
+ * Keys written in batches to a scripted Redis, in its own process: what is sent
+ * when, and how soon a closed connection is noticed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@
 
 #define BATCH_KEYS  512 /* of one MSET */
 #define BATCH_BYTES (256 * 1024)
-#define FLOOD_BYTES (6 * 1024 * 1024) /* dozens of what a socket takes */
+/* dozens of times what a socket takes */
+#define FLOOD_BYTES (6 * 1024 * 1024)
 #define LIMIT_MS    3000
 #define FLOOD_MS    12000 /* a busy machine takes half; 80 slices, 16000 */
 #define PIECE_MAX   65536
@@ -33,10 +34,10 @@ struct bench {
     struct writer *writer;
 };
 
-/* How long the peer stays once it has greeted. */
+/* How long the peer keeps the connection after the handshake. */
 enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR, READS_FLOOD };
 
-/* Until so many have come; the name is in no key and no value. */
+/* Waits for so many batches; no key or value contains MSET. */
 static int
 take_batches(int fd, int count)
 {
@@ -67,14 +68,14 @@ take_flood(int fd)
 
     while (left > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0)
         left -= (size_t)length < left ? (size_t)length : left;
-    /* What is around the value may come behind it. */
+    /* The end of the command may come separately. */
     return left == 0 && send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) == 5 &&
                    recv(fd, piece, sizeof(piece), 0) >= 0
                ? 0
                : 2;
 }
 
-/* The peer, which writes nothing and says nothing more; 0 at its end. */
+/* The peer process; returns its exit status. */
 static int
 serve(int listener, enum stay stay)
 {
@@ -100,17 +101,17 @@ serve(int listener, enum stay stay)
     return 0;
 }
 
-/* What a master says of its replicas, and to a batch. */
+/* The replies of a master to ROLE and to a batch. */
 struct replica_case {
     const char *name;
     const char *role;    /* to ROLE */
     const char *written; /* to the batch */
     bool waits;          /* the batch ends with a WAIT */
     int64_t confirmed;
-    const char *error; /* empty: it is written */
+    const char *error; /* "": the batch is written */
 };
 
-/* The last piece that has come; empty at the end. */
+/* Receives the next piece; "" at the end. */
 static char *
 take_piece(int fd)
 {
@@ -121,7 +122,7 @@ take_piece(int fd)
     return piece;
 }
 
-/* Whether each thing came that is to come, as an exit status: 0 if so. */
+/* Expects the commands of the row; returns 0 if they arrive. */
 static int
 serve_master(int listener, const struct replica_case *c)
 {
@@ -142,7 +143,7 @@ serve_master(int listener, const struct replica_case *c)
     return is_good ? 0 : 1;
 }
 
-/* Listens at its path; what is asked there is for the peer. */
+/* Listens at the path of the bench, for the peer. */
 static int
 bench_listen(struct bench *bench)
 {
@@ -196,7 +197,7 @@ bench_end(struct bench *bench)
 struct batch_case {
     const char *name;
     size_t keys, value_length;
-    bool is_sent; /* before the writer is told that this is all */
+    bool is_sent; /* before the writer is told that there are no more keys */
 };
 
 static const struct batch_case batch_rows[] = {
@@ -207,7 +208,7 @@ static const struct batch_case batch_rows[] = {
     {"two halves of 256 KiB go out", 2, BATCH_BYTES / 2, true},
 };
 
-/* A batch that is full goes out at once: the server works on it meanwhile. */
+/* A full batch is sent at once, so that the server works meanwhile. */
 TEST_CASES(batch, struct batch_case, batch_rows)
 {
     static char value[BATCH_BYTES];
@@ -226,7 +227,7 @@ TEST_CASES(batch, struct batch_case, batch_rows)
     bench_end(&bench);
 }
 
-/* Four are under way at most: docs/protocol.md, S19. */
+/* At most four batches are pending: docs/protocol.md, S19.4. */
 TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
 {
     struct bench bench;
@@ -244,7 +245,7 @@ TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
     bench_end(&bench);
 }
 
-/* Each wait for room alone would take 200 ms, if it did not end with it. */
+/* Each wait for the socket would take 200 ms if it did not end earlier. */
 TEST_SINGLE(flood, "a batch goes out as fast as the peer reads")
 {
     char *value = malloc(FLOOD_BYTES);
@@ -303,7 +304,7 @@ static const struct replica_case replica_rows[] = {
      "-OOM memory is full\r\n", false, 0, "OOM"},
 };
 
-/* Written is what a replica has, where there is one: docs/protocol.md, S19. */
+/* If there is a replica, a key is written when it has it: S19.4. */
 TEST_CASES(replica, struct replica_case, replica_rows)
 {
     struct bench bench;

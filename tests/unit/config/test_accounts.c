@@ -1,6 +1,6 @@
 /*
- * The setting SCORING_ACCOUNTS_FILE: what is said of its file, and what of it
- * may come into force while the service runs. Its content: scoring/accounts.
+ * The setting SCORING_ACCOUNTS_FILE: the errors about its file, and which
+ * changes a reload accepts. For the content of the file see scoring/accounts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 #define SETTING_MAX   128
 
-/* Settings with a file of this content; NULL: without. */
+/* Settings with a file of this content; NULL: no file. */
 static struct config *
 load(const char *content, mode_t mode, char *salt, struct buf *errors)
 {
@@ -39,14 +39,14 @@ load(const char *content, mode_t mode, char *salt, struct buf *errors)
     return config;
 }
 
-/* Of an account with these salts. */
+/* An account with these salts. */
 #define ACCOUNT(name, salts) "\"" name "\": {\"salts\": [" salts "]}"
 #define OWN                  "{" ACCOUNT("acme", "\"own\"") "}"
 
 struct mode_case {
     const char *name;
     mode_t mode;
-    unsigned want; /* 0: nothing is said */
+    unsigned want; /* 0: no error */
 };
 
 static const struct mode_case mode_rows[] = {
@@ -110,7 +110,7 @@ TEST_SINGLE(admin, "the admin's salts are those of the settings")
     buf_free(&errors);
 }
 
-/* What is published: the salt of all, or an account's. */
+/* Where a published salt is used: for all partners, or for an account. */
 struct published_case {
     const char *name, *content;
     char *salt;
@@ -141,7 +141,7 @@ struct reload_case {
     const char *name;
     const char *before, *after; /* of the file; NULL: none */
     char *salt;
-    const char *want; /* the name in the error; NULL: it is taken */
+    const char *want; /* the name in the error; NULL: accepted */
 };
 
 #define PUBLISHED_A "{" ACCOUNT("a", "\"Otus\"") "," ACCOUNT("b", "\"own\"") "}"

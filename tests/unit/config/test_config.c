@@ -1,6 +1,6 @@
 /*
- * Settings: which source counts, every bound from both sides, every mistake in
- * its words, secrets and their files, and that .env.example tells the truth.
+ * Settings: which source wins, both sides of each bound, the text of each
+ * error, secrets and their files, and whether .env.example is right.
  */
 #include <ctype.h>
 #include <sched.h>
@@ -23,7 +23,7 @@
 #define EXAMPLE       ".env.example"
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 
-/* A file named by a setting; only made if there is content. */
+/* A file named by a setting; it exists only if there is content. */
 struct file {
     char path[sizeof(PATH_TEMPLATE)];
     char setting[SETTING_MAX]; /* NAME=path */
@@ -44,7 +44,7 @@ file_make(struct file *file, const char *name, const char *content)
                    file->path);
 }
 
-/* Loads a row's environment, and a file of settings if content is given. */
+/* Loads the environment of a row, and its file of settings, if any. */
 static struct config *
 load(char *const env[ENV_MAX], const char *content, struct buf *errors)
 {
@@ -57,7 +57,8 @@ load(char *const env[ENV_MAX], const char *content, struct buf *errors)
         environment[count] = env[count];
         count++;
     }
-    environment[count] = "SCORING_CONFIG_FILE="; /* not the machine's own */
+    environment[count] =
+        "SCORING_CONFIG_FILE="; /* not the file of this machine */
     if (content != NULL) {
         file_make(&file, "SCORING_CONFIG_FILE", content);
         environment[count] = file.setting;
@@ -514,7 +515,7 @@ TEST_CASES(mistake, struct mistake_case, mistake_rows)
     buf_free(&errors);
 }
 
-/* Puts a list together again, "|" between the salts. */
+/* Compares a list of salts, joined by "|". */
 static void
 salts_check(const struct auth_salts *salts, const char *want)
 {
@@ -534,10 +535,10 @@ struct salt_case {
     const char *file;   /* of settings */
     const char *secret; /* content of SCORING_SALT_FILE; NULL: not given */
     const char *want;   /* the salts; NULL: refused */
-    bool published;     /* that, or the admin's salt, which is left alone */
+    bool published;     /* expected for the salt; the admin's stays published */
 };
 
-/* The admin's salt is another one, so that only the salt itself counts. */
+/* The admin's salt is not published, so that only the salt matters. */
 #define OWN_ADMIN "SCORING_ADMIN_SALT=own"
 
 static const struct salt_case salt_rows[] = {
@@ -810,7 +811,7 @@ TEST_SINGLE(tls, "taken only by a build that has it")
     buf_free(&errors);
 }
 
-/* Keeps this process on so many of the cores that it has. */
+/* Restricts this process to so many of its processors. */
 static void
 keep_to_cores(const cpu_set_t *all, int count)
 {
@@ -931,8 +932,8 @@ TEST_SINGLE(example, "loads unchanged, and holds nothing but defaults")
 }
 
 /*
- * The example with the '#' taken off every line "#NAME=value"; "#NAME=", which
- * stands for no value, is dropped, or kept to look for names.
+ * The example with the '#' removed from every line "#NAME=value". "#NAME=",
+ * which means no value, is dropped, or kept to look for names.
  */
 static void
 example_uncomment(bool keep_empty, struct buf *ret_text)
@@ -1036,7 +1037,7 @@ TEST_SINGLE(free_nothing, "NULL is accepted")
     config_free(NULL);
 }
 
-/* One setting, as scripts get it. */
+/* One setting, as printed for scripts. */
 struct get_case {
     const char *name;
     char *env[ENV_MAX];
@@ -1096,7 +1097,7 @@ TEST_CASES(get, struct get_case, get_rows)
     buf_free(&got);
 }
 
-/* What is no mistake, but may not be meant. */
+/* Notes about settings that are valid, but perhaps not intended. */
 struct note_case {
     const char *name;
     char *env[ENV_MAX];
@@ -1144,7 +1145,7 @@ TEST_CASES(note, struct note_case, note_rows)
 struct reload_case {
     const char *name;
     const char *before, *after; /* files of settings */
-    const char *want;           /* the mistakes; "" for none */
+    const char *want;           /* the errors; "" for none */
 };
 
 #define OWN "SCORING_SALT=a\nSCORING_ADMIN_SALT=b\n"
@@ -1239,7 +1240,7 @@ TEST_CASES(restart, struct reload_case, restart_rows)
     buf_free(&got);
 }
 
-/* The zone that this process has, of the environment or of none. */
+/* The time zone of this process, from the environment or from none. */
 struct use_case {
     const char *name;
     char *env[ENV_MAX];

@@ -1,4 +1,4 @@
-/* Files of KEY=value lines: what a line may look like, and what is told. */
+/* Files of KEY=value lines: valid lines, and the errors about others. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ struct value_case {
     const char *want; /* of the key K; NULL: it is not there */
 };
 
-/* What docker compose makes of the same lines; but see hidden_rows. */
+/* As docker compose reads the same lines; but see hidden_rows. */
 static const struct value_case value_rows[] = {
     {"plain", "K=v\n", "v"},
     {"without a newline at the end", "K=v", "v"},
@@ -133,7 +133,7 @@ TEST_CASES(value, struct value_case, value_rows)
     CU_ASSERT_PTR_NULL(file.text);
 }
 
-/* Comments that docker compose takes for a part of the value. */
+/* Comments that docker compose takes as a part of the value. */
 static const struct value_case hidden_rows[] = {
     {"comment instead of a value", "K= # words\n", ""},
     {"comment instead of a value, no space", "K= #words\n", ""},
@@ -157,7 +157,7 @@ TEST_CASES(hidden, struct value_case, hidden_rows)
     config_file_free(&file);
 }
 
-/* Values that docker compose would take in another way: K is in line 2. */
+/* Values that docker compose would read differently: K is in line 2. */
 struct fault_case {
     const char *name, *content;
     const char *want; /* some words of the fault */

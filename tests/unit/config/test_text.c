@@ -1,4 +1,4 @@
-/* Small text files: how large, of which kind, and what is taken off them. */
+/* Small text files: size, type, and what is removed from the content. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -60,7 +60,7 @@ TEST_CASES(size, struct size_case, size_rows)
     content[c->nul_at] = '\0';
     file_make(path, content, c->length);
     free(content);
-    errno = EINTR; /* what failed before plays no part */
+    errno = EINTR; /* an old error must not matter */
     (void)calls_wiped(0);
     problem = config_text_read(path, c->kind, &text);
     CU_ASSERT_EQUAL(problem == NULL, c->want == NULL);
@@ -77,8 +77,7 @@ TEST_CASES(size, struct size_case, size_rows)
     (void)unlink(path);
 }
 
-/* Through a pipe of which each read() gets one piece, with a digit of its own.
- */
+/* Through a pipe: each read() returns one piece, filled with its own digit. */
 struct pieces_case {
     const char *name;
     size_t count, length; /* of each piece; at most PIPE_BUF */
@@ -179,7 +178,7 @@ static const struct place_case place_rows[] = {
     {"any: device", ANY, "device", NULL},
 };
 
-/* What cannot be made by symlink() alone. */
+/* Makes the files that symlink() alone cannot make. */
 static void
 places_make(const char *folder)
 {

@@ -1,4 +1,4 @@
-/* Time zones: what libc would take for UTC is not known. */
+/* Time zones: a name that libc would take as UTC is refused. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "support/cases.h"
 
 struct zone_case {
-    const char *name; /* the zone, but for the empty one */
+    const char *name; /* the zone, except in the row of the empty one */
     bool want;
 };
 

@@ -1,4 +1,4 @@
-/* Exchanges in pieces: what of a body is kept, and what is not. */
+/* Exchanges in pieces: which bytes of the body are kept. */
 #include "fcgi/gather.h"
 #include "support/buffer.h"
 #include "support/cases.h"
@@ -20,7 +20,7 @@ static const struct gather_case gather_rows[] = {
     {"far too many", 3000, 0},
 };
 
-/* A body that is too large is dropped as it comes, and not at its end. */
+/* A body that is too large is dropped as it arrives, not at its end. */
 TEST_CASES(gather, struct gather_case, gather_rows)
 {
     static const char body[3000];

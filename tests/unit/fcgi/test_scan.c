@@ -1,7 +1,7 @@
 /*
- * The shape of a FastCGI exchange, and that libfcgi reads exactly what was
- * found to be whole. Records are written in hexadecimal: version, type,
- * request, length of content, padding, reserved; the content follows.
+ * The structure of a FastCGI exchange, and that libfcgi reads exactly what was
+ * found to be complete. Records are in hexadecimal: version, type, request,
+ * length of content, padding, reserved; then the content.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +149,7 @@ put_hex(struct buffer *out, const char *hex)
     }
 }
 
-/* Feeds so many bytes at a time until there is a verdict other than MORE. */
+/* Feeds so many bytes at a time, until the verdict is not MORE. */
 static enum fcgi_scan_verdict
 scan_by(struct fcgi_scan *scan, const struct buffer *bytes, size_t step)
 {
@@ -164,7 +164,7 @@ scan_by(struct fcgi_scan *scan, const struct buffer *bytes, size_t step)
     return verdict;
 }
 
-/* However it is cut up. */
+/* The verdict does not depend on the size of the pieces. */
 TEST_CASES(scan, struct scan_case, scan_rows)
 {
     struct buffer bytes = {0};
@@ -338,7 +338,7 @@ TEST_SINGLE(copies, "head and body are copied without what is between")
     buffer_free(&bytes);
 }
 
-/* What libfcgi makes of it: src/fcgi/fcgi.c relies on all of this. */
+/* How libfcgi reads it: src/fcgi/fcgi.c relies on all of this. */
 
 #define BODY_MAX 100
 
@@ -359,7 +359,7 @@ all_of(const struct buffer *bytes)
     return (struct bytes){bytes->data, bytes->length};
 }
 
-/* Of the byte that was sent before. */
+/* Whether the byte that was sent before is unread. */
 static bool
 is_unread(int fd)
 {
@@ -377,8 +377,8 @@ TEST_SINGLE(start, "libfcgi's start leaves no descriptor open")
 }
 
 /*
- * There is no listening socket: a try to accept would be a fault. What is in
- * the socket stays there.
+ * There is no listening socket, so accept() would fail. What is in the socket
+ * stays there.
  */
 TEST_SINGLE(one, "libfcgi reads one exchange from memory and accepts nothing")
 {
@@ -430,7 +430,7 @@ static const struct broken_case broken_rows[] = {
     {"version 2", "02 01 0001 0008 00 00"},
 };
 
-/* It never waits for more, and says who has closed the descriptor. */
+/* libfcgi never waits for more, and reports who closed the descriptor. */
 TEST_CASES(broken, struct broken_case, broken_rows)
 {
     const struct fcgi_stdin body = {.length = 2};
@@ -454,8 +454,8 @@ TEST_CASES(broken, struct broken_case, broken_rows)
 
 struct length_case {
     const char *name;
-    const char *announced; /* "": not at all */
-    size_t length;         /* that comes */
+    const char *announced; /* "": no CONTENT_LENGTH */
+    size_t length;         /* of the body that is sent */
     enum request_body want;
 };
 
@@ -484,7 +484,7 @@ static const struct length_case length_rows[] = {
     {"no number", "two", 2, REQUEST_BODY_MISMATCH},
 };
 
-/* The same whether libfcgi reads the body or it was taken out before. */
+/* The same, if libfcgi reads the body and if it was taken out before. */
 TEST_CASES(length, struct length_case, length_rows)
 {
     char text[BODY_MAX + 2];

@@ -1,5 +1,5 @@
 /*
- * The framing of commands and the ring of those under way. Source: the Redis
+ * The framing of commands, and the ring of pending ones. Source: the Redis
  * serialization protocol, "Sending commands to a Redis server".
  */
 #include "redis/command.h"
@@ -39,7 +39,7 @@ TEST_CASES(frame, struct frame_case, frame_rows)
     redis_commands_free(&commands);
 }
 
-/* Adds so many commands, numbered on. */
+/* Adds so many commands, with consecutive numbers. */
 static void
 add(struct redis_commands *commands, size_t *number, int count)
 {
@@ -79,7 +79,7 @@ static const struct ring_case ring_rows[] = {
     {"empty in between", 64, 64, 64},
 };
 
-/* Whatever was added, the oldest comes first. */
+/* The oldest command always comes first. */
 TEST_CASES(ring, struct ring_case, ring_rows)
 {
     struct redis_commands commands;

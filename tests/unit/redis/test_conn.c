@@ -1,7 +1,7 @@
 /*
- * One connection to a server by script that shares its loop: the handshake,
- * whom each reply is given to, and how a connection ends, for which reason and
- * with which of its commands to blame.
+ * One connection to a scripted server on the same loop: the handshake, the
+ * command that each reply is given to, and how a connection ends: the reason,
+ * and the command to blame.
  */
 #include <errno.h>
 #include <ev.h>
@@ -53,13 +53,14 @@ struct rig {
     enum redis_fault fault;
     char words[400];
 
-    /* A letter for each command, when it is told: its reply's type, '-' for
-     * none, '!' for none and blamed. */
+    /*
+     * A letter for each reply: its type, '-' for none, '!' for none and blamed.
+     */
     char told[COMMANDS_MAX + 1];
     size_t told_count, sent;
-    char unfit; /* a letter that is told to be one of the wrong kind */
+    char unfit; /* the letter whose reply is refused as unfit */
 
-    /* What follows the answer to the second step, every 50 ms: this, or so
+    /* Sent after the answer to the second step, every 50 ms: this text, or so
      * many bytes. */
     const char *food;
     size_t piece;
@@ -94,7 +95,7 @@ on_reply(void *arg, const struct redis_command *command, redisReply **reply)
     if (*reply != NULL)
         letter = letters[(*reply)->type];
     CU_ASSERT_FATAL(rig->told_count < COMMANDS_MAX);
-    CU_ASSERT_EQUAL(command->first, rig->told_count); /* in their order */
+    CU_ASSERT_EQUAL(command->first, rig->told_count); /* in order */
     rig->told[rig->told_count++] = letter;
     return letter != rig->unfit;
 }
@@ -295,7 +296,8 @@ TEST_CASES(handshake, struct handshake_case, handshake_rows)
         CU_ASSERT_EQUAL(rig.fault, c->fault);
     } else {
         CU_ASSERT(run_until(&rig, &rig.ups, 1));
-        run_for(&rig, 2 * LIMIT_MS); /* there is nothing to be late */
+        run_for(&rig,
+                2 * LIMIT_MS); /* no command is pending, so none is late */
     }
     CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
     CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");

@@ -1,6 +1,6 @@
 /*
- * A socket to Redis: which addresses are tried, in which order and how often,
- * how long, and how the socket is set.
+ * A socket to Redis: which addresses are tried, in which order, how often and
+ * how long, and which options the socket has.
  */
 #include <errno.h>
 #include <ev.h>
@@ -68,7 +68,7 @@ try_once(struct redis_connect *attempt, struct outcome *outcome)
     CU_ASSERT_EQUAL(outcome->count, 1);
 }
 
-/* A port of 127.0.0.1 that is ours; one more than the backlog may wait. */
+/* A bound port of 127.0.0.1; one connection more than the backlog may wait. */
 static int
 open_port(bool is_heard, int backlog, int *ret_port)
 {
@@ -88,10 +88,10 @@ open_port(bool is_heard, int backlog, int *ret_port)
 
 struct address_case {
     const char *name, *host;
-    bool is_heard;     /* somebody listens on 127.0.0.1, nobody on ::1 */
-    int error;         /* of the first address; 0: what comes of it */
-    int moves;         /* attempts that have led nowhere before */
-    const char *words; /* how it fails; "": it does not; NULL: somehow */
+    bool is_heard; /* there is a listener on 127.0.0.1, but none on ::1 */
+    int error;     /* of connect() to the first address; 0: the real result */
+    int moves;     /* failed attempts before */
+    const char *words; /* the reason; "": success; NULL: any reason */
 };
 
 #define UNREACHABLE "connection failed: Network is unreachable"
@@ -145,7 +145,7 @@ TEST_CASES(address, struct address_case, address_rows)
     ev_loop_destroy(outcome.loop);
 }
 
-/* A peer that vanished is noticed after 15 + 3 x 5 s. */
+/* A peer that has vanished is noticed after 15 + 3 x 5 s. */
 static const struct option_case {
     const char *name;
     int level, option, value;
@@ -177,7 +177,8 @@ TEST_CASES(option, struct option_case, option_rows)
     ev_loop_destroy(outcome.loop);
 }
 
-/* A full backlog lets connections wait; the second attempt has it all again. */
+/* With a full backlog connections wait; the second attempt has the whole time
+ * again. */
 TEST_SINGLE(limit, "an attempt has its time, and the next one as much")
 {
     struct redis_url config = {.host = "127.0.0.1"};

@@ -1,7 +1,7 @@
 /*
- * What error replies are logged as: the code is, and a command of ours; the
- * rest never is. Source: docs/protocol.md, which lets no value or password into
- * the log, and the texts of Redis 2.8 to 8.
+ * How error replies are logged: the code, and the name of a command that the
+ * service sends; nothing else. Source: docs/protocol.md, S20.4, and the texts
+ * of Redis 2.8 to 8.
  */
 #include "redis/error.h"
 #include "support/cases.h"

@@ -1,6 +1,6 @@
 /*
- * Addresses from host names: those that are known without asking, and those
- * that a name server by script gives, late, in part, or not at all.
+ * Addresses of host names: those that are known without a lookup, and those
+ * from a scripted name server, late, in part, or never.
  */
 #include <arpa/inet.h>
 #include <ev.h>
@@ -17,7 +17,7 @@
 
 struct known_case {
     const char *name, *host;
-    size_t count; /* 0: it has to be looked up */
+    size_t count; /* 0: it must be looked up */
     const char *first, *second;
 };
 
@@ -93,7 +93,7 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
-/* Runs until the look-up is done, or for so long. */
+/* Runs until the lookup is done, or for so long. */
 static void
 run_for(struct lookup *lookup, int64_t limit_ms)
 {
@@ -191,7 +191,7 @@ TEST_CASES(lookup, struct lookup_case, lookup_rows)
     ev_loop_destroy(lookup.loop);
 }
 
-/* In how many different milliseconds the loop has turned. */
+/* In how many different milliseconds the loop was active. */
 struct activity {
     int64_t last_ms;
     int count;
@@ -209,7 +209,7 @@ on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     activity->last_ms = now_ms;
 }
 
-/* What has been sent leaves nothing to be written for 250 ms. */
+/* After the query is sent there is nothing to write for 250 ms. */
 TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
 {
     enum { ACTIVITY_MAX = 30 };

@@ -1,7 +1,6 @@
 /*
- * Writing to a peer that does not read: what its socket does not take goes out
- * later, in order, with what was written meanwhile behind it. And the start of
- * TLS.
+ * Writing to a peer that does not read: what the socket does not take is sent
+ * later, in order, before what is written meanwhile. And the start of TLS.
  */
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -16,14 +15,15 @@
 #include "support/calls.h"
 #include "support/cases.h"
 
-#define SOCKET_BYTES (16 * 1024) /* asked for; more than that is taken */
+/* the size that is set; the socket takes more */
+#define SOCKET_BYTES (16 * 1024)
 #define REPLY_MAX    (256 * 1024)
 #define TOTAL_MAX    (1024 * 1024) /* more than any socket takes then */
 
 #ifdef HAVE_HIREDIS_SSL
 #define HAS_TLS true
 #else
-#define HAS_TLS false /* and nothing goes out instead: there is no stream */
+#define HAS_TLS false /* and nothing is sent: there is no stream */
 #endif
 
 static const struct redis_url plain;
@@ -43,7 +43,7 @@ static const struct write_case write_rows[] = {
     {"little, and then more than is taken", 1, TOTAL_MAX - 1, true},
 };
 
-/* Reads what is there to be read; returns the length read so far. */
+/* Reads all that has arrived; returns the length read so far. */
 static size_t
 drain(int fd, char *to, size_t length)
 {
@@ -71,7 +71,7 @@ open_stream(int *ret_peer)
     return stream;
 }
 
-/* Different bytes in every place that could be mistaken for another one. */
+/* Bytes that differ at all places that could be confused. */
 static char *
 make_bytes(void)
 {
@@ -180,7 +180,7 @@ TEST_SINGLE(anew, "what a connection did not take is none of the next one's")
     (void)close(peer);
 }
 
-/* What comes of a reply, fed in pieces of this size. */
+/* Feeds a reply in pieces of this size; returns whether it is accepted. */
 static bool
 feed(struct redis_stream *stream, int peer, const struct buffer *text,
      size_t piece, bool *ret_replied)
@@ -211,7 +211,7 @@ struct bound_case {
     const char *name;
     size_t count;  /* of values; 0: one alone, no array */
     size_t length; /* of each */
-    size_t cut;    /* the last bytes, which do not come */
+    size_t cut;    /* bytes missing at the end */
     bool is_good, replied;
 };
 
@@ -231,7 +231,7 @@ static const struct bound_case bound_rows[] = {
      false, false},
 };
 
-/* hiredis forgets what it has parsed, the stream does not. */
+/* hiredis forgets the bytes that it has parsed; the stream counts them. */
 TEST_CASES(bound, struct bound_case, bound_rows)
 {
     static char value[2 * REPLY_MAX + 1];
@@ -313,7 +313,7 @@ TEST_SINGLE(last_words, "of a peer that is gone are read before its end")
     redis_stream_free(stream);
 }
 
-/* How a connection ends that has not been what was expected. */
+/* How a connection ends after unexpected bytes. */
 struct ending_case {
     const char *name;
     const char *path; /* of a socket; NULL: over TCP */
@@ -360,7 +360,7 @@ TEST_CASES(ending, struct ending_case, ending_rows)
     redis_stream_free(stream);
 }
 
-/* A name goes into the SNI, which has room for 255 bytes of it. */
+/* The name is sent in the SNI, which has room for 255 bytes. */
 static const struct tls_case {
     const char *name, *address; /* NULL: a name of so many letters */
     size_t length;
@@ -372,7 +372,7 @@ static const struct tls_case {
     {"a name too long", NULL, 256, false},
 };
 
-/* Without TLS nothing is written, and with it nothing that could be read. */
+/* Without TLS nothing is written; with TLS nothing readable. */
 TEST_CASES(tls, struct tls_case, tls_rows)
 {
     static const char secret[] = "AUTH secret";

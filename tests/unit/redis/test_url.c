@@ -1,6 +1,6 @@
 /*
- * REDIS_URL: each part on its own, both sides of each bound, and that the
- * printed URL tells no secret.
+ * REDIS_URL: each part, both sides of each bound, and that the printed URL has
+ * no secrets.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * The file of the partners: what it may hold, each of its faults, and how an
- * account is found. The words are those of docs/protocol.md, S11.
+ * The file of accounts: valid content, each fault, and looking up an account.
+ * Source: docs/protocol.md, S11.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static const struct auth_salts admin_salts = {2, {{"42", 2}, {"hidDEN", 6}}};
         BYTES_16 BYTES_16 BYTES_16 BYTES_16 BYTES_16 BYTES_16 BYTES_16         \
             BYTES_16
 
-/* One account, and how it is understood. */
+/* One account, and its values. */
 struct good_case {
     const char *name, *text;
     struct bytes account;
@@ -220,7 +220,7 @@ TEST_CASES(bad, struct bad_case, bad_rows)
     buf_free(&errors);
 }
 
-/* A file of so many accounts, a0 and so on, each with a salt. */
+/* A file of so many accounts, a0 and so on, each with its own salt. */
 static struct accounts *
 accounts_many(int count, const char *members, struct buf *errors)
 {

@@ -1,6 +1,6 @@
 /*
- * The pure part as a whole: bytes, a clock and the store's content in; status
- * and body out. Tokens were made with sha512sum.
+ * The API: a request, the time and the content of the store become a status and
+ * a body. Tokens were made with sha512sum.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ assert_text(struct bytes got, const char *want)
     CU_ASSERT(same);
 }
 
-/* Runs one body; the answer, context and fault are compared where wanted. */
+/* The expected result of a body; NULL members are not compared. */
 struct expected {
     int code;
     const char *body, *context, *fault, *write;
@@ -193,7 +193,7 @@ TEST_CASES(score_without_store, struct score_case, score_rows)
     run_arguments(&down, "h&f", TOKEN, "online_score", c->arguments, &want);
 }
 
-/* Every failing field is named, each with what is wrong. */
+/* Every wrong field is named, with its fault. */
 TEST_SINGLE(all_faults, "every failing field is named")
 {
     const struct expected want = {.code = 422, .asked = 0};
@@ -279,7 +279,9 @@ static const struct cache_case cache_rows[] = {
 
 TEST_CASES(cache, struct cache_case, cache_rows)
 {
-    /* The key is found by asking once: it depends on the derived secret. */
+    /*
+     * The key is taken from a first request: it depends on the derived secret.
+     */
     struct api *api = api_new(&config);
     const char *text =
         "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
@@ -353,7 +355,7 @@ static const struct key_case key_rows[] = {
      "{\"first_name\": \"a\\u0000d\", \"last_name\": \"c\"}", false},
 };
 
-/* The key that a request wants, as text to be freed. */
+/* The key that a request wants, as a text that the caller frees. */
 static char *
 key_of(const char *arguments)
 {
@@ -527,7 +529,7 @@ struct body_case {
 #define R       "\"arguments\": {\"first_name\": \"a\", \"last_name\": \"b\"}, "
 #define E(text) "{\"code\": 422, \"error\": \"" text "\"}"
 
-/* And the names of all methods, in the order of their table. */
+/* The names of all methods follow, in the order of their table. */
 #define NO_METHOD "{\"code\": 422, \"error\": \"method: must be one of "
 
 static const struct body_case body_rows[] = {
@@ -619,7 +621,7 @@ TEST_CASES(body, struct body_case, body_rows)
     buf_free(&names);
 }
 
-/* Which fields a 422 was for, and nothing of what they hold. */
+/* The logged names of wrong fields, and nothing of their values. */
 static const struct body_case bad_rows[] = {
     {"no login", ENVELOPE(A, "", T, M, R), 422, "bad=login"},
     {"several, in the order of their table",
@@ -642,7 +644,7 @@ TEST_CASES(bad, struct body_case, bad_rows)
     run(&empty_store, bytes_of(c->body), &want);
 }
 
-/* So many values as a body may have, or one more, wherever they are. */
+/* As many values as a body may have, and one more, at any place. */
 
 #define VALUES_MAX (10000 + 2 * IDS_MAX)
 #define MANY       "{\"code\": 413, \"error\": \"too many values\"}"
@@ -801,7 +803,7 @@ TEST_SINGLE(retry_after, "503 says when to come again")
     api_free(api);
 }
 
-/* Of a time whose year is none, localtime() makes nothing. */
+/* localtime_r() fails for a year that is too large. */
 TEST_SINGLE(no_date, "without a date there is no answer but 500")
 {
     struct api *api = api_new(&config);

@@ -1,8 +1,7 @@
 /*
- * Tokens and keyed digests. The first token is the published known answer;
- * the others were made on a command line, printf TEXT | sha512sum, with the
- * text that stands above each; the keyed digests with openssl dgst, and from
- * RFC 4231.
+ * Tokens and keyed digests. The first token is the published known answer. The
+ * others were made with printf TEXT | sha512sum, with the text that is above
+ * each; the keyed digests with openssl dgst, and from RFC 4231.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -126,7 +125,7 @@
     "848ce30335c938f830329631e8ff8bb6643f27e009e4e3684698f47cd59d2e56"         \
     "ed30ed1e39da94902572d24790c4d0f11299cb37d696cc324a55b3f9d1e973cc"
 
-/* The known answer in capitals, and with one digit altered. */
+/* The known answer in upper case, and with one digit changed. */
 #define KNOWN_UPPER                                                            \
     "55CC9CE545BCD144300FE9EFC28E65D415B923EBB6BE1E19D2750A2C03E80DD2"         \
     "09A27954DCA045E5BB12418E7D89B6D718A9E35AF34E14E1D5BCD5A08F21FC95"
@@ -176,7 +175,7 @@ static const struct auth_secrets most_salts = {
     .admin_salts = FORTY_TWO,
 };
 
-/* The rows say in which time zone they stand; without a file of zones. */
+/* Sets the time zone of a row, by its rule, without a zone file. */
 static void
 zone_set(const char *zone)
 {
@@ -265,7 +264,7 @@ static const struct user_case user_rows[] = {
      TEXT(ADMIN_AS_USER), AUTH_REFUSED},
 };
 
-/* By the salts of all partners. */
+/* With the salts that all partners share. */
 static enum auth_result
 check(struct auth *auth, struct bytes account, struct bytes login,
       struct bytes token, time_t now)
@@ -504,7 +503,7 @@ struct place_case {
 
 static const struct auth_salts own_salts = {2, {{"unused", 6}, {"Otus", 4}}};
 
-/* The secrets are those of a rotation: new, old. */
+/* The lists of salts are "new, old". */
 static const struct place_case place_rows[] = {
     {"the newest salt", "h&f", BY_NEW, NULL, 1},
     {"the one before", "h&f", BY_OLD, NULL, 2},
@@ -633,7 +632,7 @@ static const struct key_case key_rows[] = {
      "c323f2fcbbe235df814b90f2609f956180d171965b994ee42ac94ca4661ee9eb"},
 };
 
-/* Twice, with other work between: the contexts are used again. */
+/* Twice, with other calls between: the contexts are used again. */
 TEST_CASES(key, struct key_case, key_rows)
 {
     struct auth_secrets secrets = {
@@ -672,7 +671,7 @@ TEST_SINGLE(reuse, "a refusal leaves nothing behind")
     auth_free(auth);
 }
 
-/* Each call of the library fails once; the next token is checked as ever. */
+/* Each call of libcrypto fails once; the next token is checked as usual. */
 enum use {
     USE_NEW,
     USE_NEW_DERIVING,
@@ -761,7 +760,7 @@ TEST_SINGLE(nothing, "can be freed")
 #define SUM_SIZE 64 /* of a SHA-512 */
 #define KEY_SIZE 32 /* of an HMAC-SHA-256 */
 
-/* What would be as good as a token, or as the secret, does not stay behind. */
+/* Intermediate values from which a token or the secret follows are wiped. */
 TEST_SINGLE(wiped, "what was made on the way is wiped")
 {
     struct auth *auth;

@@ -1,6 +1,6 @@
 /*
- * Dates: the days there are, the form DD.MM.YYYY, and their order. Expected
- * values come from docs/protocol.md and the calendar.
+ * Dates: the days that exist, the format DD.MM.YYYY, and their order. Expected
+ * values are from docs/protocol.md, S12, and the calendar.
  */
 #include "scoring/date.h"
 #include "support/cases.h"

@@ -1,6 +1,6 @@
 /*
- * The rules for one value, and the walk over a table of them. Expected values
- * come from docs/protocol.md, S12.
+ * The rules of fields, and reading an object by a table. Expected values are
+ * from docs/protocol.md, S12.
  */
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static const char untouched[] = "untouched";
 
 static char value_text[1024];
 
-/* For once: rules decode it where it stands. */
+/* A new value each time: rules decode it in place. */
 static struct json_item
 value_new(const char *json)
 {
@@ -66,7 +66,8 @@ text_check(const struct text_case *c, field_rule *rule)
         name, json, error, NOTHING                                             \
     }
 
-/* Every JSON type that is neither text nor null, and the falsy ones of each. */
+/* Every JSON type but text and null, with the value that is false in many
+ * languages. */
 #define WRONG_TYPES(error)                                                     \
     WRONG("fraction", "1.5", error), WRONG("zero point", "0.0", error),        \
         WRONG("true", "true", error), WRONG("false", "false", error),          \
@@ -385,7 +386,7 @@ static const struct field required_rows[KINDS_COUNT] = KINDS(FIELD_REQUIRED);
 static const struct field_table optional = {optional_rows, KINDS_COUNT};
 static const struct field_table required = {required_rows, KINDS_COUNT};
 
-/* A whole request that every table accepts, or a few members of it. */
+/* A request that is valid for every table, or a few of its members. */
 #define GOOD_REST                                                              \
     "\"phone\": 79175002040, \"date\": \"20.07.2017\","                        \
     "\"birthday\": \"01.01.1990\", \"gender\": 0, \"client_ids\": [2, 1]"

@@ -1,6 +1,6 @@
 /*
- * Limits, with times by hand: at 10 requests a second one is given back each
- * 100 ms.
+ * Limits, with times calculated by hand: at 10 requests per second, one is
+ * available again each 100 ms.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,9 +17,9 @@
 struct take_case {
     const char *name;
     int64_t rate, burst;
-    int at_once;      /* that are let in at START_NS */
-    int64_t after_ns; /* then, so much later */
-    int64_t want_ns;  /* what the next take says */
+    int at_once;      /* accepted at START_NS */
+    int64_t after_ns; /* the next take is so much later */
+    int64_t want_ns;  /* the result of that take */
 };
 
 static const struct take_case take_rows[] = {
@@ -92,10 +92,10 @@ TEST_SINGLE(more, "a batch that is let in first and counted afterwards")
 struct carry_case {
     const char *name;
     int64_t from_rate, to_rate; /* 0: no limit */
-    int64_t want_ns;            /* how long the next waits, with a burst of 1 */
+    int64_t want_ns; /* how long the next one waits, with a burst of 1 */
 };
 
-/* After 11 requests at once, let in as a batch. */
+/* After 11 requests at once, accepted as a batch. */
 static const struct carry_case carry_rows[] = {
     {"the same", 10, 10, MS(1100)},
     {"ten times as often", 10, 100, MS(110)},
@@ -123,7 +123,9 @@ TEST_CASES(carry, struct carry_case, carry_rows)
 #define PROCESSES 4
 #define TRIES     20000
 
-/* Which would be more than the burst if any two took the same one. */
+/*
+ * If two processes took the same request, there would be more than the burst.
+ */
 TEST_SINGLE(shared, "processes that take at once share one burst")
 {
     const struct limit limit = limit_make(1, PROCESSES * TRIES / 2);

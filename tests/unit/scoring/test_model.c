@@ -1,5 +1,5 @@
 /*
- * The score of every kind of person; points from docs/protocol.md, S15,
+ * The score of each kind of person. Points are from docs/protocol.md, S13,
  * added up by hand.
  */
 #include <stdio.h>
@@ -55,7 +55,7 @@ TEST_CASES(score, struct score_case, score_rows)
 
 #define FILE_MAX 65536
 
-/* A copy, since reading alters it; for free(). */
+/* A copy, because reading modifies it; the caller frees it. */
 static char *
 copy_of(const char *text)
 {
@@ -271,7 +271,8 @@ TEST_SINGLE(published, "the file is the model that is built in")
     buf_free(&faults);
 }
 
-/* The digest is part of keys that outlive this program: sha256sum made it. */
+/* The digest is a part of stored keys, so it must never change; made with
+ * sha256sum. */
 TEST_SINGLE(digest, "stays, whatever the file looks like")
 {
     static const unsigned char want[] = {

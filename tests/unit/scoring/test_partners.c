@@ -1,6 +1,6 @@
 /*
- * What an account may do: whose token is good, which methods it has, how often.
- * Source: docs/protocol.md, S11.
+ * What an account may do: which tokens are valid, which methods it may call,
+ * and how often. Source: docs/protocol.md, S11.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const char accounts_text[] =
 
 static const struct store_fake empty_store;
 
-/* An API with these accounts, and where their limits are counted. */
+/* An API with these accounts, and the shared counts of their limits. */
 struct world {
     struct api_config config;
     struct api *api;
@@ -63,7 +63,7 @@ world_free(struct world *world)
     accounts_free(world->accounts);
 }
 
-/* What is asked, and by whom; texts without need of escapes. */
+/* A request; its texts need no escapes. */
 struct asked {
     const char *account; /* NULL: not there */
     const char *login, *salt, *method, *arguments;
@@ -71,7 +71,7 @@ struct asked {
 
 #define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 
-/* The outcome is lent by the call, which is to be freed. */
+/* The outcome refers to the call, which the caller frees. */
 static struct api_call *
 world_ask(struct world *world, const struct asked *asked, int64_t after_ns,
           struct outcome *outcome)
@@ -198,7 +198,8 @@ TEST_CASES(entry, struct entry_case, entry_rows)
     world_free(&world);
 }
 
-/* Whoever is not listed is measured by somebody's salts: they open nothing. */
+/* The token of an account that is not listed is checked with the salts of
+ * another one, but never accepted. */
 TEST_SINGLE(strangers, "no salt of any account is good for one not listed")
 {
     static const char *const salts[] = {"new",    "old",    "acme's",  "gone's",
@@ -227,9 +228,9 @@ TEST_SINGLE(strangers, "no salt of any account is good for one not listed")
 /* The account "slow": 2 a second, 3 at once. */
 struct rate_case {
     const char *name;
-    struct asked before; /* so often, at once */
+    struct asked before; /* so many requests at once */
     int times;
-    int64_t after_ms; /* then one of its own */
+    int64_t after_ms; /* when the next one is sent */
     int code;
     const char *header; /* NULL: none */
 };
@@ -301,7 +302,7 @@ TEST_CASES(rate, struct rate_case, rate_rows)
     world_free(&world);
 }
 
-/* Who has no limit pays nothing for it. */
+/* Without a limit nothing is counted. */
 TEST_SINGLE(unlimited, "nothing is counted of an account without a rate")
 {
     const struct asked asked = SCORE("acme", "acme's");

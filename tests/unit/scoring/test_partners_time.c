@@ -1,9 +1,9 @@
 /*
- * How long it takes to refuse: an account that is not listed costs what a wrong
- * token does, and neither depends on how many accounts there are. Two kinds of
- * requests are sent in turn, many times, and the medians of their processor
- * time compared: what else the machine does meets both alike. Source:
- * docs/protocol.md, "Partners".
+ * The time of a refusal: an account that is not listed takes as long as a wrong
+ * token, and neither depends on the number of accounts. Two kinds of requests
+ * are sent alternately, many times, and the medians of their processor time are
+ * compared, so that other load affects both equally. Source: docs/protocol.md,
+ * S11.4.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +18,14 @@
 #include "support/store_fake.h"
 
 #define TURNS      1501 /* odd: there is a middle */
-#define PER_SAMPLE 8    /* requests, for the clock's grain */
+#define PER_SAMPLE 8    /* requests: more than the resolution of the clock */
 #define TRIES      5    /* a busy machine may need several */
 #define MANY       1024
 
 /*
- * Of two medians that are of one kind. Without its digest one would be less
- * than four fifths of the other; a sanitizer slows some ways more than others.
+ * The largest ratio of two equal medians. Without its digest one would be less
+ * than four fifths of the other; a sanitizer slows some code more than other
+ * code.
  */
 #ifdef __SANITIZE_ADDRESS__
 #define APART_MAX 1.6
@@ -40,7 +41,7 @@ struct world {
     struct api *api;
 };
 
-/* Accounts "a0" to "a1023", each with a salt of its own. */
+/* Accounts "a0" to "a1023", each with its own salt. */
 static void
 world_make(struct world *world, int count)
 {
@@ -84,7 +85,7 @@ cpu_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* What a request of this account and a wrong token takes. */
+/* The processor time of a request with this account and a wrong token. */
 static int64_t
 refuse_ns(struct world *world, const char *account)
 {
@@ -145,7 +146,7 @@ static const struct time_case time_rows[] = {
     {"the first or the last", {{MANY, "a0"}, {MANY, "a1023"}}},
 };
 
-/* How many times as long one takes as the other. */
+/* The ratio of the two medians. */
 static double
 apart(struct world worlds[2], const struct time_case *c)
 {

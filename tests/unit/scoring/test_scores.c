@@ -1,7 +1,8 @@
 /*
- * Explained scores, and many at once: every pattern of what is given, by the
- * published model and by others, alone and among others. What is wanted is put
- * together from docs/protocol.md, S15, by other means than the code has.
+ * Explained scores, and many at once: every mask of given inputs, with the
+ * published model and others, alone and in a batch. The test calculates the
+ * expected answers in another way than the code. Source: docs/protocol.md, S15
+ * and S16.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ ask(const char *login, const char *method, struct bytes arguments)
     request.body = body.data;
     request.body_length = body.length;
     call = store_fake_run(&empty_store, api, &request, &outcome, &answer.asked);
-    memset(body.data, '#', body.length); /* nothing may be lent by it */
+    memset(body.data, '#',
+           body.length); /* the answer must not refer to the body */
     answer.code = outcome.code;
     store_fake_put_body(&outcome, &answer.body);
     CU_ASSERT_EQUAL(answer.body.length, outcome_length(&outcome));
@@ -140,7 +142,7 @@ put_arguments(unsigned pattern, const char *explain, struct buf *out)
     buf_add_text(out, "}");
 }
 
-/* What the published model says of a pattern. */
+/* The rules of the published model. */
 static const struct {
     const char *reason;
     unsigned given;
@@ -194,7 +196,7 @@ is_enough(unsigned pattern)
     return (pattern & 3) == 3 || (pattern & 12) == 12 || (pattern & 48) == 48;
 }
 
-/* The object that answers, or the error with it. */
+/* Writes the expected object, or the error. */
 static void
 put_wanted(unsigned pattern, bool explain, bool is_record, struct buf *out)
 {
@@ -225,7 +227,7 @@ put_wanted(unsigned pattern, bool explain, bool is_record, struct buf *out)
 }
 
 struct pattern_case {
-    const char *name, *explain; /* as it is given; "": not */
+    const char *name, *explain; /* its JSON; "": absent */
     bool is_explained;
 };
 
@@ -262,7 +264,7 @@ static const struct pattern_case batch_rows[] = {
     {"together, explain null", ", \"explain\": null", false},
 };
 
-/* The record's own "explain" means nothing. */
+/* "explain" in a record is ignored. */
 TEST_CASES(batch, struct pattern_case, batch_rows)
 {
     struct buf arguments = {0}, want = {0};
@@ -292,7 +294,7 @@ TEST_CASES(batch, struct pattern_case, batch_rows)
     buf_free(&want);
 }
 
-/* Random records, one by one against the same in a batch. */
+/* Random records, each alone and in a batch. */
 
 static const char *const values[6][8] = {
     {"\"79175002040\"", "79175002040", "\"7917\"", "\"\"", "null", "1.5", "-0",
@@ -330,7 +332,7 @@ put_random(struct buf *out)
     buf_add_text(out, "}");
 }
 
-/* Of an answer to one record, what it has in a batch. */
+/* Converts the answer for one client to what a batch has for it. */
 static void
 put_as_record(const struct answer *answer, struct buf *out)
 {
@@ -394,7 +396,7 @@ TEST_SINGLE(random, "one by one as all at once")
     }
 }
 
-/* Another model, of rules that overlap. */
+/* Another model, with overlapping rules. */
 
 static void
 use_model(const char *text, struct model *model)
@@ -470,7 +472,7 @@ key_of(const char *arguments, char ret_key[80])
     buf_free(&body);
 }
 
-/* That of the published model is what it was before there were others. */
+/* The keys of the published model must never change. */
 TEST_SINGLE(keys, "each model has its own")
 {
     static const char pair[] = "{\"first_name\": \"a\", \"last_name\": \"b\"}";
@@ -519,7 +521,7 @@ TEST_SINGLE(admin, "42 without a reason, and each fault all the same")
            "nclients=1 nfaults=0");
 }
 
-/* Of all records together, and nothing of what they hold. */
+/* The names of all records together, and nothing of their values. */
 TEST_SINGLE(bad, "each name is logged once")
 {
     struct answer answer =
@@ -577,7 +579,7 @@ TEST_CASES(refused, struct refused_case, refused_rows)
     expect("h&f", c->method, c->arguments, 422, body, c->context);
 }
 
-/* So many records, each of them no object. */
+/* So many records that are no objects. */
 static void
 put_many(size_t count, struct buf *out)
 {

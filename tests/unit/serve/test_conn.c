@@ -1,7 +1,8 @@
 /*
  * The connections of a worker, one turn of its loop at a time: the bytes of an
- * answer, what is told of a request, how long a peer may take, what a system
- * call that fails does to it, and who is let go when. The peers are real ones.
+ * answer, what is logged about a request, how long a peer may take, what a
+ * failing system call does, and which connections are closed when. The peers
+ * are real sockets.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +22,10 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
-#define IDLE_TURNS  4 /* after which nothing more is to be expected */
-#define SLACK_MS    1
-#define VALUE_BYTES 40000 /* times ten: more than a socket takes at once */
+#define IDLE_TURNS 4 /* turns after which nothing more can happen */
+#define SLACK_MS   1
+/* ten of them are more than a socket takes at once */
+#define VALUE_BYTES 40000
 #define ID_32       "abcdefghijklmnopqrstuvwxyz012345"
 #define ID_128      ID_32 ID_32 ID_32 ID_32
 #define SCORE       "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -48,7 +50,7 @@ count_emptied(void *arg)
     emptied++;
 }
 
-/* value: what the store has for every key. The clock stands still. */
+/* value: that of every key in the store. The clock is stopped. */
 static void
 start(const char *value)
 {
@@ -97,7 +99,7 @@ send_exchange(int fd, const struct fcgi_peer_exchange *exchange)
     buffer_free(&bytes);
 }
 
-/* A whole request for a score, or half of one. */
+/* Sends a request for a score, or half of it. */
 static void
 send_score(int fd, bool is_half)
 {
@@ -133,7 +135,8 @@ send_interests(int fd, const char *arguments)
     buffer_free(&bytes);
 }
 
-/* Takes turns until nothing more comes; returns whether it was closed. */
+/* Takes turns until nothing more arrives; returns whether the connection was
+ * closed. */
 static bool
 receive(int fd, struct buffer *out)
 {
@@ -164,8 +167,8 @@ is_closed(int fd)
     return closed;
 }
 
-/* One answer and not a byte more; to be freed. Returns whether it was closed
- * behind it. */
+/* Receives exactly one answer, which the caller frees. Returns whether the
+ * connection was closed after it. */
 static bool
 take_answer(int fd, struct buf *ret_text)
 {
@@ -190,7 +193,7 @@ status_in(const struct buf *text)
     return status;
 }
 
-/* Of an answer that is there, on a connection that stays or does not. */
+/* The status of an answer; checks whether the connection stays open. */
 static int
 take_status(int fd, bool is_last)
 {
@@ -296,12 +299,12 @@ TEST_CASES(answer, struct answer_case, answer_rows)
 
 struct length_case {
     const char *name;
-    const char *length; /* as announced; NULL: the real one */
+    const char *length; /* CONTENT_LENGTH; NULL: the real length */
     size_t real;
     int status;
 };
 
-/* A body that is whole is no JSON: 400 for another reason. */
+/* A complete body here is no JSON: it is 400 for another reason. */
 static const struct length_case length_rows[] = {
     {"none announced, none there", "", 0, 400},
     {"0 announced, none there", "0", 0, 400},
@@ -341,7 +344,7 @@ TEST_CASES(length, struct length_case, length_rows)
     end();
 }
 
-/* What is told of a request. */
+/* What is logged about a request. */
 
 struct id_case {
     const char *name;
@@ -421,7 +424,7 @@ static const struct counted_case counted_rows[] = {
      METRIC_READ_MEMORY, 0, 0, 0, 1},
 };
 
-/* The first one wants a connection; it has come up, or not, for the second. */
+/* The first read needs a connection; for the second one it is up, or not. */
 TEST_CASES(counted, struct counted_case, counted_rows)
 {
     int fd;
@@ -452,7 +455,7 @@ struct limit_case {
     const char *name;
     enum stage stage;
     int limit_ms;
-    unsigned faults; /* counted when it is over */
+    unsigned faults; /* faults that are counted when the limit is over */
 };
 
 static const struct limit_case limit_rows[] = {
@@ -472,7 +475,7 @@ reach(int fd, enum stage stage)
         send_score(fd, true);
         break;
     case STAGE_ANSWERED:
-        calls_pass_ms(IDLE_MS / 2); /* which does not count afterwards */
+        calls_pass_ms(IDLE_MS / 2); /* this time does not count for the limit */
         served_turn(&served);
         send_score(fd, false);
         CU_ASSERT_EQUAL(take_status(fd, false), 200);
@@ -484,7 +487,7 @@ reach(int fd, enum stage stage)
     }
 }
 
-/* A list that is this long as text; to be freed. */
+/* A JSON list of this length; the caller frees it. */
 static char *
 long_value(void)
 {
@@ -536,15 +539,16 @@ TEST_SINGLE(patient, "one that waits for the store has no limit of its own")
 }
 
 /*
- * The store's deadline runs from the arrival, that is of the last part,
- * whatever we do until we ask the store: each look at the clock takes a while.
+ * The deadline of the store work begins with the arrival of the last part. Each
+ * reading of the clock takes a while, until the store is asked.
  */
 #define DEADLINE_MS 1500
 
 struct deadline_case {
     const char *name;
-    size_t first;    /* bytes that come before the rest; 0: all at once */
-    int64_t step_ms; /* of each look at the clock, until the store is asked */
+    size_t first; /* bytes that arrive before the rest; 0: all at once */
+    int64_t
+        step_ms; /* of each reading of the clock, until the store is asked */
 };
 
 static const struct deadline_case deadline_rows[] = {
@@ -554,7 +558,7 @@ static const struct deadline_case deadline_rows[] = {
     {"from the arrival of the rest, not from the question", 20, 100},
 };
 
-/* As the log has it; -1: there is no line of a request. */
+/* The logged duration; -1: no line of a request. */
 static double
 logged_ms(void)
 {
@@ -601,7 +605,7 @@ struct failing_case {
     const char *name;
     enum call call;
     int error;
-    enum stage stage; /* where the connection is before */
+    enum stage stage; /* of the connection, before the call fails */
     bool is_over;
     unsigned faults;
 };
@@ -616,7 +620,7 @@ static const struct failing_case failing_rows[] = {
     {"no memory for reading a request", CALL_RECV, ENOMEM, STAGE_HALF, true, 1},
 };
 
-/* The rest of the request, or all of it. */
+/* Sends the rest of the request, or all of it. */
 static void
 send_on(int fd, enum stage stage)
 {
@@ -657,9 +661,9 @@ struct sending_case {
     const char *name;
     enum call call;
     int error;
-    int status; /* 0: closed instead */
+    int status; /* 0: the connection is closed */
     unsigned faults;
-    const char *log; /* a line's end; NULL: none but of the answer */
+    const char *log; /* the end of a line; NULL: only the line of the request */
 };
 
 #define NO_FILE "peer-1: no memory file for a large answer: "
@@ -681,7 +685,7 @@ static const struct sending_case sending_rows[] = {
     {"interrupted while it is made", CALL_FALLOCATE, EINTR, 200, 0, NULL},
 };
 
-/* How often the log has a text. */
+/* How often the log contains a text. */
 static size_t
 count_logged(const char *text)
 {
@@ -697,7 +701,7 @@ count_logged(const char *text)
     return found;
 }
 
-/* What was answered is what is logged and counted, once. */
+/* The outcome that was sent is logged and counted, once. */
 static void
 expect_told(const struct sending_case *c)
 {
@@ -758,7 +762,7 @@ TEST_SINGLE(no_digest, "without a digest the log says so, and not memory")
     end();
 }
 
-/* Callers that hang up, by the end of a connection or by an abort. */
+/* Callers that hang up: by closing the connection, or by an abort. */
 
 static void
 send_abort(int fd)
@@ -766,7 +770,7 @@ send_abort(int fd)
     send_bytes(fd, "\1\2\0\1\0\0\0\0", 8);
 }
 
-/* BEGIN and params: what comes next is a record of the body. */
+/* BEGIN and params; a record of the body comes next. */
 static void
 send_head(int fd)
 {
@@ -823,11 +827,12 @@ TEST_CASES(hang_up, struct hang_up_case, hang_up_rows)
     end();
 }
 
-/* What is kept of requests that are not whole. */
+/* What is kept of incomplete requests. */
 
 #define UPLOADS      24
 #define UPLOAD_BYTES (1024 * 1024)
-#define GATHER_BYTES (8 * 1024 * 1024) /* of src/serve/conn.c */
+/* CONN_GATHER_BYTES of src/serve/conn.c */
+#define GATHER_BYTES (8 * 1024 * 1024)
 #define HURRY_MS     2000
 
 struct upload {
@@ -868,7 +873,7 @@ end_uploads(size_t count)
     }
 }
 
-/* Sends what can be sent, short of `last` bytes; returns how much that was. */
+/* Sends what can be sent, except the last bytes; returns how much was sent. */
 static size_t
 send_upload(struct upload *upload, size_t last)
 {
@@ -885,7 +890,7 @@ send_upload(struct upload *upload, size_t last)
     return sent > 0 ? (size_t)sent : 0;
 }
 
-/* Until nothing moves any more; returns the most that was kept meanwhile. */
+/* Sends until nothing changes any more; returns the most that was kept. */
 static size_t
 send_uploads(size_t count, size_t last)
 {
@@ -925,7 +930,7 @@ TEST_SINGLE(budget, "what is not whole is read as there is room for it")
     for (size_t i = 0; i < UPLOADS; i++)
         waiting += uploads[i].sent < uploads[i].bytes.length - 1;
     CU_ASSERT_TRUE(waiting >= UPLOADS / 2);
-    fd = open_peer(); /* a small one is answered meanwhile */
+    fd = open_peer(); /* a small request is answered meanwhile */
     send_score(fd, false);
     CU_ASSERT_EQUAL(take_status(fd, false), 200);
     (void)close(fd);
@@ -973,7 +978,7 @@ TEST_SINGLE(huge, "one that is larger than the budget gets through alone")
     end();
 }
 
-/* Of a request that waits for the store only its plan is kept. */
+/* While a request waits for the store, only its plan is kept. */
 TEST_SINGLE(parked_body, "a body is not kept while its request waits")
 {
     char *body = request_interests("{\"client_ids\": [1]}");
@@ -998,7 +1003,7 @@ TEST_SINGLE(parked_body, "a body is not kept while its request waits")
     end();
 }
 
-/* Who stays, and who is let go. */
+/* Which connections stay open, and which are closed. */
 
 TEST_SINGLE(kept, "a connection serves one request after the other")
 {
@@ -1032,7 +1037,7 @@ TEST_SINGLE(last, "one that is said to be the last is closed behind the answer")
     end();
 }
 
-/* Of the two the second would be lost. */
+/* The second of two requests that arrive together is not answered. */
 static void
 send_two(int fd, size_t first)
 {
@@ -1050,7 +1055,7 @@ send_two(int fd, size_t first)
 
 struct two_case {
     const char *name;
-    size_t first; /* bytes that come before the others */
+    size_t first; /* bytes that arrive before the others */
 };
 
 static const struct two_case two_rows[] = {{"at once", 0},
@@ -1157,7 +1162,7 @@ TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
     fd = open_peer();
     fcgi_peer_whole(&bytes, &exchange);
     (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
-    calls_fail(CALL_RECV, EAGAIN); /* the look that comes before it */
+    calls_fail(CALL_RECV, EAGAIN); /* of the recv() before shutdown() */
     conn_drain(&served.shared, 1);
     CU_ASSERT_TRUE(calls_has_failed(CALL_RECV));
     CU_ASSERT_EQUAL(send(fd, "x", 1, MSG_NOSIGNAL), -1);
@@ -1186,7 +1191,7 @@ TEST_SINGLE(drain_parked, "one that waits for the store is let go afterwards")
     end();
 }
 
-/* The next request would be lost: its writer is to know. */
+/* The next request would be lost, so its sender must get an error. */
 TEST_SINGLE(drain_last, "behind the last answer there is no other request")
 {
     char *value = long_value();

@@ -1,12 +1,12 @@
 /*
- * Health and metrics: which path is answered over which listener, by which
- * verb, and what the states of service and store make of it.
+ * Health, metrics and reloads: which path is answered on which listener and for
+ * which verb, and how the answer depends on the state of service and store.
  */
 #include "serve/endpoint.h"
 #include "support/cases.h"
 #include "telemetry/metrics_text.h"
 
-/* Answers by a service in this state; body is to be freed. */
+/* The answer of a service in this state; the caller frees the body. */
 static bool
 ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
     struct buf *body, struct outcome *ret_outcome)
@@ -26,7 +26,7 @@ ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
 struct route_case {
     const char *name, *verb, *path;
     bool is_metrics;
-    int want; /* 0: left to the API */
+    int want; /* 0: a request for the API */
 };
 
 static const struct route_case route_rows[] = {

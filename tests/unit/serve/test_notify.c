@@ -1,6 +1,6 @@
 /*
- * What the service manager is told, and that nothing comes of it where none
- * asks. Source: sd_notify(3).
+ * What is sent to the service manager, and that nothing happens without one.
+ * Source: sd_notify(3).
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define TEXT_MAX 64
 
-/* A socket of a manager at a path, or at an abstract name "@..."; or -1. */
+/* The socket of a manager, at a path or an abstract name "@..."; or -1. */
 static int
 manager_open(const char *path)
 {
@@ -60,7 +60,7 @@ TEST_CASES(notify, struct notify_case, notify_rows)
     CU_ASSERT_EQUAL(unsetenv("NOTIFY_SOCKET"), 0);
     CU_ASSERT_EQUAL(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 7);
     CU_ASSERT_STRING_EQUAL(text, "READY=1");
-    notify_send("STOPPING=1"); /* nobody asks any more */
+    notify_send("STOPPING=1"); /* there is no manager any more */
     CU_ASSERT_EQUAL(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), -1);
     (void)close(fd);
     files_folder_remove(folder);

@@ -1,6 +1,6 @@
 /*
- * The places of accounts over reloads: who stays, who comes back, who makes
- * room.
+ * The places of accounts across reloads: which accounts keep theirs, get it
+ * back, or lose it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -102,7 +102,7 @@ TEST_SINGLE(rate, "another rate is used as much as the one before")
     roster_free(roster);
 }
 
-/* As many as there may be, with names of their own for each generation. */
+/* As many accounts as possible, with different names in each generation. */
 static struct accounts *
 read_many(int generation)
 {

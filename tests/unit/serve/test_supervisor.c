@@ -1,6 +1,6 @@
 /*
- * The real program without nginx and Redis: what it refuses to start with, and
- * how its parent process keeps, replaces, reloads and ends the workers.
+ * The real program, without nginx and Redis: with which input it refuses to
+ * start, and how the parent keeps, replaces, reloads and ends the workers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,25 +28,25 @@
 #include "support/files.h"
 #include "support/proc.h"
 
-#define PROGRAM       "scoring" /* as the process is called, too */
-#define LIVED_MS      1100 /* longer than a worker lives that started badly */
+#define PROGRAM       "scoring" /* also the name of the process */
+#define LIVED_MS      1100      /* longer than SUPERVISOR_LIVED_MS */
 #define EXEC_FAILED   127
 #define ARGUMENTS_MAX 4
 #define SETTINGS_MAX  6
 #define STORE         "REDIS_URL=unix:///nonexistent/redis.sock"
 
-/* What the program gets as its standard input. */
+/* The standard input of the program. */
 enum input {
     INPUT_SOCKET = 0, /* a listening unix socket of mode 0600 */
     INPUT_NULL,
     INPUT_CLOSED,
     INPUT_TCP,
     INPUT_WORLD,    /* a unix socket of mode 0666 */
-    INPUT_ABSTRACT, /* one without a file */
+    INPUT_ABSTRACT, /* an abstract socket */
     INPUT_UNHEARD   /* a unix socket that does not listen */
 };
 
-/* One run of the program, in a folder of its own. */
+/* One run of the program, in its own folder. */
 struct service {
     struct proc proc;
     char folder[FILES_PATH_MAX];
@@ -128,7 +128,7 @@ open_input(const struct service *service, enum input input)
     return fd;
 }
 
-/* Before either of the two below: the input and the output. */
+/* Sets input and output, for the two functions below. */
 static void
 take_places(const struct service *service)
 {
@@ -136,7 +136,7 @@ take_places(const struct service *service)
 
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)signal(SIGCHLD, SIG_IGN); /* as whoever starts it may leave it */
+    (void)signal(SIGCHLD, SIG_IGN); /* as a parent may leave it */
     (void)close(STDIN_FILENO);
     if (service->input >= 0)
         (void)dup2(service->input, STDIN_FILENO);
@@ -145,8 +145,8 @@ take_places(const struct service *service)
     (void)close(out);
 }
 
-#define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to end */
-#define STOOD_MS  220  /* by SIGURG; a worker stands after 200 ms */
+#define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to exit */
+#define STOOD_MS  220  /* by SIGURG; more than SUPERVISOR_STEADY_MS */
 
 static void
 pass_time(int number)
@@ -156,7 +156,7 @@ pass_time(int number)
 
 static bool is_clock_stopped;
 
-/* Or lets it go on, the next time. */
+/* Stops the clock, or lets it run again the next time. */
 static void
 stop_clock(int number)
 {
@@ -184,7 +184,7 @@ wait_for_ever(int number)
         (void)pause();
 }
 
-static rlim_t descriptors_max; /* 0: as many as it likes */
+static rlim_t descriptors_max; /* 0: no limit */
 
 static void
 limit_descriptors(void)
@@ -195,7 +195,9 @@ limit_descriptors(void)
         (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* In the child: is the program, with a clock that signals move and stop. */
+/*
+ * In the child: runs the program, with a clock that signals advance and stop.
+ */
 static void
 run_program(const struct service *service, const char *const *settings)
 {
@@ -238,7 +240,7 @@ exec_program(const struct service *service, const char *const *arguments,
     _exit(EXEC_FAILED);
 }
 
-/* arguments: NULL: in a process that is forked, and executes nothing. */
+/* arguments   NULL: the program runs in a forked process, without exec(). */
 static void
 service_start(struct service *service, enum input input,
               const char *const *arguments, const char *const *settings)
@@ -265,7 +267,7 @@ service_end(struct service *service)
     files_folder_remove(service->folder);
 }
 
-/* Whether the program has said a text. */
+/* Whether the output of the program contains a text. */
 static bool
 has_said(const struct service *service, const char *text)
 {
@@ -330,7 +332,7 @@ is_among(const struct proc_found *found, pid_t pid)
     return false;
 }
 
-/* Workers that are expected: so many, and none of the old ones. */
+/* An expected state: so many workers, and none of the old ones. */
 struct change {
     const struct service *service;
     struct proc_found gone;
@@ -455,7 +457,7 @@ TEST_CASES(start, struct start_case, start_rows)
     service_end(&service);
 }
 
-/* Starts the service and waits until all its workers stand. */
+/* Starts the service, and waits until all workers serve. */
 static void
 service_serve(struct service *service, const char *const *settings)
 {
@@ -471,7 +473,7 @@ static const char *const one_worker[] = {STORE, "SCORING_WORKERS=1", NULL};
 struct stop_case {
     const char *name;
     int number;
-    bool is_group; /* to all processes, as a terminal does */
+    bool is_group; /* to the process group, as by a terminal */
 };
 
 static const struct stop_case stop_rows[] = {
@@ -502,7 +504,7 @@ TEST_CASES(stop, struct stop_case, stop_rows)
     service_end(&service);
 }
 
-/* The time that a process has had a core. */
+/* The processor time of a process. */
 static int64_t
 cpu_ms(pid_t pid)
 {
@@ -518,7 +520,7 @@ cpu_ms(pid_t pid)
     return ns / 1000000;
 }
 
-/* How often a process has gone to sleep so far. */
+/* How often a process has gone to sleep. */
 static long
 count_sleeps(pid_t pid)
 {
@@ -546,8 +548,8 @@ has_workers(void *arg)
 
 struct settle_case {
     const char *name;
-    size_t
-        stays; /* of the first two workers; the other dies, again and again */
+    size_t stays; /* index of the worker that lives; the other one is killed
+                     again and again */
 };
 
 static const struct settle_case settle_rows[] = {
@@ -567,13 +569,12 @@ kill_others(const struct service *service, pid_t stays)
     }
 }
 
-#define LOOK_MS                                                                \
-    90 /* two of them are less than the 200 ms that it stands after */
+#define LOOK_MS 90 /* two of them are less than SUPERVISOR_STEADY_MS */
 
 /*
- * Looks at the parent again and again for so long, and kills all workers but
- * this one each time. It does not keep a core busy meanwhile. False if the
- * machine was too busy for us to look in time.
+ * Checks the parent again and again for so long, and kills all workers but this
+ * one each time; sleeps in between. Returns false if the machine was too busy
+ * to check in time.
  */
 static bool
 check_calm(const struct service *service, pid_t stays, int64_t for_ms)
@@ -582,7 +583,7 @@ check_calm(const struct service *service, pid_t stays, int64_t for_ms)
     const int64_t before_ms = cpu_ms(service->proc.pid);
     bool is_in_time = true;
 
-    (void)setpriority(PRIO_PROCESS, 0, -10); /* if we may */
+    (void)setpriority(PRIO_PROCESS, 0, -10); /* if allowed */
     while (is_in_time && clock_ms() < end) {
         int64_t last_ms = clock_ms();
 
@@ -595,8 +596,8 @@ check_calm(const struct service *service, pid_t stays, int64_t for_ms)
     return is_in_time;
 }
 
-/* Until the other worker has died so often that its seat stays empty a while.
- */
+/* Until the other worker has died so often that its seat stays free for a
+ * while. */
 static void
 kill_until(const struct service *service, pid_t stays, const char *words)
 {
@@ -613,8 +614,8 @@ kill_until(const struct service *service, pid_t stays, const char *words)
 }
 
 /*
- * Not ready before every seat has a worker that stands; and then once. Time
- * passes by signals only.
+ * The service is ready, once, when every seat has a worker that has lived for a
+ * while. Only signals advance the clock.
  */
 TEST_CASES(settle, struct settle_case, settle_rows)
 {
@@ -641,10 +642,10 @@ TEST_CASES(settle, struct settle_case, settle_rows)
     proc_signal_group(&service.proc, SIGWINCH);
     sleeps = count_sleeps(service.proc.pid);
     clock_sleep_ms(IDLE_MS);
-    /* It may just have been on its way there, and looks at its workers. */
+    /* It may just be about to sleep, or check its workers. */
     CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 2);
     sleeps = count_sleeps(service.proc.pid);
-    proc_signal(&service.proc, SIGUSR1); /* wakes it up */
+    proc_signal(&service.proc, SIGUSR1); /* wakes the parent */
     clock_sleep_ms(IDLE_MS);
     CU_ASSERT(count_sleeps(service.proc.pid) > sleeps);
     CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
@@ -653,7 +654,7 @@ TEST_CASES(settle, struct settle_case, settle_rows)
 
 TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
 {
-    enum { DRAIN_MS = 400 }; /* longer than the pause of the seat */
+    enum { DRAIN_MS = 400 }; /* longer than the backoff of the seat */
     struct proc_found workers;
     struct service service;
 
@@ -673,7 +674,7 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     service_end(&service);
 }
 
-/* The program in a process that signals tell the time; returns its worker. */
+/* The program with a clock that signals control; returns its worker. */
 static pid_t
 serve_one(struct service *service)
 {
@@ -687,8 +688,8 @@ serve_one(struct service *service)
 }
 
 /*
- * Likewise; then its clock and its worker are stopped. Only SIGUSR2 passes
- * time, too seldom for the parent to find out that the worker stands still.
+ * The same; then its clock and its worker are stopped. Only SIGUSR2 advances
+ * the clock, too seldom for the parent to find that the worker has stalled.
  */
 static void
 serve_stopped(struct service *service)
@@ -708,9 +709,9 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
     proc_signal(&service.proc, SIGUSR2);
-    /* After it, since what they wake up looks at the time anew. */
-    proc_signal(&service.proc, SIGINT); /* as it does already */
-    proc_signal(&service.proc, SIGHUP); /* too late for other settings */
+    /* Sent after SIGUSR2, because the parent then reads the clock again. */
+    proc_signal(&service.proc, SIGINT); /* it is stopping already */
+    proc_signal(&service.proc, SIGHUP); /* it no longer reads settings */
     clock_sleep_ms(50);
     CU_ASSERT_FALSE(has_said(&service, words));
     proc_signal(&service.proc, SIGUSR2);
@@ -731,7 +732,7 @@ has_two_workers(void *arg)
 
 TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
 {
-    enum { STARTED_MS = 300 }; /* a worker that is there has said so */
+    enum { STARTED_MS = 300 }; /* enough for a worker that started to log it */
 
     struct service service;
 
@@ -740,7 +741,8 @@ TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
     CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
     CU_ASSERT_TRUE(clock_wait(has_two_workers, &service, CLOCK_PATIENCE_MS));
     clock_sleep_ms(STARTED_MS);
-    proc_signal(&service.proc, SIGUSR2); /* the new one comes to stand */
+    proc_signal(&service.proc,
+                SIGUSR2); /* the new worker has then lived for a while */
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
     proc_signal(&service.proc, SIGUSR2);
     proc_signal(&service.proc, SIGTERM);
@@ -752,14 +754,14 @@ TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
     service_end(&service);
 }
 
-/* Whatever the program does next of that kind fails, in it or its workers. */
+/* Makes the next such call fail in the program or its workers. */
 static void
 service_start_badly(struct service *service, enum call call, int after,
                     int error)
 {
     calls_fail_later(call, after, error);
     service_start(service, INPUT_SOCKET, NULL, one_worker);
-    (void)calls_has_failed(call); /* there, not here */
+    (void)calls_has_failed(call); /* in the child, not here */
 }
 
 TEST_SINGLE(memory, "without memory to share there is no service")
@@ -778,7 +780,8 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
 {
     struct service service;
 
-    service_start_badly(&service, CALL_FORK, 1, EAGAIN); /* not the first */
+    service_start_badly(&service, CALL_FORK, 1,
+                        EAGAIN); /* the second fork(): of the worker */
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
     CU_ASSERT_EQUAL(times_said(&service,
                                "] E no new worker: Resource temporarily "
@@ -804,7 +807,7 @@ TEST_SINGLE(cannot_start, "a worker that cannot start says why, and ends")
 
 struct descriptors_case {
     const char *name;
-    rlim_t count; /* three standard streams and the log take four */
+    rlim_t count; /* standard streams and the log take four */
     const char *says;
 };
 
@@ -815,7 +818,7 @@ static const struct descriptors_case descriptors_rows[] = {
      "Too many open files\n"},
 };
 
-/* No more than that are left for a worker; it says so, and ends. */
+/* With so few descriptors a worker reports the reason, and exits. */
 TEST_CASES(descriptors, struct descriptors_case, descriptors_rows)
 {
     struct service service;
@@ -828,7 +831,7 @@ TEST_CASES(descriptors, struct descriptors_case, descriptors_rows)
     service_end(&service);
 }
 
-/* The clock stands still, so that the new worker does not come to stand. */
+/* The clock is stopped, so the new worker never counts as serving. */
 TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
 {
     struct change both = {.count = 2};
@@ -846,13 +849,13 @@ TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
         &service, " of the old settings died: signal 9 (SIGKILL)\n", 1));
     proc_signal(&service.proc, SIGWINCH);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 2));
-    clock_sleep_ms(200); /* longer than a seat waits for its next worker */
+    clock_sleep_ms(200); /* longer than the backoff of a seat */
     CU_ASSERT_EQUAL(workers_of(&service).count, 1);
     CU_ASSERT_FALSE(has_said(&service, "; next in "));
     service_end(&service);
 }
 
-/* What a kept connection is told about the service. */
+/* The health that a kept connection reports. */
 static void
 check_phase(int fd, int status, const char *phase)
 {
@@ -880,7 +883,8 @@ TEST_SINGLE(phase, "once settled it is up, and then it drains")
     fcgi_peer_whole(&whole, &exchange);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
     check_phase(fd, 200, "{\"status\": \"degraded\", ");
-    buffer_add(&begin, whole.data, 20); /* what has begun is answered */
+    buffer_add(&begin, whole.data,
+               20); /* a request that has begun to arrive is answered */
     buffer_add(&rest, whole.data + 20, whole.length - 20);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &begin));
     clock_sleep_ms(30);
@@ -935,7 +939,7 @@ TEST_SINGLE(replaced, "a worker that lived is replaced at once")
     service_end(&service);
 }
 
-/* A kept connection on which one exchange has been answered; or -1. */
+/* A kept connection on which one request has been answered; or -1. */
 static int
 ask_once(const struct service *service)
 {
@@ -955,8 +959,8 @@ ask_once(const struct service *service)
 }
 
 /*
- * A worker that stands still is replaced; in run_program() two signals make it
- * do so in other ways than SIGSTOP does.
+ * A stalled worker is replaced. In run_program() two signals make a worker
+ * stall in other ways than SIGSTOP does.
  */
 
 struct stalled_case {
@@ -988,10 +992,12 @@ TEST_CASES(stalled, struct stalled_case, stalled_rows)
     service_end(&service);
 }
 
-/* Nor does it hold up the end, or stay when it is of the old settings. */
+/*
+ * A stalled worker does not delay the end, and does not outlive its settings.
+ */
 struct stalled_end_case {
     const char *name;
-    int number; /* to the parent */
+    int number; /* the signal to the parent */
     size_t rest;
 };
 
@@ -1018,8 +1024,8 @@ TEST_CASES(stalled_end, struct stalled_end_case, stalled_end_rows)
     service_end(&service);
 }
 
-/* And one that does not stand still of its own is left alone. */
-#define PAUSE_MS 2500 /* longer than it takes to find out */
+/* A worker that is paused from outside is left alone. */
+#define PAUSE_MS 2500 /* longer than it takes to notice a stall */
 #define AFTER_MS 1500
 
 struct paused_case {
@@ -1049,7 +1055,7 @@ to_all(const struct service *service, pid_t worker, int number)
     proc_signal_group(&service->proc, number);
 }
 
-/* A debugger, which does what it does for as long as it likes. */
+/* A debugger may hold a worker as long as it likes. */
 static void
 by_tracer(const struct service *service, pid_t worker, int number)
 {
@@ -1097,13 +1103,13 @@ TEST_SINGLE(outage,
     CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 1));
     worker = workers_of(&service).pid[0];
     (void)kill(worker, SIGKILL);
-    clock_sleep_ms(AFTER_MS); /* it is noticed within a second */
+    clock_sleep_ms(AFTER_MS); /* it would be noticed within a second */
     CU_ASSERT_NOT_EQUAL(workers_of(&service).pid[0], worker);
     CU_ASSERT_EQUAL(times_said(&service, "the store is down"), 1);
     service_end(&service);
 }
 
-/* Kills whatever worker there is; whether the fifth has died. */
+/* Kills any worker; returns whether the fifth has died. */
 static bool
 has_backed_off(void *arg)
 {
@@ -1135,10 +1141,11 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
 
 struct reload_case {
     const char *name;
-    const char *before;   /* the file of settings */
-    const char *settings; /* when it is read again; NULL: there is no file */
+    const char *before; /* the file of settings */
+    const char
+        *settings; /* its content at the reload; NULL: the file is removed */
     bool is_taken;
-    size_t workers; /* then */
+    size_t workers; /* after the reload */
     const char *says;
 };
 
@@ -1236,7 +1243,7 @@ TEST_SINGLE(reload_zone, "a reload takes another TZ from the file of --config")
     files_folder_remove(folder);
 }
 
-/* As when a terminal goes away, which all processes learn of. */
+/* As when a terminal closes, which all processes are told. */
 TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
 {
     struct change change = {.count = 2};
@@ -1265,12 +1272,14 @@ TEST_SINGLE(reload_storm, "many reloads leave the right number of workers")
     service_start(&service, INPUT_SOCKET, NULL, two_workers);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
     change.gone = workers_of(&service);
-    proc_signal(&service.proc, SIGWINCH); /* no more come to stand */
+    proc_signal(
+        &service.proc,
+        SIGWINCH); /* stops the clock: new workers never count as serving */
     for (unsigned i = 1; i <= STORM; i++) {
         proc_signal(&service.proc, SIGHUP);
         CU_ASSERT_TRUE(await_said(&service, "settings read again: ", i));
     }
-    /* They do not wait for the others: the first and the last are left. */
+    /* Only the workers of the first and the last settings are left. */
     CU_ASSERT_TRUE(clock_wait(change_is_made, &both, CLOCK_PATIENCE_MS));
     proc_signal(&service.proc, SIGWINCH);
     CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
@@ -1297,7 +1306,7 @@ holds(pid_t pid, const char *path)
     return false;
 }
 
-/* A file that the parent and all workers are expected to have open. */
+/* A file that the parent and all workers should have open. */
 struct held {
     const struct service *service;
     const char *path;
@@ -1367,16 +1376,16 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
 }
 
 /*
- * The log is a pipe, and its reader is behind: all lines of a worker that ends
- * reach it within half a second, or are counted, and the number is said.
+ * The log is a pipe whose reader is slow: all lines of a worker that exits
+ * reach it within half a second, or are counted, and the number is reported.
  */
-#define BEHIND_REQUESTS 2000 /* lines of more than a pipe holds */
+#define BEHIND_REQUESTS 2000 /* their lines are more than a pipe holds */
 #define BEHIND_MAX      (512 * 1024)
 
 struct behind_case {
     const char *name;
     int number;
-    int after_ms; /* when the reader goes on; -1: when all is over */
+    int after_ms; /* when the reader continues; -1: at the end */
     bool is_whole;
 };
 
@@ -1466,7 +1475,7 @@ ask_many(const struct service *service, unsigned count)
     buffer_free(&bytes);
 }
 
-/* How many lines are said to be lost, by the log or on standard error. */
+/* How many lost lines the log or standard error reports. */
 static unsigned
 said_lost(const struct service *service, const struct behind *behind)
 {
@@ -1517,7 +1526,7 @@ TEST_CASES(behind, struct behind_case, behind_rows)
 struct secret_case {
     const char *name;
     const char *settings[SETTINGS_MAX];
-    bool is_warned; /* of published salts */
+    bool is_warned; /* about published salts */
     const char *says;
 };
 
@@ -1554,7 +1563,8 @@ TEST_CASES(secret, struct secret_case, secret_rows)
     service_end(&service);
 }
 
-/* Leaves this process, and what it starts, one core, or gives all back. */
+/* Restricts this process, and those that it starts, to one processor, or lifts
+ * the restriction. */
 static void
 use_cores(cpu_set_t *all, bool is_one)
 {
@@ -1586,13 +1596,13 @@ count_descriptors(pid_t pid)
     return count;
 }
 
-/* It may take what the first is too slow for, on a machine that is busy. */
+/* On a busy machine the reserve may take one more. */
 #define RESERVE_SLACK 1
 
 struct reserve_case {
     const char *name;
     bool is_first_frozen;
-    int reserve; /* connections that it takes, of 4 */
+    int reserve; /* connections that the reserve takes, of 4 */
 };
 
 static const struct reserve_case reserve_rows[] = {
@@ -1600,7 +1610,7 @@ static const struct reserve_case reserve_rows[] = {
     {"takes what the others leave waiting", true, 4},
 };
 
-/* The default is two workers a core, and here there is one core. */
+/* The default is two workers per processor; here there is one processor. */
 TEST_CASES(reserve, struct reserve_case, reserve_rows)
 {
     static const char *const settings[] = {STORE, NULL};

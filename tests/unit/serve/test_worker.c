@@ -1,6 +1,6 @@
 /*
- * One worker in a process of its own, between a web server and a Redis that
- * this test plays: what it answers, logs, counts, parks, sends and drains.
+ * One worker in its own process; the test plays the web server and Redis: what
+ * the worker answers, logs, counts, parks, sends and drains.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@
 #include "telemetry/metrics.h"
 
 #define WATCHED_MS 200 /* less than a command may take */
-#define SETTLE_MS  100 /* for a request that is under way to be taken */
+#define SETTLE_MS  100 /* for a request that has been sent to be received */
 #define BODY_MAX   (1024 * 1024)
 #define PIECE_MAX  4096
 #define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -42,13 +42,13 @@
 
 #define SETTINGS_MAX 8
 
-/* For what is no matter of time, on a machine that is busy. */
+/* For rows that do not test times, on a busy machine. */
 static const char *const patient[] = {"SCORING_STORE_TIMEOUT_MS=4000",
                                       "SCORING_STORE_DEADLINE_MS=5000", NULL};
 
 struct bench {
     const char *const *settings; /* NULL at the end; or NULL */
-    int full_port; /* of a store that takes no connection; 0: it has a path */
+    int full_port; /* of a store that accepts no connection; 0: it has a path */
     pid_t pid;
     int status; /* exit status, -1 after a signal */
     enum worker_duty duty;
@@ -75,7 +75,7 @@ listen_at(const char *path)
 }
 
 #define PASSED_MS     6500 /* by SIGUSR2; a worker has 7 s to end */
-#define DRAIN_REST_MS 2500 /* the rest, and what a busy machine adds */
+#define DRAIN_REST_MS 2500 /* the rest, and slack for a busy machine */
 
 static void
 pass_time(int number)
@@ -114,10 +114,10 @@ run_worker(const struct bench *bench)
     log_close(log);
     config_free(config);
     metrics_free(bench->metrics);
-    exit(status); /* so that a leak of the worker's is found */
+    exit(status); /* so that LeakSanitizer checks the worker */
 }
 
-/* Settings and port are in it already. */
+/* bench has the settings and the port. */
 static void
 bench_run(struct bench *bench, bool has_store, enum worker_duty duty)
 {
@@ -173,7 +173,7 @@ has_ended(void *arg)
     return true;
 }
 
-/* It ends in order, whatever the test has done to it. */
+/* The worker must exit in order, whatever the test has done. */
 static void
 bench_end(struct bench *bench)
 {
@@ -195,7 +195,7 @@ bench_end(struct bench *bench)
     files_folder_remove(bench->folder);
 }
 
-/* Instead of a metric: all requests, of whatever method and status. */
+/* Instead of a metric: all requests, of any method and status. */
 #define REQUESTS METRIC__MAX
 
 static uint64_t
@@ -226,7 +226,7 @@ has_counted(void *arg)
     return count_of(counter->bench, counter->metric) >= counter->wanted;
 }
 
-/* The number is reached, and not passed. */
+/* Waits for the value, which must not be exceeded. */
 static void
 check_count(const struct bench *bench, enum metric metric, uint64_t wanted)
 {
@@ -269,7 +269,7 @@ send_request(int fd, char *text)
     free(text);
 }
 
-/* Redis: exactly these bytes come, and this is answered. */
+/* Redis: expects exactly these bytes, and answers. */
 static void
 expect_command(const struct bench *bench, const char *want, const char *answer)
 {
@@ -293,7 +293,7 @@ expect_command(const struct bench *bench, const char *want, const char *answer)
         send_text(bench->link, answer);
 }
 
-/* Redis: takes the worker's connection, and greets it. */
+/* Redis: accepts the connection of the worker, and answers the handshake. */
 static void
 greet(struct bench *bench)
 {
@@ -338,7 +338,7 @@ static const struct body_case body_rows[] = {
     {"1 MiB and 1, announced small", BODY_MAX + 1, "1000", 0, 0, 413},
 };
 
-/* The connection is good for another exchange, whatever this one was. */
+/* The connection can be used again after each of these bodies. */
 TEST_CASES(body, struct body_case, body_rows)
 {
     char *request = request_score(SCORE), *text = calloc(1, c->length + 1);
@@ -370,8 +370,8 @@ TEST_CASES(body, struct body_case, body_rows)
 
 struct broken_case {
     const char *name;
-    size_t sent; /* bytes of a good exchange; 0: garbage instead */
-    bool closes; /* afterwards, the peer */
+    size_t sent; /* bytes of a valid exchange; 0: garbage instead */
+    bool closes; /* the peer, afterwards */
     uint64_t faults;
 };
 
@@ -382,7 +382,7 @@ static const struct broken_case broken_rows[] = {
     {"closed before its last byte", SIZE_MAX, true, 0},
 };
 
-/* To hang up is no fault, and nobody else is harmed. */
+/* Hanging up is no fault, and other connections are not affected. */
 TEST_CASES(broken, struct broken_case, broken_rows)
 {
     const struct fcgi_peer_exchange exchange = {.body = "{}", .body_length = 2};
@@ -482,7 +482,7 @@ TEST_CASES(last, struct last_case, last_rows)
     buffer_free(&bytes);
 }
 
-/* The log's text, once it holds this; to be freed. */
+/* The log, once it contains this text; the caller frees it. */
 static char *
 log_with(const struct bench *bench, const char *part)
 {
@@ -524,7 +524,7 @@ TEST_SINGLE(line, "each request is one line of the log")
 #define ID_16  "abcdefghijklmnop"
 #define ID_127 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 ID_16 "abcdefghijklmno"
 
-/* What nginx lets through, and what only another peer would send. */
+/* Ids that nginx passes on, and others that only another peer would send. */
 static const struct id_case {
     const char *name, *id, *logged;
 } id_rows[] = {
@@ -590,7 +590,7 @@ TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
 
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
-    send_body(fd, "{}"); /* it knows its signals once it answers */
+    send_body(fd, "{}"); /* it has its signal handlers once it answers */
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
     renamed = bench;
     files_path(renamed.log, "%s.1", bench.log);
@@ -614,7 +614,7 @@ count_of_text(const char *text, const char *part)
     return count;
 }
 
-/* No more descriptors than it has now, however they are numbered. */
+/* Limits a process to the descriptors that it has now. */
 static void
 limit_descriptors(pid_t pid)
 {
@@ -644,7 +644,8 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     limit_descriptors(bench.pid);
     last = fcgi_peer_connect(bench.socket);
     send_body(last, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(last, 300), -1); /* for two more tries */
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, 300),
+                    -1); /* the time of two more tries */
     text = log_with(&bench, words);
     CU_ASSERT_EQUAL(count_of_text(text, words), 1);
     free(text);
@@ -669,14 +670,14 @@ static const struct accept_case accept_rows[] = {
     {"no descriptor in the system", ENFILE, true},
 };
 
-/* Whatever it was, the next try takes the connection. */
+/* After each of these errors the next try accepts the connection. */
 TEST_CASES(accept, struct accept_case, accept_rows)
 {
     struct bench bench;
     char *text;
     int fd;
 
-    calls_fail(CALL_ACCEPT, c->error); /* of the worker, too */
+    calls_fail(CALL_ACCEPT, c->error); /* in the worker, too */
     bench_start(&bench, false);
     (void)calls_has_failed(CALL_ACCEPT);
     fd = fcgi_peer_connect(bench.socket);
@@ -748,7 +749,7 @@ TEST_SINGLE(store, "a request waits for the store, and others do not")
     bench_end(&bench);
 }
 
-/* A score is computed and written back, for as long as it is set. */
+/* A score is computed, and written back with the TTL of the settings. */
 TEST_SINGLE(cache, "a score that is not there is written back")
 {
     static const char get[] = "*2\r\n$3\r\nGET\r\n$68\r\nuid:";
@@ -778,7 +779,7 @@ TEST_SINGLE(cache, "a score that is not there is written back")
 
 struct away_case {
     const char *name;
-    bool is_silent; /* it takes the command; else there is none */
+    bool is_silent; /* it accepts the command; else there is no store */
     enum metric failure;
     const char *log;
 };
@@ -809,15 +810,15 @@ TEST_CASES(away, struct away_case, away_rows)
 }
 
 /*
- * Settings that the worker hands down, each with another value than its
+ * Settings that the worker passes on, each with a value that is not its
  * default: docs/protocol.md, S20.
  */
 struct handed_case {
     const char *name;
     const char *settings[4];
-    bool is_cut; /* by the store, once it has been asked; else it is silent */
+    bool is_cut;     /* the store closes the connection; else it is silent */
     int at_least_ms; /* until the request has failed */
-    const char *log; /* NULL: of no interest */
+    const char *log; /* NULL: not checked */
 };
 
 static const struct handed_case handed_rows[] = {
@@ -865,7 +866,7 @@ TEST_CASES(handed, struct handed_case, handed_rows)
     bench_end(&bench);
 }
 
-/* A backlog that is full lets connections wait. */
+/* With a full backlog connections wait. */
 TEST_SINGLE(handed_connect, "the limit of connecting")
 {
     static const char *const settings[] = {
@@ -884,7 +885,7 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
     (void)close(listener);
 }
 
-/* Sooner only after as many failures as there may be tries. */
+/* Only as many failures as there are attempts would open it earlier. */
 TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
 {
     static const char *const settings[] = {"SCORING_STORE_DEADLINE_MS=1203",
@@ -900,7 +901,7 @@ TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
 
 struct handed_limit_case {
     const char *name, *setting, *ids;
-    size_t length; /* of a body of spaces behind "{}"; 0: there are ids */
+    size_t length; /* of a body of "{}" and spaces; 0: a list of ids */
     int status;
 };
 
@@ -914,7 +915,7 @@ static const struct handed_limit_case handed_limit_rows[] = {
     {"one id more", "SCORING_MAX_CLIENT_IDS=2", "[1, 2, 3]", 0, 422},
 };
 
-/* There is no store, so that what is asked of it is 503. */
+/* There is no store, so reads of it are 503. */
 TEST_CASES(handed_limit, struct handed_limit_case, handed_limit_rows)
 {
     const char *const settings[] = {c->setting, NULL};
@@ -969,7 +970,7 @@ TEST_CASES(handed_answer, struct handed_answer_case, handed_answer_rows)
 struct large_case {
     const char *name;
     size_t length; /* of the one interest */
-    bool is_slow;  /* the peer reads only when all has been sent */
+    bool is_slow;  /* the peer reads when all has been sent */
     bool closes;   /* instead of reading */
 };
 
@@ -1029,7 +1030,7 @@ park(struct bench *bench)
     return fd;
 }
 
-/* Of the time of a core, in clock ticks. */
+/* The processor time of a process, in clock ticks. */
 static long
 ticks_used(pid_t pid)
 {
@@ -1065,7 +1066,8 @@ TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
     bench_end(&bench);
 }
 
-/* A peer that goes, or asks again, while its request waits for the store. */
+/* A peer that closes, or sends another request, while its request waits for the
+ * store. */
 TEST_SINGLE(parked, "what happens to the peer of a waiting request")
 {
     struct bench bench;
@@ -1100,11 +1102,11 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
 }
 
 /*
- * How busy a worker is: its share of the processor's time, as its clock tells.
- * It lets go at 80 per cent, looked at each quarter of a second.
+ * The load of a worker, by its clock of processor time. It closes connections
+ * at 80 per cent, checked each quarter of a second.
  */
 #define LOAD_PEERS_MAX 4
-#define LOAD_MS        700 /* two looks, and more */
+#define LOAD_MS        700 /* more than two checks */
 
 static const struct load_case {
     const char *name;
@@ -1121,7 +1123,7 @@ static const struct load_case {
     {"in reserve keeps all", WORKER_RESERVE, 100, 4, 0},
 };
 
-/* Whether the worker still has the connection after one more request. */
+/* Whether the connection is still open after one more request. */
 static bool
 is_kept(int fd)
 {
@@ -1129,7 +1131,7 @@ is_kept(int fd)
     struct buffer bytes = {0};
 
     fcgi_peer_whole(&bytes, &exchange);
-    (void)fcgi_peer_send(fd, &bytes); /* it may have been let go meanwhile */
+    (void)fcgi_peer_send(fd, &bytes); /* it may have been closed meanwhile */
     buffer_free(&bytes);
     return fcgi_peer_status(fd, CLOCK_PATIENCE_MS) == 422 &&
            !fcgi_peer_is_closed(fd, 0);
@@ -1184,7 +1186,8 @@ static const struct drain_case drain_rows[] = {
     {"waiting for the store", SIZE_MAX, true, 200},
 };
 
-/* What has begun is answered, what is idle closed, and then it ends. */
+/* Requests that have begun are answered, idle connections closed, and then the
+ * worker exits. */
 TEST_CASES(drain, struct drain_case, drain_rows)
 {
     char *text = request_interests("{\"client_ids\": [1]}");
@@ -1238,10 +1241,10 @@ static const struct closing_case closing_rows[] = {
     {"one that stands by", WORKER_RESERVE},
 };
 
-#define PAUSE_MS      50 /* before one that stands by takes a connection */
+#define PAUSE_MS      50 /* before a worker of the reserve accepts a connection */
 #define CLOSING_TRIES 20
 
-/* Whether it was told to end before it could have looked. */
+/* Whether the worker was asked to exit before it could accept. */
 static bool
 closing_once(const struct closing_case *c)
 {
@@ -1255,7 +1258,7 @@ closing_once(const struct closing_case *c)
     parked = park(&bench);
     asked_ms = clock_ms();
     late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
-    clock_sleep_ms(PAUSE_MS / 3); /* for the pause to have begun */
+    clock_sleep_ms(PAUSE_MS / 3); /* so that the pause has begun */
     (void)kill(bench.pid, SIGTERM);
     is_in_time = late == -1 || clock_ms() - asked_ms < PAUSE_MS / 2;
     clock_sleep_ms(SETTLE_MS);
@@ -1274,7 +1277,7 @@ closing_once(const struct closing_case *c)
     return is_in_time;
 }
 
-/* The socket is the next worker's, also during the pause before a look. */
+/* The connection is left to the next worker, also during the pause. */
 TEST_CASES(closing, struct closing_case, closing_rows)
 {
     bool is_in_time = false;
@@ -1305,7 +1308,7 @@ TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
     bench_end(&bench);
 }
 
-/* An answer that its peer does not read may take longer than that. */
+/* An answer that the peer does not read may take longer. */
 TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
 {
     static char value[BIG_ANSWER];
@@ -1329,7 +1332,7 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     clock_sleep_ms(SETTLE_MS);
     CU_ASSERT_FALSE(has_ended(&bench));
     if (!clock_wait(has_ended, &bench, DRAIN_REST_MS))
-        (void)kill(bench.pid, SIGUSR2); /* it was told the time too early */
+        (void)kill(bench.pid, SIGUSR2); /* the clock was advanced too early */
     CU_ASSERT(clock_wait(has_ended, &bench, DRAIN_REST_MS));
     CU_ASSERT_EQUAL(bench.status, 0);
     text = files_read(bench.log);

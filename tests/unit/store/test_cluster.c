@@ -1,6 +1,6 @@
 /*
- * The route to a Redis Cluster whose servers contradict each other, refuse,
- * are silent, or are not there. Source: docs/protocol.md, S22.3 to S22.7.
+ * The route to a Redis Cluster whose servers contradict each other, refuse, are
+ * silent, or do not exist. Source: docs/protocol.md, S22.3 to S22.7.
  */
 #include <ev.h>
 #include <string.h>
@@ -12,9 +12,9 @@
 #include "support/link_fake.h"
 
 #define DEADLINE_MS 800
-#define HOPS        5   /* redirections of a key, at most */
-#define ASK_MS      100 /* between two questions for the map, at least */
-#define AGAIN_MS    500 /* of asking again and again */
+#define HOPS        5   /* the most redirections of a key */
+#define ASK_MS      100 /* the least time between two requests of the map */
+#define AGAIN_MS    500 /* how long a row repeats its read */
 
 struct rig {
     struct ev_loop *loop;
@@ -28,7 +28,7 @@ struct rig {
     bool is_right; /* the value is "x" */
 };
 
-/* The map has been asked for when this returns, whatever the answer was. */
+/* When this returns, the map has been requested. */
 static void
 rig_start(struct rig *rig,
           const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS])
@@ -56,7 +56,7 @@ rig_start(struct rig *rig,
     link_turns_start(&rig->turns, rig->loop, rig->store);
     while (cluster_fake_maps(&rig->fake) == 0 && clock_ms() < end_ms)
         (void)ev_run(rig->loop, EVRUN_ONCE);
-    for (int i = 0; i < 3; i++) /* and its answer taken, if there is one */
+    for (int i = 0; i < 3; i++) /* and the answer, if any, has been taken */
         (void)ev_run(rig->loop, EVRUN_ONCE);
 }
 
@@ -79,7 +79,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
                     bytes_equal(values[0].data, bytes_of("x"));
 }
 
-/* Returns how long it took, in ms. */
+/* Reads the key; returns how long it took, in ms. */
 static int64_t
 ask(struct rig *rig, enum store_need need)
 {
@@ -98,8 +98,8 @@ ask(struct rig *rig, enum store_need need)
 struct trouble_case {
     const char *name;
     struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS];
-    enum store_status want; /* of STORE_OK the value is "x" */
-    size_t reads;           /* that the servers get; 0: no matter */
+    enum store_status want; /* with STORE_OK the value is "x" */
+    size_t reads;           /* that the servers receive; 0: not checked */
 };
 
 static const struct trouble_case trouble_rows[] = {
@@ -192,7 +192,7 @@ TEST_SINGLE(cache, "a redirected read of the cache is a miss")
     rig_end(&rig);
 }
 
-/* However many requests are redirected. */
+/* The number of redirected reads does not matter. */
 TEST_SINGLE(questions, "the map is asked for ten times in a second at most")
 {
     const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS] = {

@@ -1,6 +1,5 @@
 /*
- * Who is the master, of those that sentinels name: votes as text, "A5" is the
- * master A of epoch 5.
+ * The choice of the master. Votes are texts: "A5" is the master A of epoch 5.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 
 struct election_case {
     const char *name;
-    const char *current; /* before; "": nobody */
+    const char *current; /* before; "": none */
     const char *distrusted;
     const char *votes;
     size_t known;
@@ -86,8 +85,9 @@ TEST_CASES(election, struct election_case, election_rows)
 
 struct distrust_case {
     const char *name;
-    const char *who[VOTES_MAX]; /* one after the other */
-    int64_t until_ms;           /* of the last one, who came at 0 */
+    const char *who[VOTES_MAX]; /* the votes, one election after the other */
+    int64_t
+        until_ms; /* how long the last one, distrusted at 0, stays distrusted */
 };
 
 static const struct distrust_case distrust_rows[] = {

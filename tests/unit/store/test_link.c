@@ -1,7 +1,7 @@
 /*
- * The link to Redis on the wire: what it sends, byte by byte, and what it makes
- * of each answer, right or wrong. A scripted server shares its loop; the store
- * above gives up after the first failure, so that each row shows one.
+ * The link to Redis: the bytes that it sends, and how it handles each answer,
+ * right or wrong. A scripted server is on the same loop; the store gives up
+ * after the first failure, so that each row shows one.
  */
 #include <errno.h>
 #include <ev.h>
@@ -185,7 +185,7 @@ set_keys(struct rig *rig, const char *letters)
 struct read_case {
     const char *name, *keys;
     struct step steps[STEPS_MAX];
-    const char *kinds;   /* NULL: it is not answered */
+    const char *kinds;   /* NULL: the read is not answered */
     const char *first;   /* the first value */
     const char *refused; /* why the read is refused */
     const char *down;    /* why the connection ends */
@@ -364,7 +364,7 @@ TEST_SINGLE(cache, "a value of the cache is read as it is")
     rig_end(&rig);
 }
 
-/* What the server denied is not asked for again over that connection. */
+/* A command that the server denied is not sent again on that connection. */
 TEST_SINGLE(denied, "a range that is denied is asked for once a connection")
 {
     static const struct step steps[STEPS_MAX] = {GREET,
@@ -385,7 +385,7 @@ TEST_SINGLE(denied, "a range that is denied is asked for once a connection")
     rig_end(&rig);
 }
 
-/* It is no answer to anything: the next read goes over a new connection. */
+/* A reply without a command ends the connection. */
 TEST_SINGLE(unasked, "a second answer ends the connection")
 {
     static const struct step steps[STEPS_MAX] = {
@@ -410,7 +410,7 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
         RANGE("$3\r\ni:0\r\n"), "$1\r\nx\r\n"                                  \
     }
 
-/* What was not sent is no part of what goes over the next connection. */
+/* Bytes that could not be sent are not sent on the next connection. */
 TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
 {
     static const struct step steps[STEPS_MAX] = {GREET, GET_TRIAL, GET_TRIAL};
@@ -420,7 +420,7 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
     steps_listen(&rig.server);
     rig_store(&rig);
     rig.count = 1;
-    rig.keys[0] = bytes_of("i:0"); /* what a store that was down tries */
+    rig.keys[0] = bytes_of("i:0"); /* the probe, after the store was down */
     ask(&rig);
     calls_fail(CALL_SEND, EPIPE);
     ask(&rig);
@@ -441,7 +441,7 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
 struct write_case {
     const char *name;
     const char *answer; /* to the write */
-    const char *lost;   /* why it is; NULL: it is not */
+    const char *lost;   /* why it is lost; NULL: it is not */
     const char *down;
 };
 
@@ -455,7 +455,7 @@ static const struct write_case write_rows[] = {
     {"by nil", "$-1\r\n$3\r\nval\r\n", NULL, WRONG_KIND},
 };
 
-/* A write and a read behind it travel together, in this order. */
+/* A write and the read after it are sent together, in this order. */
 TEST_CASES(write, struct write_case, write_rows)
 {
     const struct step steps[STEPS_MAX] = {
@@ -482,7 +482,7 @@ TEST_CASES(write, struct write_case, write_rows)
 struct check_case {
     const char *name;
     const char *answer; /* NULL: none */
-    const char *down;   /* what becomes of the connection; NULL: it stays */
+    const char *down;   /* why the connection ends; NULL: it stays */
 };
 
 static const struct check_case check_rows[] = {
@@ -493,7 +493,7 @@ static const struct check_case check_rows[] = {
     {"not answered", NULL, "no answer within 300 ms"},
 };
 
-/* With nobody asking for anything the server is asked whether it is there. */
+/* Without reads and writes the link checks the server. */
 TEST_CASES(check, struct check_case, check_rows)
 {
     const struct step steps[STEPS_MAX] = {
@@ -515,7 +515,7 @@ TEST_CASES(check, struct check_case, check_rows)
     set_keys(&rig, "a");
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
-    /* One that is lost has a successor, sooner or later. */
+    /* A lost connection is replaced eventually. */
     if (c->down == NULL) {
         CU_ASSERT_EQUAL(rig.server.accepted, 1);
         CU_ASSERT_FALSE(rig.server.is_strange);
@@ -535,8 +535,8 @@ struct chunk_case {
 };
 
 /*
- * Nothing is known of the values before the first 32 have come; then what is
- * under way are chunks of 512 keys and of what is likely to be 256 KiB.
+ * The lengths are unknown before the first 32 values have arrived; then chunks
+ * have up to 512 keys, and about 256 KiB are pending.
  */
 static const struct chunk_case chunk_rows[] = {
     {"as many as are asked for at once", 128, 1, {{128}}, false},

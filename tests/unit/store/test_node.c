@@ -1,7 +1,7 @@
 /*
- * The states of one server: what each event makes of each state, with a
- * scripted link, and a clock that is a number. The limits are 3 attempts, and
- * 800 ms of failing.
+ * The states of a node: what each event does in each state, with a fake link,
+ * and a clock that is a number. The limits are 3 attempts, and 800 ms of
+ * failing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +13,13 @@
 #define TRACE_SIZE 256
 
 #define DEADLINE_MS 800
-#define LATER_MS    600 /* more than any pause */
+#define LATER_MS    600 /* more than any backoff */
 
 static struct {
-    struct store_link base; /* first: a link begins with it */
+    struct store_link base; /* must be first */
     struct store_node *node;
     struct store_fetch *trial;
-    struct store_fetch fetch; /* what its owner sends */
+    struct store_fetch fetch; /* the read that the test sends */
     int64_t now_ms;
     char trace[TRACE_SIZE];
 } fake;
@@ -126,7 +126,7 @@ send_read(void)
     CU_ASSERT(store_node_read(fake.node, &fake.fetch));
 }
 
-/* Ways into the states; each leads over the ones before it. */
+/* Functions that lead into each state, by way of those before. */
 
 static void
 be_waiting(void)
@@ -281,7 +281,7 @@ lost_write(void)
     go_down(REDIS_FAULT_BROKEN);
 }
 
-/* Nobody asks for anything: the trial is our own. */
+/* Without a read of a request, the node sends its own trial. */
 static void
 own_trial(void)
 {
@@ -290,7 +290,7 @@ own_trial(void)
     store_link_reply(&fake.base, fake.trial, STORE_OK, NULL);
 }
 
-/* Its own answer too large: it is nobody's. */
+/* The reply to the node's own trial is too large: no read is blamed. */
 static void
 own_trial_blamed(void)
 {

@@ -1,6 +1,6 @@
 /*
- * What one sentinel says, by script: what is taken of its answers, whatever
- * they are, and which others it makes known.
+ * One scripted sentinel: what is taken from its answers, valid or not, and
+ * which other sentinels become known.
  */
 #include <ev.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "support/ports.h"
 #include "support/script.h"
 
-/* To HELLO 2 and PING. */
+/* The answers to HELLO 2 and PING. */
 #define HELLO "*4\r\n+mode\r\n+sentinel\r\n+role\r\n+master\r\n+PONG\r\n"
 
 #define PAIR(name, value) "$" name "\r\n$" value "\r\n"
@@ -22,11 +22,11 @@
 #define EPOCH_7           EPOCH("1\r\n7")
 #define PLACE(host, port) "*2\r\n" PAIR(host, port)
 #define A_PLACE           PLACE("9\r\n127.0.0.9", "4\r\n6379")
-#define NOBODY            "*-1\r\n" /* a name that it does not know */
+#define NOBODY            "*-1\r\n" /* the master's name is unknown */
 #define NONE              "*0\r\n"
 #define ID                "$2\r\nme\r\n"
 
-/* Of SENTINELS: one other. */
+/* An item of SENTINELS. */
 #define OTHER(host, port, id)                                                  \
     "*6\r\n" PAIR("2\r\nip", host) PAIR("4\r\nport", port)                     \
         PAIR("5\r\nrunid", id)
@@ -39,9 +39,9 @@
 
 struct saying_case {
     const char *name, *master, *address, *others;
-    size_t votes; /* 0: it names nobody */
+    size_t votes; /* 0: no master is named */
     struct master want;
-    size_t known; /* sentinels then */
+    size_t known; /* sentinels afterwards */
     const char *reason;
 };
 

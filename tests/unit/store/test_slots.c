@@ -1,7 +1,7 @@
 /*
  * The map of a Redis Cluster: slots of keys, answers to CLUSTER SLOTS of all
- * versions, redirections. Source: Redis Cluster specification; the slots of
- * keys are what CLUSTER KEYSLOT of a real server answered.
+ * versions, redirections. Source: Redis Cluster specification; the expected
+ * slots are from CLUSTER KEYSLOT of a real server.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ struct answer_case {
     const char *name, *reply;
     enum slots_error want;
     unsigned slot;
-    const char *owner; /* "host port" of that slot; NULL: nobody */
+    const char *owner; /* "host port" of that slot; NULL: none */
     size_t servers;
 };
 
@@ -159,7 +159,7 @@ TEST_CASES(answer, struct answer_case, answer_rows)
     freeReplyObject(reply);
 }
 
-/* Every slot a row of its own, of two servers in turn. */
+/* Each slot has its own row, of two servers in turn. */
 TEST_SINGLE(rows, "16,384 rows")
 {
     char *text = NULL;

@@ -1,17 +1,17 @@
 /*
- * Reads of several nodes, with scripted links and a clock that is a number.
- * There are three nodes, a, b and c; a key's first letter is its node, x is
- * nobody's. Each row is a script of steps and the trace that they must leave.
+ * Reads of several nodes, with fake links and a clock that is a number. There
+ * are three nodes, a, b and c; the first letter of a key is its node, x belongs
+ * to none. Each row is a script of steps and the trace that they must leave.
  *
  *     rK,K..   a required read of these keys, with a deadline of 800 ms
  *     tN       a turn at N ms
- *     +n       node n has answered the oldest of its fetches: each key's value
- *              is the key
- *     -n       it has answered with an error
- *     =nmK>T   it has answered, but key K has MOVED to node T; =naK>T: ASK
- *     =nLK     likewise, but the value of K is too large
- *     !n       its connection is lost
- *     free     the store ends
+ *     +n       node n answers its oldest fetch: the value of each key is the
+ *              key
+ *     -n       node n answers with an error
+ *     =nmK>T   node n answers, but key K has MOVED to node T; =naK>T: ASK
+ *     =nLK     node n answers, but the value of K is too large
+ *     !n       the connection of node n is lost
+ *     free     the store is freed
  *
  * In the trace, n(K K) is what was sent to node n, n[K] with ASKING.
  */
@@ -117,7 +117,7 @@ route_node_of(struct store_route *route, struct bytes key)
     return node_named(key.at[0]);
 }
 
-/* The redirection is "M" or "A", and the name of a node. */
+/* The redirection is "M" or "A", followed by the name of a node. */
 static struct store_node *
 route_follow(struct store_route *route, struct store_node *from,
              struct bytes redirection, bool *ret_is_asking)
@@ -224,7 +224,7 @@ take_sent(struct fake *fake)
     return fetch;
 }
 
-/* more: what befalls one key: "", "Lk", "mk>T" or "ak>T" with its letters. */
+/* more: what happens to one key: "", "Lk", "mk>T" or "ak>T". */
 static void
 step_answer(char name, const char *more)
 {
@@ -285,10 +285,10 @@ run_step(const char *step)
 
 struct split_case {
     const char *name, *steps, *want;
-    size_t bytes_max; /* 0: enough */
+    size_t bytes_max; /* 0: no limit in this row */
 };
 
-/* All connections stand after "t0 t0". */
+/* After "t0 t0" all nodes are connected. */
 static const struct split_case split_rows[] = {
     {"one key", "ra1 t1 +a", " a(a1) ok", 0},
     {"one node", "ra1,a2 t1 +a", " a(a1 a2) ok", 0},

@@ -1,25 +1,29 @@
 /*
- * The store's decisions, with a scripted link and a clock that is a number.
- * Each row is a script of steps and the trace that they must leave; the limits
- * are 3 attempts, 300 ms for a cache read and 800 ms for failing.
+ * The decisions of the store, with a fake link and a clock that is a number.
+ * Each row is a script of steps and the trace that they must leave. The limits
+ * are 3 attempts, 300 ms for a cache read, and 800 ms for failing.
  *
- *     tN     a turn at N ms           TN   likewise, tracing when the next is
- * due mK:N   a read that matters, of key K, with deadline N; asked for at the
- *            time of the last turn    cK:N likewise, a cache read
- *     w      a write                  wok, werr   its answer
- *     okK    a read is answered       errK   it is answered by an error; K is
- *            i for the store's own trial
- *     bigK, slowK   the answer to K ends the connection
- *     hugeK  the values of K are too many bytes
+ *     tN     a turn at N ms
+ *     TN     the same; traces when the next turn is due
+ *     mK:N   a required read of key K with deadline N, at the last turn's time
+ *     cK:N   a cache read, in the same way
+ *     w      a write
+ *     wok, werr   the write is answered
+ *     okK    the read of key K is answered
+ *     errK   it is answered with an error; K is i for the store's own trial
+ *     bigK, slowK   the reply to the read of K ends the connection
+ *     hugeK  the values of the read of K are too large together
  *     pong   a check is answered
- *     up     the link is ready        down, late, refuse   it failed
- *     still  it failed, having been silent
- *     oom    the link has no memory   bad    the next flush finds it broken
- *     again  a finished read asks for another one, of key 9
+ *     up     the link is ready
+ *     down, late, refuse   the link has failed
+ *     still  the link has failed, after it was silent
+ *     oom    the link is out of memory
+ *     bad    the next flush finds the connection broken
+ *     again  each finished read begins another one, of key 9
  *     .      leaves a dot in the trace
  *     ?      traces whether the store is up
  *
- * In the trace "|" is a flush with something in it.
+ * In the trace "|" is a flush with something to send.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -49,7 +53,7 @@ static struct {
     char trace[TRACE_SIZE];
 } fake;
 
-/* Keys of one digit, which are also the names of the reads. */
+/* Each key is one digit, and also the name of its read. */
 static struct bytes keys[] = {{"0", 1}, {"1", 1}, {"2", 1}, {"3", 1}, {"4", 1},
                               {"5", 1}, {"6", 1}, {"7", 1}, {"8", 1}, {"9", 1}};
 
@@ -182,14 +186,14 @@ on_event(void *arg, enum store_event event, const char *server,
 
     CU_ASSERT_PTR_EQUAL(arg, &fake);
     if (event >= STORE_EVENT_CONNECTED)
-        return; /* connection_rows are about these */
+        return; /* connection_rows test these */
     fake.refuses |= event == STORE_EVENT_REFUSED ||
                     event == STORE_EVENT_MANY_REFUSED ||
                     event == STORE_EVENT_CACHE_REFUSED;
     if (!fake.refuses &&
         (event == STORE_EVENT_READ_OK || event == STORE_EVENT_MANY_OK ||
          event == STORE_EVENT_CACHE_OK))
-        return; /* the rule; traced only where it means something */
+        return; /* the usual case; traced only where it matters */
     if (detail != NULL)
         trace("%s[%s]", names[event], detail);
     else
@@ -221,7 +225,9 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
                              INT64_MAX, on_done, &keys[9]));
 }
 
-/* Takes the oldest command for this key, or the oldest that is no read. */
+/*
+ * Takes the oldest command of this key; 'w', 'p': the oldest that is no read.
+ */
 static struct store_fetch *
 take_sent(char key)
 {
@@ -267,7 +273,7 @@ step_pong(void)
     store_link_checked(&fake.base);
 }
 
-/* m: a read that matters, n: one of two keys, c: one of the cache. */
+/* m: a required read, n: one of two keys, c: a cache read */
 static void
 step_read(struct store *store, const char *step)
 {
@@ -283,7 +289,7 @@ step_read(struct store *store, const char *step)
 static void
 step_down(enum redis_fault fault, const char *reason)
 {
-    /* With half of an answer: what has come is not to be taken for the rest. */
+    /* With half of an answer, which must not be used for the rest. */
     for (size_t i = 0; i < fake.sent_count; i++)
         if (fake.sent[i] != NULL)
             fake.sent[i]->values[0].kind = STORE_STRING;
@@ -291,7 +297,7 @@ step_down(enum redis_fault fault, const char *reason)
     store_link_down(&fake.base, fault, reason);
 }
 
-/* The answer to one of them is too large, or comes too slowly. */
+/* The answer to one read is too large, or too slow. */
 static void
 step_blame(enum redis_fault fault, char key)
 {
@@ -369,7 +375,7 @@ step_run(struct store *store, const char *step)
     CU_ASSERT_EQUAL(store_pending(store), fake.asked);
 }
 
-/* Three sends of one read overdue: the breaker is open, on suspicion. */
+/* One read is overdue three times: the breaker opens. */
 #define OVERDUE                                                                \
     "t0 up t1 m1:9000 t2 late t302 t312 up t313 late t613 t713 up t714 late "  \
     "t1014 "
@@ -584,7 +590,7 @@ static const struct store_case check_rows[] = {
      "open DOWN[wrong] open next:-1 next:-1"},
 };
 
-/* An answer that ends the connection is the fault of its own read. */
+/* An answer that ends the connection fails only its own read. */
 static const struct store_case blame_rows[] = {
     {"others are sent again, and it is measured behind them",
      "t0 up t1 n1:800 m2:800 c3:800 t2 big1 t3 up t4 ok2 ok3 huge1",
@@ -646,7 +652,7 @@ static const struct store_case blame_rows[] = {
      "open set send1 | WRITE_FAILED[its answer] open"},
 };
 
-/* At the end of each script: whoever still waits must be told. */
+/* At the end of each script all pending reads must be answered. */
 static void
 run_script(const struct store_case *c)
 {
@@ -706,7 +712,7 @@ TEST_CASES(check, struct store_case, check_rows)
     run_script(c);
 }
 
-/* Connections are counted by what became of them. */
+/* Connections are counted by their results. */
 struct connection_case {
     const char *name;
     enum redis_fault fault; /* REDIS_FAULT__MAX: none */
@@ -753,7 +759,7 @@ TEST_CASES(connection, struct connection_case, connection_rows)
     for (int fault = 0; fault < REDIS_FAULT__MAX; fault++)
         CU_ASSERT_EQUAL(events[STORE_EVENT_CONNECT_FAILED + fault],
                         fault == (int)c->fault);
-    /* Its end later on is none of these. */
+    /* The later end of a connection is not counted. */
     store_link_down(&fake.base, REDIS_FAULT_BROKEN, "later");
     if (is_built) {
         (void)store_turn(store, 2);
@@ -799,7 +805,7 @@ TEST_SINGLE(free_answers, "all that waits is told")
     CU_ASSERT_STRING_EQUAL(fake.trace, "open send1 | 1=down 2=down 9=down");
 }
 
-/* The room for their values would be none at all, modulo 2^64. */
+/* The size of their values would overflow to 0, modulo 2^64. */
 TEST_SINGLE(too_many, "more keys than any memory can hold are refused")
 {
     struct store *store = fake_store();

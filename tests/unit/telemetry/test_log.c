@@ -1,7 +1,6 @@
 /*
- * What a log line looks like, that nothing breaks it, and what becomes of
- * lines that cannot be written. The time in front is checked once; elsewhere
- * it is skipped.
+ * The format of log lines, that no text breaks it, and what happens to lines
+ * that cannot be written. The time is checked once, and otherwise skipped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +46,7 @@ text(const char *words)
     return bytes_of(words);
 }
 
-/* A descriptor as a file name: opening it makes an open file of its own. */
+/* A path of a descriptor: opening it makes a new open file. */
 static const char *
 name_of(int fd)
 {
@@ -57,7 +56,7 @@ name_of(int fd)
     return name;
 }
 
-/* All that was written to a memory file, in output[]. */
+/* The content of a memory file, in output[]. */
 static const char *
 content(int fd)
 {
@@ -235,10 +234,10 @@ TEST_CASES(request, struct request_case, request_rows)
     log_row(c, LOG_JSON, c->want_json);
 }
 
-/* Standard output, and what JOURNAL_STREAM says that the journal reads. */
+/* Standard output, and the value of JOURNAL_STREAM. */
 struct journal_case {
     const char *name;
-    const char *stream; /* NULL: that of standard output */
+    const char *stream; /* NULL: the value for standard output */
     enum log_format format;
     const char *want; /* how it begins */
 };
@@ -367,12 +366,11 @@ TEST_CASES(account, struct account_case, account_rows)
 }
 
 /*
- * JSON by a decoder that is not ours to bend, and in it what the text form
- * has, in its words.
+ * The JSON line, read by json-c, has the same as the text line.
  */
 struct same_case {
     const char *name;
-    const char *dirt; /* all texts of the request */
+    const char *dirt; /* the value of each text of the request */
 };
 
 static const struct same_case same_rows[] = {
@@ -389,7 +387,7 @@ static const struct same_case same_rows[] = {
     {"separators", "a=b,c=d"},
 };
 
-/* A text that is one object and a line end; NULL if it is not. */
+/* The object of a text that is one object and a line end; else NULL. */
 static struct json_object *
 decode(const char *line)
 {
@@ -543,7 +541,7 @@ TEST_CASES(cut, struct long_case, long_rows)
 struct level_case {
     const char *name;
     enum log_level level;
-    const char *want; /* the levels of the lines that stay */
+    const char *want; /* the levels of the lines that are written */
 };
 
 static const struct level_case level_rows[] = {
@@ -612,7 +610,7 @@ TEST_CASES(requests, struct requests_case, requests_rows)
 
 struct stamp_case {
     const char *name;
-    const char *zone; /* POSIX: the sign is the other way round */
+    const char *zone; /* as in POSIX: with the opposite sign */
     enum log_format format;
     const char *form; /* for strftime() */
 };
@@ -637,7 +635,7 @@ set_zone(const char *zone)
     tzset();
 }
 
-/* The milliseconds, which become zeros; -1: there are none. */
+/* The milliseconds, which are replaced by zeros; -1: there are none. */
 static int
 take_ms(char *line)
 {
@@ -660,7 +658,7 @@ TEST_CASES(stamp, struct stamp_case, stamp_rows)
     int fd;
 
     set_zone(c->zone);
-    before = time(NULL) - 1; /* a coarse clock may lag */
+    before = time(NULL) - 1; /* the coarse clock may be late */
     log = open_memory(c->format, LOG_INFO, &fd);
     log_info(log, "m");
     log_close(log);
@@ -682,7 +680,7 @@ TEST_CASES(stamp, struct stamp_case, stamp_rows)
     free(old_zone);
 }
 
-/* A line and the clock around it differ by no more than that takes. */
+/* The time of a line is between two readings of the clock. */
 TEST_SINGLE(stamp_ms, "is the time of the line")
 {
     int fd;
@@ -702,7 +700,7 @@ TEST_SINGLE(stamp_ms, "is the time of the line")
     (void)close(fd);
 }
 
-/* Reads a pipe or socket dry; returns the number of bytes in output[]. */
+/* Reads all from a pipe or socket; returns the number of bytes in output[]. */
 static size_t
 read_all(int fd)
 {
@@ -717,7 +715,7 @@ read_all(int fd)
     return length;
 }
 
-/* Far less than as many writes take if each waits for a moment. */
+/* Far less than these writes would take if each waited. */
 #define STUCK_MS 30000
 
 TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
@@ -748,7 +746,8 @@ TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
         (void)read_all(ends[0]);
         came += count_lines(output);
     }
-    CU_ASSERT_EQUAL(came, made - 10 + 1); /* the last tells of the lost */
+    CU_ASSERT_EQUAL(came,
+                    made - 10 + 1); /* the last line reports the lost ones */
     (void)snprintf(want, sizeof(want), "line %05u\n%s", made - 11,
                    output + strlen(output) -
                        strlen(STAMP_TEXT "E log: 10 "
@@ -763,7 +762,8 @@ TEST_SINGLE(stuck, "a full pipe is never waited for, and lost lines are told")
     (void)close(ends[1]);
 }
 
-/* Runs with standard output replaced; fflush() keeps CUnit's words in order. */
+/* Opens a log with standard output replaced; fflush() keeps CUnit's output in
+ * order. */
 static struct log *
 open_as_stdout(int fd)
 {
@@ -783,7 +783,7 @@ open_as_stdout(int fd)
 
 struct pipe_case {
     const char *name;
-    int error; /* of opening it anew, as with a pipe of another user */
+    int error; /* of opening it again, as for a pipe of another user */
 };
 
 static const struct pipe_case pipe_rows[] = {
@@ -816,7 +816,7 @@ TEST_CASES(stdout_pipe, struct pipe_case, pipe_rows)
     (void)close(ends[0]);
 }
 
-/* A folder of the test's own, and names in it. */
+/* A private folder, and paths in it. */
 static char folder[] = "/tmp/scoring-log-XXXXXX";
 
 static const char *
@@ -846,8 +846,8 @@ folder_remove(void)
 }
 
 /*
- * What is shared with other writers, and cannot be opened anew: as by the one
- * who has made it for another user.
+ * Destinations that are shared with other writers, and cannot be opened again,
+ * as if another user had made them.
  */
 enum shared { SHARED_PIPE = 0, SHARED_FIFO, SHARED_TERMINAL };
 
@@ -889,9 +889,9 @@ static const struct meet_case meet_rows[] = {
 
 #define MEET_WRITERS 6
 #define MEET_READS   200
-#define MEET_HELD    1024 /* beats, more than a socket holds */
+#define MEET_HELD    1024 /* messages: more than a socket holds */
 
-/* Writes for ever, as whoever has nothing else to do; and is not stuck. */
+/* A process that writes forever, and reports that it is not blocked. */
 static pid_t
 meet_writer(int fd, int beats)
 {
@@ -913,7 +913,7 @@ meet_writer(int fd, int beats)
     }
 }
 
-/* Whether a writer goes on: what it has said before is forgotten. */
+/* Whether a writer goes on: earlier reports are discarded. */
 static bool
 meet_goes_on(int beats)
 {
@@ -924,7 +924,8 @@ meet_goes_on(int beats)
     return poll(&ready, 1, CLOCK_PATIENCE_MS) == 1;
 }
 
-/* The reader takes a little again and again, which all race for, and stops. */
+/* The reader repeatedly reads a little, for which all writers compete, and
+ * stops. */
 TEST_CASES(meet, struct meet_case, meet_rows)
 {
     int reader, writer, beats[MEET_WRITERS][2];
@@ -956,12 +957,12 @@ TEST_CASES(meet, struct meet_case, meet_rows)
 }
 
 /*
- * The end of a log whose reader is late: it is waited for, half a second; what
- * it has not taken by then is counted.
+ * Closing a log whose reader is late: waits half a second; what it has not read
+ * by then is counted as lost.
  */
 struct late_case {
     const char *name;
-    int error;    /* of opening the pipe anew */
+    int error;    /* of opening the pipe again */
     int after_ms; /* when the reader begins; -1: never */
     unsigned lost_min, lost_max;
 };
@@ -977,7 +978,7 @@ static const struct late_case late_rows[] = {
      LATE_HELD - 20, LATE_HELD + 20},
 };
 
-/* In a child: reads to the end; its status is 0 if no line was missing. */
+/* A child reads to the end; its status is 0 if no line is missing. */
 static pid_t
 late_reader(int fd, int writer, int after_ms)
 {
@@ -1046,7 +1047,7 @@ TEST_SINGLE(last_words, "on standard error, if it is read")
     calls_fail(CALL_OPEN, EACCES);
     (void)dup2(ends[1], STDERR_FILENO);
     log_say_lost(1582);
-    for (int i = 0; i < 100; i++) /* more than it holds: 16 pages */
+    for (int i = 0; i < 100; i++) /* more than the pipe holds: 16 pages */
         log_say_lost(3);
     (void)dup2(saved, STDERR_FILENO);
     (void)close(saved);
@@ -1056,7 +1057,7 @@ TEST_SINGLE(last_words, "on standard error, if it is read")
     (void)close(ends[0]);
 }
 
-/* What a process has not written is known to the one that outlives it. */
+/* Another process can read how many lines a dead process lost. */
 TEST_SINGLE(vanished, "lines of a process that is gone are known")
 {
     struct metrics *metrics = metrics_new();
@@ -1084,14 +1085,14 @@ TEST_SINGLE(vanished, "lines of a process that is gone are known")
     CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_LOG_LINES_LOST), vanished + 1);
     (void)read_all(ends[0]);
     CU_ASSERT_EQUAL(count_lines(output) + vanished, (uint64_t)made);
-    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 0); /* not twice */
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 0); /* reported only once */
     (void)log_close(log);
     (void)close(ends[0]);
     (void)close(ends[1]);
     metrics_free(metrics);
 }
 
-/* A new log in place of one whose reader is behind. */
+/* A new log replaces one whose reader is slow. */
 TEST_SINGLE(take_over, "what the old log could not write the new one does")
 {
     unsigned made = 0, came;
@@ -1140,7 +1141,7 @@ TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
     (void)close(fd);
 }
 
-/* A program started by this one must not find the log there. */
+/* A program that this one starts must not inherit the log. */
 TEST_SINGLE(stdout_copy, "takes the place of no standard stream")
 {
     int fd = memfd_create("out", MFD_CLOEXEC);
@@ -1203,7 +1204,7 @@ TEST_SINGLE(chunks, "each write holds whole lines, at most one line's bound")
         log_info(log, "%s", X128);
         log_flush(log);
     }
-    CU_ASSERT(log_lost(log) > 0); /* and the socket made nobody wait */
+    CU_ASSERT(log_lost(log) > 0); /* and no write blocked */
     log_close(log);
     (void)close(ends[0]);
     (void)close(ends[1]);
@@ -1249,13 +1250,14 @@ TEST_SINGLE(reopen, "lines go to the file that has the name")
     CU_ASSERT_TRUE(log_reopen(log));
     log_info(log, "two");
     log_flush(log);
-    CU_ASSERT_EQUAL(count_fds(), count); /* the old one is let go */
+    CU_ASSERT_EQUAL(count_fds(), count); /* the old file is closed */
     CU_ASSERT_STRING_EQUAL(file_content("old") + strlen(STAMP_TEXT), "I one\n");
     CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
 
     (void)unlink(in_folder("log"));
     CU_ASSERT_EQUAL(mkdir(in_folder("log"), 0700), 0);
-    CU_ASSERT_FALSE(log_reopen(log)); /* a folder is no file: the old stays */
+    CU_ASSERT_FALSE(
+        log_reopen(log)); /* a folder is no file: the old file stays in use */
     CU_ASSERT_EQUAL(errno, EISDIR);
     log_info(log, "three");
     log_flush(log);
@@ -1313,7 +1315,7 @@ limit_files(rlim_t bytes)
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* The line that tells of lost ones may be lost, and what it tells is not. */
+/* If the line that reports lost lines is lost, its number is reported later. */
 TEST_SINGLE(told_in_vain, "what a lost line told is still to be told")
 {
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);

@@ -1,6 +1,6 @@
 /*
- * Counters, gauges and outages: what is news for the whole service, and what
- * becomes of a worker's part in it when the worker is killed.
+ * Counters, gauges and outages: what is new for the whole service, and what
+ * happens to a worker's part when the worker is killed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,13 +12,13 @@
 #include "support/cases.h"
 #include "telemetry/metrics.h"
 
-#define SLOTS 3 /* workers that take part in a row */
+#define SLOTS 3 /* workers of a row */
 
 struct outage_case {
     const char *name;
     const char *steps; /* "+0": worker 0 enters, "-0" leaves, "x0" is killed;
-                          "~3": so many seconds pass: is it over? */
-    const char *want;  /* per step: '!' is news, '.' is none */
+                          "~3": 3 seconds pass, then whether it is over */
+    const char *want;  /* per step: '!': it is logged, '.': it is not */
 };
 
 static const struct outage_case outage_rows[] = {
@@ -75,9 +75,9 @@ TEST_CASES(outage, struct outage_case, outage_rows)
     metrics_free(metrics);
 }
 
-/* Work that is refused ('+') or goes well ('-') at a time in milliseconds. */
+/* An operation that is refused ('+') or succeeds ('-') at a time in ms. */
 struct refusal_step {
-    char what; /* 0: no more */
+    char what; /* 0: the end */
     enum refusal kind;
     int64_t at_ms;
     bool is_news;
@@ -248,7 +248,7 @@ TEST_SINGLE(phases, "are what was set last, first of all the start")
     metrics_free(metrics);
 }
 
-/* Bounds are inclusive, as Prometheus has them. */
+/* Bounds are inclusive, as in Prometheus. */
 struct bucket_case {
     const char *name;
     int64_t us;
@@ -291,7 +291,7 @@ static const struct bucket_case bucket_rows[] = {
     {"more than any bound", 2500001, 15, 2500001},
 };
 
-/* What the settings say, and which processes there are. */
+/* The values of the settings, and the processes. */
 TEST_SINGLE(settings, "and processes are told as they were set")
 {
     struct metrics *metrics = metrics_new();
@@ -404,7 +404,7 @@ TEST_SINGLE(master, "a master is news once, whichever worker goes there first")
     metrics_free(metrics);
 }
 
-/* Outages of servers, each by its address. */
+/* Each server has its own outage, by its address. */
 
 TEST_SINGLE(server, "has an outage of its own")
 {

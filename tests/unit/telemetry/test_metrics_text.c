@@ -1,6 +1,6 @@
 /*
- * The metrics as Prometheus reads them. Expected lines are written out from its
- * text format 0.0.4 and its conventions for names and units.
+ * The text of the metrics. Expected lines follow Prometheus's text format
+ * 0.0.4, and its conventions for names and units.
  */
 #include <regex.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static const struct metrics_labels labels = {.method = two_methods,
                                              .model = "risk-4",
                                              .account = some_accounts};
 
-/* The text of a service that has counted a little; to be freed. */
+/* The metrics of a service with a few requests; the caller frees the text. */
 static char *
 make_text(void)
 {
@@ -122,7 +122,7 @@ static const struct line_case line_rows[] = {
     {"scoring_model_info{model=\"risk-4\"} 1"},
 };
 
-/* Whether a text has the line, and only once. */
+/* Whether a text has this line exactly once. */
 static bool
 has_line(const char *text, const char *line)
 {
@@ -144,7 +144,7 @@ TEST_CASES(line, struct line_case, line_rows)
     free(text);
 }
 
-/* The commit is that of a checkout, or not known. */
+/* The commit is that of the checkout, or unknown. */
 TEST_SINGLE(build, "is told by version and commit")
 {
     static const char begin[] =
@@ -163,7 +163,7 @@ TEST_SINGLE(build, "is told by version and commit")
 struct account_case {
     const char *name; /* a whole line */
     const char *account;
-    size_t status; /* that is counted twice */
+    size_t status; /* the status that is counted twice */
     bool is_there;
 };
 
@@ -344,7 +344,9 @@ TEST_SINGLE(all, "counters are there, each once")
     free(text);
 }
 
-/* Only lines of this form, and samples below a TYPE of their name. */
+/*
+ * All lines have one of these forms, and samples follow the TYPE of their name.
+ */
 TEST_SINGLE(form, "of every line")
 {
     static const char pattern[] =

@@ -1,5 +1,5 @@
 /*
- * What processes use. Source: docs/protocol.md, S23.
+ * The resources that processes use. Source: docs/protocol.md, S23.
  */
 #include <fcntl.h>
 #include <stdint.h>
