@@ -40,7 +40,7 @@ SANITIZE = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-
 # Without the path of the folder, so that each folder builds the same program.
 CFLAGS_release = $(HARDEN_C) -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_release = $(HARDEN_LD)
-# The release uses mimalloc: a fifth fewer instructions per request. Empty: libc's.
+# The release uses mimalloc: see docs/performance.md. Empty: the C library's.
 ALLOCATOR ?= -lmimalloc
 ALLOCATOR_release = $(ALLOCATOR)
 CFLAGS_asan = $(SANITIZE)

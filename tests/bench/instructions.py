@@ -36,6 +36,8 @@ MEASURED = (
     ("scores of 1000", lambda: workloads.batches(1000), REQUESTS // 50),
     ("interests of 10", lambda: workloads.interests(10), REQUESTS),
     ("interests of 100", lambda: workloads.interests(100), REQUESTS),
+    ("interests of 1000", lambda: workloads.interests(1000), REQUESTS // 25),
+    ("body of 500 KiB", lambda: workloads.padded_scores("", 500 * 1024), REQUESTS // 50),
     ("wrong token", workloads.wrong_tokens, REQUESTS),
 )
 
