@@ -321,10 +321,10 @@ static const struct fault_case fault_rows[] = {
      .refused = "the server is busy with a script (BUSY)",
      .lost = "the server is busy with a script (BUSY)",
      .down = "the server is busy with a script (BUSY)"},
-    {"LOADING",
-     {"CONFIG SET key-load-delay 1000 loading-process-events-interval-bytes "
-      "1024",
-      "DEBUG POPULATE 5000", "DEBUG RELOAD"},
+    {"LOADING", /* for 5 s; it answers after each key, as one has 1 KiB */
+     {"CONFIG SET key-load-delay 5000 loading-process-events-interval-bytes "
+      "1024 rdbcompression no",
+      "DEBUG POPULATE 1000 key 1024", "DEBUG RELOAD"},
      {"CONFIG SET key-load-delay 0"},
      .refused = "the server is loading its data (LOADING)",
      .lost = "the server is loading its data (LOADING)",
