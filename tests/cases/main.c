@@ -1,5 +1,5 @@
 /*
- * Tests that end badly, for tests/cases/check.sh: what the runner says of them.
+ * Tests that fail, for tests/cases/check.sh: it checks what the runner reports.
  */
 #include "support/cases.h"
 

@@ -1,5 +1,5 @@
 /*
- * Rows that fail, die, hang and skip; around each of them one that passes.
+ * Rows that fail, die, hang and skip, each between rows that pass.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -58,8 +58,8 @@ leave_at_once(void)
 }
 
 /*
- * What it has started would outlive it by far, in a group of its own. HANGS
- * names a file that says that it has come so far.
+ * Starts a process that would outlive the test, in its own group. HANGS names a
+ * file that reports that the row has come this far.
  */
 static void
 hang(void)
@@ -106,7 +106,7 @@ TEST_SINGLE(single, "fails without a table")
     CU_FAIL("as it is to");
 }
 
-/* FAILS_ONCE names a file that says that it has been run before. */
+/* FAILS_ONCE names a file that exists if the row has run before. */
 TEST_SINGLE(once, "fails the first time")
 {
     const char *flag = getenv("FAILS_ONCE");

@@ -1,5 +1,5 @@
 /*
- * A suite whose rows pass, and whose end fails; and it leaves something.
+ * A suite whose rows pass, but whose end fails, and leaves a process.
  */
 #include <signal.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /*
- * A suite that does not come to its rows.
+ * A suite whose start fails, so that no row runs.
  */
 #include "support/cases.h"
 

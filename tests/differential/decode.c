@@ -1,8 +1,8 @@
 /*
- * Decodes JSON texts from standard input as the service does, and says what
- * became of each, for compare.py. In both directions a text is preceded by its
- * length in 4 bytes, the most significant one first; a text that is refused is
- * answered by an empty one.
+ * Decodes JSON texts from standard input as the service does, and writes the
+ * result of each, for compare.py. In both directions the length of a text comes
+ * first, in 4 bytes, the most significant one first. The result of a refused
+ * text is empty.
  */
 #include <limits.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 
 #define LENGTH_BYTES 4
 
-/* False at the end of the input. */
+/* Returns false at the end of the input. */
 static bool
 read_length(size_t *ret_length)
 {
@@ -65,7 +65,7 @@ main(void)
     if (tokener == NULL)
         return EXIT_FAILURE;
     while (read_length(&length)) {
-        /* Of its own size, so that a sanitizer sees any overrun. */
+        /* A copy of exactly this size, so that a sanitizer sees any overrun. */
         char *text = malloc(length > 0 ? length : 1);
 
         if (text == NULL || fread(text, 1, length, stdin) != length)

@@ -10,9 +10,9 @@
 #include "base/bytes.h"
 
 /*
- * What the fuzz targets share. Each target takes bytes of any kind, lets the
- * code under test have them, and checks what must hold of any bytes; a broken
- * promise aborts, which libFuzzer reports with the input that led to it.
+ * Shared by the fuzz targets. Each target passes arbitrary bytes to the code
+ * under test, and checks what must hold for all of them. A violation aborts,
+ * which libFuzzer reports with the input.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,13 +26,13 @@ fuzz_fail(const char *file, int line, const char *promise)
     abort();
 }
 
-/* The input, taken from its front. */
+/* The rest of the input; it is used from the front. */
 struct fuzz_input {
     const uint8_t *at;
     size_t left;
 };
 
-/* The next byte; 0 when there is none. */
+/* The next byte; 0 at the end. */
 static inline unsigned
 fuzz_byte(struct fuzz_input *input)
 {
@@ -42,7 +42,7 @@ fuzz_byte(struct fuzz_input *input)
     return *input->at++;
 }
 
-/* All up to the next NUL, which is taken too. */
+/* The bytes up to the next NUL, which is consumed, too. */
 static inline struct bytes
 fuzz_part(struct fuzz_input *input)
 {
@@ -58,7 +58,7 @@ fuzz_part(struct fuzz_input *input)
     return part;
 }
 
-/* A copy of its own size, so that ASan sees the first byte beyond it. */
+/* A copy of exactly this size, so that ASan sees any overrun. */
 static inline char *
 fuzz_copy(struct bytes bytes)
 {
@@ -70,7 +70,7 @@ fuzz_copy(struct bytes bytes)
     return copy;
 }
 
-/* The next part as a text of its own, to be freed. */
+/* The next part as a C string, which the caller frees. */
 static inline char *
 fuzz_text(struct fuzz_input *input)
 {

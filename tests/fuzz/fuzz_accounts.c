@@ -1,6 +1,6 @@
 /*
- * The file of accounts: what is taken keeps its promises and is found again,
- * what is not is told in whole lines. The whole input is the file.
+ * The file of accounts: an accepted file keeps all limits, and its accounts are
+ * found; a refused one has errors in whole lines. The input is the file.
  */
 #include "base/json.h"
 #include "fuzz.h"

@@ -1,9 +1,8 @@
 /*
- * Plan and answer: whatever a caller sends, at any time and with anything in
- * the store, there is a valid envelope, and a 500 only for what the store
- * holds. Of the input a byte chooses the kind of request, one the state of the
- * store, two the time; then comes the text, and behind NULs the values of the
- * keys.
+ * Planning and answering: for any request, time and content of the store there
+ * is a valid envelope, and a 500 only because of the store. The first byte of
+ * the input chooses the kind of request, the second the state of the store, two
+ * more the time; then comes the text and, after NULs, the values of the keys.
  */
 #include <json-c/json.h>
 
@@ -20,12 +19,12 @@
 #define TIME_BASE   1790000000 /* September 2026 */
 #define TIME_STEP   43201      /* half a day and a second: about 90 years */
 
-/* Of the first byte. */
+/* Bits of the first byte. */
 enum choice {
-    CHOICE_WHOLE = 1 << 0, /* the text is the body; else its arguments */
+    CHOICE_WHOLE = 1 << 0, /* the text is the whole body, not its arguments */
     CHOICE_INTERESTS = 1 << 1,
     CHOICE_ADMIN = 1 << 2,
-    CHOICE_SCORES = 1 << 3 /* many of them */
+    CHOICE_SCORES = 1 << 3 /* many records */
 };
 
 static const struct api_config config = {
@@ -51,7 +50,7 @@ set_up(void)
     FUZZ_CHECK(api != NULL && auth != NULL && tokener != NULL);
 }
 
-/* A request with a good token around the arguments. */
+/* A request with a valid token and these arguments. */
 static void
 make_body(unsigned choice, struct bytes arguments, time_t now, struct buf *body)
 {
@@ -72,7 +71,7 @@ make_body(unsigned choice, struct bytes arguments, time_t now, struct buf *body)
     buf_add_text(body, "}");
 }
 
-/* One value per key; returns whether all of them are arrays of strings. */
+/* Makes one value per key; returns whether all are arrays of strings. */
 static bool
 make_values(struct fuzz_input *input, struct store_value *values, size_t count)
 {
@@ -93,7 +92,7 @@ make_values(struct fuzz_input *input, struct store_value *values, size_t count)
     return are_good;
 }
 
-/* Which statuses a call may have that wanted keys. */
+/* Checks the status of a request that wanted keys. */
 static void
 check_wanted_code(int code, enum store_need need, enum store_status status,
                   bool are_good)
@@ -109,7 +108,8 @@ check_wanted_code(int code, enum store_need need, enum store_status status,
     FUZZ_CHECK(code == want);
 }
 
-/* Exactly two members: the code, and a response or an error. */
+/* Checks that there are exactly two members: the code, and a response or an
+ * error. */
 static void
 check_envelope(const struct outcome *outcome)
 {
@@ -135,7 +135,7 @@ check_envelope(const struct outcome *outcome)
     buf_free(&body);
 }
 
-/* The log's context holds nothing of what was sent but a number of ids. */
+/* The logged context has nothing of the request but numbers. */
 static void
 check_context(struct bytes context)
 {
@@ -166,7 +166,7 @@ run(const struct request *request, struct fuzz_input *input,
     struct api_call *call = api_plan(api, request, &wants, &outcome);
 
     FUZZ_CHECK(call != NULL);
-    free(request->body); /* needed by api_plan() only */
+    free(request->body); /* only api_plan() needs it */
     FUZZ_CHECK(wants.count <= IDS_MAX);
     FUZZ_CHECK((wants.count > 0) == (outcome.code == 0));
     if (wants.count > 0) {

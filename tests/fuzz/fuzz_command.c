@@ -1,8 +1,7 @@
 /*
- * The command line: whatever the arguments, there is either the answer, or
- * nothing but the reason on standard error and a status that tells of misuse.
- * The input is the arguments, with NULs between them, the first of which names
- * the command.
+ * The command line: for any arguments there is either a result, or only a
+ * reason on standard error and the status for misuse. The input is the
+ * arguments, separated by NULs; the first one is the command.
  */
 #include <getopt.h>
 #include <sysexits.h>
@@ -13,7 +12,7 @@
 
 #define ARGUMENTS_MAX 16
 
-/* A stream in the place of a standard one. */
+/* A stream that replaces a standard one. */
 struct captured {
     FILE *stream, *before;
     char *text;
@@ -57,7 +56,7 @@ run(const struct command *command, int argc, char **argv)
     struct captured out = {0}, err = {0};
     int status;
 
-    optind = 0; /* for getopt_long() to begin anew */
+    optind = 0; /* resets getopt_long() */
     capture(&stdout, &out);
     capture(&stderr, &err);
     status = command->run(command, argc, argv);

@@ -1,9 +1,9 @@
 /*
- * A whole connection: whatever comes, in whatever pieces, it never waits for
- * its peer; what goes out are whole answers, at least one if a whole exchange
- * came first, and never more than exchanges came; and it is closed once the
- * peer has gone. The first byte chooses the size of the pieces, the second how
- * it ends.
+ * A connection: for any bytes, in any pieces, it never blocks; it sends
+ * complete answers only: at least one if a complete exchange came first, and
+ * never more than there were exchanges; and it is closed when the peer has
+ * closed. The first byte chooses the size of the pieces, the second how the
+ * peer ends.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ set_up(void)
         FUZZ_CHECK(served_start(&served, bytes_of("[\"a\"]")));
 }
 
-/* How many exchanges stand whole at the front of the input. */
+/* How many complete exchanges the input begins with. */
 static size_t
 count_exchanges(const struct fuzz_input *input)
 {
@@ -48,7 +48,7 @@ count_exchanges(const struct fuzz_input *input)
     return count;
 }
 
-/* Checks the records that came out; returns how many answers they end. */
+/* Checks the records that were sent; returns the number of answers. */
 static size_t
 count_answers(const struct buf *out)
 {

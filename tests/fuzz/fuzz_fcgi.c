@@ -1,7 +1,7 @@
 /*
- * The FastCGI exchange: the verdict on bytes does not depend on how they were
- * cut up, and what was found to be whole is read by libfcgi to its end and can
- * be answered. The first byte chooses the size of the pieces.
+ * The FastCGI exchange: the verdict does not depend on the size of the pieces,
+ * and libfcgi reads an exchange that was found to be complete to its end, and
+ * can answer it. The first byte chooses the size of the pieces.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ check_request(const struct request *request, size_t body_length)
     FUZZ_CHECK(body_length <= BODY_MAX);
 }
 
-/* Takes the exchange apart, and answers it to fd[1]. */
+/* Parses the exchange, and answers it on fd[1]. */
 static void
 exchange(const struct fcgi_scan *scan, const uint8_t *bytes, int fd[2])
 {

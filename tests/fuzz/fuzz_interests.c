@@ -1,6 +1,6 @@
 /*
- * What is imported and exported: lines, the values and keys they are made of,
- * and how a file is cut into lines. The first byte chooses.
+ * Import and export: lines, values and keys, and how a file is divided into
+ * lines. The first byte chooses.
  */
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -14,7 +14,7 @@
 #include "scoring/interests.h"
 
 #define CLIENT_ID 7
-#define PIECE_MIN 64 /* with fewer bytes a socket has not room for them all */
+#define PIECE_MIN 64 /* with smaller pieces they do not fit the socket */
 
 static enum interests_line_error
 parse(struct bytes text, struct interests_line *line)
@@ -27,7 +27,7 @@ parse(struct bytes text, struct interests_line *line)
     return error;
 }
 
-/* Whether a line is good as json-c sees it, which knows of no repetition. */
+/* Whether json-c accepts a line; it does not see repeated members. */
 static bool
 is_good_object(struct json_object *object, int64_t *ret_client_id)
 {
@@ -74,7 +74,7 @@ compare_with_json_c(struct bytes text, enum interests_line_error error,
     free(copy);
 }
 
-/* What is printed is one line, is taken back, and stays as it is. */
+/* A printed value is one line, which is read and printed as the same line. */
 static void
 check_printed(int64_t client_id, struct bytes value)
 {
@@ -146,7 +146,7 @@ try_key(struct fuzz_input *input)
     FUZZ_CHECK(again == client_id);
 }
 
-/* Something to read whose bytes come in pieces of a size. */
+/* A descriptor from which the bytes are read in pieces of this size. */
 static int
 open_pieces(struct bytes text, size_t size)
 {
@@ -164,7 +164,7 @@ open_pieces(struct bytes text, size_t size)
     return fd[1];
 }
 
-/* The lines are those between line feeds, each in one piece. */
+/* Lines are what is between line feeds. */
 static void
 try_lines(struct fuzz_input *input)
 {

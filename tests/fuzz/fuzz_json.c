@@ -1,6 +1,6 @@
 /*
- * The JSON decoder: what is checked is what is decoded, and a fault lies
- * within the text. The whole input is the text.
+ * The JSON decoder: the check and the decoder agree, and a fault is within the
+ * text. The input is the text.
  */
 #include <json-c/json.h>
 
@@ -11,7 +11,7 @@ static void
 check_fault(const struct json_fault *fault, size_t length)
 {
     FUZZ_CHECK(fault->error != JSON_OK && fault->error < JSON__MAX);
-    FUZZ_CHECK(fault->error != JSON_MANY); /* without a limit */
+    FUZZ_CHECK(fault->error != JSON_MANY); /* there is no limit */
     FUZZ_CHECK(fault->offset <= length);
     FUZZ_CHECK(json_error_text(fault->error)[0] != '\0');
 }
@@ -29,7 +29,7 @@ is_string_array(struct json_object *value)
     return true;
 }
 
-/* What we make of a string in its place is what json-c makes of it. */
+/* Decoding a string in place gives the same as json-c. */
 static void
 check_string(struct bytes text, struct json_object *value)
 {
@@ -50,8 +50,8 @@ check_string(struct bytes text, struct json_object *value)
 }
 
 /*
- * The members that are found are those that json-c has, with the same values;
- * and so many values there are that one less is too many.
+ * json_find() finds the same members as json-c, with the same values; and with
+ * a limit of one value less the text has too many.
  */
 static void
 check_members(struct bytes text, struct json_object *value)

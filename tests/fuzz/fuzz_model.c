@@ -1,7 +1,7 @@
 /*
- * Models: whatever a file holds, it is read or each fault has a line of its
- * own; what is read is written and read again as it was, and no pattern of what
- * is known makes a score that is not one.
+ * Models: any file is accepted, or each of its faults has a line; an accepted
+ * model is printed and read as the same one; and it gives a valid score for
+ * each mask of known inputs.
  */
 #include "base/buf.h"
 #include "base/json.h"
@@ -10,7 +10,7 @@
 #include "scoring/person.h"
 #include "scoring/score.h"
 
-/* Lines, of printable characters. */
+/* Faults are lines of printable characters. */
 static void
 check_faults(const struct buf *faults)
 {

@@ -1,8 +1,8 @@
 /*
- * What a Redis may answer: any bytes end either in values for every key or in
- * a connection that is dropped, and every read is answered once. The first two
- * bytes say how many keys are wanted, the third whether somebody still waits
- * for them, the rest is what the server sends.
+ * Replies of Redis: any bytes give a value for every key, or end the
+ * connection; and each read is answered once. The first two bytes are the
+ * number of keys, the third whether the read is abandoned, the rest is what the
+ * server sends.
  */
 #include "fuzz.h"
 #include "support/clock.h"
@@ -13,12 +13,12 @@
 #define BYTES_MAX 60000
 
 struct asked {
-    struct bytes *keys; /* gone as soon as the read is done */
+    struct bytes *keys; /* freed when the read is done */
     size_t count;
     unsigned done;
 };
 
-/* Reads every byte of every value, for ASan to see. */
+/* Reads every byte of every value, so that ASan checks them. */
 static void
 on_done(void *arg, enum store_status status, const struct store_value *values)
 {

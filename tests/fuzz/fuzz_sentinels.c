@@ -1,8 +1,7 @@
 /*
- * What a sentinel may say: any bytes end in at most one vote for a master that
- * can be asked, in other sentinels that are few enough, and in words that are
- * fit for the log. The input is all that it sends after the handshake; then it
- * hangs up.
+ * Replies of a sentinel: any bytes give at most one vote, for a valid address;
+ * a limited number of other sentinels; and texts that are safe to log. The
+ * input is sent after the handshake; then the sentinel closes the connection.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +29,7 @@ struct peer {
 
 static int port; /* of the sentinel */
 
-/* Before the one of libc: whatever an input names, nobody else is called. */
+/* Replaces the function of libc: no other address is connected to. */
 int
 connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
@@ -73,7 +72,7 @@ on_connection(struct ev_loop *loop, ev_io *watcher, int events)
     (void)events;
     if (fd < 0)
         return;
-    if (ev_is_active(&peer->readable)) { /* one more is not of interest */
+    if (ev_is_active(&peer->readable)) { /* a second connection is ignored */
         (void)close(fd);
         return;
     }
@@ -103,7 +102,7 @@ check_votes(const struct sentinels *sentinels)
     struct master votes[SENTINELS_MAX];
     const size_t count = sentinels_votes(sentinels, votes);
 
-    FUZZ_CHECK(count <= 1); /* nobody else can be reached */
+    FUZZ_CHECK(count <= 1); /* no other sentinel is reachable */
     for (size_t i = 0; i < count; i++) {
         FUZZ_CHECK(votes[i].host[0] != '\0');
         FUZZ_CHECK(memchr(votes[i].host, '\0', sizeof(votes[i].host)) != NULL);

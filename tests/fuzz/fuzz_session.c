@@ -1,8 +1,8 @@
 /*
- * What a Redis may answer to an import or an export: any bytes end in a good
- * order, either with the keys or with the reason why not. The first byte
- * chooses which of them it is, whether there are credentials and who gives up
- * first; the rest is what the server sends, from the handshake on.
+ * Replies of Redis to an import or an export: for any bytes it ends in order,
+ * with the keys or with a reason. The first byte chooses import or export,
+ * whether there are credentials, and who gives up first; the rest is what the
+ * server sends, with the handshake.
  */
 #include <signal.h>
 
@@ -12,11 +12,11 @@
 #include "fuzz.h"
 #include "support/reply_server.h"
 
-#define LIMIT_MS     5000 /* never reached: the server ends before */
-#define PATIENCE     3    /* calls until one who gives up does */
+#define LIMIT_MS     5000 /* never reached: the server closes before */
+#define PATIENCE     3    /* calls until the client gives up */
 #define WRITTEN_KEYS 700  /* more than a batch */
 
-/* Of the first byte. */
+/* Bits of the first byte. */
 enum choice {
     CHOICE_WRITE = 1 << 0, /* else a scan */
     CHOICE_SHAKE = 1 << 1, /* with AUTH and SELECT */
@@ -24,7 +24,7 @@ enum choice {
 };
 
 struct seen {
-    unsigned left; /* calls until it gives up */
+    unsigned left; /* calls until the client gives up */
     unsigned sum;
     bool has_given_up;
 };
@@ -36,7 +36,7 @@ goes_on(struct seen *seen)
     return !seen->has_given_up;
 }
 
-/* Reads every byte, for ASan to see. */
+/* Reads every byte, so that ASan checks them. */
 static bool
 on_found(void *arg, const struct scan_item *item)
 {

@@ -1,8 +1,7 @@
 /*
  * The settings: a file of lines, the URL of a Redis, or the environment. The
- * first byte chooses; of a file the input goes on to the next NUL, and what
- * comes behind is the file of a secret. An environment has NULs between its
- * variables.
+ * first byte chooses. A file ends at the next NUL; after it comes the file of a
+ * secret. NULs separate the variables of an environment.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,13 +11,14 @@
 #include "fuzz.h"
 #include "redis/url.h"
 
-#define VARIABLES_MAX        16
-#define PATH_SIZE            64
-#define HOST_MAX             253
-#define PORT_MAX             65535
-#define UNIX_PATH_LENGTH_MAX 107 /* and a NUL: what the kernel takes */
+#define VARIABLES_MAX 16
+#define PATH_SIZE     64
+#define HOST_MAX      253
+#define PORT_MAX      65535
+/* the most that the kernel accepts, without its NUL */
+#define UNIX_PATH_LENGTH_MAX 107
 
-/* A file that only this process has, found by a path. */
+/* A memory file, and its path. */
 struct file {
     int fd;
     char setting[PATH_SIZE]; /* NAME=path */
@@ -71,7 +71,7 @@ check_config(const struct config *config)
     buf_free(&printed);
 }
 
-/* There are settings, or there is at least one whole line that says why. */
+/* There are settings, or at least one whole line with the reason. */
 static void
 load(char *const environment[])
 {
@@ -121,7 +121,7 @@ texts_equal(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* What is printed leads to the same place, without the credentials. */
+/* The printed URL has the same address, without the credentials. */
 static void
 check_printed(const struct redis_url *redis)
 {

@@ -1,8 +1,8 @@
 /*
- * What a server of a Cluster may say: any reply is a map whose every slot has
- * one of its servers or none, or it is refused; any text is a redirection to a
- * host that is fit for the log, or none. The first byte says which, the rest is
- * what the server sends.
+ * Replies of a server of a Cluster: any reply is refused, or is a map in which
+ * each slot has one of its servers or none; any text is a redirection to a host
+ * that is safe to log, or none. The first byte chooses, the rest is what the
+ * server sends.
  */
 #include <hiredis/hiredis.h>
 

@@ -1,8 +1,8 @@
 /*
- * The store's decisions: whatever the link does, each read is answered once
- * and not after its deadline, and the store serves again soon after its link
- * does. The input is pairs of bytes: what happens, and how (after how long,
- * which read, how it ends).
+ * The decisions of the store: for any behaviour of the link each read is
+ * answered once, at its deadline at the latest, and the store works again soon
+ * after the link does. The input is pairs of bytes: an event, and its parameter
+ * (a time, a read, a result).
  */
 #include "fuzz.h"
 #include "store/route.h"
@@ -13,8 +13,8 @@
 #define COMMANDS_MAX  256
 #define DEADLINE_MS   800
 #define STEP_MS       7
-#define RECOVERY_MS   2000 /* a promise of docs/protocol.md, S20 */
-#define MAX_WAIT_STEP 8    /* of one byte's time, in milliseconds */
+#define RECOVERY_MS   2000 /* the breaker closes within 2 s */
+#define MAX_WAIT_STEP 8    /* milliseconds for each unit of a byte */
 
 enum event {
     EVENT_TURN = 0,
@@ -26,7 +26,7 @@ enum event {
     EVENT_REFUSE,
     EVENT_REPLY,
     EVENT_ERROR,
-    EVENT_MEMORY, /* the link has none, or has it again */
+    EVENT_MEMORY, /* the link runs out of memory, or has it again */
     EVENT_BREAK,  /* the next flush finds the connection broken */
     EVENT__MAX
 };
@@ -36,10 +36,10 @@ enum link_phase { LINK_CLOSED = 0, LINK_OPENING, LINK_READY };
 struct asked {
     bool is_pending;
     int64_t deadline_ms;
-    enum store_status status; /* once it is not pending */
+    enum store_status status; /* valid when it is not pending */
 };
 
-/* fetch is NULL: a write, or a check. */
+/* With a NULL fetch: a write, or a check. */
 struct command {
     struct store_fetch *fetch;
     bool is_check;
@@ -82,7 +82,7 @@ static bool
 link_read(struct store_link *link, struct store_fetch *fetch)
 {
     (void)link;
-    /* One that nobody waits for is the store's own trial. */
+    /* An abandoned fetch is the node's own trial. */
     FUZZ_CHECK(bytes_equal(fetch->keys[0], fetch->is_abandoned ? trial : key));
     return send_command((struct command){fetch, false});
 }
@@ -154,7 +154,7 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
     world.pending--;
 }
 
-/* Asks again in the place of a read that is done; NULL if there is none. */
+/* Begins a read in the place of one that is done; NULL if there is none. */
 static struct asked *
 ask(enum store_need need, int64_t limit_ms)
 {
@@ -172,7 +172,7 @@ ask(enum store_need need, int64_t limit_ms)
     return NULL;
 }
 
-/* When it need not be called again, nothing may be overdue until then. */
+/* Until the time that store_turn() returns, nothing may become overdue. */
 static void
 turn(int64_t wait_ms)
 {
@@ -193,7 +193,7 @@ turn(int64_t wait_ms)
     }
 }
 
-/* Answers one command: a link keeps their order, a store need not. */
+/* Answers one command; in any order, although a real link keeps the order. */
 static void
 reply(unsigned which, enum store_status status)
 {
@@ -282,8 +282,8 @@ turn_well(int64_t wait_ms)
 }
 
 /*
- * From now on the link is well, and so must the store be before long, even if
- * nobody asks it anything meanwhile: a cache read finds the breaker closed.
+ * From now on the link works, and soon so must the store, even without a
+ * request: a cache read then finds the breaker closed.
  */
 static void
 check_recovery(void)

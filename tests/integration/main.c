@@ -1,6 +1,6 @@
 /*
- * The integration tests: the stack as it ships, with real nginx, spawn-fcgi
- * and Redis; run at the top of the checkout.
+ * The integration tests: the real stack, with nginx, spawn-fcgi and Redis; run
+ * at the top of the checkout.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "support/cases.h"
 #include "support/stack.h"
 
-/* Local time is not UTC, so that the one cannot pass for the other. */
+/* Local time differs from UTC, so that neither passes for the other. */
 #define TIME_ZONE "MSK-3"
 
 int
@@ -20,7 +20,7 @@ main(int argc, char **argv)
     static const struct cases_program program = {
         .folder = "tests/integration/",
         .limit_s = 300,
-        .jobs_per_core = 2, /* most of the time they wait */
+        .jobs_per_core = 2, /* they mostly wait */
         .has_network = true,
         .end = stack_shared_end,
     };

@@ -1,7 +1,7 @@
 /*
- * Partners with a file of accounts, over the whole stack: who is let in, what
- * is logged and counted of them, what a reload keeps, and that nobody's
- * requests suffer from another's. Source: docs/protocol.md, S11.
+ * Accounts, over the whole stack: which requests are let in, what is logged and
+ * counted, what survives a reload, and that no account affects another. Source:
+ * docs/protocol.md, S11.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,7 +23,9 @@
 #define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define IDS   "{\"client_ids\": [1]}"
 
-/* Of all rows; each has accounts of its own, or leaves them as they are. */
+/*
+ * The file of all rows: each row has its own accounts, or does not change them.
+ */
 static const char file_text[] =
     "{\n"
     "\"horns&hoofs\": {\"salts\": [\"new\", \"old\"]},\n"
@@ -64,7 +66,7 @@ end(void)
     return is_ended ? 0 : 1;
 }
 
-/* Signed by this salt; to be freed. */
+/* A request with the token of this salt; the caller frees it. */
 static char *
 signed_request(const char *account, const char *salt, const char *method,
                const char *arguments)
@@ -76,7 +78,7 @@ signed_request(const char *account, const char *salt, const char *method,
                                     .method = method,
                                     .arguments = arguments};
 
-    /* Without the escapes that it has as JSON. */
+    /* The name without its JSON escapes. */
     for (size_t i = 0, j = 0; account[i] != '\0' && j < sizeof(plain) - 1;
          i++) {
         if (account[i] != '\\')
@@ -103,8 +105,8 @@ struct entry_case {
     const char *name;
     const char *account, *salt, *method, *arguments;
     int status;
-    const char *logged; /* of its line; NULL: no account= */
-    const char *sample; /* that it adds to; NULL: none */
+    const char *logged; /* in its log line; NULL: no account= */
+    const char *sample; /* that it increases; NULL: none */
 };
 
 static const struct entry_case entry_rows[] = {
@@ -197,7 +199,9 @@ TEST_SINGLE(limit, "429 with Retry-After, and its end")
     free(body);
 }
 
-/* Another file comes into force: its settings are read again, and served. */
+/*
+ * Another file is in force: its settings have been read, and new workers serve.
+ */
 
 struct reload {
     const struct stack *stack;
@@ -222,7 +226,7 @@ reload(const struct stack *stack, const char *text)
     CU_ASSERT_TRUE(clock_wait(is_served, &wanted, CLOCK_PATIENCE_MS));
 }
 
-/* The text with each "from" replaced; to be freed. */
+/* The text with each "from" replaced; the caller frees it. */
 static char *
 replaced(const char *text, const char *from, const char *to)
 {
@@ -236,8 +240,9 @@ replaced(const char *text, const char *from, const char *to)
     return buffer_take(&out);
 }
 
-/* Workers of the old settings finish what they have taken, on connections that
- * nginx keeps: for a moment after the new ones stand. */
+/*
+ * Older workers still serve kept connections for a moment after new ones serve.
+ */
 struct answered {
     const struct stack *stack;
     const char *account, *salt;
@@ -328,8 +333,8 @@ TEST_SINGLE(open_file, "a mode beyond 0640 is said")
 }
 
 /*
- * Load on one account while another is rotated, limited and disabled, the file
- * broken, and workers are killed.
+ * Load on one account, while another one is changed, limited and disabled, the
+ * file is broken, and workers are killed.
  */
 static bool
 is_half(const struct http_answer *answer)
@@ -383,10 +388,10 @@ TEST_SINGLE(neighbours, "no request of one is lost by what is done to another")
 }
 
 /*
- * All workers keep to one limit together: what is let in is the burst, and the
- * rate for the time that it took, to a few in a hundred. It is never more.
- * Where the machine pauses for longer than the burst lasts it is less, so one
- * of a few rounds has to be right.
+ * All workers share one limit: within a few per cent, the burst and the rate
+ * for the elapsed time are let in, and never more. It is less if the machine
+ * pauses for longer than the burst lasts, so one of several rounds must be
+ * right.
  */
 #define SHARED_MS     2000
 #define SHARED_RATE   100
@@ -402,7 +407,7 @@ is_limited(const struct http_answer *answer)
     return answer->status == 200 || answer->status == 429;
 }
 
-/* Returns the most that may have been let in. */
+/* Returns the most requests that may have been let in. */
 static int64_t
 ask_too_often(const struct load_plan *load_plan)
 {
@@ -431,8 +436,7 @@ TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
     for (int i = 0; i < SHARED_ROUNDS && !is_enough; i++) {
         int64_t most;
 
-        clock_sleep_ms(SHARED_BURST * 1000 /
-                       SHARED_RATE); /* all of the burst */
+        clock_sleep_ms(SHARED_BURST * 1000 / SHARED_RATE); /* the whole burst */
         most = ask_too_often(&load_plan);
         (void)printf("let in: %zu of at most %lld\n", (size_t)let_in,
                      (long long)most);
@@ -443,7 +447,7 @@ TEST_SINGLE(shared, "one limit for all workers, to a few in a hundred")
     free(body);
 }
 
-/* The commands; $F is a file of its own. */
+/* The commands; $F is the file of the row. */
 struct command_case {
     const char *name, *text; /* of the file; mode 0600 */
     const char *line;        /* for a shell; $S is the program */

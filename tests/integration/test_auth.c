@@ -1,6 +1,6 @@
 /*
- * Tokens from end to end, of users and of the admin. Source: docs/protocol.md,
- * S10.
+ * Tokens of partners and of the admin, over the whole stack. Source:
+ * docs/protocol.md, S10.
  */
 
 #include "support/buffer.h"
@@ -12,15 +12,15 @@
 
 #define HOUR_S 3600
 
-/* By the published salts, as the known answer of the exercise is. */
+/* With the published salts, as for the known answer. */
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
-/* A score of 0.5, or 42 for the admin, if the token is right. */
+/* With a valid token the score is 0.5, or 42 for the admin. */
 #define TAIL                                                                   \
     ", \"method\": \"online_score\", \"arguments\": {\"first_name\": \"a\", "  \
     "\"last_name\": \"b\"}}"
 
-/* members: those besides the token, method and arguments, each with a comma. */
+/* members   all but token, method and arguments, each with a comma. */
 static struct http_answer
 send_token(const struct stack_plan *of, const char *members, const char *token)
 {
@@ -32,7 +32,7 @@ send_token(const struct stack_plan *of, const char *members, const char *token)
     return answer;
 }
 
-/* The known answer of the exercise, for account horns&hoofs, login h&f. */
+/* The published token of account horns&hoofs, login h&f. */
 #define KNOWN                                                                  \
     "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd2"         \
     "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
@@ -92,7 +92,7 @@ TEST_CASES(known, struct known_case, known_rows)
     http_answer_free(&answer);
 }
 
-/* What the digest is made of: account + login + salt, as UTF-8 bytes. */
+/* The text of the digest: account + login + salt, as UTF-8 bytes. */
 #define BYTES(text) text, sizeof(text) - 1
 
 struct digest_case {
@@ -178,7 +178,7 @@ TEST_CASES(admin, struct admin_case, admin_rows)
     check_admin(&plan, c);
 }
 
-/* The users' rule does not open the admin's door. */
+/* A token by the partners' rule is not valid for the admin. */
 TEST_SINGLE(admin_as_user, "admin by the users' rule")
 {
     char token[TOKEN_LENGTH + 1];
@@ -190,7 +190,7 @@ TEST_SINGLE(admin_as_user, "admin by the users' rule")
     http_answer_free(&answer);
 }
 
-/* Lists of salts, while they are rotated, and an hour of grace. */
+/* Lists of salts, while they are being changed, and an hour of grace. */
 static const char *const rotating[] = {"SCORING_SALT=new,old",
                                        "SCORING_ADMIN_SALT=43,44",
                                        "SCORING_ADMIN_GRACE_S=3600", NULL};

@@ -1,8 +1,8 @@
 /*
- * What callers may cost: bodies of any shape without a good token, uploads that
- * end at once, callers that hang up, answers for which there is no room. The
- * real stack, with one worker, which is looked at from outside. Source:
- * docs/protocol.md, S6, S1 and S23.
+ * What callers may cost: bodies of any shape without a valid token, uploads
+ * that end at once, callers that hang up, answers for which there is no room.
+ * The real stack, with one worker, which is measured from outside. Source:
+ * docs/protocol.md, S1.3, S6 and S23.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,16 +24,16 @@
 #include "support/stack.h"
 
 #define BODY_BYTES    (1024 * 1024)
-#define ROUNDS        9 /* the quickest of which counts */
+#define ROUNDS        9 /* the fastest one counts */
 #define COST_FACTOR   4
 #define WORKER_MAX_KB (24 * 1024)
-#define KEPT_MAX_KB   (4 * 1024) /* of a worker that is at rest */
+#define KEPT_MAX_KB   (4 * 1024) /* memory of an idle worker */
 
 static const char *const one_worker[] = {"SCORING_WORKERS=1", NULL};
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX,
                                        .environment = one_worker};
 
-/* The worker, seen from outside. */
+/* The worker, measured from outside. */
 
 static pid_t
 worker_of(const struct stack *stack)
@@ -44,7 +44,7 @@ worker_of(const struct stack *stack)
     return workers.pid[0];
 }
 
-/* The numbers behind a name in a file of /proc, summed up, in its unit. */
+/* The sum of all numbers after a name in a file of /proc, in its unit. */
 static long long
 proc_sum(pid_t pid, const char *file, const char *name)
 {
@@ -69,7 +69,7 @@ private_kb(pid_t pid)
     return proc_sum(pid, "smaps_rollup", "Private_");
 }
 
-/* The most that it has had since it was last set back. */
+/* The peak of its memory since it was last reset. */
 static long long
 peak_kb(pid_t pid)
 {
@@ -85,7 +85,7 @@ set_peak_back(pid_t pid)
     CU_ASSERT_TRUE(files_write(path, "5"));
 }
 
-/* Time on a processor. */
+/* Its processor time. */
 static long long
 cpu_ns(pid_t pid)
 {
@@ -101,7 +101,7 @@ cpu_ns(pid_t pid)
     return ns;
 }
 
-/* Under ASan memory is another matter, and so is time. */
+/* Under ASan neither memory nor time is checked. */
 static bool
 is_measured(void)
 {
@@ -123,12 +123,12 @@ is_measured(void)
 
 struct shape_case {
     const char *name;
-    const char *start, *item, *end; /* blanks up to the size */
-    size_t items_max;               /* 0: as many as there is room for */
+    const char *start, *item, *end; /* with blanks up to the size */
+    size_t items_max;               /* 0: as many as fit */
     int status;
 };
 
-/* The items of the last ones are as many as there may be. */
+/* The last rows have as many items as a body may have. */
 static const struct shape_case shape_rows[] = {
     {"objects", "{\"login\":\"\",\"x\":[{}", ",{}", "]}", 0, 413},
     {"arrays", "[[]", ",[]", "]", 0, 413},
@@ -162,7 +162,7 @@ static const struct shape_case shape_rows[] = {
      ",{\"a\":{\"b\":[]}}", "]}}", 9997, 403},
 };
 
-/* Of exactly BODY_BYTES; to be freed. */
+/* A body of exactly BODY_BYTES; the caller frees it. */
 static char *
 make_body(const struct shape_case *c)
 {
@@ -181,7 +181,7 @@ make_body(const struct shape_case *c)
     return buffer_take(&text);
 }
 
-/* What the worker needs for it, at the least, in nanoseconds. */
+/* The least processor time that the worker uses for it, in nanoseconds. */
 static long long
 cost_of(const struct stack *stack, const struct shape_case *c)
 {
@@ -234,7 +234,7 @@ TEST_CASES(shape, struct shape_case, shape_rows)
     CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, CLOCK_PATIENCE_MS));
 }
 
-/* With a good token much is decoded, but not kept. */
+/* With a valid token much is decoded, but not kept. */
 TEST_SINGLE(decoded, "what arguments take is given back")
 {
     const struct stack *stack = stack_shared(&plan);
@@ -258,12 +258,12 @@ TEST_SINGLE(decoded, "what arguments take is given back")
     CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, CLOCK_PATIENCE_MS));
 }
 
-/* Uploads that end at once, from a web server that has all of them already. */
+/* Uploads that end at the same time, from a web server that has all of them. */
 
 #define UPLOADS      100
 #define UPLOAD_BYTES (700 * 1024)
 #define UPLOADS_MS   (2 * CLOCK_PATIENCE_MS)
-#define OTHER_MS     3000 /* for a small request meanwhile */
+#define OTHER_MS     3000 /* the limit of a small request meanwhile */
 
 struct upload {
     int fd;
@@ -294,9 +294,9 @@ is_let_go(ssize_t moved)
 }
 
 /*
- * Sends and receives what can be; returns whether it has been answered. On a
- * slow machine some do not arrive within the service's limit; like a web
- * server, it sends them again.
+ * Sends and receives what is possible; returns whether it has been answered. On
+ * a slow machine some do not arrive within the limit of the service; they are
+ * sent again, as by a web server.
  */
 static bool
 upload_go_on(const struct stack *stack, struct upload *upload,
@@ -382,7 +382,7 @@ TEST_SINGLE(uploads, "many that end at once take no more than their budget")
 
 /* Callers that hang up. */
 
-/* The value of a metric without labels, or with these; -1: there is none. */
+/* The value of a sample, with its labels if any; -1: there is none. */
 static double
 metric(const struct stack *stack, const char *sample)
 {
@@ -413,7 +413,7 @@ has_none_parked(void *arg)
     return metric(arg, PARKED) == 0;
 }
 
-/* A whole request from a caller that does not wait for the answer. */
+/* Sends a request, and does not wait for the answer. */
 static void
 hang_up(int port)
 {
@@ -462,7 +462,9 @@ limit_files_of(pid_t pid, rlim_t bytes)
     CU_ASSERT_EQUAL(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
-/* A limit for files that the log does not reach, and a large answer does. */
+/*
+ * A limit of file sizes that the log does not reach, but a large answer does.
+ */
 TEST_SINGLE(no_room, "a large answer without room is one 500, run once")
 {
     struct stack *stack = stack_shared(&plan);

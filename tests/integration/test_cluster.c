@@ -1,6 +1,6 @@
 /*
  * The service on a real Redis Cluster: three masters, each with a replica,
- * under load, with every answer checked. Source: docs/protocol.md, S20.
+ * under load, with every answer checked. Source: docs/protocol.md, S22.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +19,14 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define PASSWORD   STACK_PASSWORD /* in the settings of the stack already */
-#define IDS        60             /* clients, of all three masters */
-#define ANSWER_S   1.05           /* of interests, at most */
-#define SCORE_S    1.0
-#define RETURN_MS  2000 /* until all is whole, once the Cluster is there */
-#define NOTICED_MS 500  /* until the last 503, once a replica is promoted */
-#define RUN_MS     500  /* of load before and after a fault */
+#define PASSWORD STACK_PASSWORD /* the settings of the stack have it, too */
+#define IDS      60             /* clients; each master has some of them */
+#define ANSWER_S 1.05           /* the limit of an answer with interests */
+#define SCORE_S  1.0
+/* until all answers are complete, once the Cluster is healthy */
+#define RETURN_MS  2000
+#define NOTICED_MS 500 /* until the last 503, once a replica is promoted */
+#define RUN_MS     500 /* how long the load runs before and after a fault */
 #define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define TEXT_SIZE  8192
 
@@ -34,7 +35,7 @@ static char url[CLUSTER_URL_MAX + 16];
 static const char *const environment[] = {url, NULL};
 static const struct stack_plan plan = {.store = STACK_URL_GIVEN,
                                        .environment = environment};
-static char first_url[CLUSTER_URL_MAX + 16]; /* of the first server alone */
+static char first_url[CLUSTER_URL_MAX + 16]; /* with the first server only */
 static char every_request[TEXT_SIZE], every_answer[TEXT_SIZE];
 
 static unsigned
@@ -46,7 +47,7 @@ slot_of(int id)
     return slots_of_key(bytes_of(key));
 }
 
-/* The interests of a client: one, which names it. */
+/* Each client has one interest, which names the client. */
 static bool
 fill(void)
 {
@@ -121,7 +122,7 @@ suite_end(void)
 
 TEST_SUITE(.start = suite_start, .end = suite_end, .limit_s = 180);
 
-/* Checks of single answers, on several threads. */
+/* Checks of answers, called by several threads. */
 
 /* The body without the envelope. */
 static bool
@@ -213,7 +214,7 @@ crowd_stop(struct crowd *crowd)
     free(crowd->score);
 }
 
-/* All that is asked from now on is answered whole. */
+/* From now on all answers are complete. */
 static void
 expect_calm(struct stack *stack)
 {
@@ -261,12 +262,12 @@ TEST_SINGLE(load, "all is right when nothing happens")
     expect_calm(stack_shared(&plan));
 }
 
-/* The commands, in a folder of their own. */
+/* The commands, in their own folder. */
 
 struct command_case {
     const char *name, *line;
     int status;
-    bool is_moving; /* the slot of client 1 is on its way */
+    bool is_moving; /* the slot of client 1 is being moved */
 };
 
 #define MAKE                                                                   \
@@ -345,8 +346,8 @@ TEST_CASES(command, struct command_case, command_rows)
     }
 }
 
-/* The slot of a client, from one master to the next; a pause between steps lets
- * requests fall into each. */
+/* Moves the slot of a client to the next master; with pauses between the steps,
+ * so that requests meet each state. */
 static void
 move_slot(int id, int pause_ms)
 {
@@ -374,9 +375,9 @@ TEST_SINGLE(reshard, "150 times a slot moves under load, and nothing is lost")
     expect_calm(stack);
 }
 
-/* How the servers name each other, and who asks them. */
+/* How the servers announce themselves, and which user asks them. */
 
-/* The rights that docs/operations.md names. */
+/* The permissions that docs/operations.md lists. */
 #define USER "scoring"
 #define RIGHTS                                                                 \
     "+ping +select +hello +cluster|slots +cluster|myid +asking "               \
@@ -387,8 +388,8 @@ static const char *const user_environment[] = {
 
 struct named_case {
     const char *name;
-    const char *begin[2], *end[2]; /* commands for each server; %s is empty */
-    const char *shows;             /* what the rows of the map have then */
+    const char *begin[2], *end[2]; /* commands for each server */
+    const char *shows; /* the endpoint of all rows of the map afterwards */
     struct stack_plan plan;
 };
 
@@ -413,7 +414,7 @@ static const struct named_case named_rows[] = {
      {STACK_URL_GIVEN, user_environment}},
 };
 
-/* Of one server: whether every row of its map has this endpoint. */
+/* Whether all rows of the map of one server have this endpoint. */
 static bool
 shows(const struct redis *node, const char *endpoint)
 {
@@ -431,7 +432,7 @@ shows(const struct redis *node, const char *endpoint)
     return is_so;
 }
 
-/* It takes a moment until all have heard of a name. */
+/* It takes a moment until all servers know a name. */
 static bool
 all_show(void *arg)
 {
@@ -470,7 +471,7 @@ TEST_CASES(named, struct named_case, named_rows)
     tell_all(c->end);
 }
 
-/* The replica of a master takes over while nothing is wrong. */
+/* A planned failover: a replica takes over while all is well. */
 static bool
 has_master_role(void *arg)
 {
@@ -484,8 +485,8 @@ has_master_role(void *arg)
 }
 
 /*
- * The masters vote once in four seconds for one shard, and a failover that they
- * have refused is given up after five.
+ * The masters vote once in four seconds for one shard, and a refused failover
+ * is given up after five.
  */
 #define FAILOVER_AGAIN_MS 6000
 
@@ -528,7 +529,7 @@ TEST_SINGLE(failover, "that is planned costs no request")
     expect_calm(stack);
 }
 
-/* A master ends without a word; its replica is promoted. */
+/* A master is killed, and its replica is promoted. */
 
 struct harm_case {
     const char *name;
@@ -587,7 +588,7 @@ bring_back(struct redis *node)
 }
 
 struct promotion {
-    size_t witness; /* a node that goes on */
+    size_t witness; /* a node that keeps running */
     const struct redis *before;
 };
 
@@ -601,7 +602,7 @@ is_promoted(void *arg)
     return owner != NULL && owner != promotion->before;
 }
 
-/* Without the time that the machine took. */
+/* How long it takes, without the time of lost.h. */
 static int64_t
 wait_for_whole(struct stack *stack)
 {
@@ -648,7 +649,7 @@ TEST_CASES(harm, struct harm_case, harm_rows)
     CU_ASSERT_EQUAL(stack_log_count(stack, over), overs + 1);
 }
 
-/* A master and its replica are gone: their clients only are not answered. */
+/* A master and its replica are down: only requests for their clients fail. */
 
 static const struct redis *lost_master;
 
@@ -682,7 +683,7 @@ is_gone(void *arg)
     return is_good;
 }
 
-/* Whose slots a server has does not change when it ends. */
+/* A shard without a server keeps its slots in the map. */
 TEST_SINGLE(shard, "without a server harms its own clients only")
 {
     struct stack *stack = stack_shared(&plan);
@@ -712,7 +713,7 @@ TEST_SINGLE(shard, "without a server harms its own clients only")
     expect_calm(stack);
 }
 
-/* The rows from here on leave the servers in other roles. */
+/* After these rows the roles of the servers have changed. */
 
 TEST_SINGLE(late, "the service starts first, and the Cluster after it")
 {
@@ -735,7 +736,7 @@ TEST_SINGLE(late, "the service starts first, and the Cluster after it")
     expect_calm(stack);
 }
 
-/* Any master that has a replica, of those that are there. */
+/* Any running master that has a replica. */
 static void
 fail_over_any(void)
 {
@@ -753,8 +754,8 @@ fail_over_any(void)
 }
 
 /*
- * The service has to live by the addresses that it has been told, and to notice
- * what changes among them.
+ * The service must use the addresses that it has learned, and notice their
+ * changes.
  */
 TEST_SINGLE(replaced, "the address of the URL is gone, and others move on")
 {

@@ -26,17 +26,17 @@
 #define ARGUMENTS_MAX   6
 #define VARIABLES_MAX   4
 
-/* Of `scoring healthcheck`, which gives up after 2 s. */
+/* `scoring healthcheck` gives up after 2 s. */
 #define HEALTH_MIN_MS 1900
 #define HEALTH_MAX_MS 3000
 
-/* What the program said, both outputs, and how it ended. */
+/* Both outputs of the program, and its exit status. */
 struct outcome {
     int status;
     char *text;
 };
 
-/* A program that runs, and the file that it writes to. */
+/* A running program, and the file with its output. */
 struct run {
     struct proc proc;
     char folder[FILES_PATH_MAX];
@@ -60,7 +60,7 @@ begin(struct run *run, const char *const *arguments,
     CU_ASSERT_TRUE(proc_start(&run->proc, &plan));
 }
 
-/* The text is to be freed. */
+/* The caller frees the text. */
 static struct outcome
 finish(struct run *run)
 {
@@ -76,7 +76,7 @@ finish(struct run *run)
     return outcome;
 }
 
-/* Unlike expect_match() with the text as a whole: '^' is where it begins. */
+/* Unlike expect_match(), matches '^' only at the beginning of the text. */
 static bool
 says(const char *text, const char *pattern)
 {
@@ -107,18 +107,18 @@ struct command_case {
     const char *arguments[ARGUMENTS_MAX];
     const char *environment[VARIABLES_MAX];
     int status;
-    const char *pattern; /* of all that it says */
+    const char *pattern; /* of both outputs */
 };
 
-/* A socket's address has room for 107 bytes of path, and a NUL. */
+/* The address of a unix socket has at most 107 bytes of path, and a NUL. */
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
 
-/* What is said of a token by a salt that everybody knows. */
+/* The note about a token of a published salt. */
 #define NOTE                                                                   \
     "^scoring: note: the salt of this token is the published one[^\n]*\n"
 
-/* The tokens: printf %s 'horns&hoofs' 'h&f' Otus | sha512sum, and so on. */
+/* Tokens were made with: printf %s 'horns&hoofs' 'h&f' Otus | sha512sum */
 static const struct command_case command_rows[] = {
     {"version", {"--version"}, {NULL}, EX_OK, "^scoring [0-9.]+\n$"},
     {"help", {"--help"}, {NULL}, EX_OK, "usage: .*healthcheck.*SCORING_SALT"},
@@ -536,9 +536,9 @@ reload(const struct stack *stack, const char *settings, int status,
     check_outcome(&run, status, pattern);
 }
 
-#define RELOADS 10 /* one meets workers that another one replaces */
+#define RELOADS 10 /* while workers of the reload before are being replaced */
 
-/* What is asked for by HTTP is another path. */
+/* No path of HTTP reloads the settings. */
 TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
 {
     struct stack *stack = stack_shared(&without_store);
@@ -562,10 +562,10 @@ TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
     http_close(http);
 }
 
-/* What is behind the socket instead of the service. */
+/* A peer behind the socket instead of the service. */
 struct peer_case {
     const char *name;
-    int closes;       /* connections that end before, unanswered */
+    int closes;       /* how many connections are closed first, unanswered */
     const char *sent; /* NULL: the connection is not even accepted */
     size_t length;
     int min_ms, max_ms;
@@ -576,7 +576,7 @@ struct peer_case {
 #define SENT(text) text, sizeof(text) - 1
 #define END        "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"
 
-/* 64 bytes: of 16 of them no more is taken. */
+/* 64 bytes; an answer of 16 of them is not read further. */
 #define X64  "0123456789012345678901234567890123456789012345678901234567890123"
 #define X256 X64 X64 X64 X64
 
@@ -637,7 +637,7 @@ listen_at(const char *path)
     return fd;
 }
 
-/* The next connection, or -1 once the program that asks has ended. */
+/* The next connection; -1 when the program has ended. */
 static int
 accept_next(int listen_fd, struct run *run)
 {
@@ -649,7 +649,7 @@ accept_next(int listen_fd, struct run *run)
     return accept(listen_fd, NULL, NULL);
 }
 
-/* Every other one has been read; what has not is reset. */
+/* The request of every second one is read first; the others are reset. */
 static void
 close_some(int listen_fd, struct run *run, int closes)
 {
@@ -666,7 +666,7 @@ close_some(int listen_fd, struct run *run, int closes)
     }
 }
 
-/* Takes one request, and sends what it is told to. */
+/* Receives one request, and sends the answer of the row. */
 static void
 play(int listen_fd, struct run *run, const struct peer_case *c)
 {
@@ -708,11 +708,11 @@ TEST_CASES(healthcheck, struct peer_case, peer_rows)
     files_folder_remove(folder);
 }
 
-/* Where the settings come from, in an /etc of its own. */
+/* The source of the settings, with a private /etc. */
 struct source_case {
     const char *name;
     const char *variable; /* of the environment */
-    const char *options;  /* of the shell; $1 is the folder */
+    const char *options;  /* options, for a shell; $1 is the folder */
     const char *salt;
 };
 

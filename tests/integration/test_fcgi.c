@@ -1,8 +1,8 @@
 /*
- * The FastCGI boundary: the real service under spawn-fcgi, without nginx, and
- * web servers that get it wrong, stop, drip, or never read. Each ends in an
- * error or a closed connection within its limit; no one else waits for it; no
- * descriptor is lost and no worker dies.
+ * FastCGI: the real service under spawn-fcgi, without nginx, and web servers
+ * that send wrong bytes, stop, are slow, or never read. Each gets an error or a
+ * closed connection within its limit, delays no other, leaks no descriptor, and
+ * kills no worker.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ struct service {
     struct proc proc; /* spawn-fcgi, which becomes the program */
     struct proc_found workers;
     struct redis redis;
-    size_t descriptors; /* of a worker while there is no connection, at most */
+    size_t descriptors; /* of a worker without connections, at most */
     bool has_store;
     bool is_started;
     char folder[FILES_PATH_MAX];
@@ -56,7 +56,7 @@ count_descriptors(pid_t pid)
     return count;
 }
 
-/* Of the worker that has most. */
+/* The most that any worker has. */
 static size_t
 most_descriptors(const struct service *service)
 {
@@ -70,7 +70,7 @@ most_descriptors(const struct service *service)
     return most;
 }
 
-/* Sends one exchange on a new connection, which is returned, or -1. */
+/* Sends one exchange on a new connection; returns the connection, or -1. */
 static int
 ask(const struct service *service, const struct buffer *bytes)
 {
@@ -83,7 +83,7 @@ ask(const struct service *service, const struct buffer *bytes)
     return fd;
 }
 
-/* A request that needs no store, asked and answered; 0 without an answer. */
+/* Sends a request that needs no store; returns its status, or 0. */
 static int
 probe(const struct service *service)
 {
@@ -151,7 +151,7 @@ start_program(struct service *service)
            clock_wait(is_ready, service, CLOCK_PATIENCE_MS);
 }
 
-/* A thousand connections need more descriptors than there are by default. */
+/* A thousand connections need more descriptors than the default limit. */
 static void
 raise_own_limit(void)
 {
@@ -172,7 +172,8 @@ service_end(struct service *service)
     service->is_started = false;
 }
 
-/* Started when first asked for; ends the test if it does not come up. */
+/* Starts the service at the first call; fails the test fatally if it does not
+ * start. */
 static struct service *
 service_use(struct service *service)
 {
@@ -186,7 +187,7 @@ service_use(struct service *service)
         service_end(service);
         CU_FAIL_FATAL("the service does not start");
     }
-    clock_sleep_ms(100); /* for the last probe's connection to be gone */
+    clock_sleep_ms(100); /* until the connection of the last probe is closed */
     service->descriptors = most_descriptors(service);
     service->is_started = true;
     return service;
@@ -200,7 +201,7 @@ is_tidy(void *arg)
     return most_descriptors(service) <= service->descriptors;
 }
 
-/* After each test: all connections closed, and the same workers alive. */
+/* After each test all connections are closed, and the workers are the same. */
 static void
 expect_unharmed(struct service *service)
 {
@@ -215,9 +216,11 @@ expect_unharmed(struct service *service)
     CU_ASSERT_EQUAL(probe(service), 422);
 }
 
-/* Exchanges that are no more than wrong, and neighbours that are right. */
+/* Exchanges that are only wrong, next to valid ones. */
 
-/* A signed score request, with blanks up to a length; to be freed. */
+/*
+ * A valid request for a score, with blanks up to a length; the caller frees it.
+ */
 static char *
 padded_request(size_t length)
 {
@@ -270,7 +273,7 @@ static const struct body_case body_rows[] = {
     {"10 MiB", 10 * BODY_MAX, NULL, 0, 0, 413},
 };
 
-/* The connection is good for another exchange, whatever this one was. */
+/* The connection can be used again after each of these bodies. */
 TEST_CASES(body, struct body_case, body_rows)
 {
     struct service *service = service_use(&without_store);
@@ -297,14 +300,14 @@ TEST_CASES(body, struct body_case, body_rows)
     expect_unharmed(service);
 }
 
-/* Each closes the connection at once, without an answer. */
+/* Each of these closes the connection at once, without an answer. */
 
 #define PEER_ID      1
 #define UNKNOWN_TYPE 77
 
 static const struct fcgi_peer_exchange small = {.body = "{}", .body_length = 2};
 
-/* BEGIN and these bytes as PARAMS with their end. */
+/* BEGIN, and these bytes as PARAMS with their end. */
 static void
 put_params(struct buffer *out, const void *content, size_t length)
 {
@@ -314,7 +317,7 @@ put_params(struct buffer *out, const void *content, size_t length)
     fcgi_peer_body(out, &small);
 }
 
-/* Good params but for their last byte. */
+/* Valid params without their last byte. */
 static void
 put_cut_params(struct buffer *out)
 {
@@ -493,14 +496,15 @@ TEST_CASES(refused, struct refused_case, refused_rows)
 
     c->put(&bytes);
     fd = fcgi_peer_connect(service->socket);
-    (void)fcgi_peer_send(fd, &bytes); /* may be closed before its end */
+    (void)fcgi_peer_send(
+        fd, &bytes); /* the service may close the connection before */
     CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
     expect_unharmed(service);
 }
 
-/* The peer goes away: at every place of an exchange. */
+/* The peer closes the connection at every place of an exchange. */
 TEST_SINGLE(gone, "closed after each byte of an exchange")
 {
     struct service *service = service_use(&without_store);
@@ -588,7 +592,7 @@ TEST_SINGLE(sequence, "one after the other on one connection, all answered")
 struct together_case {
     const char *name;
     size_t first;  /* length of the first body */
-    bool has_part; /* of the second only its first byte */
+    bool has_part; /* only the first byte of the second one is sent */
 };
 
 static const struct together_case together_rows[] = {
@@ -597,7 +601,7 @@ static const struct together_case together_rows[] = {
     {"one and a byte of the next", 1000, true},
 };
 
-/* The second is never taken for anything else. */
+/* The second request is never mistaken for anything else. */
 TEST_CASES(together, struct together_case, together_rows)
 {
     struct service *service = service_use(&without_store);
@@ -632,7 +636,7 @@ static const struct last_case last_rows[] = {
     {"large", 100 * 1024},
 };
 
-/* Without the flag of BEGIN that asks to keep the connection. */
+/* Without the flag of BEGIN that keeps the connection. */
 TEST_CASES(last, struct last_case, last_rows)
 {
     struct service *service = service_use(&without_store);
@@ -652,19 +656,19 @@ TEST_CASES(last, struct last_case, last_rows)
     expect_unharmed(service);
 }
 
-/* Peers that take their time, all at once. */
+/* Slow peers, all at the same time. */
 
 #define IDLE_COUNT    1000
 #define LIMIT_LOW_MS  9000 /* the limits of src/serve/conn.c are 10 s */
 #define LIMIT_HIGH_MS 12000
-#define PROBE_MS      100 /* what others may wait at most */
-#define PROBES_SLOW   2   /* that may be over it, on a busy machine: in 100 */
+#define PROBE_MS      100 /* the longest time of other requests */
+#define PROBES_SLOW   2   /* of 100 probes may take longer, on a busy machine */
 #define TICK_MS       20
-#define SLOW_BYTES    1200 /* read in a tick: not done within those limits */
+#define SLOW_BYTES    1200 /* read in each tick: too slow for those limits */
 #define LARGE_IDS     10000
 #define LARGE_MEMBER  110 /* bytes of each client in the answer, at least */
 
-/* A value that makes the answer larger than any socket buffer. */
+/* With this value an answer is larger than any socket buffer. */
 #define LARGE_VALUE                                                            \
     "[\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","                   \
     " \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"]"
@@ -678,7 +682,7 @@ fill_store(const struct redis *redis)
                     LARGE_VALUE);
 }
 
-/* An exchange that asks for LARGE_IDS clients. */
+/* A request for LARGE_IDS clients. */
 static void
 put_large_request(struct buffer *out)
 {
@@ -697,13 +701,13 @@ put_large_request(struct buffer *out)
     buffer_free(&ids);
 }
 
-/* How far a slow peer gets with a whole request. */
+/* What a slow peer does with a request. */
 struct slow_peer {
     const char *name;
-    int stops; /* it sends so many percent at once; the rest, if any, never */
-    bool is_dripping; /* or one byte in each tick */
-    bool is_large;    /* never reads its answer */
-    bool is_reading;  /* reads it, but slowly */
+    int stops;        /* percent of the request that it sends at once */
+    bool is_dripping; /* then one byte in each tick */
+    bool is_large;    /* requests a large answer, and never reads it */
+    bool is_reading;  /* reads the large answer, slowly */
     int fd;
     size_t sent;
     size_t got;
@@ -735,7 +739,7 @@ slow_peer_start(struct slow_peer *peer, const struct service *service,
     CU_ASSERT_TRUE(peer->fd >= 0);
 }
 
-/* A peer that never reads is closed with bytes still to be read. */
+/* A peer that never reads has unread bytes before the end. */
 static bool
 slow_peer_is_closed(void *arg)
 {
@@ -773,7 +777,7 @@ slow_peer_turn(struct slow_peer *peer, const struct buffer *whole,
 {
     if (peer->closed_ms != 0)
         return;
-    if (peer->is_large) { /* to write is noticed by the other side */
+    if (peer->is_large) { /* writing shows whether the service has closed */
         if (peer->is_reading)
             slow_peer_read(peer, SLOW_BYTES, MSG_DONTWAIT);
         return;
@@ -842,7 +846,7 @@ run_slow_peers(const struct service *service, const struct buffer *whole)
     }
 }
 
-/* It takes as long as the limits do, once for all of them. */
+/* It takes as long as the limits, once for all peers. */
 TEST_SINGLE(slow, "peers that stop, drip, never read, and a thousand idle ones")
 {
     struct service *service = service_use(&with_store);
@@ -884,7 +888,8 @@ TEST_SINGLE(drip, "a request that comes byte by byte, but in time")
     struct buffer bytes = {0};
     int fd = ask(service, NULL);
 
-    /* 3 ms each make more than the 800 ms of a request's store work. */
+    /* At 3 ms for each byte it takes more than the 800 ms of a request's store
+     * work. */
     fcgi_peer_whole(&bytes, &exchange);
     for (size_t i = 0; i < bytes.length; i++) {
         CU_ASSERT_EQUAL(send(fd, bytes.data + i, 1, MSG_NOSIGNAL), 1);
@@ -901,7 +906,7 @@ TEST_SINGLE(drip, "a request that comes byte by byte, but in time")
     expect_unharmed(service);
 }
 
-/* Begins to read when the socket has been full for a while. */
+/* Begins to read after the socket has been full for a while. */
 TEST_SINGLE(late_reader, "a large answer that is read late is whole")
 {
     struct service *service = service_use(&with_store);
@@ -929,7 +934,7 @@ TEST_SINGLE(late_reader, "a large answer that is read late is whole")
     expect_unharmed(service);
 }
 
-/* Parked requests: the store is frozen, so that they stay. */
+/* Parked requests: the store is frozen. */
 
 #define PARKED_COUNT 20
 #define PARKED_MS    1500 /* their answer is due after 800 ms */
@@ -995,7 +1000,7 @@ TEST_SINGLE(impatient, "a second exchange while the first one is parked")
     expect_unharmed(service);
 }
 
-/* The end, with all kinds of connections open; it comes last. */
+/* Stops the service with all kinds of connections; the last test. */
 
 TEST_SINGLE(stop, "parked requests are answered, half ones do not hold it up")
 {

@@ -1,7 +1,7 @@
 /*
- * What stands before the service: clients that are slow or silent by the
- * hundred, the limit of requests, and what answers and logs give away when
- * nginx makes them. Source: docs/protocol.md, S2 and S24.
+ * nginx in front of the service: hundreds of slow or silent clients, the limit
+ * of requests, and what the answers and logs of nginx reveal. Source:
+ * docs/protocol.md, S2 and S28.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -29,20 +29,20 @@
 #define FLUSH_MS   1100  /* nginx writes its access log each second */
 #define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
-/* Sent by the tests below, and to be in no log. */
+/* The tests send these texts; no log may contain them. */
 #define MARK       "zq7"
 #define MARK_PHONE "79160000777"
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
-/* With the limits of the store as large as they may be. */
+/* The limits of the store at their maximum. */
 static const char *const patient[] = {"SCORING_STORE_CONNECT_TIMEOUT_MS=5000",
                                       "SCORING_STORE_TIMEOUT_MS=5000",
                                       "SCORING_STORE_DEADLINE_MS=5000", NULL};
 static const struct stack_plan patient_plan = {.store = STACK_REDIS_UNIX,
                                                .environment = patient};
 
-/* An answer that is larger than all sockets together hold. */
+/* An answer that is larger than all socket buffers together. */
 #define LARGE_BYTES_MIN 6000000
 #define LARGE_IDS       "{\"client_ids\": [1, 2, 3, 4, 5, 6, 7, 8]}"
 
@@ -85,13 +85,14 @@ check_logs_unmarked(const struct stack *stack)
 }
 
 /*
- * Slow and silent clients: begun first and looked at last, on a stack of
- * their own, so that nobody waits for nginx's limits of 10 s.
+ * Slow and silent clients: started first, checked last, and on their own stack,
+ * so that no other test waits for nginx's limits of 10 s.
  */
 
-#define CROWD_MAX        400
-#define CROWD_LIMIT_MS   25000 /* far above those limits, for busy machines */
-#define CROWD_FIRST_MS   8000  /* and well below them */
+#define CROWD_MAX 400
+/* far more than those limits, for busy machines */
+#define CROWD_LIMIT_MS   25000
+#define CROWD_FIRST_MS   8000 /* well below those limits */
 #define CROWD_PROBES     200
 #define CROWD_P99_S      0.25
 #define CROWD_SLOWEST_S  1.0
@@ -99,7 +100,8 @@ check_logs_unmarked(const struct stack *stack)
 #define CROWD_CALLERS_MS 500
 
 struct quiet_kind {
-    const char *name, *data; /* NULL: a whole request, never read */
+    const char *name,
+        *data; /* NULL: a complete request whose answer is never read */
     size_t count;
 };
 
@@ -124,13 +126,13 @@ static const struct quiet_kind quiet_kinds[] = {
 static struct {
     struct stack stack;
     bool is_started;
-    int64_t first_ms, last_ms; /* when they came */
+    int64_t first_ms, last_ms; /* when they connected */
     size_t count;
     int fds[CROWD_MAX];
     const struct quiet_kind *kinds[CROWD_MAX];
 } crowd;
 
-/* A whole request, whose answer has begun to come. */
+/* Sends a request, and waits until its answer begins. */
 static void
 send_unread(int fd)
 {
@@ -261,7 +263,7 @@ TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
 
 /* The limit of requests: off, and for each address when it is on. */
 
-#define RATE         5 /* a second, and as many at once besides */
+#define RATE         5 /* per second, and as many more at once */
 #define RATE_SENT    40
 #define RATE_OFF     300
 #define RATE_REST_MS 1200 /* for a burst to be allowed again */
@@ -318,7 +320,7 @@ send_fast(int port, const char *path)
     return rates;
 }
 
-/* From another address of the loopback; the status, or 0. */
+/* Posts from another loopback address; returns the status, or 0. */
 static int
 post_from(const char *address, int port)
 {
@@ -341,7 +343,7 @@ TEST_SINGLE(rate_on, "one burst, then so many a second, for each address")
     for (int round = 0; round < 2; round++) {
         struct rates rates;
 
-        clock_sleep_ms(RATE_REST_MS); /* also after the probes of the start */
+        clock_sleep_ms(RATE_REST_MS); /* the start sends requests, too */
         rates = send_fast(port, paths[round]);
         CU_ASSERT_TRUE(rates.served >= 1 + RATE);
         CU_ASSERT_TRUE((double)rates.served <= 2 + RATE + RATE * rates.seconds);
@@ -350,7 +352,7 @@ TEST_SINGLE(rate_on, "one burst, then so many a second, for each address")
     }
 }
 
-/* Every kind of answer has the same headers, and tells no version. */
+/* All answers have the same headers, and reveal no version. */
 
 enum filling { NOTHING, LONG_QUERY, LONG_HEADER, ENCODING };
 
@@ -410,7 +412,8 @@ check_headers(const struct http_answer *answer)
 TEST_CASES(kind, struct kind_case, kind_rows)
 {
     static char path[LONG_BYTES + 32], header[LONG_BYTES + 32];
-    static char large[1024 * 1024 + 2]; /* zeros: one byte too many */
+    static char
+        large[1024 * 1024 + 2]; /* zeros: one byte more than the limit */
     const char *const headers[] = {header, NULL};
     char *body = c->body == NULL ? request_score(PERSON) : strdup(c->body);
     struct http *http = http_open(stack_shared(&plan)->port);
@@ -443,7 +446,7 @@ TEST_CASES(kind, struct kind_case, kind_rows)
     free(body);
 }
 
-/* What stands in nginx's log of a request, and of its own start. */
+/* A log of nginx; the caller frees the text. */
 static char *
 read_log(const struct stack *stack, const char *name)
 {
@@ -488,7 +491,7 @@ TEST_SINGLE(log_start, "nginx starts without a warning")
     free(log);
 }
 
-#define PATIENT_MS 4500 /* so long it takes at least */
+#define PATIENT_MS 4500 /* the least time of the row */
 #define LATE_MS    500
 #define LATE_BYTES 16384
 
@@ -496,7 +499,7 @@ TEST_SINGLE(log_start, "nginx starts without a warning")
 #define LATE_PAUSE_MS 10
 #define LATE_RECEIVED 65536 /* bytes of its buffer */
 
-/* A whole request over a connection of its own; it frees the body. */
+/* A request that closes its connection; frees the body. */
 static void
 put_request(struct buffer *out, char *body)
 {
@@ -507,7 +510,7 @@ put_request(struct buffer *out, char *body)
     free(body);
 }
 
-/* With pauses, so that nginx's socket is full again and again. */
+/* Reads with pauses, so that nginx's socket is often full. */
 static size_t
 read_slowly(int fd)
 {
@@ -523,7 +526,8 @@ read_slowly(int fd)
     return total;
 }
 
-/* More than all sockets take; read when nginx has nothing else to wait for. */
+/* An answer that exceeds all sockets, and is read when nginx waits for nothing
+ * else. */
 struct half_closed_case {
     const char *name;
     bool is_file;
@@ -605,7 +609,7 @@ TEST_SINGLE(patience, "nginx never gives up before the service does")
     http_answer_free(&answer);
 }
 
-/* What the service says of its store, and of a broken value in it. */
+/* Answers of the service about its store, and about a damaged value. */
 TEST_SINGLE(kind_store, "500 and 503 of the service")
 {
     struct stack *stack = stack_shared(&plan);
@@ -631,12 +635,12 @@ TEST_SINGLE(kind_store, "500 and 503 of the service")
 }
 
 /*
- * Behind nginx there is now a socket of our own, in place of the service's:
- * whatever a request does to those who take it, it has only so many of them.
+ * Now the test listens on the socket instead of the service: even a request
+ * that crashes each worker is sent only a limited number of times.
  */
 
 #define ENTRIES  12  /* of both upstreams, in nginx's settings: 8 and 4 */
-#define QUIET_MS 300 /* without another try */
+#define QUIET_MS 300 /* without another connection */
 
 struct stand_in {
     struct stack stack;
@@ -660,7 +664,7 @@ listen_unix(const char *path)
     return fd;
 }
 
-/* Without the socket, and with no connection of nginx's left. */
+/* Without the socket, and without kept connections of nginx. */
 static void
 stand_in_start(struct stand_in *in)
 {
@@ -670,7 +674,7 @@ stand_in_start(struct stand_in *in)
     CU_ASSERT_EQUAL(unlink(in->path), 0);
     CU_ASSERT_TRUE(stack_signal(&in->stack, SIGHUP));
     CU_ASSERT_TRUE(stack_log_wait(&in->stack, "\\] I ready: ", 2));
-    clock_sleep_ms(QUIET_MS); /* for the older workers to end */
+    clock_sleep_ms(QUIET_MS); /* until the older workers have exited */
 }
 
 #define MARKED_REQUEST                                                         \
@@ -683,7 +687,9 @@ post_marked(const struct stand_in *in)
                     TIMEOUT_MS);
 }
 
-/* Takes every try, reads what comes, and hangs up; says how many there were. */
+/*
+ * Accepts each connection, reads, and closes it; returns how many there were.
+ */
 static size_t
 crash_each(const struct stand_in *in)
 {
@@ -695,7 +701,7 @@ crash_each(const struct stand_in *in)
         int fd = accept(in->listener, NULL, NULL);
         ssize_t length = recv(fd, data, sizeof(data), 0);
 
-        /* Of the caller's headers it gets none. */
+        /* No header of the caller is passed on. */
         CU_ASSERT(length > 0);
         CU_ASSERT_PTR_NULL(memmem(data, (size_t)length, MARK, strlen(MARK)));
         CU_ASSERT_PTR_NULL(memmem(data, (size_t)length, "HTTP_", 5));
@@ -741,7 +747,7 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     in.listener = listen_unix(in.path);
     CU_ASSERT_TRUE(in.listener >= 0);
     check_crashes(&in);
-    answer = post_marked(&in); /* taken, and never answered */
+    answer = post_marked(&in); /* accepted, but never answered */
     check_gateway(&answer, 504);
     (void)close(in.listener);
     check_logs_unmarked(&in.stack);
@@ -749,9 +755,9 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
 }
 
 /*
- * An answer that is cut off on its way to nginx: the caller has it whole, or an
- * error whole, or what is no answer to any client; and once a part of it is on
- * its way nobody is asked again.
+ * An answer that is cut on its way to nginx: the caller gets the whole answer,
+ * a whole error, or something that no client accepts; and once a part has been
+ * sent, no other worker is asked.
  */
 
 #define CUT_HEAD                                                               \
@@ -759,7 +765,7 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     "Content-Length: 41\r\n"
 #define CUT_BODY "{\"code\": 200, \"response\": {\"score\": 3.0}}"
 
-#define RECORD  8 /* bytes of a record's head */
+#define RECORD  8 /* bytes of the header of a record */
 #define TEXT_AT RECORD
 #define BODY_AT (TEXT_AT + sizeof(CUT_HEAD "\r\n") - 1)
 #define END_AT  (TEXT_AT + sizeof(CUT_HEAD "\r\n" CUT_BODY) - 1)
@@ -767,7 +773,7 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
 struct cut_case {
     const char *name;
     size_t length; /* that nginx gets */
-    int status;    /* 0: none that is whole, by its Content-Length */
+    int status;    /* 0: no complete answer, by its Content-Length */
     size_t tries;
 };
 
@@ -809,7 +815,7 @@ cutter_end(void)
     return stack_stop(&cutter.stack) ? 0 : -1;
 }
 
-/* In a child: answers whoever comes so, and tells of each. */
+/* In a child: answers each connection in this way, and reports it. */
 static pid_t
 cut_each(const struct buffer *answer, size_t length, int tell)
 {

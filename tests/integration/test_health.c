@@ -1,6 +1,6 @@
 /*
- * Health as a load balancer sees it, through nginx and, where nginx would not
- * ask, on the service's own socket. Source: docs/protocol.md, S8.
+ * Health, through nginx and, for what nginx does not pass on, on the service's
+ * own socket. Source: docs/protocol.md, S8.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ ask(const struct stack *stack, const char *verb, const char *path)
     return answer;
 }
 
-/* What is asked for again and again, until it is so. */
+/* A wait for a health answer. */
 struct wanted {
     const struct stack *stack;
     const char *body;
@@ -58,7 +58,7 @@ ready_is(void *arg)
     return is_so;
 }
 
-/* The shared stack, once all its workers stand. */
+/* The shared stack, once all workers serve. */
 static struct stack *
 use_stack(const struct stack_plan *which)
 {
@@ -72,7 +72,7 @@ use_stack(const struct stack_plan *which)
 struct route_case {
     const char *name, *verb, *path;
     int status;
-    const char *body; /* NULL: the error's envelope */
+    const char *body; /* NULL: an envelope with an error */
     const char *allow;
 };
 
@@ -163,7 +163,7 @@ TEST_CASES(body, struct body_case, body_rows)
     http_close(http);
 }
 
-/* nginx logs only what it refuses itself, by another verb or with a body. */
+/* nginx logs only health requests that it refuses, by verb or body. */
 TEST_SINGLE(log, "has no line of it, and nginx's neither")
 {
     const struct stack *stack = use_stack(&plan);
@@ -185,7 +185,7 @@ TEST_SINGLE(log, "has no line of it, and nginx's neither")
     free(access);
 }
 
-/* The probe of run.sh has been answered before the stack is ready. */
+/* run.sh has sent its probe before the stack is ready. */
 TEST_SINGLE(probes, "of make run and of the command are no requests")
 {
     const char *binary = getenv("RUN_BINARY");
@@ -232,7 +232,7 @@ TEST_SINGLE(store, "goes and comes back: degraded, then ready")
     CU_ASSERT_TRUE(clock_wait(ready_is, &ready, CLOCK_PATIENCE_MS));
 }
 
-/* The rest needs no nginx: a service on a socket, asked as nginx asks. */
+/* The other tests need no nginx: a service on a socket. */
 
 struct service {
     struct proc proc;
@@ -280,7 +280,7 @@ service_start(struct service *service)
 static void
 service_end(struct service *service)
 {
-    proc_signal(&service->proc, SIGCONT); /* if it stands still */
+    proc_signal(&service->proc, SIGCONT); /* if it is stopped */
     CU_ASSERT_TRUE(proc_stop(&service->proc));
     files_folder_remove(service->folder);
 }
@@ -301,7 +301,7 @@ is_said(void *arg)
     return is_found;
 }
 
-/* The whole exchange of a GET of a path. */
+/* The FastCGI exchange of a GET. */
 static void
 put_get(struct buffer *out, const char *path)
 {
@@ -329,7 +329,7 @@ expect_not_ready(int fd, const char *body)
     fcgi_peer_answer_free(&answer);
 }
 
-/* A request that has begun to arrive is answered, whatever comes then. */
+/* A request that has begun to arrive is answered in any case. */
 TEST_SINGLE(draining, "is told while what runs is finished")
 {
     struct service service;
@@ -345,7 +345,7 @@ TEST_SINGLE(draining, "is told while what runs is finished")
     fd = fcgi_peer_connect(service.socket);
     CU_ASSERT_FATAL(fd >= 0);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &begun));
-    clock_sleep_ms(100); /* for the worker to have seen it */
+    clock_sleep_ms(100); /* until the worker has handled it */
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(clock_wait(is_said, &stopping, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(write(fd, bytes.data + bytes.length - 1, 1), 1);
@@ -366,7 +366,7 @@ has_worker(void *arg)
     return proc_find_children(service->proc.pid, "scoring").count > 0;
 }
 
-/* A service whose parent stands still before it has called itself ready. */
+/* A service whose parent is stopped before it reports that it is ready. */
 static bool
 start_frozen(struct service *service)
 {
@@ -375,7 +375,7 @@ start_frozen(struct service *service)
     service_start(service);
     CU_ASSERT_TRUE(clock_wait(has_worker, service, CLOCK_PATIENCE_MS));
     proc_signal(&service->proc, SIGSTOP);
-    clock_sleep_ms(50); /* for what it was about to say */
+    clock_sleep_ms(50); /* for the lines that it was about to log */
     return !is_said(&ready);
 }
 
@@ -405,7 +405,7 @@ TEST_SINGLE(starting, "is told until every worker stands")
     service_end(&service);
 }
 
-/* Whoever speaks for the API's listener cannot get at the metrics. */
+/* The API's listener has no metrics. */
 TEST_SINGLE(metrics, "are 404 over FastCGI without the listener's name")
 {
     struct service service;
