@@ -32,9 +32,9 @@
 static const char request_begin[] = "\1\1\0\1\0\10\0\0" /* BEGIN_REQUEST */
                                     "\0\1\0\0\0\0\0\0"; /* of a responder */
 static const char request_params[] = "\1\4\0\1\0";
-static const char request_verb[] =
-    "\16\3REQUEST_METHODGET\14";                      /* and so long */
-static const char request_path[] = "DOCUMENT_URI";    /* is this */
+/* Ends with the length of request_path; the length of its value follows. */
+static const char request_verb[] = "\16\3REQUEST_METHODGET\14";
+static const char request_path[] = "DOCUMENT_URI";
 static const char request_end[] = "\1\4\0\1\0\0\0\0"  /* of PARAMS */
                                   "\1\5\0\1\0\0\0\0"; /* no STDIN */
 

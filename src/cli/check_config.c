@@ -67,7 +67,7 @@ question_fault(const struct question *question, const char **ret_at)
     return fault;
 }
 
-/* False, with the reason printed, if the arguments are wrong. */
+/* Returns false after printing the reason if the arguments are wrong. */
 static bool
 read_question(const struct command *command, int argc, char **argv,
               struct question *ret_question)
