@@ -315,8 +315,9 @@ check 'HTTP again' scoring-nginx
 check 'a score by it' soon scores
 
 # nginx is killed.
-systemctl kill -s KILL nginx.service 2>/dev/null
-sleep 0.5
+# shellcheck disable=SC2046 # each of its processes
+kill -KILL $(pidof nginx)
+soon fails pidof nginx >/dev/null
 check 'nginx starts again' systemctl restart nginx.service
 check 'a score' scores
 check 'the page' grep -q '<html' <(curl -s http://127.0.0.1/)

@@ -111,10 +111,10 @@ class Installed:
         parent = self.parent()
         return parent not in (None, before) and len(stacks.children(parent)) > 0
 
-    def replace(self, binary):
+    def replace(self, binary, number=signal.SIGTERM):
         before = self.parent()
         self.put(binary)
-        os.kill(before, signal.SIGTERM)
+        os.kill(before, number)
         stacks.wait_until(lambda: self.is_another(before), PATIENCE_S,
                           "the service has not been started again")
 
@@ -133,6 +133,9 @@ def upgrade(installed, redis, old, new):
             installed.replace(to)
             load.wait_for_more()
             check(f"turn {turn + 1} replaces it", runs(installed, to))
+        installed.replace(new, signal.SIGKILL)
+        load.wait_for_more()
+        check("it is started again when it is killed", runs(installed, new))
     check("no request is lost", load.answers > 0 and not load.wrong,
           f"{len(load.wrong)} of {load.answers}: {load.wrong[:3]}")
     check("a score that one has cached is a hit for the other",
