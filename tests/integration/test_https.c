@@ -1,7 +1,8 @@
 /*
- * HTTPS, and proxies in front: who is answered where, that every answer has
- * what it must, and that a renewed certificate costs no request. With an
- * authority of its own. Source: docs/protocol.md, S3.
+ * HTTPS, and proxies in front: what is answered on which port, that every
+ * answer has the required headers, and that a renewed certificate costs no
+ * request. The test has its own certificate authority. Source:
+ * docs/protocol.md, S3.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -23,9 +24,8 @@
 #define MAKE_MS    30000 /* keys and certificates, on a busy machine */
 #define RENEWED_MS 10000 /* until a worker with the new certificate answers */
 #define FLUSH_MS   10000 /* nginx writes its access log each second */
-#define LONG_BYTES                                                             \
-    7000 /* twice that fills what headers may take, thrice not                 \
-          */
+/* twice that fills what headers may take, thrice not */
+#define LONG_BYTES 7000
 
 /*
  * Two authorities, each with a certificate: one for before a renewal, one for
@@ -45,7 +45,7 @@ static const char make_certificates[] =
     "make 2 '-newkey rsa:2048'\n"
     "cat ca1.pem ca2.pem >both.pem; cp 1.pem now.pem; cp 1.key now.key\n";
 
-/* What the suite shares; the folder lives as long as it does. */
+/* Shared by the suite, like the folder. */
 static struct {
     bool is_made;
     int port; /* of HTTPS */
@@ -119,7 +119,7 @@ ask(const struct http_request *request, bool is_tls)
     return answer;
 }
 
-/* Every answer, whoever makes it: its code, JSON, and the header. */
+/* Every answer, of nginx or the service: code, JSON, and the header. */
 
 enum filling { NOTHING, LONG_QUERY, LONG_HEADERS, ENCODING, LARGE, CHUNKS };
 
@@ -387,7 +387,7 @@ TEST_CASES(limit, struct limit_case, limit_rows)
     CU_ASSERT_EQUAL(refused > 0, c->is_limited);
 }
 
-/* A renewal: the files are replaced, and nginx is told. */
+/* A renewal: the files are replaced, and nginx is reloaded. */
 static bool
 is_scored(const struct http_answer *answer)
 {

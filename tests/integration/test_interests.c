@@ -1,7 +1,6 @@
 /*
- * The method clients_interests from end to end: its arguments, and what it
- * makes of what the store holds. Source: docs/protocol.md,
- * S17.
+ * The method clients_interests, over the whole stack: its arguments, and how it
+ * answers any content of the store. Source: docs/protocol.md, S17 and S18.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ interests(const char *arguments)
     return expect_post(stack_shared(&plan)->port, request_interests(arguments));
 }
 
-/* A store with these values alone. */
+/* Fills an empty store with these values. */
 static const struct redis *
 fill(void)
 {
@@ -98,7 +97,7 @@ TEST_CASES(values, struct value_case, value_rows)
     http_answer_free(&answer);
 }
 
-/* The faulty field is named, the other one is not. */
+/* The wrong field is named, the other one is not. */
 struct invalid_case {
     const char *name, *arguments, *named, *not_named;
 };
@@ -158,7 +157,7 @@ TEST_CASES(invalid, struct invalid_case, invalid_rows)
     http_answer_free(&answer);
 }
 
-/* What is under i:66 cannot be used. */
+/* The value of i:66 is damaged. */
 struct broken_case {
     const char *name, *command;
 };
@@ -246,7 +245,9 @@ TEST_SINGLE(too_many, "one id more than may be")
     http_answer_free(&answer);
 }
 
-/* The admin has interests as anybody has; and nothing is written for them. */
+/*
+ * For the admin, interests are read as for a partner, and nothing is written.
+ */
 TEST_SINGLE(admin_interests, "and no key is written")
 {
     const struct redis *redis = fill();

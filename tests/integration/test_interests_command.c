@@ -1,7 +1,6 @@
 /*
- * `scoring interests`: files to the store and back, on a real Redis that is
- * also killed, frozen, slow and full of other things. Source: docs/protocol.md,
- * S19.
+ * `scoring interests`: import and export, with a real Redis that is also
+ * killed, frozen, slow, or full of other keys. Source: docs/protocol.md, S19.
  */
 #include <fcntl.h>
 #include <regex.h>
@@ -27,14 +26,15 @@
 #define PASSWORD  "s3cret-of-the-import"
 #define LINES_MAX 16384 /* bytes of a command line */
 
-/* 60 batches: by a slow proxy, four under way, more than two seconds. */
+/* 60 batches: with a slow proxy and four pending, more than two seconds. */
 #define SLOW_CLIENTS 30720
 
 #define CLIENT(id, json)                                                       \
     "\\{\"client_id\": " id ", \"interests\": " json "\\}\n"
 #define LINE(id, json) "{\"client_id\": " id ", \"interests\": " json "}\n"
 
-/* A folder with a Redis, perhaps a proxy in front of it, and a program. */
+/* A folder with a Redis, a program that runs, and a proxy in between if there
+ * is one. */
 struct bench {
     char folder[FILES_PATH_MAX];
     char output[FILES_PATH_MAX]; /* both outputs of the program */
@@ -64,7 +64,7 @@ bench_end(struct bench *bench)
     files_folder_remove(bench->folder);
 }
 
-/* From now on the program goes through a proxy. */
+/* From now on the program connects through a proxy. */
 static void
 bench_put_peer(struct bench *bench, enum peer_fault fault)
 {
@@ -75,7 +75,7 @@ bench_put_peer(struct bench *bench, enum peer_fault fault)
                    peer_port(bench->peer));
 }
 
-/* A shell runs it, in the folder; $scoring is the program. */
+/* Starts a shell command in the folder; $scoring is the program. */
 static void
 bench_begin(struct bench *bench, const char *line)
 {
@@ -113,7 +113,7 @@ says(const char *text, const char *pattern)
     return is_match;
 }
 
-/* How it ended, and all that it said. */
+/* Checks the exit status, and the whole output. */
 static void
 bench_expect(struct bench *bench, int status, const char *pattern)
 {
@@ -213,7 +213,7 @@ expect_dump(const struct bench *bench, const char *want)
 struct import_case {
     const char *name, *file;
     int status;
-    const char *pattern; /* of all that it says */
+    const char *pattern; /* of the whole output */
     const char *want;    /* the store afterwards */
 };
 
@@ -285,7 +285,7 @@ static const struct import_case import_rows[] = {
 
 static struct bench shared;
 
-/* One Redis for all rows that leave it as it was. */
+/* One Redis for all rows that do not change it. */
 static struct bench *
 shared_bench(void)
 {
@@ -307,7 +307,7 @@ TEST_CASES(import, struct import_case, import_rows)
     expect_dump(bench, c->want);
 }
 
-/* The same two lines by each way that a file can come. */
+/* The same two lines from each kind of source. */
 struct way_case {
     const char *name, *line;
     int status;
@@ -427,8 +427,8 @@ TEST_CASES(way, struct way_case, way_rows)
 }
 
 /*
- * A line of so many bytes, by different hands: what stands around it is no part
- * of its length. What import takes export gives back, and import takes again.
+ * A line of this length: what surrounds it does not count. Export prints what
+ * import has accepted, and import accepts that again.
  */
 struct long_case {
     const char *name;
@@ -502,7 +502,7 @@ write_many(const struct bench *bench, int count, int width)
 #define LIMITED "ulimit -d 49152; "
 #endif
 
-/* 68 MB by a process that may have 48 MB of data, there and back. */
+/* 68 MB, imported and exported by a process that may have 48 MB of data. */
 TEST_SINGLE(many, "clients: there and back in constant memory")
 {
     struct bench *bench = shared_bench();
@@ -523,7 +523,7 @@ TEST_SINGLE(many, "clients: there and back in constant memory")
 
 static const struct stack_plan stack = {.store = STACK_REDIS_TCP};
 
-/* What was imported is what the service answers. */
+/* The service answers what was imported. */
 TEST_SINGLE(service, "answers what has been imported")
 {
     struct bench *bench = shared_bench();
@@ -761,7 +761,7 @@ TEST_CASES(export, struct export_case, export_rows)
         expect_file(bench, "copy", c->want);
 }
 
-/* A page of values that are good one by one, of 70 MB together. */
+/* A page of valid values, of 70 MB together. */
 TEST_SINGLE(large_page, "comes in parts, in constant memory")
 {
     struct bench *bench = shared_bench();
@@ -817,7 +817,9 @@ TEST_SINGLE(round_trip, "of all that the service reads")
     expect_file(bench, "copy2", want);
 }
 
-/* Where an export goes. The store has client 1; copy holds "old". */
+/*
+ * Destinations of an export. The store has client 1; the file copy has "old".
+ */
 struct file_case {
     const char *name, *line;
     int status;
@@ -916,7 +918,7 @@ static const struct file_case file_rows[] = {
      "old"},
 };
 
-/* Whatever happens no other file is left. */
+/* In any case no other file is left. */
 TEST_CASES(file, struct file_case, file_rows)
 {
     struct bench *bench = shared_bench();
@@ -931,8 +933,8 @@ TEST_CASES(file, struct file_case, file_rows)
 }
 
 /*
- * What another user has put where all may write, for root to run into, or for
- * another. Nothing of it is touched.
+ * A file that another user has placed in a folder for all, to misuse root or
+ * another user. It is not touched.
  */
 struct planted_case {
     const char *name;
@@ -993,7 +995,7 @@ TEST_SINGLE(unwritable, "a folder keeps its file, though that could be written")
               EX_OK, "^scoring: d/copy: Permission denied\n73\nold\ncopy\n$");
 }
 
-/* A store that does not do what it should. */
+/* A store that refuses or fails. */
 
 struct refusal_case {
     const char *name;
@@ -1060,7 +1062,7 @@ TEST_CASES(refusal, struct refusal_case, refusal_rows)
     expect_dump(bench, "");
 }
 
-/* Those who may do just what is needed can do it. */
+/* A user with exactly these permissions can do it. */
 TEST_SINGLE(permission, "needed, and no other")
 {
     struct bench *bench = shared_bench();
@@ -1121,7 +1123,7 @@ has_keys(void *arg)
     return redis_number(arg, "DBSIZE") > 0;
 }
 
-/* What happens while an import is half done. */
+/* What happens in the middle of an import. */
 struct midway_case {
     const char *name;
     void (*act)(struct bench *bench);
@@ -1205,7 +1207,7 @@ static const struct midway_case midway_rows[] = {
      "^scoring: file: the file has changed since it was checked" FAR},
 };
 
-/* Said with how far it came; and a second run writes all. */
+/* Import reports how far it came, and a second run writes everything. */
 TEST_CASES(midway, struct midway_case, midway_rows)
 {
     struct bench bench;
@@ -1259,7 +1261,7 @@ static const struct ended_case ended_rows[] = {
     {"SIGHUP", hang_up, 128 + SIGHUP, "^scoring: copy: interrupted\n$"},
 };
 
-/* An export that ends early leaves the file that there was. */
+/* An export that ends early leaves the previous file. */
 TEST_CASES(ended, struct ended_case, ended_rows)
 {
     struct bench bench;
@@ -1322,7 +1324,7 @@ TEST_SINGLE(unfinished, "an export that cannot take its name says so")
     bench_end(&bench);
 }
 
-/* Keys that vanish between being found and being read are left out. */
+/* Keys that are deleted between SCAN and GET are left out. */
 TEST_SINGLE(vanishing, "keys are left out of an export")
 {
     struct bench bench;

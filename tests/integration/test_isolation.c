@@ -1,7 +1,6 @@
 /*
- * Reads whose answers are large, on a real Redis: they fail alone, or are
- * answered, and those beside them are as if they were not there. Source:
- * docs/protocol.md, S20.
+ * Reads with large answers, on a real Redis: they fail alone, or are answered,
+ * and other reads are not affected. Source: docs/protocol.md, S20.5.
  */
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +108,7 @@ is_busy(const struct lost *lost)
     return lost_since_us(lost) >= WORLD_COMMAND_MS / 3 * US_PER_MS;
 }
 
-/* Asks for the small ones, as others do meanwhile, and looks at all of it. */
+/* Sends small reads at the same time, and checks all. */
 static void
 ask_beside(struct world *world, struct answer *large, const struct lost *lost)
 {
@@ -133,7 +132,7 @@ ask_beside(struct world *world, struct answer *large, const struct lost *lost)
     }
 }
 
-/* Neither an outage, nor a read that is sent again for a fault of its own. */
+/* There is no outage, and no read is retried because of another one. */
 TEST_CASES(large, struct large_case, large_rows)
 {
     static struct answer large;

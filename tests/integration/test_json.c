@@ -1,8 +1,7 @@
 /*
- * What is JSON and what is not, by texts of our own in the order of RFC 8259,
- * through the whole stack: 400 with a byte offset for what is not, and any
- * other status (422, as none is a request) for what is. Source:
- * docs/protocol.md, S2.
+ * JSON and texts that are not JSON, in the order of RFC 8259, through the whole
+ * stack: 400 with a byte offset for an invalid text, and another status (422,
+ * as none is a request) for a valid one. Source: docs/protocol.md, S6.1.
  */
 #include <stdio.h>
 #include <string.h>
@@ -352,7 +351,7 @@ TEST_CASES(offset, struct offset_case, offset_rows)
     http_answer_free(&answer);
 }
 
-/* What JSON lets in and a request has no use for does no harm. */
+/* Valid JSON that a request does not need does no harm. */
 struct inside_case {
     const char *name, *text;
 };

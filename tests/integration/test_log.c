@@ -1,6 +1,6 @@
 /*
- * What operators read: one line per request, and in no log anything of what
- * callers sent. Source: docs/protocol.md, S24.
+ * The logs: one line per request, and nothing of what callers sent. Source:
+ * docs/protocol.md, S28.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -138,7 +138,7 @@ TEST_CASES(line, struct line_case, line_rows)
     free(body);
 }
 
-/* The caller's trace, when its header is well formed. */
+/* The caller's trace id, if its header is well-formed. */
 struct trace_case {
     const char *name;
     const char *header;
@@ -211,8 +211,8 @@ TEST_SINGLE(published, "salts are told at the start")
 }
 
 /*
- * Nothing of what callers send, wherever they put it, gets into any log:
- * zq7 marks all of it but phone and birthday.
+ * Nothing that callers send gets into any log: the tests mark everything with
+ * zq7, except phone and birthday.
  */
 #define MARK          "zq7"
 #define MARK_PHONE    "79160000777"
@@ -245,7 +245,7 @@ static const struct secret_case secret_rows[] = {
     {"not found", "/nope?zq7", AS_IT_IS, "zq7"},
 };
 
-/* The other ways in, which no caller that is well would use. */
+/* Malformed requests, which a correct client never sends. */
 static const char *const secret_raws[] = {
     "POST /method?zq7 HTTP/1.1\r\nHost: zq7 zq7\r\n\r\n",
     "POST /method?zq7 HTTP/9.9\r\n\r\n",

@@ -1,7 +1,7 @@
 /*
- * The metrics as Prometheus gets them, on their own port: what each request
- * adds, that nothing is lost when workers die or settings are read again, and
- * that nobody is named. Source: docs/protocol.md, S23.
+ * The metrics, on their own port: what each request adds, that nothing is lost
+ * when workers die or settings are read again, and that no caller's data
+ * appear. Source: docs/protocol.md, S23.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -77,7 +77,7 @@ sum_of(const struct stack *stack, const char *family)
     return sum;
 }
 
-/* A sample that is to reach a value. */
+/* A wait for the value of a sample. */
 struct wanted {
     const struct stack *stack;
     const char *sample;
@@ -174,7 +174,7 @@ TEST_CASES(route, struct route_case, route_rows)
     http_close(http);
 }
 
-/* A caller of the API has no way to the metrics. */
+/* The API's listener has no metrics. */
 TEST_SINGLE(beside, "the API there are none")
 {
     static const char *const headers[] = {"SCORING_LISTENER: metrics",
@@ -311,8 +311,8 @@ make_body(enum kind kind, const char *text)
 }
 
 /*
- * How long it took is another matter, and what the processes need. A name that
- * ends with _ is that of several.
+ * Durations and resources of processes may change, too. A name that ends with _
+ * means several samples.
  */
 static bool
 may_change(const char *const samples[5], const char *sample)
@@ -334,7 +334,7 @@ may_change(const char *const samples[5], const char *sample)
     return false;
 }
 
-/* The whole scrape, but for that, is what it was. */
+/* All other samples are unchanged. */
 static void
 check_nothing_else(const struct stack *stack, const char *const samples[5],
                    const char *before)
@@ -615,7 +615,7 @@ use_store(const struct stack *stack)
     http_answer_free(&answer);
 }
 
-/* Each is counted as what it is, and told once; the end of it, too. */
+/* Each refusal is counted by its kind, and logged once; so is its end. */
 TEST_CASES(refusal, struct refusal, refusal_rows)
 {
     const struct stack *stack = stack_shared(&plan);
@@ -639,7 +639,7 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
     CU_ASSERT_EQUAL(stack_log_count(stack, c->words), told + 2);
 }
 
-/* A reply that is overdue moves its read to a new connection. */
+/* An overdue reply moves its read to a new connection. */
 TEST_SINGLE(retries, "are counted")
 {
     struct stack *stack = stack_shared(&behind_peer);

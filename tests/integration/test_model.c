@@ -1,6 +1,6 @@
 /*
- * Models and many scores at once, over the whole stack: a model that changes
- * under load, broken ones, the largest batch, and the commands. Source:
+ * Models, and many scores at once, over the whole stack: a model that changes
+ * under load, broken models, the largest batch, and the commands. Source:
  * docs/protocol.md, S15 and S16.
  */
 #include <signal.h>
@@ -21,7 +21,9 @@
 
 #define PERSON "\"phone\": \"79175002040\", \"email\": \"a@b\""
 
-/* What the phone is worth makes the score, and the model's name tells it. */
+/*
+ * The points of the phone make the score, and the name shows which model it is.
+ */
 #define MODEL                                                                  \
     "{\"model\": \"m-%d\",\n \"rules\": [{\"reason\": \"phone\", \"given\": "  \
     "[\"phone\"],\n \"points\": %d}]}"
@@ -41,7 +43,7 @@ write_model(int number)
     CU_ASSERT_EQUAL(rename(path, model_path), 0);
 }
 
-/* A stack whose model is a file of its own. */
+/* Starts a stack with its own model file. */
 static void
 start(struct stack *stack)
 {
@@ -105,7 +107,7 @@ is_plain(const struct http_answer *answer)
     return number >= lowest && number <= highest;
 }
 
-/* All of it is of one model. */
+/* Score and explanation are of the same model. */
 static bool
 is_explained(const struct http_answer *answer)
 {
@@ -327,7 +329,9 @@ TEST_SINGLE(batch_long, "1,001 are refused")
     http_answer_free(&answer);
 }
 
-/* The only worker answers small requests beside the largest batches. */
+/*
+ * The only worker answers small requests while it handles the largest batches.
+ */
 #define SMALL_P99_S 0.1 /* 20 ms, and what the machine is busy with besides */
 
 static bool

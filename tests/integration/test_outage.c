@@ -1,5 +1,5 @@
 /*
- * What callers and operators see while the store is away, slow or mad, and
+ * What callers and operators see while the store is down, slow or broken, and
  * when it is back: two workers, a real Redis that is killed and frozen, and a
  * proxy with faults in front of it. Source: docs/protocol.md, S20.
  */
@@ -70,7 +70,7 @@ fill(const struct redis *redis)
     CU_ASSERT_TRUE(redis_do(redis, "SET i:1 %s", "[\"cars\"]"));
 }
 
-/* So many requests in a row, which must all be right. */
+/* Sends so many requests in a row, which must all be right. */
 static double
 take_sample(int port, const char *request, load_check_fn *is_right,
             size_t count, int pause_ms)
@@ -87,7 +87,7 @@ take_sample(int port, const char *request, load_check_fn *is_right,
     return p99_s;
 }
 
-/* Of a request that is freed. */
+/* The same; frees the request. */
 static void
 sample(int port, char *request, load_check_fn *is_right, size_t count,
        int pause_ms)
@@ -97,8 +97,8 @@ sample(int port, char *request, load_check_fn *is_right, size_t count,
 }
 
 /*
- * Likewise, and 99 % of them within QUICK_S. A busy machine may need several
- * samples for that; who waits for the store does so in each of them.
+ * The same, with 99 % of them within QUICK_S. A busy machine may need several
+ * samples; if requests waited for the store, none would succeed.
  */
 static void
 sample_quick(int port, char *request, load_check_fn *is_right, int pause_ms)
@@ -113,7 +113,8 @@ sample_quick(int port, char *request, load_check_fn *is_right, int pause_ms)
     free(request);
 }
 
-/* Whether interests are answered, so or so, with no time spent on the store. */
+/* Whether interests are answered, with any status, without waiting for the
+ * store. */
 static bool
 is_quick(void *arg)
 {
@@ -176,7 +177,8 @@ end_crowd(struct load *load)
                      result.requests, result.example);
 }
 
-/* From the first moment on scores are right and interests 503, all in time. */
+/* From the beginning of the outage scores are right and interests 503, all in
+ * time. */
 static void
 check_outage(struct stack *stack)
 {
@@ -212,8 +214,8 @@ is_anything(const struct http_answer *answer)
 }
 
 /*
- * After the store's return the last worker to notice tells that it is over;
- * from then on all interests are found, and scores are cached.
+ * After the store's return the last worker to notice logs the end; from then on
+ * all interests are found, and scores are cached.
  */
 static void
 check_return(struct stack *stack, const struct redis *redis, size_t told)
@@ -237,8 +239,8 @@ check_return(struct stack *stack, const struct redis *redis, size_t told)
 }
 
 /*
- * An outage is told once when it begins and once when it is over, by however
- * many workers and requests it is met.
+ * An outage is logged once when it begins and once when it ends, however many
+ * workers and requests it affects.
  */
 static void
 check_told(const struct stack *stack, size_t faults_before,
@@ -253,7 +255,7 @@ check_told(const struct stack *stack, size_t faults_before,
         (void)printf("told %zu times, over %zu times\n", faults, returns);
 }
 
-/* How the store goes away, and how it comes back. */
+/* How the store becomes unavailable, and how it comes back. */
 typedef void outage_fn(struct stack *stack);
 
 static void
@@ -392,7 +394,7 @@ TEST_SINGLE(unasked, "a freeze is noticed before anybody calls")
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
 }
 
-/* Slowness that is within the limits is no outage. */
+/* A store that is slow within the limits is no outage. */
 struct slow_case {
     const char *name;
     enum peer_fault fault;
@@ -472,8 +474,8 @@ TEST_SINGLE(others, "are not held up by requests that wait for the store")
 }
 
 /*
- * While the store answers now in time and now too late, no reply is taken for
- * the answer to another command: every key has a value that tells its name.
+ * While the store answers sometimes in time and sometimes too late, no reply is
+ * taken for the answer to another command: each value names its key.
  */
 #define MIXED_KEYS   10
 #define MIXED_ROUNDS 120
@@ -513,7 +515,7 @@ TEST_SINGLE(mixed, "no reply is taken for another")
     peer_set(stack->peer, PEER_NONE);
 }
 
-/* A store that takes no writes costs nobody anything, and is told once. */
+/* A store that refuses writes affects no request, and is logged once. */
 TEST_SINGLE(read_only, "cache writes are refused")
 {
     struct stack *stack = stack_shared(&direct);
@@ -537,11 +539,11 @@ TEST_SINGLE(read_only, "cache writes are refused")
     CU_ASSERT_EQUAL(stack_log_count(stack, "\\] E "), before + 1);
 }
 
-/* A server that refuses some of the work, and does the rest. */
+/* A server that refuses some operations, and accepts others. */
 struct partial_case {
     const char *name;
     const char *begin, *end;
-    const char *told; /* how it is told, with the address of the store */
+    const char *told; /* how it is logged, with the address of the store */
 };
 
 #define TOLD(what, why) "\\] E " what ": 127\\.0\\.0\\.1:[0-9]+: the " why "$"
@@ -606,7 +608,8 @@ is_untroubled(void *arg)
            stack_log_count(stack, LOG_TROUBLE);
 }
 
-/* Told once when it begins, and once when it is over, by however much. */
+/* Logged once when it begins and once when it ends, however many operations are
+ * refused. */
 TEST_CASES(partial, struct partial_case, partial_rows)
 {
     struct stack *stack = stack_shared(&direct);
@@ -653,7 +656,7 @@ TEST_SINGLE(name, "does not resolve")
     CU_ASSERT_EQUAL(stack_log_count(stack, LOG_FAULTS), 1);
 }
 
-/* Passwords: said once, in words, and never shown. */
+/* Wrong passwords: logged once, and never shown. */
 struct password_case {
     const char *name;
     const struct stack_plan *plan;

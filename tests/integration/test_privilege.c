@@ -1,7 +1,7 @@
 /*
- * What the processes could give away: secrets come from files and stand in no
- * environment and no command line, no process leaves a core dump, and what
- * holds secrets is for its owner alone. Source: docs/protocol.md, S24.
+ * What processes could reveal: secrets come from files, and are in no
+ * environment and no command line; no process leaves a core dump; and files
+ * with secrets are for their owner alone. Source: docs/protocol.md, S24.3.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -244,7 +244,7 @@ TEST_SINGLE(files_open, "as many as there may be, or 65536")
     }
 }
 
-/* A log at its largest size costs its lines, and no worker. */
+/* A log that may not grow loses its lines, but kills no worker. */
 TEST_SINGLE(file_size, "a worker outlives a log that may not grow")
 {
     const struct rlimit none = {0, RLIM_INFINITY};
@@ -266,8 +266,8 @@ TEST_SINGLE(file_size, "a worker outlives a log that may not grow")
 }
 
 /*
- * A worker that crashes, as by a fault of its own, leaves nothing behind. By a
- * signal that has a dump by default, and that no sanitizer reports.
+ * A worker that crashes leaves no core dump. The signal has a dump by default,
+ * and no sanitizer reports it.
  */
 static bool
 is_told(void *arg)

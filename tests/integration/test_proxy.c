@@ -1,8 +1,7 @@
 /*
- * Right answers through a store that keeps changing for the worse, in front of
- * the whole stack: a reply is never taken for another's, requests that another
- * connection can save are saved, and an outage is told once. Source:
- * docs/protocol.md, S20.
+ * The whole stack with a proxy whose faults keep changing: no reply is taken
+ * for another's, requests that a new connection can save are saved, and an
+ * outage is logged once. Source: docs/protocol.md, S20.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,8 @@
 
 #define ANSWER_S 1.0  /* of every request, at most */
 #define BACK_MS  2000 /* until all works again */
-#define TURN_MS                                                                \
-    260             /* of one fault; some begin while another's replies wait   \
-                     */
+/* of one fault; some begin while another's replies wait */
+#define TURN_MS  260
 #define ROUNDS   2  /* of all faults */
 #define REUSES   20 /* requests over connections that serve one each */
 #define FIRST_ID 101
@@ -32,7 +30,7 @@
 
 static const struct stack_plan plan = {.store = STACK_REDIS_PEER};
 
-/* Every value tells the key that it belongs to. */
+/* Each value names its key. */
 static void
 fill(const struct stack *stack)
 {
@@ -220,8 +218,8 @@ check_same_workers(const struct stack *stack, const struct proc_found *before)
 }
 
 /*
- * A value that no answer may have: one over 1 MiB is damaged. Its request fails
- * in time and costs others nothing.
+ * A value of more than 1 MiB is damaged: its request fails in time, and others
+ * are not affected.
  */
 #define HUGE_ID    900
 #define HUGE_BYTES "80000000"
@@ -248,8 +246,8 @@ TEST_SINGLE(huge, "a value over 64 MiB is damaged, and passes")
 }
 
 /*
- * Many small values: up to 16 MiB of them make an answer, unless the time is
- * over; what is more is refused.
+ * Many small values: up to 16 MiB together are answered, unless the time is
+ * over; more are refused.
  */
 #define MANY_IDS 10000
 

@@ -1,7 +1,7 @@
 /*
  * Nothing is lost while workers are killed, settings are read again and the
- * service is stopped, under load and again and again: every answer is checked,
- * and none is missing. Source: docs/protocol.md, S24 (signals).
+ * service is stopped, repeatedly and under load: every answer is checked, and
+ * none is missing. Source: docs/protocol.md, S25.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -162,7 +162,7 @@ kill_one(const struct stack *stack, int turn)
         (void)kill(workers.pid[(size_t)turn % workers.count], SIGKILL);
 }
 
-/* It is found, and what waited for it is asked for elsewhere. */
+/* The parent notices it, and its requests are sent to other workers. */
 static void
 stop_one(const struct stack *stack, int turn)
 {
@@ -252,8 +252,8 @@ TEST_CASES(harm, struct harm_case, harm_rows)
 }
 
 /*
- * A crash loop: it is told, slows down, costs nobody a wrong answer, and is
- * over soon after its cause.
+ * A crash loop: it is logged, it slows down, no answer is wrong, and it ends
+ * soon after its cause.
  */
 #define LOOP_MS    2500
 #define LOOP_LEAST 3 /* deaths of each worker: at 0, 100, 300, 700, ... ms */
@@ -300,8 +300,8 @@ TEST_SINGLE(crash_loop, "every worker is killed as it appears")
 }
 
 /*
- * The end under load: what the service says that it has answered has reached
- * a caller, every single one.
+ * The end under load: each answer that the service has logged has reached a
+ * caller.
  */
 struct end_case {
     const char *name;
@@ -334,8 +334,8 @@ TEST_CASES(end, struct end_case, end_rows)
 }
 
 /*
- * Without nginx, which would try again: a request that a web server could
- * write whole on a kept connection is answered, whenever that was.
+ * Without nginx, which would try again: a request that a web server has
+ * completely written to a kept connection is answered, at any time.
  */
 #define SERVERS        8
 #define SERVER_TURNS   12

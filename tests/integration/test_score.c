@@ -1,7 +1,7 @@
 /*
- * The method online_score from end to end: every rule of its fields, the
- * score, and the cache, which is looked into. Source: docs/protocol.md,
- * S12, S13.
+ * The method online_score, over the whole stack: all rules of its fields, the
+ * score, and the content of the cache. Source: docs/protocol.md, S12, S13 and
+ * S14.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,8 +134,8 @@ TEST_CASES(pairs, struct pair_case, pair_rows)
 }
 
 /*
- * One field beside a complete pair that it does not belong to. want: the
- * score, or -1 when the field is wrong.
+ * One field, with a complete pair of other fields. want: the score, or -1 if
+ * the field is wrong.
  */
 struct field_case {
     const char *name, *field, *json;
@@ -432,7 +432,7 @@ TEST_SINGLE(cache_key, "has a keyed digest and the score, for an hour")
     free(key);
 }
 
-/* What the cache holds is what is answered, score 0 like any other. */
+/* A cached value is answered, also a score of 0. */
 struct hit_case {
     const char *name, *arguments, *planted;
     double want;
@@ -489,8 +489,8 @@ TEST_SINGLE(cached_type, "is a miss when the key holds a list")
 }
 
 /*
- * Two requests: a score of 4.5 is planted for the first. want is what the
- * second one gets: 4.5 if it is about the same person.
+ * Two requests: a score of 4.5 is put into the cache for the first. want: the
+ * score of the second, 4.5 if it is for the same person.
  */
 struct person_case {
     const char *name, *first, *second;

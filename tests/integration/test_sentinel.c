@@ -1,7 +1,7 @@
 /*
- * The service on a master, two replicas and three sentinels, as short as it
- * goes: it follows a planned failover and the death of a master, and says what
- * a server is that should be a master. `make sentinel` has all of it, under
+ * The service on a master, two replicas and three sentinels, in short: it
+ * follows a planned failover and the death of a master, and reports a server
+ * that should be a master but is not. `make sentinel` tests all of it, under
  * load. Source: docs/protocol.md, S21.
  */
 #include <hiredis/hiredis.h>
@@ -53,7 +53,7 @@ ask_sentinel(const struct sentinel *sentinel, const char *command)
     return reply;
 }
 
-/* Who a sentinel names; 0: nobody. */
+/* The port of the master that a sentinel names; 0: none. */
 static int
 master_port(const struct sentinel *sentinel)
 {
@@ -219,7 +219,8 @@ ask_interests(const struct stack *stack)
     return post(stack, request_interests("{\"client_ids\": [7]}"), INTERESTS);
 }
 
-/* What is asked meanwhile: all scores are good, and so many interests not. */
+/* Requests that are sent meanwhile: all scores are right, and so many interests
+ * are not. */
 struct watch {
     const struct stack *stack;
     const char *until; /* the log says so */
@@ -272,7 +273,7 @@ fail_over(struct stack *stack)
     CU_ASSERT_EQUAL(stack_log_count(stack, "the store is down"), 0);
 }
 
-/* The sentinels have agreed again, so that they can replace it. */
+/* Waits until the sentinels agree, so that they can replace the master. */
 static void
 kill_master(struct stack *stack)
 {
@@ -306,7 +307,7 @@ TEST_SINGLE(follow, "a planned failover costs no request, a death few")
     group_end();
 }
 
-/* Servers that redis:// must not name. */
+/* Servers that a redis:// URL must not name. */
 struct wrong_case {
     const char *name;
     const char *settings, *option; /* of the server */

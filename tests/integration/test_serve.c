@@ -1,6 +1,6 @@
 /*
- * The entry point of the image, with programs in its way that say how they were
- * called. Source: docs/protocol.md, S1 and S26.
+ * The entry point of the container image, with stubs of the programs that
+ * report how they were called. Source: docs/protocol.md, S1.1 and S26.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * `make run` takes its settings as the service does, whatever its file holds
- * and whatever is in the place of that file; and it takes no folder but its
- * own. Source: docs/protocol.md, S24, S26.
+ * `make run` reads its settings as the service does, for any content of the
+ * file and any kind of file; and it uses no folder but its own. Source:
+ * docs/protocol.md, S24 and S26.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ static const struct stack_plan private_plan = {.store = STACK_URL_GIVEN,
                                                .environment = from_file};
 static const struct stack_plan absent_plan = {.store = STACK_REDIS_ABSENT};
 
-/* Whether run.sh ends by itself, says this, and leaves nothing running. */
+/* Checks that run.sh exits, reports this, and leaves nothing running. */
 static void
 check_refused(struct stack *stack, const char *words)
 {
@@ -67,7 +67,7 @@ says_where(void *arg)
     return is_there;
 }
 
-/* What may be in the place of the stack's folder. */
+/* What may exist at the path of the stack's folder. */
 
 static void
 write_in(const char *folder, const char *name, const char *text)
@@ -121,7 +121,7 @@ make_marked(const char *path)
     write_in(path, MARK, "");
 }
 
-/* What it leads to must not be written to, nor taken for a mark. */
+/* The target of the link must not be written to, nor count as a mark. */
 static void
 make_mark_link(const char *path)
 {
@@ -294,7 +294,7 @@ TEST_CASES(folder, struct folder_case, folder_rows)
     stack_discard(&stack);
 }
 
-/* What may be in the place of the file of settings. */
+/* What may exist at the path of the file of settings. */
 
 static void
 make_pipe(const char *path)
@@ -499,7 +499,7 @@ TEST_SINGLE(zone, "of the file is that of all, also when read again")
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
-/* What is done to the file before SIGHUP, and why it is not taken. */
+/* How the file is changed before SIGHUP, and why it is refused. */
 struct reload_case {
     const char *name;
     void (*make)(const char *path);

@@ -1,7 +1,7 @@
 /*
- * Starting the stack, ending it, and what may happen in between: settings
- * that are wrong, places that are taken, signals, and processes that die.
- * Source: docs/protocol.md, S24, S26.
+ * Starting and stopping the stack, and what may happen meanwhile: invalid
+ * settings, places in use, signals, and processes that die. Source:
+ * docs/protocol.md, S24 and S26.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -37,7 +37,8 @@ is_scored(const struct http_answer *answer)
     return expect_score_of(answer) == 3.0;
 }
 
-/* One clear line that holds the words, an exit status, and nothing left. */
+/* Checks that there is one line with these words, an exit status, and no
+ * process left. */
 static void
 check_refused(struct stack *stack, const char *words)
 {
@@ -193,7 +194,7 @@ TEST_SINGLE(metrics_port, "is in use")
     stack_discard(&stack);
 }
 
-/* Nobody has asked for it: it is the next one after HTTP_PORT. */
+/* The default of METRICS_PORT is the port after HTTP_PORT. */
 TEST_SINGLE(metrics_port_default,
             "is in use, and that keeps nothing from starting")
 {
@@ -294,7 +295,7 @@ TEST_SINGLE(run_folder_taken, "by another stack, which goes on")
     http_answer_free(&answer);
 }
 
-/* Nobody but owner and group may speak FastCGI. */
+/* Only owner and group may use the FastCGI socket. */
 TEST_SINGLE(socket_mode, "is 0660, in a private folder")
 {
     const struct stack *stack = stack_shared(&plan);
@@ -309,7 +310,7 @@ TEST_SINGLE(socket_mode, "is 0660, in a private folder")
     CU_ASSERT_EQUAL(status.st_mode & 0077, 0);
 }
 
-/* Connections that are kept and idle bind nobody. */
+/* Idle kept connections bind no worker. */
 TEST_SINGLE(idle, "connections do not stand in the way")
 {
     const struct stack *stack = stack_shared(&plan);
@@ -564,7 +565,7 @@ TEST_SINGLE(log_output, "is standard output by default")
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
-/* Requests under way when the end comes get their answers. */
+/* Requests that are pending at the end get their answers. */
 static bool
 is_interests(const struct http_answer *answer)
 {
@@ -740,7 +741,7 @@ TEST_SINGLE(interrupt, "between the answer of a program and its end")
     stack_discard(&stack);
 }
 
-/* What a killed stack has left behind does not hinder the next one. */
+/* What a killed stack has left does not prevent the next start. */
 TEST_SINGLE(again, "in the same folder after SIGKILL")
 {
     struct stack stack;

@@ -1,8 +1,7 @@
 /*
- * Nobody waits for a connection that another one holds: with any number of
- * connections that nginx keeps, and with fewer workers than there are, every
- * caller is answered in time, under load and afterwards. Source:
- * docs/protocol.md, S1.
+ * No request waits because another connection is open: with any number of kept
+ * connections, and with fewer workers, every caller is answered in time, under
+ * load and afterwards. Source: docs/protocol.md, S1.2.
  */
 #include <signal.h>
 #include <stdio.h>

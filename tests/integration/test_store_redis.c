@@ -1,7 +1,6 @@
 /*
- * The store on a real Redis, started here on a private socket and port, and
- * on peers that misbehave in every way we know of. Single-threaded: peers,
- * store and clock share one loop.
+ * The store on a real Redis, on a private socket and port, and on peers with
+ * all known faults. Single-threaded: peers, store and clock share one loop.
  */
 #include <arpa/inet.h>
 #include <hiredis/hiredis.h>
@@ -191,7 +190,7 @@ TEST_SINGLE(pipeline, "each answer finds its own request")
     world_end(&world);
 }
 
-/* The server says no. */
+/* The server refuses the handshake. */
 
 struct refusal_case {
     const char *name, *username, *password;
@@ -274,9 +273,8 @@ TEST_SINGLE(no_permission, "a read that the user may not do")
 }
 
 /*
- * A real server that says no to what it is asked. The same faults are met on
- * a connection that was there before, where each read learns about it, and on
- * new ones.
+ * A real server that refuses commands. The same faults are met on an existing
+ * connection, where each read learns of them, and on new ones.
  */
 #define FAULT_COMMANDS 3
 
@@ -332,8 +330,8 @@ static const struct fault_case fault_rows[] = {
 };
 
 /*
- * Whether the server says no to all: not yet while it saves what it is going
- * to load.
+ * Whether the server refuses everything; not yet while it saves what it is
+ * going to load.
  */
 static bool
 is_refusing(void *arg)
@@ -402,7 +400,7 @@ server_empty(void)
     (void)unlink(path);
 }
 
-/* Until a read that matters is answered rightly. */
+/* Waits until a required read is answered correctly. */
 static void
 check_recovery(struct world *world, const char *key, const char *value)
 {
@@ -600,7 +598,7 @@ TEST_SINGLE(password_changed, "while running")
     change_password("");
 }
 
-/* The server goes away and comes back. */
+/* The server is stopped and started again. */
 
 TEST_SINGLE(killed, "killed and started again empty")
 {
@@ -782,7 +780,8 @@ static const struct name_case name_rows[] = {
      "host name redis.test does not resolve in time"},
 };
 
-/* Whatever the name server does, and soon well when it is well again. */
+/* For any behaviour of the name server; and the store soon works when the name
+ * server does. */
 TEST_CASES(name_server, struct name_case, name_rows)
 {
     static const struct names_plan good = {.delay_ms = 0};
@@ -982,8 +981,8 @@ static const struct peer_case peer_rows[] = {
 };
 
 /*
- * Whatever the peer does: reads end in time, all is well again once a good
- * one listens there, and each outage is told once.
+ * For any behaviour of the peer: reads end in time, the store works again soon
+ * after a good peer listens there, and each outage is reported once.
  */
 TEST_CASES(peer, struct peer_case, peer_rows)
 {
@@ -1043,7 +1042,7 @@ static const struct reuse_case reuse_rows[] = {
     {"too often", WORLD_ATTEMPTS, STORE_DOWN},
 };
 
-/* A read that matters outlives the connections that die under it. */
+/* A required read survives connections that die. */
 TEST_CASES(reuse, struct reuse_case, reuse_rows)
 {
     struct script script = good;

@@ -1,7 +1,7 @@
 /*
- * The store over TLS: who is believed, and that all works as without it, with
- * one server, with sentinels and with a Cluster. With an authority of its own.
- * Source: docs/protocol.md, S20 to S22.
+ * The store over TLS: which certificates are trusted, and that everything works
+ * as without TLS, with one server, with sentinels and with a Cluster. The test
+ * has its own certificate authority. Source: docs/protocol.md, S20 to S22.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ suite_end(void)
     return is_good ? 0 : 1;
 }
 
-/* Who is believed. The commands connect as the service does. */
+/* Which certificates are trusted. The commands connect as the service does. */
 struct trust_case {
     const char *name;
     enum server server;
@@ -300,7 +300,7 @@ TEST_SINGLE(large, "many large values arrive whole")
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
-/* What befalls the server; scores are answered all the time. */
+/* What happens to the server; scores are answered all the time. */
 struct fault_case {
     const char *name;
     void (*fault)(struct redis *redis);
@@ -335,7 +335,7 @@ TEST_CASES(fault, struct fault_case, fault_rows)
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
-/* One that is trusted no longer: told once, and counted. */
+/* A certificate that is no longer trusted: logged once, and counted. */
 TEST_SINGLE(distrusted, "a certificate that has expired is in log and metrics")
 {
     const struct http_request request = {.verb = "GET", .path = "/metrics"};

@@ -1,7 +1,7 @@
 /*
- * HTTP from end to end: paths, verbs, bodies and their sizes, request ids,
- * the envelope and the order of work; and what is no HTTP at all. Source:
- * docs/protocol.md, S2, S9.
+ * HTTP, over the whole stack: paths, verbs, bodies and their sizes, request
+ * ids, the envelope and the order of the checks; and requests that are not
+ * HTTP. Source: docs/protocol.md, S2, S7 and S9.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +180,7 @@ TEST_SINGLE(head, "is 405 without a body")
     http_answer_free(&answer);
 }
 
-/* Only 405 says which verbs there are, and only 503 when to come again. */
+/* Only 405 has Allow, and only 503 has Retry-After. */
 TEST_SINGLE(headers, "of other answers")
 {
     const struct http_request request = {.body = NO_OBJECT};
@@ -307,7 +307,7 @@ TEST_CASES(encoding, struct encoding_case, encoding_rows)
     free(body);
 }
 
-/* Its Content-Type is not looked at, nor any other header. */
+/* Content-Type and other headers are not checked. */
 static const char *const odd_headers[] = {
     "Content-Type: text/html; charset=utf-16",
     "Accept: image/png",
@@ -572,8 +572,8 @@ TEST_CASES(id_error, struct id_error_case, id_error_rows)
 }
 
 /*
- * Faults of the five members, and which fault comes first. T stands for the
- * right token of the account and login below, W for a wrong one.
+ * Faults of the five members, and which fault is reported first. T stands for
+ * the valid token of the account and login below, W for a wrong one.
  */
 struct envelope_case {
     const char *name, *text;
@@ -705,7 +705,7 @@ TEST_CASES(envelope, struct envelope_case, envelope_rows)
     http_answer_free(&answer);
 }
 
-/* More requests than the limit of a second are told to come again. */
+/* More requests per second than the limit are refused, with Retry-After. */
 static const char *const limited[] = {"SCORING_RATE_LIMIT=5", NULL};
 static const struct stack_plan limited_plan = {.store = STACK_REDIS_UNIX,
                                                .environment = limited};
@@ -734,8 +734,8 @@ TEST_SINGLE(rate, "of requests is limited")
 }
 
 /*
- * A client that stops sending is disconnected. It is begun first and looked
- * at last, so that nobody waits.
+ * A client that stops sending is disconnected. It is started first and checked
+ * last, so that no test waits.
  */
 static int stalled_head = -1, stalled_body = -1;
 static int64_t stalled_since_ms;

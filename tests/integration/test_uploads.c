@@ -1,8 +1,7 @@
 /*
- * What nginx holds for requests that are not whole: large bodies up to the
- * number that its spool holds, a quarter of them for one address, and open
- * requests of an address up to a limit; nobody else notices. Source:
- * docs/protocol.md, S4 and S24.
+ * What nginx keeps of incomplete requests: as many large bodies as its spool
+ * holds, a quarter of them for one address, and open requests of an address up
+ * to a limit; other callers are not affected. Source: docs/protocol.md, S4.1.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -99,7 +98,9 @@ are_refused(void *arg)
     return count == search->refused;
 }
 
-/* So many are let in, and all others have an answer of this status. */
+/*
+ * Checks that so many are accepted, and all others answered with this status.
+ */
 static void
 expect_held(const struct held *held, size_t in, int status)
 {
@@ -162,7 +163,7 @@ is_served(void *arg)
     return status == 422;
 }
 
-/* Once nginx has noticed that the others are gone. */
+/* Waits until nginx has noticed that the others have closed. */
 static void
 expect_served_soon(const char *address, int port, size_t length)
 {
@@ -189,7 +190,7 @@ TEST_SINGLE(share, "150 unfinished uploads of one address")
     expect_served_soon("127.0.0.2", port, LARGE_BYTES);
 }
 
-/* Nobody knows how much is to come. */
+/* The length of a chunked body is unknown. */
 TEST_SINGLE(chunked, "bodies in chunks count as large")
 {
     static const char data[] = "POST /method/ HTTP/1.1\r\nHost: a\r\n"
@@ -275,7 +276,7 @@ TEST_SINGLE(open_off, "any number of small requests by default")
     release(&held);
 }
 
-/* In place of the spool there is a file: as with a disk that is full. */
+/* A file in place of the spool: as with a full disk. */
 TEST_SINGLE(full, "what nginx cannot store is in its log, without the query")
 {
     static const char data[] =
