@@ -18,7 +18,7 @@
 #define ANSWERS_SUFFIX ".answers"
 #define ANSWERS_MODE   0660 /* nginx and the service share the group */
 
-/* What is read at once, and how often in a turn: 1 MiB, 262,144 answers. */
+/* How much is read at once, and how often per call: 1 MiB, 262,144 answers. */
 #define ANSWERS_CHUNK  65536
 #define ANSWERS_CHUNKS 16
 

@@ -8,20 +8,20 @@
 #include "telemetry/metrics.h"
 
 /*
- * The answers that nginx makes by itself, of which the service would not know:
- * for each of them nginx appends its code, as a line, to a file beside the
- * socket. The parent counts the lines and empties the file, so that it holds
- * what nobody has counted yet, also when the service was away. Nobody waits:
- * nginx does without a file that it cannot write, and the parent without one
- * that it cannot read. Source: docs/protocol.md, S23.4.
+ * The answers that nginx makes by itself, without the service: for each of them
+ * nginx appends its code, as a line, to a file beside the socket. The parent
+ * counts the lines and empties the file, which so has what has not been counted
+ * yet, also from while the service was down. Neither waits: nginx goes on
+ * without a file that it cannot write, the parent without one that it cannot
+ * read. Source: docs/protocol.md, S23.4.
  */
 struct answers {
-    char path[PATH_MAX]; /* "": the socket has no place beside it */
-    off_t counted;       /* bytes of the file, while they are not taken away */
-    int fault;           /* the errno that has been told; 0: none */
+    char path[PATH_MAX]; /* "": the socket has no path */
+    off_t counted;       /* bytes of the file that are counted, not removed */
+    int fault;           /* the errno that has been logged; 0: none */
 };
 
-/* The file is that of the socket, in whose name it begins. */
+/* The path of the file is that of the socket, with a suffix. */
 void answers_init(struct answers *answers, int listen_fd);
 
 /*
