@@ -6,6 +6,7 @@
  */
 #include <json-c/json.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdint.h>
 
 #include "base/json.h"
@@ -940,25 +941,10 @@ json_item_text(const struct json_item *item, struct bytes *ret_text)
     return true;
 }
 
-/* The value has been checked, so digits only, after a sign, are an integer. */
-bool
-json_item_int64(const struct json_item *item, int64_t *ret_number)
+void
+json_prepare(void)
 {
-    const bool is_negative = *item->value == '-';
-    const unsigned char *at = (const unsigned char *)item->value + is_negative;
-    const unsigned char *end =
-        (const unsigned char *)item->value + item->length;
-    uint64_t number = 0;
-
-    if (!is_digit(*at) || !fits_int64(at, end - at, is_negative))
-        return false;
-    for (; at < end; at++) {
-        if (!is_digit(*at))
-            return false;
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    *ret_number = (int64_t)(is_negative ? 0 - number : number);
-    return true;
+    (void)uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
 bool

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
@@ -13,6 +12,9 @@ struct json_tokener;
 
 /* Source: docs/protocol.md, S6.1. */
 #define JSON_DEPTH_MAX 32
+
+/* Of a tokener: json-c counts a scalar in the deepest container as one more. */
+#define JSON_TOKENER_DEPTH (JSON_DEPTH_MAX + 2)
 
 enum json_error {
     JSON_OK = 0,
@@ -119,9 +121,6 @@ bool json_walk_next(struct json_walk *walk, struct json_item *ret_item);
  */
 bool json_item_text(const struct json_item *item, struct bytes *ret_text);
 
-/* Reads an item. Returns false if it is not an integer that fits int64. */
-bool json_item_int64(const struct json_item *item, int64_t *ret_number);
-
 /*
  * Adds a text in UTF-8 as a JSON string. Control characters, which a terminal
  * would act on, are escaped: U+0000 to U+001F, and U+007F to U+009F.
@@ -142,10 +141,16 @@ size_t json_line(struct bytes text, size_t offset);
 size_t json_unescape(char *text, size_t length);
 
 /*
+ * Makes json_decode() cheaper on this thread: for each text json-c copies the
+ * thread's locale, unless that is the "C" locale. Call it once.
+ */
+void json_prepare(void);
+
+/*
  * Lets json-c decode a text that json_find() has accepted, or one value of it.
  * If a member is repeated, the last one wins.
  *
- * tokener     from json_tokener_new_ex(JSON_DEPTH_MAX + 2) or larger; reused.
+ * tokener     from json_tokener_new_ex(JSON_TOKENER_DEPTH); reused.
  * text        length bytes, altered in place: escaped surrogate pairs are
  *             decoded, because json-c before 0.19 takes some for lone ones.
  * ret_value   set on success only; NULL is JSON's null. The caller owns it.

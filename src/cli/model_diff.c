@@ -4,6 +4,7 @@
  * for each set of known inputs. Implements S15.3 of docs/protocol.md.
  */
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct diff {
     const struct model *old, *new;
     struct interests_report report;
     struct field_limits limits;
+    struct json_tokener *tokener;
     struct buf text; /* of one line; its memory is reused */
     struct field_faults faults;
     int64_t counts[PATTERNS]; /* lines, by the mask of their known inputs */
@@ -62,47 +64,68 @@ struct effect {
     int64_t sum;                        /* of all changes, in tenths */
 };
 
-/* Returns false, with a text in diff->faults, if the line is invalid. */
+/*
+ * Decodes a line. Returns false, with a text in diff->faults, if it is not
+ * JSON, or when out of memory. The caller puts the value.
+ */
 static bool
-read_person(struct diff *diff, struct bytes line, struct person *person)
+decode_line(struct diff *diff, struct bytes line,
+            struct json_object **ret_value)
 {
-    struct json_item item = {.line = 0};
+    struct buf *text = &diff->text;
     struct json_fault fault;
 
-    buf_clear(&diff->text);
-    buf_add_bytes(&diff->text, line);
-    buf_add(&diff->text, "", 1);
-    if (diff->text.failed) {
+    buf_clear(text);
+    buf_add_bytes(text, line);
+    buf_add(text, "", 1);
+    if (text->failed) {
         buf_add_text(&diff->faults.text, "out of memory");
         return false;
     }
-    item.value = diff->text.data;
-    item.length = line.length;
-    if (!json_find(item.value, item.length, SIZE_MAX, NULL, 0, &fault)) {
+    if (!json_find(text->data, line.length, SIZE_MAX, NULL, 0, &fault)) {
         buf_printf(&diff->faults.text, "invalid JSON at byte %zu: %s",
                    fault.offset, json_error_text(fault.error));
         return false;
     }
-    item.value += strspn(item.value, " \t\r");
-    item.length -= (size_t)(item.value - diff->text.data);
-    return person_read(&item, &diff->limits, person, &diff->faults);
+    if (json_decode(diff->tokener, text->data, line.length, ret_value))
+        return true;
+    buf_add_text(&diff->faults.text, "out of memory");
+    return false;
+}
+
+/*
+ * The mask of the inputs that a line's person has. Returns false, with a text
+ * in diff->faults, if the line is invalid.
+ */
+static bool
+read_known(struct diff *diff, struct bytes line, unsigned *ret_known)
+{
+    struct person person = {.given = {{NULL, 0}}};
+    struct json_object *value = NULL;
+    bool is_good = decode_line(diff, line, &value) &&
+                   person_read(value, &diff->limits, &person, &diff->faults);
+
+    if (is_good)
+        *ret_known = person_known(&person);
+    json_object_put(value);
+    return is_good;
 }
 
 static void
 take_line(struct diff *diff, struct bytes line, int64_t number)
 {
-    struct person person = {.given = {{NULL, 0}}};
+    unsigned known;
 
     line = line_reader_strip(line, number == 1);
     if (interests_line_is_empty(line))
         return;
     buf_clear(&diff->faults.text);
-    if (!read_person(diff, line, &person)) {
+    if (!read_known(diff, line, &known)) {
         interests_report_words(&diff->report, number,
                                buf_bytes(&diff->faults.text));
         return;
     }
-    diff->counts[person_known(&person)]++;
+    diff->counts[known]++;
     diff->total++;
 }
 
@@ -422,9 +445,16 @@ model_diff(const struct model *old, const struct model *new, const char *path,
         interests_report_say(&diff.report, "the clock shows no date");
         return EX_OSERR;
     }
+    json_prepare();
+    diff.tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
+    if (diff.tokener == NULL) {
+        interests_report_say(&diff.report, "out of memory");
+        return EX_OSERR;
+    }
     status = read_file(&diff, path);
     if (status == EX_OK)
         status = print_diff(&diff);
+    json_tokener_free(diff.tokener);
     buf_free(&diff.text);
     buf_free(&diff.faults.text);
     return status;

@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,10 @@
 #include "scoring/method.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* A tokener keeps room for the longest string that it has met: longer arguments
+ * get one of their own. */
+#define API_TOKENER_KEEPS (64 * 1024)
 
 /* JSON values of a request, besides two for each client id: S6.2. */
 #define API_VALUES_MAX 10000
@@ -51,14 +56,16 @@ _Static_assert(COUNT(methods) <= API_METHODS_MAX, "each method has a number");
 struct api {
     const struct api_config *config;
     struct auth *auth;
+    struct json_tokener *tokener;
     struct field_limits limits; /* with the date of limits_at */
     time_t limits_at;
 };
 
 struct api_call {
     struct api *api;
-    struct envelope envelope; /* lent by the body */
-    void *request;            /* the method's own struct */
+    struct envelope envelope;      /* lent by the body */
+    struct json_object *arguments; /* lends the texts of the request */
+    void *request;                 /* the method's own struct */
     const struct method *method;
     size_t method_number;
     struct method_plan plan;
@@ -81,8 +88,10 @@ api_new(const struct api_config *config)
     api->config = config;
     api->limits.client_ids_max = config->client_ids_max;
     api->limits.records_max = config->clients_max;
+    json_prepare();
     api->auth = auth_new(&config->secrets);
-    if (api->auth == NULL) {
+    api->tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
+    if (api->auth == NULL || api->tokener == NULL) {
         api_free(api);
         return NULL;
     }
@@ -94,6 +103,8 @@ api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    if (api->tokener != NULL)
+        json_tokener_free(api->tokener);
     auth_free(api->auth);
     free(api);
 }
@@ -247,6 +258,25 @@ step_method(struct api_call *call, const struct request *request)
     return 422;
 }
 
+/* The arguments alone are decoded, and only behind a valid token: S6.3. */
+static bool
+decode_arguments(struct api_call *call)
+{
+    const struct envelope *envelope = &call->envelope;
+    struct json_tokener *kept = call->api->tokener, *tokener = kept;
+    bool is_good;
+
+    if (envelope->arguments_length > API_TOKENER_KEEPS)
+        tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
+    if (tokener == NULL)
+        return false;
+    is_good = json_decode(tokener, envelope->arguments,
+                          envelope->arguments_length, &call->arguments);
+    if (tokener != kept)
+        json_tokener_free(tokener);
+    return is_good;
+}
+
 /* Whether the account may call the method, and has a request left. */
 static int
 step_account(struct api_call *call, const struct request *request)
@@ -273,17 +303,13 @@ static int
 step_arguments(struct api_call *call, const struct request *request)
 {
     const struct method *method = call->method;
-    const struct json_item arguments = {
-        .value = call->envelope.arguments,
-        .length = call->envelope.arguments_length,
-    };
     enum field_error error;
 
     (void)request;
     call->request = calloc(1, method->request_size);
-    if (call->request == NULL)
+    if (call->request == NULL || !decode_arguments(call))
         return fail_memory(call);
-    error = fields_walk(&method->fields, &arguments, &call->api->limits,
+    error = fields_walk(&method->fields, call->arguments, &call->api->limits,
                         call->request, &call->plan.faults);
     if (error == FIELD_MEMORY)
         return fail_memory(call);
@@ -442,15 +468,20 @@ update_limits(struct api *api, time_t now)
     return true;
 }
 
-/* Frees the decoded request, whose texts point into the body: while the keys
- * are read, only the plan remains. */
+/*
+ * Frees the decoded request: while the keys are read, only the plan remains. A
+ * document is many small allocations: freed before the next request makes its
+ * own, they cost malloc() least.
+ */
 static void
 forget_request(struct api_call *call)
 {
     if (call->request != NULL && call->method->release != NULL)
         call->method->release(call->request);
     free(call->request);
+    json_object_put(call->arguments);
     call->request = NULL;
+    call->arguments = NULL;
     call->envelope = (struct envelope){.arguments = NULL};
 }
 

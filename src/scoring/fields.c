@@ -4,6 +4,7 @@
  * itself which fields must come together.
  */
 #include <assert.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 
 #include "scoring/fields.h"
@@ -12,6 +13,10 @@
 #define PHONE_FIRST        '7'
 #define GENDER_MAX         2  /* 0 unknown, 1 male, 2 female */
 #define BIRTHDAY_YEARS_MAX 70 /* S12.2 */
+
+static const char genders[] = {FIELD_GENDER_UNKNOWN, '1', '2'};
+
+_Static_assert(sizeof(genders) == GENDER_MAX + 1, "a digit for each");
 
 static const char *const error_texts[] = {
     [FIELD_OK] = "is valid",
@@ -50,42 +55,37 @@ field_error_text(enum field_error error)
     return error_texts[error];
 }
 
-/* A JSON value that begins with n is null. */
-static bool
-is_null(const struct json_item *item)
-{
-    return *item->value == 'n';
-}
-
+/* json-c's value of JSON's null is NULL. */
 static enum field_error
-text_read(const struct json_item *item, struct bytes *ret_text)
+text_read(struct json_object *value, struct bytes *ret_text)
 {
-    struct bytes text;
+    size_t length;
 
-    if (is_null(item))
+    if (value == NULL)
         return FIELD_EMPTY;
-    if (!json_item_text(item, &text))
+    if (!json_object_is_type(value, json_type_string))
         return FIELD_NOT_STRING;
-    if (text.length == 0)
+    length = (size_t)json_object_get_string_len(value);
+    if (length == 0)
         return FIELD_EMPTY;
-    *ret_text = text;
+    *ret_text = (struct bytes){json_object_get_string(value), length};
     return FIELD_OK;
 }
 
 enum field_error
-field_string(const struct json_item *item, const struct field_limits *limits,
+field_string(struct json_object *value, const struct field_limits *limits,
              void *dest)
 {
     (void)limits;
-    return text_read(item, dest);
+    return text_read(value, dest);
 }
 
 enum field_error
-field_email(const struct json_item *item, const struct field_limits *limits,
+field_email(struct json_object *value, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(item, &text);
+    enum field_error error = text_read(value, &text);
 
     (void)limits;
     if (error != FIELD_OK)
@@ -96,19 +96,19 @@ field_email(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* The text of an integer: of a number without fraction and exponent. */
-static bool
-integer_text_read(const struct json_item *item, struct bytes *ret_text)
+/* json-c keeps the text of a number in the number. */
+static enum field_error
+integer_text_read(struct json_object *value, struct bytes *ret_text)
 {
-    const char *at = item->value, *end = at + item->length;
+    const char *text;
 
-    at += *at == '-' ? 1 : 0;
-    while (at < end && *at >= '0' && *at <= '9')
-        at++;
-    if (at < end)
-        return false;
-    *ret_text = (struct bytes){item->value, item->length};
-    return true;
+    if (!json_object_is_type(value, json_type_int))
+        return FIELD_PHONE_TYPE;
+    text = json_object_get_string(value);
+    if (text == NULL)
+        return FIELD_MEMORY;
+    *ret_text = bytes_of(text);
+    return FIELD_OK;
 }
 
 static bool
@@ -124,15 +124,15 @@ phone_is_valid(struct bytes text)
 }
 
 enum field_error
-field_phone(const struct json_item *item, const struct field_limits *limits,
+field_phone(struct json_object *value, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(item, &text);
+    enum field_error error = text_read(value, &text);
 
     (void)limits;
     if (error == FIELD_NOT_STRING)
-        error = integer_text_read(item, &text) ? FIELD_OK : FIELD_PHONE_TYPE;
+        error = integer_text_read(value, &text);
     if (error != FIELD_OK)
         return error;
     if (!phone_is_valid(text))
@@ -142,11 +142,11 @@ field_phone(const struct json_item *item, const struct field_limits *limits,
 }
 
 static enum field_error
-date_read(const struct json_item *item, struct bytes *ret_text,
+date_read(struct json_object *value, struct bytes *ret_text,
           struct date *ret_date)
 {
     struct bytes text;
-    enum field_error error = text_read(item, &text);
+    enum field_error error = text_read(value, &text);
 
     if (error != FIELD_OK)
         return error;
@@ -157,13 +157,13 @@ date_read(const struct json_item *item, struct bytes *ret_text,
 }
 
 enum field_error
-field_date(const struct json_item *item, const struct field_limits *limits,
+field_date(struct json_object *value, const struct field_limits *limits,
            void *dest)
 {
     struct date date;
 
     (void)limits;
-    return date_read(item, dest, &date);
+    return date_read(value, dest, &date);
 }
 
 /*
@@ -172,12 +172,12 @@ field_date(const struct json_item *item, const struct field_limits *limits,
  * is not.
  */
 enum field_error
-field_birthday(const struct json_item *item, const struct field_limits *limits,
+field_birthday(struct json_object *value, const struct field_limits *limits,
                void *dest)
 {
     struct bytes text;
     struct date date;
-    enum field_error error = date_read(item, &text, &date);
+    enum field_error error = date_read(value, &text, &date);
 
     if (error != FIELD_OK)
         return error;
@@ -190,48 +190,49 @@ field_birthday(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* The last byte of the number is its digit: "-0" is 0, too. */
 enum field_error
-field_gender(const struct json_item *item, const struct field_limits *limits,
+field_gender(struct json_object *value, const struct field_limits *limits,
              void *dest)
 {
     int64_t gender;
 
     (void)limits;
-    if (is_null(item))
+    if (value == NULL)
         return FIELD_EMPTY;
-    if (!json_item_int64(item, &gender) || gender < 0 || gender > GENDER_MAX)
+    if (!json_object_is_type(value, json_type_int))
         return FIELD_GENDER;
-    *(field_gender_dest *)dest =
-        (struct bytes){item->value + item->length - 1, 1};
+    gender = json_object_get_int64(value);
+    if (gender < 0 || gender > GENDER_MAX)
+        return FIELD_GENDER;
+    *(field_gender_dest *)dest = (struct bytes){&genders[gender], 1};
     return FIELD_OK;
 }
 
-static size_t
-count_items(const struct json_item *array)
+/*
+ * json-c may hold an integer above INT64_MAX, which it would return as
+ * INT64_MAX: the id of another client.
+ */
+static bool
+id_read(struct json_object *value, int64_t *ret_id)
 {
-    struct json_walk walk = json_walk(array->value, array->length, array->line);
-    struct json_item item;
-    size_t count = 0;
-
-    while (json_walk_next(&walk, &item))
-        count++;
-    return count;
+    if (!json_object_is_type(value, json_type_int) ||
+        json_object_get_uint64(value) > INT64_MAX)
+        return false;
+    *ret_id = json_object_get_int64(value);
+    return true;
 }
 
 enum field_error
-field_client_ids(const struct json_item *item,
-                 const struct field_limits *limits, void *dest)
+field_client_ids(struct json_object *value, const struct field_limits *limits,
+                 void *dest)
 {
-    struct json_walk walk = json_walk(item->value, item->length, item->line);
     struct field_ids ids = {.count = 0};
-    struct json_item id;
 
-    if (is_null(item))
+    if (value == NULL)
         return FIELD_EMPTY;
-    if (*item->value != '[')
+    if (!json_object_is_type(value, json_type_array))
         return FIELD_IDS_TYPE;
-    ids.count = count_items(item);
+    ids.count = json_object_array_length(value);
     if (ids.count == 0)
         return FIELD_IDS_EMPTY;
     if (ids.count > limits->client_ids_max)
@@ -239,8 +240,8 @@ field_client_ids(const struct json_item *item,
     ids.item = calloc(ids.count, sizeof(*ids.item));
     if (ids.item == NULL)
         return FIELD_MEMORY;
-    for (size_t i = 0; json_walk_next(&walk, &id); i++) {
-        if (!json_item_int64(&id, &ids.item[i])) {
+    for (size_t i = 0; i < ids.count; i++) {
+        if (!id_read(json_object_array_get_idx(value, i), &ids.item[i])) {
             free(ids.item);
             return FIELD_IDS_ITEM;
         }
@@ -250,16 +251,16 @@ field_client_ids(const struct json_item *item,
 }
 
 enum field_error
-field_records(const struct json_item *item, const struct field_limits *limits,
+field_records(struct json_object *value, const struct field_limits *limits,
               void *dest)
 {
-    struct field_records records = {.array = *item};
+    struct field_records records = {.array = value};
 
-    if (is_null(item))
+    if (value == NULL)
         return FIELD_EMPTY;
-    if (*item->value != '[')
+    if (!json_object_is_type(value, json_type_array))
         return FIELD_RECORDS;
-    records.count = count_items(item);
+    records.count = json_object_array_length(value);
     if (records.count == 0)
         return FIELD_RECORDS;
     if (records.count > limits->records_max)
@@ -268,51 +269,34 @@ field_records(const struct json_item *item, const struct field_limits *limits,
     return FIELD_OK;
 }
 
-/* A JSON value that begins with t is true, one with f false. */
 enum field_error
-field_boolean(const struct json_item *item, const struct field_limits *limits,
+field_boolean(struct json_object *value, const struct field_limits *limits,
               void *dest)
 {
     (void)limits;
-    if (is_null(item))
+    if (value == NULL)
         return FIELD_EMPTY;
-    if (*item->value != 't' && *item->value != 'f')
+    if (!json_object_is_type(value, json_type_boolean))
         return FIELD_BOOLEAN;
-    *(field_boolean_dest *)dest = *item->value == 't';
+    *(field_boolean_dest *)dest = json_object_get_boolean(value);
     return FIELD_OK;
 }
 
 /* A required field has different faults if it is missing and if it is null. */
 static enum field_error
-member_read(const struct field *field, const struct json_item *item,
+member_read(const struct field *field, struct json_object *object,
             const struct field_limits *limits, void *dest)
 {
     bool is_required = (field->flags & FIELD_REQUIRED) != 0;
+    struct json_object *value;
     enum field_error error;
 
-    if (item->value == NULL)
+    if (!json_object_object_get_ex(object, field->name.at, &value))
         return is_required ? FIELD_MISSING : FIELD_OK;
-    if (is_null(item) && is_required)
+    if (value == NULL && is_required)
         return FIELD_NULL;
-    error = field->rule(item, limits, (char *)dest + field->offset);
+    error = field->rule(value, limits, (char *)dest + field->offset);
     return error == FIELD_EMPTY ? FIELD_OK : error;
-}
-
-/* Finds the member of each row: the last one with its name. */
-static void
-find_members(const struct field_table *table, const struct json_item *object,
-             struct json_item *ret_items)
-{
-    struct json_walk walk =
-        json_walk(object->value, object->length, object->line);
-    struct json_item item;
-
-    while (json_walk_next(&walk, &item)) {
-        for (size_t i = 0; i < table->count; i++) {
-            if (bytes_equal(item.name, table->rows[i].name))
-                ret_items[i] = item;
-        }
-    }
 }
 
 void
@@ -339,23 +323,23 @@ field_add_fault(struct field_faults *faults, const char *name,
 }
 
 enum field_error
-fields_walk(const struct field_table *table, const struct json_item *object,
+fields_walk(const struct field_table *table, struct json_object *object,
             const struct field_limits *limits, void *dest,
             struct field_faults *faults)
 {
-    struct json_item items[FIELDS_MAX] = {{.value = NULL}};
     enum field_error result = FIELD_OK;
 
-    assert(table->count <= FIELDS_MAX && *object->value == '{');
-    find_members(table, object, items);
+    assert(json_object_is_type(object, json_type_object));
     for (size_t i = 0; i < table->count; i++) {
         const struct field *field = &table->rows[i];
-        enum field_error error = member_read(field, &items[i], limits, dest);
+        enum field_error error = member_read(field, object, limits, dest);
 
         if (error == FIELD_OK)
             continue;
-        if (error == FIELD_MEMORY)
+        if (error == FIELD_MEMORY) {
+            faults->text.failed = true;
             return FIELD_MEMORY;
+        }
         field_add_fault(faults, field->name.at, error);
         if (error == FIELD_IDS_MANY || error == FIELD_RECORDS_MANY)
             buf_printf(&faults->text, " (at most %zu)",

@@ -7,8 +7,9 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "base/json.h"
 #include "scoring/date.h"
+
+struct json_object;
 
 enum field_error {
     FIELD_OK = 0,
@@ -70,10 +71,10 @@ struct field_ids {
     size_t count;
 };
 
-/* Records, not decoded yet: each is read by itself. */
+/* Records: each is read by itself. */
 struct field_records {
-    struct json_item array;
-    size_t count; /* at least 1 */
+    struct json_object *array; /* borrowed */
+    size_t count;              /* at least 1 */
 };
 
 #define FIELD_GENDER_UNKNOWN '0' /* a value, not empty: S12.1 */
@@ -81,15 +82,14 @@ struct field_records {
 /*
  * A rule checks one value that is present, and stores it.
  *
- * item    a value whose syntax has been checked. It is decoded in place, so it
- *         can be checked only once; a stored text points into it.
+ * value   borrowed; NULL is JSON's null. A stored text points into it.
  * dest    points to the type that stands beside the rule below.
  *
  * Returns FIELD_OK with *dest set; FIELD_EMPTY for null and, if the field is a
  * text, for ""; or the fault. *dest is set on FIELD_OK only.
  * Source: docs/protocol.md, S12.
  */
-typedef enum field_error field_rule(const struct json_item *item,
+typedef enum field_error field_rule(struct json_object *value,
                                     const struct field_limits *limits,
                                     void *dest);
 
@@ -147,21 +147,19 @@ struct field_table {
 };
 
 /*
- * Reads the members of a JSON object by a table of fields. If a member is
- * repeated, the last one wins. Members without a row are ignored. The
- * destination of an empty field stays as it was.
+ * Reads the members of a JSON object by a table of fields. Members without a
+ * row are ignored. The destination of an empty field stays as it was.
  *
- * object   its syntax has been checked. It is decoded in place, so it can be
- *          read only once; texts in dest point into it.
+ * object   borrowed, not NULL; texts in dest point into it.
  * dest     the struct of the request, zeroed or with its defaults. It may hold
  *          allocated ids, which the caller frees, also after a failure.
  * faults   receives every wrong field, in the order of the table.
  *
  * Returns FIELD_OK; FIELD_MISSING if any field is wrong, for whatever reason;
- * or FIELD_MEMORY.
+ * or FIELD_MEMORY, and faults->text.failed is set.
  */
 enum field_error fields_walk(const struct field_table *table,
-                             const struct json_item *object,
+                             struct json_object *object,
                              const struct field_limits *limits, void *dest,
                              struct field_faults *faults);
 

@@ -6,6 +6,7 @@
  * each different answer is written once, and the body refers to it as often as
  * records have it.
  */
+#include <json-c/json.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -74,7 +75,7 @@ write_fault(struct batch *batch)
 }
 
 static struct piece
-take_record(struct batch *batch, const struct json_item *record)
+take_record(struct batch *batch, struct json_object *record)
 {
     struct field_faults *faults = &batch->plan->faults;
     struct person person = {.given = {{NULL, 0}}};
@@ -109,24 +110,22 @@ answer(const void *request, struct method_plan *plan, enum store_status status,
        const struct store_value *values, struct buf *response)
 {
     const struct online_scores *scores = request;
-    const struct json_item *array = &scores->clients.array;
-    const size_t count = scores->clients.count;
-    struct json_walk walk = json_walk(array->value, array->length, array->line);
+    const struct field_records *clients = &scores->clients;
+    const size_t count = clients->count;
     struct piece *pieces = calloc(count, sizeof(*pieces));
     struct batch batch = {
         .plan = plan,
         .terms = {plan->model, plan->is_admin, scores->explain},
     };
-    struct json_item record;
 
     (void)status;
     (void)values;
     plan->parts = calloc(count, sizeof(*plan->parts));
     if (pieces == NULL || plan->parts == NULL)
         plan->pool.failed = true;
-    for (size_t i = 0; !plan->pool.failed && json_walk_next(&walk, &record);
-         i++)
-        pieces[i] = take_record(&batch, &record);
+    for (size_t i = 0; !plan->pool.failed && i < count; i++)
+        pieces[i] =
+            take_record(&batch, json_object_array_get_idx(clients->array, i));
     if (!plan->pool.failed)
         set_parts(plan, pieces, count);
     free(pieces);

@@ -2,6 +2,8 @@
  * The inputs of a score: their field table, and the pairs of which one must be
  * complete. Implements S13.1 of docs/protocol.md.
  */
+#include <json-c/json.h>
+
 #include "scoring/person.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -76,15 +78,15 @@ person_add_names(unsigned mask, const char *separator, struct buf *out)
 }
 
 bool
-person_read(const struct json_item *item, const struct field_limits *limits,
+person_read(struct json_object *value, const struct field_limits *limits,
             struct person *person, struct field_faults *faults)
 {
-    if (*item->value != '{') {
+    if (!json_object_is_type(value, json_type_object)) {
         field_add_fault(faults, "arguments",
-                        *item->value == 'n' ? FIELD_NULL : FIELD_NOT_OBJECT);
+                        value == NULL ? FIELD_NULL : FIELD_NOT_OBJECT);
         return false;
     }
-    return fields_walk(&person_fields, item, limits, person, faults) ==
+    return fields_walk(&person_fields, value, limits, person, faults) ==
                FIELD_OK &&
            person_is_enough(person_given(person), faults);
 }

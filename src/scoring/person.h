@@ -49,11 +49,11 @@ extern const struct field_table person_fields;
  * fields. Returns false, with the faults that online_score would report; if
  * memory runs out, faults->text.failed is set.
  *
- * person   zeroed; its texts point into the item.
+ * value    borrowed; NULL is JSON's null.
+ * person   zeroed; its texts point into the value.
  */
-bool person_read(const struct json_item *item,
-                 const struct field_limits *limits, struct person *person,
-                 struct field_faults *faults);
+bool person_read(struct json_object *value, const struct field_limits *limits,
+                 struct person *person, struct field_faults *faults);
 
 /* A mask of the inputs that are given. */
 unsigned person_given(const struct person *person);

@@ -59,7 +59,7 @@ answer(struct json_tokener *tokener, char *text, size_t length)
 int
 main(void)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     size_t length;
 
     if (tokener == NULL)

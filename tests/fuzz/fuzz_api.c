@@ -46,7 +46,7 @@ set_up(void)
         return;
     api = api_new(&config);
     auth = auth_new(&config.secrets);
-    tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+    tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     FUZZ_CHECK(api != NULL && auth != NULL && tokener != NULL);
 }
 

@@ -60,7 +60,7 @@ compare_with_json_c(struct bytes text, enum interests_line_error error,
     char *copy = fuzz_copy(text);
 
     if (tokener == NULL)
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+        tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     if (error != INTERESTS_LINE_REPEATED &&
         json_find(copy, text.length, SIZE_MAX, NULL, 0, &fault)) {
         bool is_good;

@@ -63,7 +63,7 @@ check_members(struct bytes text, struct json_object *value)
     char *copy = fuzz_copy(text);
 
     if (tokener == NULL)
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+        tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     FUZZ_CHECK(json_find(copy, text.length, SIZE_MAX, members, 2, &fault));
     for (int i = 0; i < 2; i++) {
         struct json_object *want = NULL, *got = NULL;
@@ -93,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool is_good;
 
     if (tokener == NULL)
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+        tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     is_good = json_check(text, &checked);
     FUZZ_CHECK(json_find(copy, size, SIZE_MAX, NULL, 0, &decoded) == is_good);
     if (is_good) {

@@ -79,6 +79,12 @@ static const struct request_case request_rows[] = {
      .body = "{\"code\": 200, \"response\": {\"scores\": [{\"score\": 0.5}, "
              "{\"error\": \"phone: must be 11 digits and start with 7\"}, "
              "{\"score\": 0.5}]}}"},
+    {.name = "many scores of numbers and escapes",
+     .method = SCORES("{\"clients\": [{\"phone\": 79175002040, "
+                      "\"\\u0065mail\": \"a\\u0040b\"}]}"),
+     .code = 200,
+     .body = "{\"code\": 200, \"response\": {\"scores\": [{\"score\": "
+             "3.0}]}}"},
     {.name = "interests",
      .method = INTERESTS("{\"client_ids\": [1, 2, 3]}"),
      .values = {LIST, {STORE_ABSENT, {NULL, 0}}, LIST},

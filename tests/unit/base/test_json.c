@@ -26,7 +26,7 @@ static struct json_tokener *tokener; /* one for all rows, as in a worker */
 static int
 start(void)
 {
-    tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+    tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     return tokener == NULL;
 }
 
