@@ -396,7 +396,12 @@ peak_kib(pid_t pid)
     return kib;
 }
 
+/* Under ASan each small allocation takes much more. */
+#ifdef __SANITIZE_ADDRESS__
+#define BATCH_KIB (4 * 8192)
+#else
 #define BATCH_KIB 8192
+#endif
 
 TEST_SINGLE(memory, "the largest batch takes a worker at most 8 MiB more")
 {
@@ -414,8 +419,10 @@ TEST_SINGLE(memory, "the largest batch takes a worker at most 8 MiB more")
         http_answer_free(&answer);
     }
     after = peak_kib(stack_workers(&stack).pid[0]);
-    (void)printf("from %ld to %ld KiB\n", before, after);
-    CU_ASSERT_TRUE(before > 0 && after - before <= BATCH_KIB);
+    CU_ASSERT_TRUE(before > 0);
+    if (after - before > BATCH_KIB)
+        (void)printf("from %ld to %ld KiB\n", before, after);
+    CU_ASSERT_TRUE(after - before <= BATCH_KIB);
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
