@@ -260,10 +260,10 @@ TEST_SINGLE(decoded, "what arguments take is given back")
 
 /* Uploads that end at the same time, from a web server that has all of them. */
 
-#define UPLOADS      100
+#define UPLOADS      300
 #define UPLOAD_BYTES (700 * 1024)
 #define UPLOADS_MS   (2 * CLOCK_PATIENCE_MS)
-#define OTHER_MS     3000 /* the limit of a small request meanwhile */
+#define OTHER_MS     1000 /* the limit of a small request meanwhile */
 
 struct upload {
     int fd;
