@@ -99,24 +99,17 @@ param(const struct fcgi *fcgi, const char *name)
     return bytes_of(value != NULL ? value : "");
 }
 
-static bool
-is_id_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
+static const char id_characters[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
 
 static struct bytes
 request_id(const struct fcgi *fcgi)
 {
     struct bytes id = param(fcgi, "REQUEST_ID");
 
-    if (id.length == 0 || id.length > FCGI_ID_MAX)
+    if (id.length == 0 || id.length > FCGI_ID_MAX ||
+        strspn(id.at, id_characters) != id.length)
         return bytes_of(FCGI_ID_UNUSABLE);
-    for (size_t i = 0; i < id.length; i++) {
-        if (!is_id_character(id.at[i]))
-            return bytes_of(FCGI_ID_UNUSABLE);
-    }
     return id;
 }
 

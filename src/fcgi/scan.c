@@ -9,6 +9,7 @@
  */
 #include <assert.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "fcgi/scan.h"
 
@@ -29,12 +30,6 @@ static const struct phase phases[] = {
     [FCGI_SCAN_PARAMS] = {4, FCGI_SCAN_STDIN},
     [FCGI_SCAN_STDIN] = {5, FCGI_SCAN_END},
 };
-
-static size_t
-smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The length of the name, or then of the value, has been read. */
 static bool
@@ -77,7 +72,7 @@ take_params(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
     size_t at = 0;
 
     while (at < length) {
-        size_t text = smaller(scan->pair_left, length - at);
+        size_t text = MIN(scan->pair_left, length - at);
 
         if (text == 0) {
             if (!pair_length_byte(scan, bytes[at++]))
@@ -198,17 +193,17 @@ take_part(struct fcgi_scan *scan, const uint8_t *bytes, size_t length,
     bool good = true;
 
     if (scan->header_length < FCGI_SCAN_HEADER_LENGTH) {
-        taken = smaller(FCGI_SCAN_HEADER_LENGTH - scan->header_length, length);
+        taken = MIN(FCGI_SCAN_HEADER_LENGTH - scan->header_length, length);
         memcpy(scan->header + scan->header_length, bytes, taken);
         scan->header_length += taken;
         if (scan->header_length == FCGI_SCAN_HEADER_LENGTH)
             good = record_open(scan);
     } else if (scan->content_left > 0) {
-        taken = smaller(scan->content_left, length);
+        taken = MIN(scan->content_left, length);
         good = take_content(scan, bytes, taken);
         scan->content_left -= taken;
     } else {
-        taken = smaller(scan->padding_left, length);
+        taken = MIN(scan->padding_left, length);
         scan->padding_left -= taken;
     }
     *ret_taken = taken;

@@ -304,7 +304,7 @@ redis_conn_flush(struct redis_conn *conn)
     struct buf *out = &conn->commands.out;
     bool waiting = false;
 
-    if (has_nothing_to_send(conn) || !redis_stream_is_open(conn->stream))
+    if (has_nothing_to_send(conn) || conn->phase < PHASE_SHAKING)
         return;
     if (!conn->is_ticking && conn->commands.count > 0)
         start_clock(conn);

@@ -149,12 +149,6 @@ redis_stream_open(struct redis_stream *stream, int fd)
     return failure == NULL || fail_tls(stream, failure);
 }
 
-bool
-redis_stream_is_open(const struct redis_stream *stream)
-{
-    return stream->context != NULL;
-}
-
 void
 redis_stream_close(struct redis_stream *stream)
 {
@@ -256,7 +250,8 @@ redis_stream_read(struct redis_stream *stream, size_t *ret_bytes)
     const size_t before = reader->len;
     const char *why;
 
-    redis_tls_forget_error(stream->tls);
+    if (stream->tls != NULL)
+        redis_tls_forget_error();
     if (redisBufferRead(stream->context) == REDIS_OK) {
         *ret_bytes = reader->len - before;
         stream->has_received |= *ret_bytes > 0;

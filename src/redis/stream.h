@@ -33,7 +33,6 @@ struct redis_stream *redis_stream_new(const struct redis_url *config,
  * Owns fd, a connected and non-blocking socket, from now on, also on failure.
  */
 bool redis_stream_open(struct redis_stream *stream, int fd);
-bool redis_stream_is_open(const struct redis_stream *stream);
 
 /* Closes the socket, if it is open. Replies that were returned stay valid. */
 void redis_stream_close(struct redis_stream *stream);

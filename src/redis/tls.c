@@ -62,10 +62,9 @@ redis_tls_is_starting(const struct redis_tls *tls)
 }
 
 void
-redis_tls_forget_error(const struct redis_tls *tls)
+redis_tls_forget_error(void)
 {
-    if (tls != NULL)
-        ERR_clear_error();
+    ERR_clear_error();
 }
 
 /* Whether OpenSSL has received something that is not TLS. */
@@ -134,7 +133,7 @@ redis_tls_write(struct redis_tls *tls, struct redisContext *context,
     if (bytes.length > 0 && redisAppendFormattedCommand(
                                 context, bytes.at, bytes.length) != REDIS_OK)
         return "out of memory";
-    redis_tls_forget_error(tls);
+    redis_tls_forget_error();
     if (redisBufferWrite(context, &empty) != REDIS_OK)
         return redis_tls_error(tls, "the connection broke");
     /* In the handshake TLS waits for the server, not for the socket. */
@@ -192,9 +191,8 @@ redis_tls_write(struct redis_tls *tls, struct redisContext *context,
 }
 
 void
-redis_tls_forget_error(const struct redis_tls *tls)
+redis_tls_forget_error(void)
 {
-    (void)tls;
 }
 
 const char *

@@ -42,7 +42,7 @@ const char *redis_tls_write(struct redis_tls *tls, struct redisContext *context,
                             struct bytes bytes, bool *ret_waiting);
 
 /* Call it before a call of hiredis, so that no older error is reported. */
-void redis_tls_forget_error(const struct redis_tls *tls);
+void redis_tls_forget_error(void);
 
 /*
  * A static text that describes why the last call failed; `otherwise` if TLS was

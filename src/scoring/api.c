@@ -396,7 +396,7 @@ take_records(const struct api_call *call)
     const struct account *account = call->account;
     const size_t count = call->plan.records + call->plan.bad_records;
 
-    if (account != NULL && account->used != NULL && count > 1)
+    if (account != NULL && account->used != NULL)
         limit_take_more(&account->limit, account->used, (int64_t)count - 1,
                         call->arrived_ns);
 }
@@ -430,7 +430,8 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
     outcome.body = buf_bytes(&call->body);
     if (code == 200 && plan->part_count > 0)
         put_parts(plan, &outcome);
-    put_bad(plan);
+    if (plan->faults.name_count > 0)
+        put_bad(plan);
     outcome.context = buf_bytes(&plan->context);
     if (call->header[0] != '\0')
         outcome.header = call->header;
@@ -439,8 +440,10 @@ make_outcome(struct api_call *call, int code, struct outcome *ret_outcome)
         outcome.account_place = call->account->place;
     }
     outcome.salt = call->salt;
-    outcome.fault = call->fault;
-    outcome.fault_text = fault_text(call);
+    if (call->fault != OUTCOME_FAULT_NONE) {
+        outcome.fault = call->fault;
+        outcome.fault_text = fault_text(call);
+    }
     if (call->method != NULL) {
         outcome.method_number = call->method_number;
         outcome.method = bytes_of(call->method->name);
@@ -528,7 +531,8 @@ api_answer(struct api_call *call, enum store_status status,
     code =
         end_by_result(call, call->method->answer(call->request, &call->plan,
                                                  status, values, &call->body));
-    take_records(call);
+    if (call->plan.records + call->plan.bad_records > 1)
+        take_records(call);
     buf_add_text(call->plan.part_count > 0 ? &call->plan.end : &call->body,
                  "}");
     make_outcome(call, code != 0 ? code : 200, ret_outcome);

@@ -488,8 +488,8 @@ conn_end(struct conn *conn)
     conn_send(conn);
 }
 
-/* Health, metrics and reloads. Returns false if the API has to answer. */
-static bool
+/* Health, metrics and reloads. */
+static void
 answer_endpoint(struct conn *conn)
 {
     const struct conn_shared *shared = conn->shared;
@@ -502,11 +502,9 @@ answer_endpoint(struct conn *conn)
     };
     struct buf body = {0};
 
-    if (!endpoint_answer(&conn->request, &view, &body, &conn->outcome))
-        return false;
+    endpoint_answer(&conn->request, &view, &body, &conn->outcome);
     conn_end(conn);
     buf_free(&body);
-    return true;
 }
 
 /* Planning. */
@@ -540,8 +538,10 @@ conn_park(struct conn *conn)
 static void
 conn_plan(struct conn *conn)
 {
-    if (answer_endpoint(conn))
+    if (endpoint_takes(&conn->request)) {
+        answer_endpoint(conn);
         return;
+    }
     conn->request.now = clock_wall_s();
     conn->request.arrived_ns = conn->arrived_us * NS_PER_US;
     conn->call = api_plan(conn->shared->api, &conn->request, &conn->wants,

@@ -144,9 +144,12 @@ verb_is_known(struct bytes verb)
     return false;
 }
 
+/* NULL if the listener of the request has no such path. */
 static const struct endpoint *
-find(const struct request *request, bool is_metrics)
+find(const struct request *request)
 {
+    const bool is_metrics = request->listener.length > 0;
+
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         if (endpoints[i].is_metrics == is_metrics &&
             bytes_equal(request->path, bytes_of(endpoints[i].path)))
@@ -156,14 +159,17 @@ find(const struct request *request, bool is_metrics)
 }
 
 bool
+endpoint_takes(const struct request *request)
+{
+    return request->listener.length > 0 || find(request) != NULL;
+}
+
+void
 endpoint_answer(const struct request *request, const struct endpoint_view *view,
                 struct buf *body, struct outcome *ret_outcome)
 {
-    const bool is_metrics = request->listener.length > 0;
-    const struct endpoint *endpoint = find(request, is_metrics);
+    const struct endpoint *endpoint = find(request);
 
-    if (endpoint == NULL && !is_metrics)
-        return false;
     *ret_outcome = (struct outcome){.method_number = OUTCOME_NO_METHOD,
                                     .is_routine = true};
     outcome_set_code(ret_outcome, 200);
@@ -179,5 +185,4 @@ endpoint_answer(const struct request *request, const struct endpoint_view *view,
     if (body->failed)
         outcome_break(ret_outcome, OUTCOME_FAULT_MEMORY,
                       bytes_of("out of memory"));
-    return true;
 }

@@ -25,15 +25,18 @@ struct endpoint_view {
 };
 
 /*
- * Answers a request, if it is not for the API. On the listener of the metrics
- * no request is for the API.
+ * Whether a request is for an endpoint, not for the API. On the listener of the
+ * metrics no request is for the API.
+ */
+bool endpoint_takes(const struct request *request);
+
+/*
+ * Answers a request that endpoint_takes().
  *
  * body          receives the body of the answer.
- * ret_outcome   set only if the result is true; it refers to the body.
- *
- * Returns false if the request is for the API.
+ * ret_outcome   refers to the body.
  */
-bool endpoint_answer(const struct request *request,
+void endpoint_answer(const struct request *request,
                      const struct endpoint_view *view, struct buf *body,
                      struct outcome *ret_outcome);
 

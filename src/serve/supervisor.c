@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -580,12 +581,6 @@ block_signals(struct supervisor *s)
     (void)signal(SIGCHLD, SIG_DFL);
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* When the next work without a signal is due. */
 static int64_t
 next_due_ms(const struct supervisor *s, int64_t now)
@@ -593,14 +588,14 @@ next_due_ms(const struct supervisor *s, int64_t now)
     int64_t due = s->live > 0 ? s->check_ms : SUPERVISOR_NEVER;
 
     if (log_pending(s->log) > 0 || (!s->is_settled && !s->is_stopping))
-        due = earlier(due, now + SUPERVISOR_TICK_MS);
+        due = MIN(due, now + SUPERVISOR_TICK_MS);
     for (int i = 0; i < s->seat_count && !s->is_stopping; i++) {
         if (!s->seats[i].is_taken)
-            due = earlier(due, s->seats[i].due_ms);
+            due = MIN(due, s->seats[i].due_ms);
     }
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
         if (s->workers[slot].pid != 0 && s->workers[slot].kill_ms != 0)
-            due = earlier(due, s->workers[slot].kill_ms);
+            due = MIN(due, s->workers[slot].kill_ms);
     }
     return due;
 }

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "base/clock.h"
 #include "redis/conn.h"
@@ -96,12 +97,6 @@ static int64_t
 later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* A pseudo-random number below a limit, to spread the questions of many
@@ -542,8 +537,8 @@ cluster_doubt(struct store_route *route, struct store_node *node)
 
     (void)node;
     cluster->ask_at_ms =
-        sooner(cluster->ask_at_ms,
-               later(clock_mono_ms(), cluster->asked_ms + ASK_PAUSE_MS));
+        MIN(cluster->ask_at_ms,
+            later(clock_mono_ms(), cluster->asked_ms + ASK_PAUSE_MS));
 }
 
 /* The server that redirected a key has the changed map: it is asked first. */

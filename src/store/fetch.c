@@ -85,7 +85,7 @@ add_command(struct store_fetch *fetch, const char *name, redis_reply_fn *done,
 {
     const struct redis_command command = {
         .done = done, .arg = fetch, .first = first, .count = end - first};
-    struct redis_commands *commands = redis_link_commands(fetch->link);
+    struct redis_commands *commands = fetch->link->commands;
     size_t bytes = REDIS_COMMAND_ROOM + arguments * REDIS_ARGUMENT_ROOM;
 
     for (size_t i = first; i < end; i++)
@@ -319,7 +319,7 @@ add_value(struct store_fetch *fetch, size_t i, bool is_range)
                                           .first = i,
                                           .count = 1};
     const struct redis_command asking = {.done = on_asking, .arg = fetch};
-    struct redis_commands *commands = redis_link_commands(fetch->link);
+    struct redis_commands *commands = fetch->link->commands;
     const size_t bytes = 2 * REDIS_COMMAND_ROOM + 3 * REDIS_ARGUMENT_ROOM +
                          fetch->keys[i].length + range_end.length;
 

@@ -5,16 +5,11 @@
 
 #include "store/link.h"
 
-struct redis_commands;
-
 /*
  * Adds the first commands of a read; their replies add more, until the last one
  * answers the read by store_link_reply(). Returns false, with nothing added,
  * only if memory runs out. Source: docs/protocol.md, S18.2.
  */
 bool redis_fetch_send(struct store_link *link, struct store_fetch *fetch);
-
-/* The commands of the link's connection; borrowed. Defined in link.c. */
-struct redis_commands *redis_link_commands(struct store_link *link);
 
 #endif

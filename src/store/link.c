@@ -24,22 +24,12 @@ struct redis_link {
     struct redis_conn *conn;
 };
 
-static struct redis_link *
-link_of(struct store_link *base)
-{
-    return (struct redis_link *)base;
-}
-
-struct redis_commands *
-redis_link_commands(struct store_link *base)
-{
-    return redis_conn_commands(link_of(base)->conn);
-}
-
 static void
 link_open(struct store_link *base)
 {
-    redis_conn_open(link_of(base)->conn);
+    const struct redis_link *link = (struct redis_link *)base;
+
+    redis_conn_open(link->conn);
 }
 
 static void
@@ -88,7 +78,7 @@ link_write(struct store_link *base, struct bytes key, struct bytes value,
            int64_t ttl_s)
 {
     const struct redis_command command = {.done = on_set, .arg = base};
-    struct redis_commands *commands = redis_link_commands(base);
+    struct redis_commands *commands = base->commands;
     size_t bytes = REDIS_COMMAND_ROOM + 2 * REDIS_ARGUMENT_ROOM + key.length +
                    value.length;
     char ttl[24]; /* the digits of any int64_t */
@@ -125,7 +115,7 @@ static bool
 link_check(struct store_link *base)
 {
     const struct redis_command command = {.done = on_ping, .arg = base};
-    struct redis_commands *commands = redis_link_commands(base);
+    struct redis_commands *commands = base->commands;
 
     if (!redis_commands_reserve(commands, 1, REDIS_COMMAND_ROOM))
         return false;
@@ -136,7 +126,9 @@ link_check(struct store_link *base)
 static void
 link_flush(struct store_link *base)
 {
-    redis_conn_flush(link_of(base)->conn);
+    const struct redis_link *link = (struct redis_link *)base;
+
+    redis_conn_flush(link->conn);
 }
 
 /* Making and freeing. */
@@ -144,8 +136,10 @@ link_flush(struct store_link *base)
 static void
 link_free(struct store_link *base)
 {
-    redis_conn_free(link_of(base)->conn);
-    free(base);
+    struct redis_link *link = (struct redis_link *)base;
+
+    redis_conn_free(link->conn);
+    free(link);
 }
 
 static const struct store_link_ops link_ops = {
@@ -180,10 +174,12 @@ link_new(struct ev_loop *loop, const struct redis_url *redis,
     link->base.ops = &link_ops;
     link->base.is_single = node_id != NULL;
     link->conn = redis_conn_new(loop, &conn_config);
-    if (link->conn != NULL)
-        return &link->base;
-    link_free(&link->base);
-    return NULL;
+    if (link->conn == NULL) {
+        link_free(&link->base);
+        return NULL;
+    }
+    link->base.commands = redis_conn_commands(link->conn);
+    return &link->base;
 }
 
 struct store_link *

@@ -82,7 +82,8 @@ struct store_link {
     const struct store_link_ops *ops;
     struct store_node *node;    /* set by store_node_new() */
     struct store_fetch *blamed; /* the read whose reply ends the connection */
-    enum redis_role role;       /* of the last server that was reached */
+    struct redis_commands *commands; /* of its connection */
+    enum redis_role role;            /* of the last server that was reached */
     bool has_no_range; /* this server refuses GETRANGE, but accepts GET */
     bool is_single;    /* in a Cluster: one command per key */
 };

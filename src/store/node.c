@@ -33,6 +33,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/param.h>
 
 #include "store/node.h"
 
@@ -275,15 +276,6 @@ step(struct store_node *node, enum event event)
         node->link->ops->open(node->link);
 }
 
-/* An error is an answer too: the connection is good. */
-static void
-prove(struct store_node *node)
-{
-    node->opened = 0;
-    if (node->state != UP)
-        step(node, PROVED);
-}
-
 void
 store_node_give_up(struct store_node *node)
 {
@@ -318,7 +310,10 @@ store_link_reply(struct store_link *link, struct store_fetch *fetch,
 
     assert(node->reads_sent > 0);
     node->reads_sent--;
-    prove(node);
+    /* An error is an answer, too: the connection is good. */
+    node->opened = 0;
+    if (node->state != UP)
+        step(node, PROVED);
     if (fetch != &node->trial)
         node->owner->answered(node->arg, fetch, status, refusal);
 }
@@ -505,37 +500,23 @@ store_node_flush(struct store_node *node, int64_t now_ms)
     node->link->ops->flush(node->link);
 }
 
-/* When the idle connection is to be checked; INT64_MAX: it is not idle. */
-static int64_t
-check_due_ms(const struct store_node *node)
-{
-    return store_node_is_usable(node) && !has_pending(node)
-               ? node->busy_at_ms + CHECK_WAIT_MS
-               : INT64_MAX;
-}
-
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t
 store_node_due_ms(const struct store_node *node)
 {
-    int64_t due_ms = check_due_ms(node);
+    int64_t due_ms = INT64_MAX;
 
     if (node->news != NEWS_NONE)
         return INT64_MIN;
+    if (is_connected(node) && !has_pending(node)) /* idle: check it then */
+        due_ms = node->busy_at_ms + CHECK_WAIT_MS;
     if (node->state == UP)
         return due_ms;
     if (node->state == WAITING || node->state == DOWN_WAITING)
-        due_ms = sooner(due_ms, node->open_at_ms);
+        due_ms = MIN(due_ms, node->open_at_ms);
     if (is_failing(node))
-        due_ms =
-            sooner(due_ms, node->failing_since_ms + node->config.deadline_ms);
+        due_ms = MIN(due_ms, node->failing_since_ms + node->config.deadline_ms);
     if (wants_trial(node))
-        due_ms = sooner(due_ms, node->ready_at_ms + TRIAL_WAIT_MS);
+        due_ms = MIN(due_ms, node->ready_at_ms + TRIAL_WAIT_MS);
     return due_ms;
 }
 

@@ -35,6 +35,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/queue.h>
 
 #include "store/reads.h"
@@ -115,12 +116,6 @@ store_status_text(enum store_status status)
 {
     assert(status < STORE__MAX);
     return status_texts[status];
-}
-
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static void
@@ -242,7 +237,7 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
         .count = count,
         .need = need,
         .deadline_ms =
-            need == STORE_CACHE ? sooner(limit_ms, deadline_ms) : deadline_ms,
+            need == STORE_CACHE ? MIN(limit_ms, deadline_ms) : deadline_ms,
         .done = done,
         .arg = arg};
 
@@ -349,9 +344,11 @@ store_next_try_ms(const struct store *store, int64_t now_ms)
     const struct store_route *route = store->route;
     int64_t next_ms = INT64_MAX;
 
-    for (size_t i = 0; i < route->count; i++)
-        next_ms =
-            sooner(next_ms, store_node_next_try_ms(route->nodes[i], now_ms));
+    for (size_t i = 0; i < route->count; i++) {
+        const int64_t node_ms = store_node_next_try_ms(route->nodes[i], now_ms);
+
+        next_ms = MIN(next_ms, node_ms);
+    }
     return route->count > 0 ? next_ms : 0;
 }
 
@@ -680,12 +677,18 @@ next_due_ms(const struct store *store)
         const struct read *read = TAILQ_FIRST(&store->deadlines[need]);
 
         if (read != NULL)
-            due_ms = sooner(due_ms, read->deadline_ms);
+            due_ms = MIN(due_ms, read->deadline_ms);
     }
-    if (route->ops->due_ms != NULL)
-        due_ms = sooner(due_ms, route->ops->due_ms(route));
-    for (size_t i = 0; i < route->count; i++)
-        due_ms = sooner(due_ms, store_node_due_ms(route->nodes[i]));
+    if (route->ops->due_ms != NULL) {
+        const int64_t route_ms = route->ops->due_ms(route);
+
+        due_ms = MIN(due_ms, route_ms);
+    }
+    for (size_t i = 0; i < route->count; i++) {
+        const int64_t node_ms = store_node_due_ms(route->nodes[i]);
+
+        due_ms = MIN(due_ms, node_ms);
+    }
     return due_ms;
 }
 

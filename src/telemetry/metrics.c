@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -232,12 +233,6 @@ metrics_bucket_us(size_t bucket)
     return bucket_us[bucket];
 }
 
-static size_t
-at_most(size_t number, size_t last)
-{
-    return number < last ? number : last;
-}
-
 void
 metrics_add_request(struct metrics *metrics, size_t method, size_t status,
                     int64_t duration_us)
@@ -245,8 +240,8 @@ metrics_add_request(struct metrics *metrics, size_t method, size_t status,
     struct block *own = metrics->own;
     size_t bucket = 0;
 
-    method = at_most(method, METRICS_METHODS - 1);
-    status = at_most(status, METRICS_STATUSES - 1);
+    method = MIN(method, METRICS_METHODS - 1);
+    status = MIN(status, METRICS_STATUSES - 1);
     while (bucket < METRICS_BUCKETS - 1 && duration_us > bucket_us[bucket])
         bucket++;
     add(&own->requests[method][status], 1);
@@ -266,7 +261,7 @@ metrics_get_requests(const struct metrics *metrics, size_t method,
 void
 metrics_add_account(struct metrics *metrics, size_t place, size_t status)
 {
-    status = at_most(status, METRICS_STATUSES - 1);
+    status = MIN(status, METRICS_STATUSES - 1);
     if (place < METRICS_ACCOUNTS)
         add(&metrics->shared->accounts[place][status], 1);
 }

@@ -4,8 +4,9 @@
     way.py BINARY [FUNCTIONS FILES]
 
 BINARY must be built without optimization, so that no function is inlined; callgrind
-counts the calls of one request. Functions for buffers and bytes are not counted. With
-the two limits, the exit status is 1 if there are more functions or files.
+counts the calls of one request. Functions for buffers and bytes are not counted, nor is
+what only starts the worker. With the two limits, the exit status is 1 if there are more
+functions or files.
 """
 import collections
 import glob
@@ -20,7 +21,7 @@ from instructions import NGINX, START_LIMIT_S, answers, send, start_service
 from processes import Failure, end, spawn, wait_until
 from stack import Redis, Stack
 
-ASIDE = ("base/buf.", "base/bytes.", "main.", "serve/supervisor.")
+ASIDE = ("base/buf.", "base/bytes.", "main.", "cli/command.", "serve/supervisor.")
 NAME = re.compile(r"^(c?f[lie]|c?fn)=\((\d+)\)(?: (.*))?$")
 
 

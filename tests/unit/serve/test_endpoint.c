@@ -18,7 +18,9 @@ ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, phase);
-    is_taken = endpoint_answer(request, &view, body, ret_outcome);
+    is_taken = endpoint_takes(request);
+    if (is_taken)
+        endpoint_answer(request, &view, body, ret_outcome);
     metrics_free(metrics);
     return is_taken;
 }
@@ -97,7 +99,7 @@ TEST_SINGLE(reloads, "are counted, good ones and failed ones")
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_add(metrics, METRIC_RELOAD_OK, 12);
     metrics_add(metrics, METRIC_RELOAD_FAILED, 3);
-    CU_ASSERT_TRUE(endpoint_answer(&request, &view, &body, &outcome));
+    endpoint_answer(&request, &view, &body, &outcome);
     CU_ASSERT_TRUE(
         bytes_equal(outcome.body, bytes_of("{\"ok\": 12, \"failed\": 3}")));
     buf_free(&body);
@@ -186,7 +188,7 @@ TEST_CASES(role, struct role_case, role_rows)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, METRICS_SERVING);
-    CU_ASSERT_TRUE_FATAL(endpoint_answer(&request, &view, &body, &outcome));
+    endpoint_answer(&request, &view, &body, &outcome);
     CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&body), bytes_of(c->want)));
     buf_free(&body);
@@ -207,7 +209,7 @@ TEST_SINGLE(another_worker, "has lost the store: degraded")
     metrics_set_phase(metrics, METRICS_SERVING);
     (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
                                OUTAGE_STORE);
-    CU_ASSERT_TRUE(endpoint_answer(&request, &view, &body, &outcome));
+    endpoint_answer(&request, &view, &body, &outcome);
     CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(
         buf_bytes(&body),
