@@ -791,6 +791,19 @@ json_has_control(struct bytes text)
     return false;
 }
 
+bool
+json_is_utf8(struct bytes text)
+{
+    struct scan scan = scan_start(text);
+
+    while (scan_plain(&scan) < BYTE_LEAD_2) {
+        if (scan.at == scan.end)
+            return true;
+        scan.at++;
+    }
+    return false;
+}
+
 static size_t
 count_lines(const char *from, const char *to)
 {

@@ -130,6 +130,9 @@ void json_add_string(struct buf *out, struct bytes text);
 /* Whether a text contains one of these control characters. */
 bool json_has_control(struct bytes text);
 
+/* Whether a text is well-formed UTF-8. */
+bool json_is_utf8(struct bytes text);
+
 /* The number, from 1, of the line that contains the byte at the offset. */
 size_t json_line(struct bytes text, size_t offset);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "config/error.h"
 #include "config/file.h"
 #include "config/text.h"
@@ -48,18 +49,6 @@ static const struct {
 } escapes[] = {
     {'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'a', '\a'},  {'b', '\b'},
     {'f', '\f'}, {'v', '\v'}, {'"', '"'},  {'\\', '\\'}, {'$', '$'},
-};
-
-/* Source: The Unicode Standard, table 3-7, "Well-Formed UTF-8". */
-static const struct {
-    unsigned char lead[2], second[2]; /* from, to */
-    size_t length;
-} utf8_rules[] = {
-    {{0x01, 0x7f}, {0x00, 0xff}, 1}, {{0xc2, 0xdf}, {0x80, 0xbf}, 2},
-    {{0xe0, 0xe0}, {0xa0, 0xbf}, 3}, {{0xe1, 0xec}, {0x80, 0xbf}, 3},
-    {{0xed, 0xed}, {0x80, 0x9f}, 3}, {{0xee, 0xef}, {0x80, 0xbf}, 3},
-    {{0xf0, 0xf0}, {0x90, 0xbf}, 4}, {{0xf1, 0xf3}, {0x80, 0xbf}, 4},
-    {{0xf4, 0xf4}, {0x80, 0x8f}, 4},
 };
 
 /*
@@ -108,39 +97,6 @@ name_is_good(const char *name)
 {
     return *name != '\0' && strchr(DIGITS, *name) == NULL &&
            name[strspn(name, LETTERS DIGITS "_")] == '\0';
-}
-
-/* The length of the character that begins here; 0 if it is malformed. */
-static size_t
-utf8_length(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-
-    for (size_t i = 0; i < COUNT(utf8_rules); i++) {
-        size_t length = 1;
-
-        if (at[0] < utf8_rules[i].lead[0] || at[0] > utf8_rules[i].lead[1])
-            continue;
-        if (at[1] < utf8_rules[i].second[0] || at[1] > utf8_rules[i].second[1])
-            return 0;
-        while (length < utf8_rules[i].length && at[length] >> 6 == 2)
-            length++;
-        return length == utf8_rules[i].length ? length : 0;
-    }
-    return 0;
-}
-
-static bool
-is_utf8(const char *text)
-{
-    while (*text != '\0') {
-        const size_t length = utf8_length(text);
-
-        if (length == 0)
-            return false;
-        text += length;
-    }
-    return true;
 }
 
 static bool
@@ -306,7 +262,7 @@ line_cut(char *text, struct config_line *ret_line)
         plain_cut(equals + 1, &line);
     if (error != LINE_OK)
         return error;
-    if (!is_utf8(line.value))
+    if (!json_is_utf8(bytes_of(line.value)))
         line.fault = fault_utf8;
     *ret_line = line;
     return LINE_OK;
