@@ -28,7 +28,7 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc 
     $(CPPFLAGS_TLS) $(CPPFLAGS_COMMIT) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
 CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
-LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT))
+LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(WRAPPED:%=-Wl,--wrap=%)
 LDLIBS_ALL = -lfcgi -lev $(shell pkg-config --libs $(LIBS)) $(LDLIBS)
 
 # Hardening of the release; `make check-hardening` checks the binary.
@@ -63,12 +63,18 @@ CASES := $(sort $(wildcard tests/cases/*.c))
 MEMORY := $(sort $(wildcard tests/memory/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/*.c))
 # The code that tests share is an archive, of which each program links what it uses.
-# Files that replace functions of a library are linked explicitly.
-INTERPOSERS := $(addprefix tests/support/,calls.c calls_crypto.c memory.c names.c)
+# Files that replace functions of a library are linked explicitly: those of WRAPPED for
+# calls by the program, allocators and the clock for calls by libraries, too.
+INTERPOSERS := $(addprefix tests/support/,calls.c memory.c names.c)
+WRAPPED_calls = recv send read __read_chk open open64 socket accept4 connect fork sendfile sendfile64 \
+    memfd_create fallocate fallocate64 mmap mmap64 EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex \
+    EVP_MAC_init EVP_MAC_update EVP_MAC_final OPENSSL_cleanse explicit_bzero __explicit_bzero_chk
+WRAPPED_names = ares_init_options
+WRAPPED_memory = tzset
 SUPPORT := $(sort $(filter-out $(INTERPOSERS),$(wildcard tests/support/*.c)))
 
 OBJECTS = $(SOURCES:%.c=$B/%.o)
-UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o calls_crypto.o names.o)
+UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o names.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/%.o) $B/tests/support/names.o
 MEMORY_O = $(MEMORY:%.c=$B/%.o) $B/tests/support/memory.o
 CASES_O = $(CASES:%.c=$B/%.o)
@@ -84,10 +90,12 @@ $B/scoring: $B/src/main.o $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ALLOCATOR_$(VARIANT)) $(LDLIBS_ALL)
 
+$B/unit: WRAPPED = $(WRAPPED_calls) $(WRAPPED_names)
 $B/unit: $(UNIT_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
+$B/integration: WRAPPED = $(WRAPPED_names)
 $B/integration: $(INTEGRATION_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
@@ -96,6 +104,7 @@ $(BENCH_TOOLS): %: %.o
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
+$B/memory: WRAPPED = $(WRAPPED_memory)
 $B/memory: $(MEMORY_O) $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)

@@ -1,9 +1,9 @@
 /*
- * Replaces the C library's wrappers of system calls in the whole program.
+ * Replaces calls of the C library and of libcrypto, and the clock.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -82,8 +82,9 @@ calls_set_cpu_percent(int percent)
     cpu_percent = percent;
 }
 
-bool
-calls_fails(enum call call)
+/* Whether this call must fail, with errno set. */
+static bool
+fails(enum call call)
 {
     if (errors[call] == 0 || before[call]-- > 0)
         return false;
@@ -103,202 +104,109 @@ calls_wiped(size_t length)
     return found;
 }
 
-void
-calls_count_wipe(size_t length)
-{
-    wipes[wipe_count++ % WIPES_HELD] = length;
-}
+/*
+ * A call that fails on demand. The linker makes each call of NAME one of
+ * __wrap_NAME, and __real_NAME the function itself: see WRAPPED in Makefile.
+ */
+#define WRAP(name, type, call, failed, parameters, arguments)                  \
+    type __real_##name parameters;                                             \
+    type __wrap_##name parameters;                                             \
+    type __wrap_##name parameters                                              \
+    {                                                                          \
+        return fails(call) ? (failed) : __real_##name arguments;               \
+    }
 
-/* With ASan this finds ASan's function. */
-void
-calls_find(const char *name, void *ret_function)
-{
-    *(void **)ret_function = dlsym(RTLD_NEXT, name);
-}
+/* NAME64 is its name where off_t has been chosen to have 64 bits. */
+#define WRAP_LARGE(name, ...)                                                  \
+    WRAP(name, __VA_ARGS__) WRAP(name##64, __VA_ARGS__)
 
-ssize_t
-recv(int fd, void *bytes, size_t length, int flags)
-{
-    static ssize_t (*behind)(int, void *, size_t, int);
+#define WRAP_OPEN(name)                                                        \
+    int __real_##name(const char *path, int flags, ...);                       \
+    int __wrap_##name(const char *path, int flags, ...);                       \
+    int __wrap_##name(const char *path, int flags, ...)                        \
+    {                                                                          \
+        mode_t mode = 0;                                                       \
+        va_list args;                                                          \
+                                                                               \
+        va_start(args, flags);                                                 \
+        if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE)        \
+            mode = va_arg(args, mode_t);                                       \
+        va_end(args);                                                          \
+        return fails(CALL_OPEN) ? -1 : __real_##name(path, flags, mode);       \
+    }
 
-    if (calls_fails(CALL_RECV))
-        return -1;
-    if (behind == NULL)
-        calls_find("recv", &behind);
-    return behind(fd, bytes, length, flags);
-}
+/* A function that wipes memory: counted. */
+#define WRAP_WIPE(name, parameters, arguments)                                 \
+    void __real_##name parameters;                                             \
+    void __wrap_##name parameters;                                             \
+    void __wrap_##name parameters                                              \
+    {                                                                          \
+        wipes[wipe_count++ % WIPES_HELD] = length;                             \
+        __real_##name arguments;                                               \
+    }
 
-ssize_t
-send(int fd, const void *bytes, size_t length, int flags)
-{
-    static ssize_t (*behind)(int, const void *, size_t, int);
-
-    if (calls_fails(CALL_SEND))
-        return -1;
-    if (behind == NULL)
-        calls_find("send", &behind);
-    return behind(fd, bytes, length, flags);
-}
-
+/* clang-format off */
+WRAP(recv, ssize_t, CALL_RECV, -1,
+     (int fd, void *bytes, size_t length, int flags),
+     (fd, bytes, length, flags))
+WRAP(send, ssize_t, CALL_SEND, -1,
+     (int fd, const void *bytes, size_t length, int flags),
+     (fd, bytes, length, flags))
+WRAP(read, ssize_t, CALL_READ, -1,
+     (int fd, void *bytes, size_t length), (fd, bytes, length))
 /* What read() becomes with -D_FORTIFY_SOURCE if the buffer's size is known. */
-ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room);
-ssize_t
-__read_chk(int fd, void *bytes, size_t length, size_t room)
-{
-    static ssize_t (*behind)(int, void *, size_t, size_t);
+WRAP(__read_chk, ssize_t, CALL_READ, -1,
+     (int fd, void *bytes, size_t length, size_t room),
+     (fd, bytes, length, room))
+WRAP_OPEN(open)
+WRAP_OPEN(open64)
+WRAP(socket, int, CALL_SOCKET, -1,
+     (int family, int type, int protocol), (family, type, protocol))
+WRAP(accept4, int, CALL_ACCEPT, -1,
+     (int fd, struct sockaddr *address, socklen_t *length, int flags),
+     (fd, address, length, flags))
+WRAP(connect, int, CALL_CONNECT, -1,
+     (int fd, const struct sockaddr *address, socklen_t length),
+     (fd, address, length))
+WRAP(fork, pid_t, CALL_FORK, -1, (void), ())
+WRAP_LARGE(sendfile, ssize_t, CALL_SENDFILE, -1,
+     (int to, int from, off_t *offset, size_t length),
+     (to, from, offset, length))
+WRAP(memfd_create, int, CALL_MEMFD_CREATE, -1,
+     (const char *name, unsigned flags), (name, flags))
+WRAP_LARGE(fallocate, int, CALL_FALLOCATE, -1,
+     (int fd, int mode, off_t offset, off_t length),
+     (fd, mode, offset, length))
+WRAP_LARGE(mmap, void *, CALL_MMAP, MAP_FAILED,
+     (void *address, size_t length, int access, int flags, int fd, off_t at),
+     (address, length, access, flags, fd, at))
 
-    if (calls_fails(CALL_READ))
-        return -1;
-    if (behind == NULL)
-        calls_find("__read_chk", &behind);
-    return behind(fd, bytes, length, room);
-}
+WRAP(EVP_DigestInit_ex2, int, CALL_CRYPTO, 0,
+     (EVP_MD_CTX *digest, const EVP_MD *type, const OSSL_PARAM *params),
+     (digest, type, params))
+WRAP(EVP_DigestUpdate, int, CALL_CRYPTO, 0,
+     (EVP_MD_CTX *digest, const void *bytes, size_t length),
+     (digest, bytes, length))
+WRAP(EVP_DigestFinal_ex, int, CALL_CRYPTO, 0,
+     (EVP_MD_CTX *digest, unsigned char *ret_sum, unsigned *ret_length),
+     (digest, ret_sum, ret_length))
+WRAP(EVP_MAC_init, int, CALL_CRYPTO, 0,
+     (EVP_MAC_CTX *mac, const unsigned char *key, size_t length,
+      const OSSL_PARAM *params),
+     (mac, key, length, params))
+WRAP(EVP_MAC_update, int, CALL_CRYPTO, 0,
+     (EVP_MAC_CTX *mac, const unsigned char *bytes, size_t length),
+     (mac, bytes, length))
+WRAP(EVP_MAC_final, int, CALL_CRYPTO, 0,
+     (EVP_MAC_CTX *mac, unsigned char *ret_mac, size_t *ret_length,
+      size_t size),
+     (mac, ret_mac, ret_length, size))
 
-ssize_t
-read(int fd, void *bytes, size_t length)
-{
-    static ssize_t (*behind)(int, void *, size_t);
-
-    if (calls_fails(CALL_READ))
-        return -1;
-    if (behind == NULL)
-        calls_find("read", &behind);
-    return behind(fd, bytes, length);
-}
-
-int
-open(const char *path, int flags, ...)
-{
-    static int (*behind)(const char *, int, ...);
-    const bool has_mode =
-        (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
-    mode_t mode = 0;
-    va_list args;
-
-    if (calls_fails(CALL_OPEN))
-        return -1;
-    if (behind == NULL)
-        calls_find("open", &behind);
-    va_start(args, flags);
-    if (has_mode)
-        mode = va_arg(args, mode_t);
-    va_end(args);
-    return has_mode ? behind(path, flags, mode) : behind(path, flags);
-}
-
-int
-socket(int family, int type, int protocol)
-{
-    static int (*behind)(int, int, int);
-
-    if (calls_fails(CALL_SOCKET))
-        return -1;
-    if (behind == NULL)
-        calls_find("socket", &behind);
-    return behind(family, type, protocol);
-}
-
-int
-accept4(int fd, __SOCKADDR_ARG address, socklen_t *length, int flags)
-{
-    static int (*behind)(int, __SOCKADDR_ARG, socklen_t *, int);
-
-    if (calls_fails(CALL_ACCEPT))
-        return -1;
-    if (behind == NULL)
-        calls_find("accept4", &behind);
-    return behind(fd, address, length, flags);
-}
-
-int
-connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
-{
-    static int (*behind)(int, __CONST_SOCKADDR_ARG, socklen_t);
-
-    if (calls_fails(CALL_CONNECT))
-        return -1;
-    if (behind == NULL)
-        calls_find("connect", &behind);
-    return behind(fd, address, length);
-}
-
-pid_t
-fork(void)
-{
-    static pid_t (*behind)(void);
-
-    if (calls_fails(CALL_FORK))
-        return -1;
-    if (behind == NULL)
-        calls_find("fork", &behind);
-    return behind();
-}
-
-ssize_t
-sendfile(int to, int from, off_t *offset, size_t length)
-{
-    static ssize_t (*behind)(int, int, off_t *, size_t);
-
-    if (calls_fails(CALL_SENDFILE))
-        return -1;
-    if (behind == NULL)
-        calls_find("sendfile", &behind);
-    return behind(to, from, offset, length);
-}
-
-int
-memfd_create(const char *name, unsigned flags)
-{
-    static int (*behind)(const char *, unsigned);
-
-    if (calls_fails(CALL_MEMFD_CREATE))
-        return -1;
-    if (behind == NULL)
-        calls_find("memfd_create", &behind);
-    return behind(name, flags);
-}
-
-int
-fallocate(int fd, int mode, off_t offset, off_t length)
-{
-    static int (*behind)(int, int, off_t, off_t);
-
-    if (calls_fails(CALL_FALLOCATE))
-        return -1;
-    if (behind == NULL)
-        calls_find("fallocate", &behind);
-    return behind(fd, mode, offset, length);
-}
-
-void
-explicit_bzero(void *bytes, size_t length)
-{
-    static void (*behind)(void *, size_t);
-
-    calls_count_wipe(length);
-    if (behind == NULL)
-        calls_find("explicit_bzero", &behind);
-    behind(bytes, length);
-}
-
-void __explicit_bzero_chk(void *bytes, size_t length, size_t room);
-void
-__explicit_bzero_chk(void *bytes, size_t length, size_t room)
-{
-    (void)room;
-    explicit_bzero(bytes, length);
-}
-
-/* Calls the kernel: the loader and ASan use mmap() before dlsym() works. */
-void *
-mmap(void *address, size_t length, int protection, int flags, int fd,
-     off_t offset)
-{
-    if (calls_fails(CALL_MMAP))
-        return MAP_FAILED;
-    return (void *)syscall(SYS_mmap, address, length, protection, flags, fd,
-                           offset);
-}
+WRAP_WIPE(OPENSSL_cleanse, (void *bytes, size_t length), (bytes, length))
+WRAP_WIPE(explicit_bzero, (void *bytes, size_t length), (bytes, length))
+WRAP_WIPE(__explicit_bzero_chk, (void *bytes, size_t length, size_t room),
+          (bytes, length, room))
+/* clang-format on */
 
 static void
 add_ns(struct timespec *time, int64_t ns)
@@ -317,7 +225,10 @@ take_share(struct timespec *time)
     add_ns(time, ns / 100 * cpu_percent);
 }
 
-/* Calls the kernel, as mmap() does. The time of day is never changed. */
+/*
+ * Replaces the function for libraries, too. Calls the kernel, because ASan
+ * reads the clock before dlsym() works. The time of day is never changed.
+ */
 int
 clock_gettime(clockid_t clock, struct timespec *ret_time)
 {

@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 /*
- * System calls that fail on demand, and a clock that tests control. In a
- * program that is linked with calls.c, these calls of the program and of its
- * libraries go through calls.c. Works under ASan and valgrind. For one thread.
+ * Calls that fail on demand, and a clock that tests control. In a program that
+ * is linked with calls.c and WRAPPED of Makefile, these calls of the program go
+ * through calls.c; those of its libraries only for the clock. Works under ASan
+ * and valgrind. For one thread.
  */
 enum call {
     CALL_RECV = 0,
@@ -57,13 +58,5 @@ void calls_set_cpu_percent(int percent);
  * the last call of this function with any length.
  */
 unsigned calls_wiped(size_t length);
-
-/*
- * For the functions that replace a call: whether it must fail, with errno set;
- * the replaced function; and the count for calls_wiped().
- */
-bool calls_fails(enum call call);
-void calls_count_wipe(size_t length);
-void calls_find(const char *name, void *ret_function);
 
 #endif

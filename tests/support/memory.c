@@ -130,16 +130,16 @@ strdup(const char *text)
 
 /* libc keeps a time zone that it has read, and goes on without one that it
  * cannot read. */
+void __real_tzset(void);
+void __wrap_tzset(void);
 void
-tzset(void)
+__wrap_tzset(void)
 {
     const size_t kept_left = left;
     const long kept_live = live;
-    void (*behind)(void) = NULL;
 
     left = 0;
-    *(void **)&behind = dlsym(RTLD_NEXT, "tzset");
-    behind();
+    __real_tzset();
     live = kept_live;
     left = kept_left;
 }

@@ -24,21 +24,16 @@
 /* "ADDRESS:PORT,..." of the running servers, or "". */
 static char server_text[64];
 
-typedef int init_fn(ares_channel *channel, const struct ares_options *options,
-                    int set);
-
-/* Declared under another name: before c-ares 1.20 its options are not const. */
-init_fn names_init_options __asm__("ares_init_options");
+/* Before c-ares 1.20 its options are not const. */
+int __real_ares_init_options(ares_channel *, const struct ares_options *, int);
+int __wrap_ares_init_options(ares_channel *, const struct ares_options *, int);
 
 int
-names_init_options(ares_channel *ret_channel,
-                   const struct ares_options *options, int set)
+__wrap_ares_init_options(ares_channel *ret_channel,
+                         const struct ares_options *options, int set)
 {
-    init_fn *init = NULL;
-    int status;
+    int status = __real_ares_init_options(ret_channel, options, set);
 
-    *(void **)&init = dlsym(RTLD_NEXT, "ares_init_options");
-    status = init(ret_channel, options, set);
     if (status == ARES_SUCCESS && server_text[0] != '\0')
         CU_ASSERT_EQUAL(ares_set_servers_ports_csv(*ret_channel, server_text),
                         ARES_SUCCESS);
