@@ -25,6 +25,7 @@
 
 #define BODY_BYTES    (1024 * 1024)
 #define ROUNDS        9 /* the fastest one counts */
+#define TRIES         3 /* of the whole comparison */
 #define COST_FACTOR   4
 #define WORKER_MAX_KB (24 * 1024)
 #define KEPT_MAX_KB   (4 * 1024) /* memory of an idle worker */
@@ -204,6 +205,26 @@ cost_of(const struct stack *stack, const struct shape_case *c)
     return least;
 }
 
+/* Measured again if it is not: while others use the machine, the same work may
+ * take twice the processor time. */
+static bool
+is_cheap(const struct stack *stack, const struct shape_case *c)
+{
+    static const struct shape_case one_string = {
+        .start = "{\"x\":\"", .item = "a", .end = "\"}", .status = 422};
+    long long allowed = 0, cost = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        allowed = COST_FACTOR * cost_of(stack, &one_string);
+        cost = cost_of(stack, c);
+        if (cost <= allowed)
+            return true;
+    }
+    (void)printf("%s: %lld us, allowed %lld us\n", c->name, cost / 1000,
+                 allowed / 1000);
+    return false;
+}
+
 static bool
 is_at_rest(void *arg)
 {
@@ -214,22 +235,17 @@ is_at_rest(void *arg)
 
 TEST_CASES(shape, struct shape_case, shape_rows)
 {
-    static const struct shape_case one_string = {
-        .start = "{\"x\":\"", .item = "a", .end = "\"}", .status = 422};
     const struct stack *stack = stack_shared(&plan);
     pid_t worker = worker_of(stack);
-    long long allowed = COST_FACTOR * cost_of(stack, &one_string);
-    long long before_kb, cost;
+    long long before_kb;
+    bool was_cheap;
 
     set_peak_back(worker);
     before_kb = peak_kb(worker);
-    cost = cost_of(stack, c);
+    was_cheap = is_cheap(stack, c);
     if (!is_measured())
         return;
-    if (cost > allowed)
-        (void)printf("%s: %lld us, allowed %lld us\n", c->name, cost / 1000,
-                     allowed / 1000);
-    CU_ASSERT_TRUE(cost <= allowed);
+    CU_ASSERT_TRUE(was_cheap);
     CU_ASSERT_TRUE(peak_kb(worker) - before_kb <= WORKER_MAX_KB);
     CU_ASSERT_TRUE(clock_wait(is_at_rest, &worker, CLOCK_PATIENCE_MS));
 }
