@@ -120,7 +120,7 @@ suite_end(void)
     return is_good ? 0 : 1;
 }
 
-TEST_SUITE(.start = suite_start, .end = suite_end, .limit_s = 180);
+TEST_SUITE(.start = suite_start, .end = suite_end, .limit_s = 180, .parts = 2);
 
 /* Checks of answers, called by several threads. */
 

@@ -1036,4 +1036,4 @@ end_services(void)
     return 0;
 }
 
-TEST_SUITE(.end = end_services);
+TEST_SUITE(.parts = 2, .end = end_services);

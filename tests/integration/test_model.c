@@ -578,3 +578,5 @@ TEST_SINGLE(start, "a broken model ends it")
     free(said);
     stack_discard(&stack);
 }
+
+TEST_SUITE(.parts = 2);

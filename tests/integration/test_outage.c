@@ -19,6 +19,7 @@
 #define QUICK_S   0.050 /* of scores, once the breaker is open: 99 % */
 #define RETURN_MS 2000  /* until all works again; as stack_log_wait() has it */
 
+#define WORKERS        2 /* of a stack, unless it says otherwise */
 #define QUICK_IN_A_ROW 6 /* answers of both workers, most likely */
 #define CROWD          4
 #define CROWD_MS       200
@@ -377,6 +378,13 @@ is_noticed(void *arg)
     return stack_log_count(noticed->stack, LOG_FAULTS) > noticed->faults;
 }
 
+/* Each worker for itself; only the first one logs it. */
+static bool
+have_all_noticed(void *arg)
+{
+    return stack_metric(arg, "scoring_store_breaker_open") == WORKERS;
+}
+
 TEST_SINGLE(unasked, "a freeze is noticed before anybody calls")
 {
     struct stack *stack = stack_shared(&direct);
@@ -387,7 +395,7 @@ TEST_SINGLE(unasked, "a freeze is noticed before anybody calls")
     CU_ASSERT_TRUE(clock_wait(is_back, stack, RETURN_MS));
     redis_freeze(&stack->redis);
     CU_ASSERT_TRUE(clock_wait(is_noticed, &noticed, NOTICE_MS));
-    clock_sleep_ms(NOTICE_MS / 2); /* for the other worker */
+    CU_ASSERT_TRUE(clock_wait(have_all_noticed, stack, NOTICE_MS / 2));
     CU_ASSERT_TRUE(is_quick(stack));
     redis_thaw(&stack->redis);
     CU_ASSERT_TRUE(stack_log_wait(stack, LOG_RETURNS, returns + 1));
@@ -683,4 +691,4 @@ TEST_CASES(password, struct password_case, password_rows)
 }
 
 TEST_SUITE(.room = CASES_CALM, /* it measures latency */
-           .parts = 2);
+           .parts = 6);

@@ -302,3 +302,5 @@ TEST_CASES(many, struct many_case, many_rows)
     http_answer_free(&answer);
     check_same_workers(stack, &before);
 }
+
+TEST_SUITE(.parts = 2);

@@ -352,3 +352,5 @@ TEST_CASES(wrong, struct wrong_case, wrong_rows)
     proc_kill(&proc);
     files_folder_remove(folder);
 }
+
+TEST_SUITE(.parts = 2);

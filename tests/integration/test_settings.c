@@ -572,3 +572,5 @@ TEST_SINGLE(store, "that does not start says why")
     check_refused(&stack, "run: Redis did not start: Can't open");
     stack_discard(&stack);
 }
+
+TEST_SUITE(.parts = 2);

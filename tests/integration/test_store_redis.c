@@ -1190,4 +1190,4 @@ TEST_CASES(mget, struct mget_case, mget_rows)
 }
 
 TEST_SUITE(.room = CASES_CALM, /* it measures time limits */
-           .start = redis_suite_start, .end = redis_suite_end);
+           .parts = 4, .start = redis_suite_start, .end = redis_suite_end);

@@ -780,3 +780,5 @@ TEST_SINGLE(stall_end, "both are disconnected")
     check_stalled(stalled_head);
     check_stalled(stalled_body);
 }
+
+TEST_SUITE(.parts = 2);

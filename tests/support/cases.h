@@ -42,7 +42,7 @@ struct case_table {
 /* Which suites may run at the same time as a suite. */
 enum cases_room {
     CASES_CROWDED, /* other crowded ones, up to the number of jobs */
-    CASES_CALM,    /* one other calm one: it waits, and reads clocks */
+    CASES_CALM,    /* a few other calm ones: it waits, and reads clocks */
     CASES_ALONE,   /* none: it measures under load */
     CASES_ROOM__MAX
 };

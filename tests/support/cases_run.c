@@ -37,7 +37,7 @@
 #define RUN_SIGNALLED   128  /* plus the signal's number, as in a shell */
 #define RUN_FOLDER_MODE 0755 /* other users must be able to enter it */
 #define RUN_WHY_MAX     128
-#define CALM_JOBS       2 /* each uses a tenth of a core */
+#define CALM_JOBS       4 /* each uses a tenth of a core */
 
 enum row_state { ROW_WAITS, ROW_RUNS, ROW_PASSED, ROW_FAILED, ROW_SKIPPED };
 
