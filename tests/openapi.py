@@ -29,13 +29,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests/support"))
-from ports import free_port  # noqa: E402
+import stack as stacks  # noqa: E402
 
 DOCUMENT = json.loads((TOP / "docs/openapi.json").read_text())
 OPERATION = DOCUMENT["paths"]["/method"]["post"]
 JSON = "application/json"
 READY_S = 30
-LISTENING = "00010000"  # flags in /proc/net/unix
 BODY_MAX = 1048576  # the default of SCORING_MAX_BODY_BYTES
 SPOOL_SHARE = 31  # how many bodies of that size one address may send at once
 
@@ -195,64 +194,21 @@ def check_limits():
 
 # --- the running service
 
-class Stack:
-    """The stack of `make run`, with its own folder and port."""
-
-    def __init__(self, binary, **settings):
-        self.folder = tempfile.TemporaryDirectory(prefix="scoring-openapi.")
-        self.run_dir = Path(self.folder.name) / "run"
-        self.port, metrics_port = free_port(), free_port()
-        self.log = open(Path(self.folder.name) / "log", "w+")
-        kept = ("PATH", "HOME", "TMPDIR", "USER", "LANG", "TZ")
-        environment = {name: os.environ[name] for name in kept
-                       if name in os.environ}
-        environment |= {"HTTP_PORT": str(self.port), "RUN_BINARY": binary,
-                        "METRICS_PORT": str(metrics_port),
-                        "RUN_DIR": str(self.run_dir), "SCORING_WORKERS": "1",
-                        "SCORING_CONFIG_FILE": "", **settings}
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", TOP / "deploy/run.sh"],
-            env=environment, stdout=self.log,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-
-    def __enter__(self):
-        end = time.monotonic() + READY_S
-        while f"ready: http://127.0.0.1:{self.port}\n" not in self.said():
-            if self.process.poll() is not None or time.monotonic() > end:
-                said = self.said()
-                self.__exit__()
-                sys.exit(f"the stack did not start:\n{said}")
-            time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-        self.folder.cleanup()
-
-    def said(self):
-        return Path(self.log.name).read_text()
+class Stack(stacks.Stack):
+    """A stack to which requests are sent."""
 
     def line_of(self, request_id):
         """Waits for the log line of a request."""
         line = re.compile(rf"^.* id={re.escape(request_id)} .*\n", re.M)
         end = time.monotonic() + READY_S
-        while not (found := line.search(self.said())):
+        while not (found := line.search(self.log.read_text())):
             if time.monotonic() > end:
                 return ""
             time.sleep(0.05)
         return found[0]
 
     def service(self):
-        """The processes whose standard input is the socket it listens on."""
-        sockets = [line.split() for line in
-                   Path("/proc/net/unix").read_text().splitlines()
-                   if line.endswith(f" {self.run_dir}/scoring.sock")]
-        inputs = [f"socket:[{words[6]}]" for words in sockets
-                  if words[3] == LISTENING]
-        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")
-                if link(entry / "fd/0") in inputs]
+        return [self.parent()] + self.workers()
 
     def redis(self, *command):
         subprocess.run(["redis-cli", "-s", self.run_dir / "redis/redis.sock",
@@ -278,11 +234,11 @@ class Stack:
             return answer.status, answer.headers, answer.read()
 
 
-def link(path):
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
+@contextlib.contextmanager
+def run_stack(binary, **settings):
+    with tempfile.TemporaryDirectory(prefix="scoring-openapi.") as folder, \
+            Stack(folder, binary, SCORING_WORKERS="1", **settings) as stack:
+        yield stack
 
 
 def check_answer(name, answer, status, operation=OPERATION):
@@ -370,19 +326,13 @@ def send_to_nobody(stack):
     """
     pids = stack.service()
     (stack.run_dir / "scoring.sock").unlink()
-    for pid in pids:
-        if parent_of(pid) in pids:
-            os.kill(pid, signal.SIGKILL)
+    for pid in stack.workers():
+        os.kill(pid, signal.SIGKILL)
     answer = stack.send("{}")
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     return answer
-
-
-def parent_of(pid):
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rsplit(")", 1)[1].split()[1])
 
 
 # Errors that no example request provokes: name, stack, status, how to provoke it.
@@ -614,7 +564,7 @@ def main(binary):
     check_request_headers()
     check_limits()
     check_health_schemas()
-    with Stack(binary) as stack:
+    with run_stack(binary) as stack:
         check_served(stack)
         check_health(stack, "ready")
         check_requests(stack)
@@ -622,15 +572,15 @@ def main(binary):
         check_values(stack)
         check_header_values(stack)
     # Nothing listens on port 1. The rate limit must not affect the start.
-    with Stack(binary, REDIS_URL="redis://127.0.0.1:1",
-               SCORING_RATE_LIMIT="5") as stack:
+    with run_stack(binary, REDIS_URL="redis://127.0.0.1:1",
+                   SCORING_RATE_LIMIT="5") as stack:
         check_health(stack, "degraded")
         check_errors(stack, "poor")
-    with Stack(binary) as stack:
+    with run_stack(binary) as stack:
         check_errors(stack, "mute")
     print("{passed} passed, {failed} failed".format(**results))
     return 1 if results["failed"] else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1]).resolve()))

@@ -33,9 +33,8 @@ import scaling
 import throughput
 from awake import keep_awake
 from measure import Bench
-from processes import Failure
+from processes import TOP, Failure
 from settings import Settings
-from stack import TOP
 from targets import Targets
 
 

@@ -19,8 +19,8 @@ import sys
 import tempfile
 
 import workloads
-from processes import Failure, end, spawn, wait_until
-from stack import Cluster, Redis, Stack
+from processes import Failure, end, wait_until
+from servers import Cluster, Redis, Stack
 
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin")
 WARM_UP = 100
@@ -106,7 +106,7 @@ def render(folder, binary, url):
     stack = Stack(folder, binary, url)
     stack.start()
     stack.stop()
-    path = os.path.join(folder, "nginx", "nginx.conf")
+    path = stack.run_dir / "nginx/nginx.conf"
     with open(path) as file:
         text = re.sub(r"worker_processes \w+;", "master_process off;", file.read())
     with open(path, "w") as file:
@@ -116,7 +116,7 @@ def render(folder, binary, url):
 
 def start_service(stack):
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.path.join(stack.folder, "scoring.sock"))
+    listener.bind(str(stack.run_dir / "scoring.sock"))
     listener.listen(64)
     environment = dict(
         stack.environment,
@@ -130,12 +130,12 @@ def start_service(stack):
 
 
 def start_nginx(stack):
-    log = os.path.join(stack.folder, "nginx", "error.log")
-    config = os.path.join(stack.folder, "nginx", "nginx.conf")
+    log = stack.run_dir / "nginx/error.log"
+    config = stack.run_dir / "nginx/nginx.conf"
     return Counted(
         stack.folder,
         "nginx",
-        [NGINX, "-e", log, "-p", stack.folder, "-c", config],
+        [NGINX, "-e", log, "-p", stack.run_dir, "-c", config],
         stdin=subprocess.DEVNULL,
     )
 

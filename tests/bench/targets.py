@@ -2,7 +2,7 @@
 import os
 
 import workloads
-from stack import Delay, Nginx, Redis, Stack
+from servers import Delay, Nginx, Redis, Stack
 
 
 class Targets:

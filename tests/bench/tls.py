@@ -24,9 +24,9 @@ import measure
 import table
 import workloads
 from awake import keep_awake
-from processes import Failure, cpu_s, free_port, wait_until
+from processes import Failure, cpu_s, free_port
+from servers import Nginx, Redis, Stack
 from settings import Settings
-from stack import START_LIMIT_S, Nginx, Redis, Stack
 
 ANSWER_LIMIT_S = 5
 US_PER_S = 1e6

@@ -19,7 +19,7 @@ import tempfile
 import workloads
 from instructions import NGINX, START_LIMIT_S, answers, send, start_service
 from processes import Failure, end, spawn, wait_until
-from stack import Redis, Stack
+from servers import Redis, Stack
 
 ASIDE = ("base/buf.", "base/bytes.", "main.", "cli/command.", "serve/supervisor.")
 NAME = re.compile(r"^(c?f[lie]|c?fn)=\((\d+)\)(?: (.*))?$")
@@ -62,8 +62,9 @@ def trace(folder, binary, redis):
     nginx = None
     service = start_service(stack)
     try:
-        config = os.path.join(stack.folder, "nginx", "nginx.conf")
-        nginx = spawn([NGINX, "-e", config + ".log", "-p", stack.folder, "-c", config], stack.log)
+        config = stack.run_dir / "nginx/nginx.conf"
+        log = config.with_suffix(".log")
+        nginx = spawn([NGINX, "-e", log, "-p", stack.run_dir, "-c", config], stack.output)
         wait_until(lambda: answers(stack.port), START_LIMIT_S, "does not start")
         body = workloads.hot_scores().bodies[:1]
         send(stack.port, body, 3)

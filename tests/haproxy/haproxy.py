@@ -22,7 +22,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/soak"), str(TOP / "tests/sentinel")]
-from group import NAME, Group, parse  # noqa: E402
+from group import NAME, Group  # noqa: E402
 from load import PATIENCE_S, SCORE, SCORE_ANSWER, Load  # noqa: E402
 import stack as stacks  # noqa: E402
 
@@ -162,9 +162,7 @@ def drained(port, balancer):
 def killed(port, hosts, balancer):
     """Kills all processes of nginx of one host at once."""
     with Load(port, MANY_CLIENTS, 0) as load:
-        master = next(pid for pid in stacks.children(hosts[0].process.pid)
-                      if stacks.name_of(pid) == "nginx")
-        for pid in [master, *stacks.children(master)]:
+        for pid in hosts[0].nginx():
             os.kill(pid, signal.SIGKILL)
         balancer.wait_for("hosts", "host1", "DOWN")
     check_load("a host that is killed loses nothing", load)
@@ -174,10 +172,10 @@ def killed(port, hosts, balancer):
 
 
 def shared_cache(hosts, redis):
-    redis.run([("FLUSHALL",)])
+    redis.run("FLUSHALL")
     good = is_score(hosts[0].port) and is_score(hosts[1].port)
-    keys = redis.run([("DBSIZE",)])
-    check("hosts share their cached scores", good and keys == [b":1"], keys)
+    keys = redis.run("DBSIZE")
+    check("hosts share their cached scores", good and keys == 1, keys)
 
 
 def without_store(port, redis, balancer):
@@ -202,9 +200,9 @@ def play_hosts(folder, binary):
     redis, port = stacks.Redis(folder / "redis"), stacks.free_port()
     hosts = []
     for name in ("host1", "host2"):
-        (folder / name).mkdir()
-        hosts.append(stacks.Stack(TOP, folder / name, binary, redis, 2))
-        hosts[-1].environment.update(TRUSTED_PROXIES="127.0.0.1", SCORING_RATE_LIMIT="1")
+        hosts.append(stacks.Stack(folder / name, binary, REDIS_URL=redis.url,
+                                  SCORING_WORKERS="2", TRUSTED_PROXIES="127.0.0.1",
+                                  SCORING_RATE_LIMIT="1"))
     logs = [host.run_dir / "nginx/access.log" for host in hosts]
     places = {"192.0.2.1:80": f"127.0.0.1:{port}",
               "192.0.2.11:8080": f"127.0.0.1:{hosts[0].port}",
@@ -246,7 +244,7 @@ class Link:
 
     def run(self, *command):
         self.socket.sendall(stacks.command_bytes(command))
-        return parse(self.lines)
+        return stacks.parse(self.lines)
 
     def is_open(self):
         try:
@@ -362,7 +360,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="scoring-haproxy-") as folder:
             try:
                 play(Path(folder))
-            except (stacks.StackError, OSError) as fault:
+            except (stacks.Failure, OSError) as fault:
                 check("all of it", False, fault)
     print(f"{results['passed']} passed, {results['failed']} failed")
     return 1 if results["failed"] else 0

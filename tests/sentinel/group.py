@@ -1,15 +1,12 @@
 """A master with two replicas and three sentinels: real servers on loopback, which can be
 killed and frozen."""
 
-import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
-from stack import command_bytes, free_port, wait_until  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from stack import Redis, free_port, wait_until  # noqa: E402
 
 NAME = "mymaster"
 DOWN_AFTER_MS = 1000
@@ -19,76 +16,20 @@ ASKER_RIGHTS = ("-@all +hello +ping +sentinel|master +sentinel|get-master-addr-b
 START_LIMIT_S = 30
 
 
-def parse(lines):
-    head = lines.readline()
-    if not head.endswith(b"\r\n"):
-        raise OSError("the server has gone")
-    kind, rest = head[:1], head[1:-2].decode()
-    if kind == b"*":
-        return [parse(lines) for _ in range(int(rest))]
-    if kind == b"$":
-        if rest == "-1":
-            return None
-        return lines.read(int(rest) + 2)[:-2].decode()
-    if kind == b"-":
-        raise ValueError(rest)
-    return int(rest) if kind == b":" else rest
+class Server(Redis):
+    """A server of the group on its own port; it may be a sentinel, and frozen."""
 
-
-class Server:
-    """A redis-server with these settings; it may be a sentinel."""
+    limit_s = 1.0
 
     def __init__(self, folder, name, settings, *arguments, password=""):
-        self.port = free_port()
-        self.password = password
-        self.folder = Path(folder) / name
-        self.folder.mkdir()
-        self.config = self.folder / "redis.conf"
-        self.config.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
-            f"logfile {self.folder}/log\n" + settings)
-        self.arguments = arguments
-        self.process = None
-        self.is_frozen = False
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.config),
-             *self.arguments], start_new_session=True)
-        wait_until(self.is_up, START_LIMIT_S, f"{self.config} does not answer")
-
-    def is_up(self):
-        try:
-            return self.run("PING") == "PONG"
-        except (OSError, ValueError):
-            return False
-
-    def run(self, *command, limit_s=1.0):
-        commands = [("AUTH", self.password)] if self.password else []
-        with socket.create_connection(("127.0.0.1", self.port), limit_s) as link:
-            link.settimeout(limit_s)
-            link.sendall(b"".join(map(command_bytes, commands + [command])))
-            lines = link.makefile("rb")
-            return [parse(lines) for _ in commands + [command]][-1]
+        super().__init__(Path(folder) / name, settings, *arguments, port=free_port(),
+                         password=password)
 
     def role(self):
         try:
             return self.run("ROLE")[0]
         except (OSError, ValueError):
             return None
-
-    def kill(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def freeze(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        if self.process is not None:
-            self.process.send_signal(signal.SIGCONT)
 
 
 class Group:

@@ -19,10 +19,11 @@ import threading
 from pathlib import Path
 
 from group import ASKER, NAME, Group, Server, dict_of, now
-import model
 import stack as stacks
 
-TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(stacks.TOP / "tests/soak"))
+import model  # noqa: E402
+
 CLIENTS = 8
 SCORE_S = 1.0
 INTERESTS_S = 1.05
@@ -159,9 +160,8 @@ class Scene:
         return f"redis+sentinel://{hosts}/{name}"
 
     def start_stack(self, url=None):
-        self.stack = stacks.Stack(TOP, self.folder, self.binary,
-                                  type("Nowhere", (), {"socket": ""}), 2)
-        self.stack.environment["REDIS_URL"] = url or self.url()
+        self.stack = stacks.Stack(self.folder, self.binary,
+                                  REDIS_URL=url or self.url(), SCORING_WORKERS="2")
         if self.group.data[0].password:
             self.stack.environment["REDIS_PASSWORD"] = self.group.data[0].password
         if self.group.sentinels[0].password:
@@ -188,7 +188,7 @@ class Scene:
         threading.Event().wait(seconds)
 
     def log(self):
-        return (self.folder / "service.log").read_text()
+        return self.stack.log.read_text()
 
     def log_lines(self):
         return [line for line in self.log().splitlines()
@@ -507,7 +507,7 @@ def play(name, binary):
             if os.environ.get("SENTINEL_LOG"):
                 print("\n".join(scene.log_lines()), flush=True)
             return True
-        except (Failed, stacks.StackError) as fault:
+        except (Failed, stacks.Failure) as fault:
             print(f"FAILED: {name}: {fault}", flush=True)
             if scene.load is not None:
                 print(f"  {scene.load.counts}, {len(scene.load.faults)} faults: "

@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import sys
 import threading
+from pathlib import Path
 
 import model
-import stack as stacks
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import stack as stacks  # noqa: E402
 
 PATIENCE_S = 60  # for anything that must happen, even on a busy machine
 CLIENTS = 4

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import model
-import stack as stacks
 
-TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import stack as stacks  # noqa: E402
+
 CLIENTS = 12
 WORKERS = 4
 PAUSE_MAX_S = 0.03  # of a client between two requests
@@ -220,7 +221,7 @@ async def run_fault(fault, stack, redis, tally):
         tally.away.append([time.monotonic(), None])
         redis.kill()
         await asyncio.sleep(fault.lasts)
-        redis.start()
+        redis.launch()
         await store_back(redis, tally)
 
 
@@ -319,11 +320,11 @@ def run(binary, seconds, seed):
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         redis = stacks.Redis(Path(folder) / "redis")
         port = int(os.environ.get("HTTP_PORT") or 0)
-        stack = stacks.Stack(TOP, folder, binary, redis, WORKERS, port)
+        stack = stacks.Stack(folder, binary, port, REDIS_URL=redis.url,
+                             SCORING_WORKERS=str(WORKERS))
         try:
             redis.start()
-            stacks.wait_until(redis.is_up, stacks.START_LIMIT_S, "Redis does not answer")
-            redis.load(model.store_commands())
+            redis.run_all([*model.store_commands(), ("SAVE",)])
             stack.start()
             found = asyncio.run(soak(stack, redis, seed, seconds, tally))
         finally:
@@ -346,7 +347,7 @@ def main():
     print(f"soak: {sys.argv[2]} s, SOAK_SEED={seed}", flush=True)
     try:
         sys.exit(run(Path(sys.argv[1]).resolve(), float(sys.argv[2]), seed))
-    except stacks.StackError as fault:
+    except stacks.Failure as fault:
         sys.exit(f"soak: {fault}")
 
 

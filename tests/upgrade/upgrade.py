@@ -91,8 +91,9 @@ class Installed:
 
     def __init__(self, folder, redis, new):
         self.program, self.new = folder / "scoring", new
-        self.stack = stacks.Stack(TOP, folder, TOP / "tests/upgrade/keeper.sh", redis, 2)
-        self.stack.environment.update(UPGRADE_PROGRAM=str(self.program), UPGRADE_NEW=str(new))
+        self.stack = stacks.Stack(folder, TOP / "tests/upgrade/keeper.sh", REDIS_URL=redis.url,
+                                  SCORING_WORKERS="2", UPGRADE_PROGRAM=str(self.program),
+                                  UPGRADE_NEW=str(new))
 
     def put(self, binary):
         """Installs a program like dpkg: first under another name."""
@@ -102,10 +103,7 @@ class Installed:
 
     def parent(self):
         """The parent of the service, or None while it does not run."""
-        for pid in stacks.children(self.stack.process.pid):
-            if stacks.name_of(pid) == "keeper.sh":
-                return next(iter(stacks.children(pid)), None)
-        return None
+        return next(iter(self.stack.workers()), None)
 
     def is_another(self, before):
         parent = self.parent()
@@ -127,7 +125,7 @@ def runs(installed, binary):
 def upgrade(installed, redis, old, new):
     check("the last release runs", runs(installed, old))
     with Load(installed.stack.port) as load:
-        keys = redis.run([("DBSIZE",)])
+        keys = redis.run("DBSIZE")
         for turn in range(TURNS):
             to = new if turn % 2 == 0 else old
             installed.replace(to)
@@ -139,7 +137,7 @@ def upgrade(installed, redis, old, new):
     check("no request is lost", load.answers > 0 and not load.wrong,
           f"{len(load.wrong)} of {load.answers}: {load.wrong[:3]}")
     check("a score that one has cached is a hit for the other",
-          keys == redis.run([("DBSIZE",)]) == [b":1"], keys)
+          keys == redis.run("DBSIZE") == 1, keys)
 
 
 def check_settings(source, new):
@@ -156,7 +154,6 @@ def play(folder, source, new):
     check_settings(source, new)
     try:
         redis.start()
-        stacks.wait_until(redis.is_up, PATIENCE_S, "Redis does not answer")
         installed.put(old)
         installed.stack.start()
         upgrade(installed, redis, old, new)
@@ -176,7 +173,7 @@ def main():
     except NoRelease as reason:
         print(f"skipped: {reason}\n0 passed, 0 failed, 1 skipped")
         return
-    except stacks.StackError as fault:
+    except stacks.Failure as fault:
         check("the stack", False, fault)
     print("{passed} passed, {failed} failed".format(**results))
     sys.exit(results["failed"] > 0)

@@ -14,15 +14,13 @@ binary=$(realpath "$1")
 pictures=${2-}
 modules=$PWD/build/web-tests
 export NODE_PATH=$modules/node_modules
-ready_s=60
 fetch_s=300
 
-passed=0 failed=0 skipped=0 stack=
+passed=0 failed=0 skipped=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-web.XXXXXX") || exit 1
 
 clean_up() {
     trap '' INT TERM HUP
-    stop_stack
     rm -rf "$work"
 }
 
@@ -82,57 +80,16 @@ install_missing() {
     deploy/install-packages.sh "${groups[@]}" && fetch
 }
 
-free_port() {
-    local port
-    for port in $(shuf -i 20000-30000 -n 20); do
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf '%s' "$port"
-            return
-        fi
-    done
-}
-
-stop_stack() {
-    [ -n "$stack" ] || return 0
-    kill -TERM "$stack" 2>/dev/null
-    wait "$stack" 2>/dev/null
-    stack=
-}
-
-# start_stack PORT [SETTING=VALUE...]
-start_stack() {
-    local end=$((SECONDS + ready_s)) port=$1
-    shift
-    env HTTP_PORT="$port" RUN_DIR="$work/run" RUN_BINARY="$binary" SCORING_CONFIG_FILE= "$@" \
-        setpriv --pdeathsig TERM deploy/run.sh >"$work/log" 2>&1 </dev/null &
-    stack=$!
-    until grep -q '^ready: ' "$work/log"; do
-        if ! kill -0 "$stack" 2>/dev/null || [ "$SECONDS" -ge "$end" ]; then
-            cat "$work/log"
-            return 1
-        fi
-        sleep 0.1
-    done
-}
-
 # look KIND [SETTING=VALUE...]: tests the page of a stack with these settings
 look() {
-    local kind=$1 port
+    local kind=$1
     shift
-    port=$(free_port)
-    if start_stack "$port" "$@"; then
-        add_up "page in Chromium, $kind" node tests/web/page.js "http://127.0.0.1:$port" \
-            "$kind" ${pictures:+"$pictures"}
-    else
-        check "the stack starts, $kind" false
-    fi
-    stop_stack
+    add_up "page in Chromium, $kind" tests/support/stack.py "$binary" "$@" -- \
+        node tests/web/page.js {} "$kind" ${pictures:+"$pictures"}
 }
 
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
-# The caller's settings must not affect the test.
-unset HTTP_PORT RUN_DIR REDIS_URL REDIS_USERNAME REDIS_PASSWORD "${!SCORING_@}"
 if ! install_missing; then
     printf 'skipped: the packages of tests/web cannot be fetched\n'
     skipped=1
