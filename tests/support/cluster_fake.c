@@ -2,13 +2,9 @@
  * Scripted servers of a Redis Cluster: the answer to a command depends only on
  * the command and the script.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include <hiredis/hiredis.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "check.h"
 
@@ -16,7 +12,6 @@
 #include "ports.h"
 
 #define LAST_SLOT  16383
-#define PIECE_MAX  4096
 #define ANSWER_MAX 512
 
 #define HELLO                                                                  \
@@ -26,17 +21,6 @@ static int
 port_of(const struct cluster_fake *fake, char name)
 {
     return name == 'Z' ? fake->nobody : fake->list[name - 'A'].port;
-}
-
-static void
-hang_up(struct cluster_fake_connection *connection)
-{
-    if (connection->reader == NULL)
-        return;
-    ev_io_stop(connection->server->fake->loop, &connection->readable);
-    (void)close(connection->readable.fd);
-    redisReaderFree(connection->reader);
-    connection->reader = NULL;
 }
 
 /* Rows of CLUSTER SLOTS, without ids, as Redis 3.0 sends them. */
@@ -100,34 +84,31 @@ print_answer(struct cluster_fake_server *server, const char *command,
 }
 
 static void
-answer(struct cluster_fake_connection *connection, const redisReply *command)
+answer(struct script_connection *connection, const redisReply *command)
 {
     char text[ANSWER_MAX];
 
     CU_ASSERT_FATAL(command->type == REDIS_REPLY_ARRAY &&
                     command->elements > 0);
-    if (print_answer(connection->server, command->element[0]->str, text) &&
-        send(connection->readable.fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-        hang_up(connection);
+    if (print_answer(connection->peer->data, command->element[0]->str, text))
+        script_send(connection, text, strlen(text));
 }
 
 static void
-on_piece(struct ev_loop *loop, ev_io *watcher, int events)
+opened(struct script_connection *connection)
 {
-    struct cluster_fake_connection *connection = watcher->data;
-    char piece[PIECE_MAX];
-    const ssize_t length = read(watcher->fd, piece, sizeof(piece));
+    connection->data = redisReaderCreate();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(connection->data);
+}
+
+static void
+got(struct script_connection *connection, const char *piece, size_t length)
+{
     void *command = NULL;
 
-    (void)loop;
-    (void)events;
-    if (length <= 0) {
-        hang_up(connection);
-        return;
-    }
-    (void)redisReaderFeed(connection->reader, piece, (size_t)length);
-    while (connection->reader != NULL &&
-           redisReaderGetReply(connection->reader, &command) == REDIS_OK &&
+    (void)redisReaderFeed(connection->data, piece, length);
+    while (connection->data != NULL &&
+           redisReaderGetReply(connection->data, &command) == REDIS_OK &&
            command != NULL) {
         answer(connection, command);
         freeReplyObject(command);
@@ -135,64 +116,34 @@ on_piece(struct ev_loop *loop, ev_io *watcher, int events)
 }
 
 static void
-on_accept(struct ev_loop *loop, ev_io *watcher, int events)
+closed(struct script_connection *connection)
 {
-    struct cluster_fake_server *server = watcher->data;
-    struct cluster_fake *fake = server->fake;
-    struct cluster_fake_connection *connection;
-    int fd = accept(watcher->fd, NULL, NULL);
-
-    (void)events;
-    CU_ASSERT_FATAL(fd >= 0 && fake->count < CLUSTER_FAKE_CONNECTIONS);
-    connection = &fake->connections[fake->count++];
-    connection->server = server;
-    connection->reader = redisReaderCreate();
-    CU_ASSERT_PTR_NOT_NULL_FATAL(connection->reader);
-    ev_io_init(&connection->readable, on_piece, fd, EV_READ);
-    connection->readable.data = connection;
-    ev_io_start(loop, &connection->readable);
+    redisReaderFree(connection->data);
+    connection->data = NULL;
 }
 
-static void
-start_one(struct cluster_fake *fake, struct cluster_fake_server *server)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-
-    server->fake = fake;
-    server->port = ports_free();
-    address.sin_port = htons((in_port_t)server->port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    CU_ASSERT_FATAL(
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
-    CU_ASSERT_FATAL(listen(fd, CLUSTER_FAKE_CONNECTIONS) == 0);
-    ev_io_init(&server->listener, on_accept, fd, EV_READ);
-    server->listener.data = server;
-    ev_io_start(fake->loop, &server->listener);
-}
+static const struct script_ops ops = {opened, got, closed};
 
 void
 cluster_fake_start(
     struct cluster_fake *fake, struct ev_loop *loop,
     const struct cluster_fake_script scripts[CLUSTER_FAKE_SERVERS])
 {
-    *fake = (struct cluster_fake){.loop = loop, .nobody = ports_free()};
+    fake->nobody = ports_free();
     for (size_t i = 0; i < CLUSTER_FAKE_SERVERS; i++) {
-        fake->list[i].script = scripts[i];
-        start_one(fake, &fake->list[i]);
+        struct cluster_fake_server *server = &fake->list[i];
+
+        *server = (struct cluster_fake_server){fake, .script = scripts[i]};
+        script_serve(&server->peer, loop, ports_listen(&server->port), &ops,
+                     server);
     }
 }
 
 void
 cluster_fake_end(struct cluster_fake *fake)
 {
-    for (size_t i = 0; i < CLUSTER_FAKE_SERVERS; i++) {
-        ev_io_stop(fake->loop, &fake->list[i].listener);
-        (void)close(fake->list[i].listener.fd);
-    }
-    for (size_t i = 0; i < fake->count; i++)
-        hang_up(&fake->connections[i]);
+    for (size_t i = 0; i < CLUSTER_FAKE_SERVERS; i++)
+        script_end(&fake->list[i].peer);
 }
 
 size_t

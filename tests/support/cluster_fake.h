@@ -1,10 +1,9 @@
 #ifndef CLUSTER_FAKE_H
 #define CLUSTER_FAKE_H
 
-#include <ev.h>
-#include <hiredis/hiredis.h>
-#include <stdbool.h>
 #include <stddef.h>
+
+#include "script.h"
 
 /*
  * Scripted servers of a Redis Cluster, on loopback ports, served by the loop of
@@ -19,8 +18,7 @@
  *     ~        silence               ~
  *     #        more rows than slots
  */
-#define CLUSTER_FAKE_SERVERS     2
-#define CLUSTER_FAKE_CONNECTIONS 64
+#define CLUSTER_FAKE_SERVERS 2
 
 struct cluster_fake;
 
@@ -32,22 +30,13 @@ struct cluster_fake_server {
     struct cluster_fake *fake;
     struct cluster_fake_script script;
     int port;
-    ev_io listener;
+    struct script_peer peer;
     size_t maps, reads; /* commands so far */
 };
 
-struct cluster_fake_connection {
-    struct cluster_fake_server *server;
-    ev_io readable;
-    redisReader *reader;
-};
-
 struct cluster_fake {
-    struct ev_loop *loop;
     struct cluster_fake_server list[CLUSTER_FAKE_SERVERS];
     int nobody; /* a port */
-    struct cluster_fake_connection connections[CLUSTER_FAKE_CONNECTIONS];
-    size_t count; /* of connections so far */
 };
 
 void cluster_fake_start(

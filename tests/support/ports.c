@@ -42,9 +42,12 @@ ports_listen_at(int port, int *ret_port)
     struct sockaddr_in address = loopback(port);
     socklen_t length = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
 
     if (fd < 0)
         return -1;
+    /* Connections of an earlier listener do not make the port taken. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(fd, PORTS_BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0) {

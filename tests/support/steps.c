@@ -12,44 +12,12 @@
 #include "support/clock.h"
 #include "support/steps.h"
 
-#define PIECE_MAX 65536
-
 const char steps_hang_up[] = "hang up";
 
 static void
-hang_up(struct steps *server)
+serve_step(struct script_connection *connection)
 {
-    ev_io_stop(server->loop, &server->client);
-    ev_io_stop(server->loop, &server->writable);
-    (void)close(server->client.fd);
-}
-
-static void
-answer(struct steps *server)
-{
-    const ssize_t sent =
-        send(server->client.fd, server->rest, strlen(server->rest),
-             MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    if (sent > 0)
-        server->rest += sent;
-    if (server->rest[0] != '\0')
-        ev_io_start(server->loop, &server->writable);
-    else
-        ev_io_stop(server->loop, &server->writable);
-}
-
-static void
-on_writable(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    (void)loop;
-    (void)events;
-    answer(watcher->data);
-}
-
-static void
-serve_step(struct steps *server)
-{
+    struct steps *server = connection->peer->data;
     const struct step *step = &server->steps[server->done];
 
     if (server->done == STEPS_MAX || step->want == NULL ||
@@ -63,48 +31,34 @@ serve_step(struct steps *server)
     buffer_free(&server->got);
     server->done++;
     clock_sleep_ms(server->slow_ms);
-    if (step->answer == steps_hang_up) {
-        hang_up(server);
-    } else if (step->answer != NULL) {
-        server->rest = step->answer;
-        answer(server);
-    }
+    if (step->answer == steps_hang_up)
+        script_hang_up(connection);
+    else if (step->answer != NULL)
+        script_send(connection, step->answer, strlen(step->answer));
 }
 
 static void
-on_piece(struct ev_loop *loop, ev_io *watcher, int events)
+got(struct script_connection *connection, const char *piece, size_t length)
 {
-    static char piece[PIECE_MAX];
-    struct steps *server = watcher->data;
-    ssize_t got = recv(watcher->fd, piece, sizeof(piece), 0);
+    struct steps *server = connection->peer->data;
 
-    (void)events;
-    (void)loop;
-    if (got <= 0) {
-        hang_up(server);
-        return;
-    }
-    buffer_add(&server->got, piece, (size_t)got);
-    serve_step(server);
+    buffer_add(&server->got, piece, length);
+    serve_step(connection);
 }
 
 /* Each connection starts with the first step. */
 static void
-on_accept(struct ev_loop *loop, ev_io *watcher, int events)
+opened(struct script_connection *connection)
 {
-    struct steps *server = watcher->data;
-    int fd = accept(watcher->fd, NULL, NULL);
+    struct steps *server = connection->peer->data;
 
-    (void)events;
-    server->accepted++;
     server->done = 0;
     buffer_free(&server->got);
-    if (ev_is_active(&server->client))
-        hang_up(server);
-    ev_io_set(&server->client, fd, EV_READ);
-    ev_io_set(&server->writable, fd, EV_WRITE);
-    ev_io_start(loop, &server->client);
+    if (connection->peer->count > 1)
+        script_hang_up(connection - 1);
 }
+
+static const struct script_ops ops = {.opened = opened, .got = got};
 
 void
 steps_init(struct steps *server, struct ev_loop *loop, const struct step *steps)
@@ -112,9 +66,6 @@ steps_init(struct steps *server, struct ev_loop *loop, const struct step *steps)
     *server = (struct steps){.loop = loop, .steps = steps};
     CU_ASSERT_FATAL(files_folder_make(server->folder));
     files_path(server->path, "%s/redis.sock", server->folder);
-    ev_io_init(&server->client, on_piece, -1, EV_READ);
-    ev_io_init(&server->writable, on_writable, -1, EV_WRITE);
-    server->client.data = server->writable.data = server;
 }
 
 void
@@ -129,9 +80,19 @@ steps_listen(struct steps *server)
                     bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
                         0 &&
                     listen(fd, 8) == 0);
-    ev_io_init(&server->listener, on_accept, fd, EV_READ);
-    server->listener.data = server;
-    ev_io_start(server->loop, &server->listener);
+    script_serve(&server->peer, server->loop, fd, &ops, server);
+}
+
+int
+steps_client(const struct steps *server)
+{
+    const struct script_peer *peer = &server->peer;
+    const ev_io *last;
+
+    if (peer->count == 0)
+        return -1;
+    last = &peer->connections[peer->count - 1].readable;
+    return ev_is_active(last) ? last->fd : -1;
 }
 
 void
@@ -142,7 +103,7 @@ steps_check(const struct steps *server)
     while (count < STEPS_MAX && server->steps[count].want != NULL)
         count++;
     CU_ASSERT_FALSE(server->is_strange);
-    CU_ASSERT(server->done == count || server->accepted > 1);
+    CU_ASSERT(server->done == count || server->peer.count > 1);
     if (server->is_strange)
         (void)printf("the server got: %s\n", buffer_text(&server->got));
 }
@@ -150,12 +111,7 @@ steps_check(const struct steps *server)
 void
 steps_end(struct steps *server)
 {
-    if (ev_is_active(&server->client))
-        hang_up(server);
-    if (ev_is_active(&server->listener)) {
-        ev_io_stop(server->loop, &server->listener);
-        (void)close(server->listener.fd);
-    }
+    script_end(&server->peer);
     buffer_free(&server->got);
     files_folder_remove(server->folder);
 }

@@ -1,12 +1,12 @@
 #ifndef STEPS_H
 #define STEPS_H
 
-#include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "support/buffer.h"
 #include "support/files.h"
+#include "support/script.h"
 
 #define STEPS_MAX 6
 
@@ -32,13 +32,11 @@ struct steps {
     const struct step *steps; /* STEPS_MAX */
     int64_t slow_ms;          /* before each answer */
     size_t done;
-    int accepted;
     bool is_strange;   /* it received other bytes than expected */
     struct buffer got; /* the bytes of the current step */
 
     struct ev_loop *loop;
-    ev_io listener, client, writable;
-    const char *rest; /* the part of an answer that the socket did not take */
+    struct script_peer peer;
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
 };
 
@@ -46,6 +44,9 @@ struct steps {
 void steps_init(struct steps *server, struct ev_loop *loop,
                 const struct step *steps);
 void steps_listen(struct steps *server);
+
+/* The socket of its connection; -1: there is none. */
+int steps_client(const struct steps *server);
 
 /* Asserts that all steps were taken, and nothing else was received. */
 void steps_check(const struct steps *server);

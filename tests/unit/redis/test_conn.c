@@ -105,16 +105,16 @@ on_feeding(struct ev_loop *loop, ev_timer *timer, int events)
 {
     static const char zeros[ALIVE_BYTES];
     struct rig *rig = timer->data;
+    const int fd = steps_client(&rig->server);
 
     (void)loop;
     (void)events;
-    if (rig->server.done < 2 || !ev_is_active(&rig->server.client))
+    if (rig->server.done < 2 || fd < 0)
         return;
     if (rig->food != NULL)
-        (void)send(rig->server.client.fd, rig->food, strlen(rig->food),
-                   MSG_NOSIGNAL);
+        (void)send(fd, rig->food, strlen(rig->food), MSG_NOSIGNAL);
     else
-        (void)send(rig->server.client.fd, zeros, rig->piece, MSG_NOSIGNAL);
+        (void)send(fd, zeros, rig->piece, MSG_NOSIGNAL);
 }
 
 static void
@@ -301,7 +301,7 @@ TEST_CASES(handshake, struct handshake_case, handshake_rows)
     }
     CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
     CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
-    CU_ASSERT_EQUAL(rig.server.accepted, 1);
+    CU_ASSERT_EQUAL(rig.server.peer.count, 1);
     steps_check(&rig.server);
     rig_end(&rig);
 }

@@ -401,7 +401,7 @@ TEST_SINGLE(unasked, "a second answer ends the connection")
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     CU_ASSERT_STRING_EQUAL(rig.first, "x");
-    CU_ASSERT_EQUAL(rig.server.accepted, 2);
+    CU_ASSERT_EQUAL(rig.server.peer.count, 2);
     rig_end(&rig);
 }
 
@@ -430,7 +430,7 @@ TEST_SINGLE(unsent, "a command that cannot be sent goes with its connection")
     ask(&rig);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     CU_ASSERT_STRING_EQUAL(rig.first, "x");
-    CU_ASSERT_EQUAL(rig.server.accepted, 2);
+    CU_ASSERT_EQUAL(rig.server.peer.count, 2);
     steps_check(&rig.server);
     rig_end(&rig);
 }
@@ -510,14 +510,14 @@ TEST_CASES(check, struct check_case, check_rows)
     if (c->down != NULL)
         CU_ASSERT(run_until(&rig, &rig.downs, 1));
     CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
-    CU_ASSERT_EQUAL(rig.server.accepted, 1);
+    CU_ASSERT_EQUAL(rig.server.peer.count, 1);
     CU_ASSERT_FALSE(rig.server.is_strange);
     set_keys(&rig, "a");
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
     /* A lost connection is replaced eventually. */
     if (c->down == NULL) {
-        CU_ASSERT_EQUAL(rig.server.accepted, 1);
+        CU_ASSERT_EQUAL(rig.server.peer.count, 1);
         CU_ASSERT_FALSE(rig.server.is_strange);
     }
     rig_end(&rig);
@@ -638,8 +638,7 @@ TEST_CASES(connect, struct connect_case, connect_rows)
         rig.config.unix_path = path;
     if (c->is_there) {
         steps_listen(&rig.server);
-        ev_io_stop(rig.loop, &rig.server.listener);
-        (void)close(rig.server.listener.fd);
+        script_end(&rig.server.peer);
     }
     rig_store(&rig);
     set_keys(&rig, "a");
