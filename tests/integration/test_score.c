@@ -15,9 +15,8 @@
 #include "support/request.h"
 #include "support/stack.h"
 
-#define LATE_WRITE_MS 50
-#define TTL_S         3600
-#define TTL_SLACK_S   10 /* that a test may take to look */
+#define TTL_S       3600
+#define TTL_SLACK_S 10 /* that a test may take to look */
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
@@ -27,15 +26,34 @@ score(const char *arguments)
     return expect_post(stack_shared(&plan)->port, request_score(arguments));
 }
 
+#define WRITES(result)                                                         \
+    "scoring_store_operations_total{operation=\"cache_write\",result="         \
+    "\"" result "\"}"
+
+/* Whether each score that was not found has been written. */
+static bool
+are_written(void *arg)
+{
+    char *metrics = stack_metrics(arg);
+    double missed, written;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    missed = stack_metric_in(metrics, "scoring_cache_misses_total");
+    written = stack_metric_in(metrics, WRITES("ok")) +
+              stack_metric_in(metrics, WRITES("lost"));
+    free(metrics);
+    return written == missed;
+}
+
 /* Scores are written after the answer: the last one must not come late. */
 static struct redis *
 empty_cache(void)
 {
-    struct redis *redis = &stack_shared(&plan)->redis;
+    struct stack *stack = stack_shared(&plan);
 
-    clock_sleep_ms(LATE_WRITE_MS);
-    CU_ASSERT_TRUE(redis_do(redis, "FLUSHALL"));
-    return redis;
+    CU_ASSERT_TRUE(clock_wait(are_written, stack, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(redis_do(&stack->redis, "FLUSHALL"));
+    return &stack->redis;
 }
 
 /*
