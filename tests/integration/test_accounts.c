@@ -455,10 +455,6 @@ struct command_case {
     const char *pattern; /* of all that it says */
 };
 
-#define ABC                                                                    \
-    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a" \
-    "274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
-
 static const struct command_case command_rows[] = {
     {"a good file", file_text, "$S accounts check $F", 0,
      ": 8 account\\(s\\), no faults$"},
@@ -496,17 +492,18 @@ static const struct command_case command_rows[] = {
      "^0$"},
     {"a token by the newest salt: sha512 of abc",
      "{\"a\": {\"salts\": [\"c\", \"old\"]}}",
-     "SCORING_ACCOUNTS_FILE=$F $S token --account a --login b", 0, "^" ABC "$"},
+     "SCORING_ACCOUNTS_FILE=$F $S token --account a --login b", 0,
+     "^" TOKEN_ABC "$"},
     {"a token of one that is not listed", "{}",
      "SCORING_ACCOUNTS_FILE=$F $S token --account a --login b", 64,
      "^scoring: the account \"a\" is not listed"},
     {"settings by --config", "SCORING_SALT=c",
-     "$S token --config $F --account a --login b", 0, "^" ABC "$"},
+     "$S token --config $F --account a --login b", 0, "^" TOKEN_ABC "$"},
     {"settings by --config= before the command", "SCORING_SALT=c",
-     "$S --config=$F token --account a --login b", 0, "^" ABC "$"},
+     "$S --config=$F token --account a --login b", 0, "^" TOKEN_ABC "$"},
     {"--config goes before SCORING_CONFIG_FILE", "SCORING_SALT=c",
      "SCORING_CONFIG_FILE=/none $S token --account a --login b --config $F", 0,
-     "^" ABC "$"},
+     "^" TOKEN_ABC "$"},
     {"--config without a file", "", "$S token --login b --config", 64,
      "--config: a value is missing"},
     {"--config of a file that is not there", "",

@@ -15,6 +15,7 @@
 #include "support/expect.h"
 #include "support/ports.h"
 #include "support/stack.h"
+#include "support/token.h"
 
 #define BODY_MAX_BYTES 1048576 /* the default of SCORING_MAX_BODY_BYTES */
 #define TOO_LARGE      "the body may have at most 1048576 bytes"
@@ -581,9 +582,7 @@ struct envelope_case {
     const char *named; /* members that must be told, with spaces between */
 };
 
-#define T                                                                      \
-    "\"token\": \"55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e" \
-    "80dd209a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95\""
+#define T       "\"token\": \"" TOKEN_KNOWN "\""
 #define W       "\"token\": \"\""
 #define A       "\"account\": \"horns&hoofs\""
 #define L       "\"login\": \"h&f\""

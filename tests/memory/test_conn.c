@@ -15,14 +15,12 @@
 #include "support/fcgi_reply.h"
 #include "support/memory.h"
 #include "support/served.h"
+#include "support/token.h"
 
-/* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
-#define TOKEN                                                                  \
-    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954" \
-    "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
 #define REQUEST(method, arguments)                                             \
     "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "           \
-    "\"" TOKEN "\", \"method\": \"" method "\", \"arguments\": " arguments "}"
+    "\"" TOKEN_KNOWN "\", \"method\": \"" method                               \
+    "\", \"arguments\": " arguments "}"
 
 #define VALUE_LENGTH 4000 /* of the value of every key */
 #define ANSWER_MAX   (1024 * 1024)

@@ -7,7 +7,7 @@ to wait for an interpreter.
     stack.py BINARY [SETTING=VALUE...] -- COMMAND...
 
 runs the command while a stack with these settings runs, and exits with its status; the
-word {} becomes the stack's URL."""
+text {} becomes the stack's URL."""
 
 import os
 import signal
@@ -299,7 +299,7 @@ def main():
         try:
             with Stack(folder, Path(sys.argv[1]).resolve(), **settings) as stack:
                 url = f"http://127.0.0.1:{stack.port}"
-                command = [url if word == "{}" else word for word in sys.argv[at + 1:]]
+                command = [word.replace("{}", url) for word in sys.argv[at + 1:]]
                 return subprocess.run(command, check=False).returncode
         except Failure as failure:
             print(failure)

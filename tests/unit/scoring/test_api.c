@@ -10,11 +10,8 @@
 #include "scoring/model.h"
 #include "support/cases.h"
 #include "support/store_fake.h"
+#include "support/token.h"
 
-/* sha512 of "horns&hoofs" "h&f" "Otus": the known answer of the protocol. */
-#define TOKEN                                                                  \
-    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd209a27954" \
-    "dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
 /* printf 202611220942 | sha512sum */
 #define ADMIN_TOKEN                                                            \
     "9e63c969a4dc191310ec44c047c0956bd1765e057014f994812fe6cd4c0d06696846096e" \
@@ -181,8 +178,8 @@ TEST_CASES(score, struct score_case, score_rows)
     const struct expected want = {c->code, c->body, c->context,
                                   NULL,    NULL,    c->code == 200 ? 1 : 0};
 
-    run_arguments(&empty_store, "h&f", TOKEN, "online_score", c->arguments,
-                  &want);
+    run_arguments(&empty_store, "h&f", TOKEN_KNOWN, "online_score",
+                  c->arguments, &want);
 }
 
 TEST_CASES(score_without_store, struct score_case, score_rows)
@@ -190,7 +187,8 @@ TEST_CASES(score_without_store, struct score_case, score_rows)
     const struct store_fake down = {.status = STORE_DOWN};
     const struct expected want = {c->code, c->body, c->context, NULL, NULL, -1};
 
-    run_arguments(&down, "h&f", TOKEN, "online_score", c->arguments, &want);
+    run_arguments(&down, "h&f", TOKEN_KNOWN, "online_score", c->arguments,
+                  &want);
 }
 
 /* Every wrong field is named, with its fault. */
@@ -210,7 +208,7 @@ TEST_SINGLE(all_faults, "every failing field is named")
     buf_printf(&body, "%s%s%s",
                "{\"login\": \"h&f\", \"account\": \"horns&hoofs\", \"token\": "
                "\"",
-               TOKEN,
+               TOKEN_KNOWN,
                "\", \"method\": \"online_score\", \"arguments\": {\"phone\": "
                "true, \"email\": \"ab\", \"first_name\": 1, \"last_name\": "
                "[], \"birthday\": \"x\", \"gender\": \"1\"}}");
@@ -285,7 +283,7 @@ TEST_CASES(cache, struct cache_case, cache_rows)
     struct api *api = api_new(&config);
     const char *text =
         "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
-        "\"" TOKEN "\", \"method\": \"online_score\", \"arguments\": "
+        "\"" TOKEN_KNOWN "\", \"method\": \"online_score\", \"arguments\": "
         "{\"first_name\": \"a\", \"last_name\": \"b\"}}";
     char body[BODY_MAX];
     struct request request = {.verb = bytes_of("POST"),
@@ -372,7 +370,7 @@ key_of(const char *arguments)
     buf_printf(&body,
                "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", \"token\": "
                "\"%s\", \"method\": \"online_score\", \"arguments\": %s}",
-               TOKEN, arguments);
+               TOKEN_KNOWN, arguments);
     request.body = body.data;
     request.body_length = body.length;
     call = api_plan(api, &request, &wants, &outcome);
@@ -487,7 +485,7 @@ TEST_CASES(interests, struct interests_case, interests_rows)
     const struct expected want = {c->code,  c->body, c->context,
                                   c->fault, "",      c->asked};
 
-    run_arguments(&store, "h&f", TOKEN, "clients_interests", c->arguments,
+    run_arguments(&store, "h&f", TOKEN_KNOWN, "clients_interests", c->arguments,
                   &want);
 }
 
@@ -510,7 +508,7 @@ TEST_CASES(interests_down, struct down_case, down_rows)
     const struct store_fake store = {.status = c->status};
     const struct expected want = {c->code, c->body, "nclients=1", NULL, "", 1};
 
-    run_arguments(&store, "h&f", TOKEN, "clients_interests",
+    run_arguments(&store, "h&f", TOKEN_KNOWN, "clients_interests",
                   "{\"client_ids\": [1]}", &want);
 }
 
@@ -524,7 +522,7 @@ struct body_case {
     "{" account login token method arguments "\"x\": 0}"
 #define A       "\"account\": \"horns&hoofs\", "
 #define L       "\"login\": \"h&f\", "
-#define T       "\"token\": \"" TOKEN "\", "
+#define T       "\"token\": \"" TOKEN_KNOWN "\", "
 #define M       "\"method\": \"online_score\", "
 #define R       "\"arguments\": {\"first_name\": \"a\", \"last_name\": \"b\"}, "
 #define E(text) "{\"code\": 422, \"error\": \"" text "\"}"

@@ -10,16 +10,13 @@
 #include "scoring/auth.h"
 #include "support/calls.h"
 #include "support/cases.h"
+#include "support/token.h"
 
 #define TEXT(literal)                                                          \
     {                                                                          \
         literal, sizeof(literal) - 1                                           \
     }
 
-/* horns&hoofsh&fOtus */
-#define KNOWN                                                                  \
-    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd2"         \
-    "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
 /* h&fOtus */
 #define NO_ACCOUNT                                                             \
     "6db8f123a0426e914c7f5f5bb8641f8c9156fc22f31c1ed7cf40b97bd32da3bf"         \
@@ -125,22 +122,13 @@
     "848ce30335c938f830329631e8ff8bb6643f27e009e4e3684698f47cd59d2e56"         \
     "ed30ed1e39da94902572d24790c4d0f11299cb37d696cc324a55b3f9d1e973cc"
 
-/* The known answer in upper case, and with one digit changed. */
-#define KNOWN_UPPER                                                            \
-    "55CC9CE545BCD144300FE9EFC28E65D415B923EBB6BE1E19D2750A2C03E80DD2"         \
-    "09A27954DCA045E5BB12418E7D89B6D718A9E35AF34E14E1D5BCD5A08F21FC95"
-#define KNOWN_FIRST_DIGIT                                                      \
-    "45cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd2"         \
-    "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
+/* The known answer with one digit changed, and without the last one. */
+#define KNOWN_FIRST_DIGIT "4" TOKEN_KNOWN_MIDDLE "5"
 #define KNOWN_MIDDLE_DIGIT                                                     \
     "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd3"         \
     "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc95"
-#define KNOWN_LAST_DIGIT                                                       \
-    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd2"         \
-    "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc94"
-#define KNOWN_127                                                              \
-    "55cc9ce545bcd144300fe9efc28e65d415b923ebb6be1e19d2750a2c03e80dd2"         \
-    "09a27954dca045e5bb12418e7d89b6d718a9e35af34e14e1d5bcd5a08f21fc9"
+#define KNOWN_LAST_DIGIT "5" TOKEN_KNOWN_MIDDLE "4"
+#define KNOWN_127        "5" TOKEN_KNOWN_MIDDLE
 
 #define OTUS                                                                   \
     {                                                                          \
@@ -198,8 +186,8 @@ struct user_case {
 };
 
 static const struct user_case user_rows[] = {
-    {"known answer", &published, TEXT("horns&hoofs"), TEXT("h&f"), TEXT(KNOWN),
-     AUTH_OK},
+    {"known answer", &published, TEXT("horns&hoofs"), TEXT("h&f"),
+     TEXT(TOKEN_KNOWN), AUTH_OK},
     {"first digit altered", &published, TEXT("horns&hoofs"), TEXT("h&f"),
      TEXT(KNOWN_FIRST_DIGIT), AUTH_REFUSED},
     {"digit in the middle altered", &published, TEXT("horns&hoofs"),
@@ -207,13 +195,13 @@ static const struct user_case user_rows[] = {
     {"last digit altered", &published, TEXT("horns&hoofs"), TEXT("h&f"),
      TEXT(KNOWN_LAST_DIGIT), AUTH_REFUSED},
     {"upper case", &published, TEXT("horns&hoofs"), TEXT("h&f"),
-     TEXT(KNOWN_UPPER), AUTH_REFUSED},
+     TEXT(TOKEN_KNOWN_UPPER), AUTH_REFUSED},
     {"127 digits", &published, TEXT("horns&hoofs"), TEXT("h&f"),
      TEXT(KNOWN_127), AUTH_REFUSED},
     {"129 digits", &published, TEXT("horns&hoofs"), TEXT("h&f"),
-     TEXT(KNOWN "0"), AUTH_REFUSED},
+     TEXT(TOKEN_KNOWN "0"), AUTH_REFUSED},
     {"NUL behind", &published, TEXT("horns&hoofs"), TEXT("h&f"),
-     TEXT(KNOWN "\0"), AUTH_REFUSED},
+     TEXT(TOKEN_KNOWN "\0"), AUTH_REFUSED},
     {"NUL for the last digit", &published, TEXT("horns&hoofs"), TEXT("h&f"),
      TEXT(KNOWN_127 "\0"), AUTH_REFUSED},
     {"no token", &published, TEXT("horns&hoofs"), TEXT("h&f"), TEXT(""),
@@ -224,10 +212,10 @@ static const struct user_case user_rows[] = {
      TEXT("h&f"),
      {NULL, 0},
      AUTH_REFUSED},
-    {"other account", &published, TEXT("horns"), TEXT("h&f"), TEXT(KNOWN),
+    {"other account", &published, TEXT("horns"), TEXT("h&f"), TEXT(TOKEN_KNOWN),
      AUTH_REFUSED},
-    {"other login", &published, TEXT("horns&hoofs"), TEXT("h"), TEXT(KNOWN),
-     AUTH_REFUSED},
+    {"other login", &published, TEXT("horns&hoofs"), TEXT("h"),
+     TEXT(TOKEN_KNOWN), AUTH_REFUSED},
     {"empty account", &published, TEXT(""), TEXT("h&f"), TEXT(NO_ACCOUNT),
      AUTH_OK},
     {"account of no bytes",
@@ -251,9 +239,9 @@ static const struct user_case user_rows[] = {
     {"oldest salt", &rotating, TEXT("horns&hoofs"), TEXT("h&f"), TEXT(BY_OLD),
      AUTH_OK},
     {"salt no longer in force", &rotating, TEXT("horns&hoofs"), TEXT("h&f"),
-     TEXT(KNOWN), AUTH_REFUSED},
+     TEXT(TOKEN_KNOWN), AUTH_REFUSED},
     {"last of the most salts", &most_salts, TEXT("horns&hoofs"), TEXT("h&f"),
-     TEXT(KNOWN), AUTH_OK},
+     TEXT(TOKEN_KNOWN), AUTH_OK},
     {"none of the most salts", &most_salts, TEXT("horns&hoofs"), TEXT("h&f"),
      TEXT(BY_NEW), AUTH_REFUSED},
     {"Admin is a user", &published, TEXT(""), TEXT("Admin"),
@@ -465,7 +453,7 @@ struct token_case {
 };
 
 static const struct token_case token_rows[] = {
-    {"user", &published, TEXT("horns&hoofs"), TEXT("h&f"), 0, KNOWN},
+    {"user", &published, TEXT("horns&hoofs"), TEXT("h&f"), 0, TOKEN_KNOWN},
     {"user without an account",
      &published,
      {NULL, 0},
@@ -475,7 +463,7 @@ static const struct token_case token_rows[] = {
     {"user, newest salt", &rotating, TEXT("horns&hoofs"), TEXT("h&f"), 0,
      BY_NEW},
     {"user at no time", &published, TEXT("horns&hoofs"), TEXT("h&f"), INT64_MAX,
-     KNOWN},
+     TOKEN_KNOWN},
     {"admin", &published, {NULL, 0}, TEXT("admin"), MIDNIGHT, HOUR_2024010100},
     {"admin with an account", &published, TEXT("horns&hoofs"), TEXT("admin"),
      MIDNIGHT, HOUR_2024010100},
@@ -507,8 +495,8 @@ static const struct auth_salts own_salts = {2, {{"unused", 6}, {"Otus", 4}}};
 static const struct place_case place_rows[] = {
     {"the newest salt", "h&f", BY_NEW, NULL, 1},
     {"the one before", "h&f", BY_OLD, NULL, 2},
-    {"of nobody's", "h&f", KNOWN, NULL, 0},
-    {"the second one of the account", "h&f", KNOWN, &own_salts, 2},
+    {"of nobody's", "h&f", TOKEN_KNOWN, NULL, 0},
+    {"the second one of the account", "h&f", TOKEN_KNOWN, &own_salts, 2},
     {"of all, for an account with its own", "h&f", BY_NEW, &own_salts, 0},
 };
 
@@ -645,7 +633,7 @@ TEST_CASES(key, struct key_case, key_rows)
     char again[AUTH_KEY_LENGTH + 1] = "untouched";
     char other[AUTH_KEY_LENGTH + 1] = "untouched";
     struct bytes none = {NULL, 0};
-    struct bytes token = TEXT(KNOWN);
+    struct bytes token = TEXT(TOKEN_KNOWN);
 
     CU_ASSERT_TRUE(auth_key(auth, c->text, got));
     CU_ASSERT_STRING_EQUAL(got, c->want);
@@ -663,7 +651,7 @@ TEST_SINGLE(reuse, "a refusal leaves nothing behind")
     struct bytes account = TEXT("horns&hoofs");
     struct bytes login = TEXT("h&f");
     struct bytes right = TEXT(BY_OLD);
-    struct bytes wrong = TEXT(KNOWN);
+    struct bytes wrong = TEXT(TOKEN_KNOWN);
 
     CU_ASSERT_EQUAL(check(auth, account, login, right, 0), AUTH_OK);
     CU_ASSERT_EQUAL(check(auth, account, login, wrong, 0), AUTH_REFUSED);
@@ -701,7 +689,7 @@ is_done(enum use use, struct auth *auth)
 {
     static const struct bytes account = TEXT("horns&hoofs"),
                               login = TEXT("h&f");
-    static const struct bytes admin = TEXT("admin"), token = TEXT(KNOWN);
+    static const struct bytes admin = TEXT("admin"), token = TEXT(TOKEN_KNOWN);
     static const struct auth_secrets with_secret = {
         FORTY_TWO, FORTY_TWO, .cache_secret = TEXT("secret")};
     char made[AUTH_TOKEN_LENGTH + 1];
@@ -770,11 +758,11 @@ TEST_SINGLE(wiped, "what was made on the way is wiped")
     CU_ASSERT_PTR_NOT_NULL_FATAL(auth);
     CU_ASSERT_EQUAL(calls_wiped(KEY_SIZE), 1);
     CU_ASSERT_EQUAL(check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
-                          bytes_of(KNOWN), 0),
+                          bytes_of(TOKEN_KNOWN), 0),
                     AUTH_OK);
     CU_ASSERT_EQUAL(calls_wiped(SUM_SIZE), 1);
-    (void)check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"), bytes_of(KNOWN),
-                0);
+    (void)check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
+                bytes_of(TOKEN_KNOWN), 0);
     CU_ASSERT_EQUAL(calls_wiped(AUTH_TOKEN_LENGTH + 1), 1);
     auth_free(auth);
 }
