@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "support/clock.h"
 #include "support/files.h"
 #include "support/http.h"
+#include "support/ports.h"
 #include "support/proc.h"
 #include "support/stack.h"
 #include "support/token.h"
@@ -611,26 +611,6 @@ static const struct peer_case peer_rows[] = {
      "not as the service does"},
 };
 
-static int
-listen_at(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd;
-
-    if (strlen(path) >= sizeof(address.sun_path))
-        return -1;
-    memcpy(address.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 ||
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-        listen(fd, 1) != 0) {
-        if (fd >= 0)
-            (void)close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 /* The next connection; -1 when the program has ended. */
 static int
 accept_next(int listen_fd, struct run *run)
@@ -690,7 +670,7 @@ TEST_CASES(healthcheck, struct peer_case, peer_rows)
 
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(path, "%s/socket", folder);
-    fd = listen_at(path);
+    fd = ports_listen_unix(path);
     CU_ASSERT_TRUE(fd >= 0);
     began_ms = clock_ms();
     begin(&run, arguments, NULL);

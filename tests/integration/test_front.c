@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -648,22 +647,6 @@ struct stand_in {
     int listener;
 };
 
-static int
-listen_unix(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
-    if (fd >= 0 &&
-        (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-         listen(fd, ENTRIES) != 0)) {
-        (void)close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
 /* Without the socket, and without kept connections of nginx. */
 static void
 stand_in_start(struct stand_in *in)
@@ -744,7 +727,7 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     stand_in_start(&in);
     answer = post_marked(&in); /* no socket */
     check_gateway(&answer, 502);
-    in.listener = listen_unix(in.path);
+    in.listener = ports_listen_unix(in.path);
     CU_ASSERT_TRUE(in.listener >= 0);
     check_crashes(&in);
     answer = post_marked(&in); /* accepted, but never answered */
@@ -802,7 +785,7 @@ cutter_start(void)
     if (cutter.listener >= 0)
         return;
     stand_in_start(&cutter);
-    cutter.listener = listen_unix(cutter.path);
+    cutter.listener = ports_listen_unix(cutter.path);
     CU_ASSERT_FATAL(cutter.listener >= 0);
 }
 

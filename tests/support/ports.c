@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -55,6 +56,25 @@ ports_listen_at(int port, int *ret_port)
         return -1;
     }
     *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+int
+ports_listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -1;
+    memcpy(address.sun_path, path, strlen(path));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 &&
+        (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+         listen(fd, PORTS_BACKLOG) != 0)) {
+        (void)close(fd);
+        fd = -1;
+    }
     return fd;
 }
 

@@ -13,6 +13,9 @@ int ports_listen(int *ret_port);
 /* The same on a given port; -1 also if the port is taken. */
 int ports_listen_at(int port, int *ret_port);
 
+/* The same on a unix socket of at most 107 bytes, which is new. */
+int ports_listen_unix(const char *path);
+
 /* A connection to a loopback port, with a time limit for reads and writes; -1
  * if that fails. */
 int ports_connect(int port, int limit_ms);

@@ -3,13 +3,11 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <CUnit/CUnit.h>
 
 #include "support/clock.h"
+#include "support/ports.h"
 #include "support/steps.h"
 
 const char steps_hang_up[] = "hang up";
@@ -71,16 +69,8 @@ steps_init(struct steps *server, struct ev_loop *loop, const struct step *steps)
 void
 steps_listen(struct steps *server)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s",
-                   server->path);
-    CU_ASSERT_FATAL(fd >= 0 &&
-                    bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
-                        0 &&
-                    listen(fd, 8) == 0);
-    script_serve(&server->peer, server->loop, fd, &ops, server);
+    script_serve(&server->peer, server->loop, ports_listen_unix(server->path),
+                 &ops, server);
 }
 
 int

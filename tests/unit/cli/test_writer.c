@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
+#include "support/ports.h"
 #include "support/proc.h"
 #include "support/steps.h"
 
@@ -147,18 +147,14 @@ serve_master(int listener, const struct replica_case *c)
 static int
 bench_listen(struct bench *bench)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listener;
 
     *bench = (struct bench){.session = NULL};
     CU_ASSERT_TRUE_FATAL(files_folder_make(bench->folder));
     files_path(bench->path, "%s/redis", bench->folder);
     bench->config.unix_path = bench->path;
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s",
-                   bench->path);
-    CU_ASSERT_FATAL(
-        bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        listen(listener, 1) == 0);
+    listener = ports_listen_unix(bench->path);
+    CU_ASSERT_FATAL(listener >= 0);
     (void)fflush(stdout);
     return listener;
 }

@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,14 +62,9 @@ struct bench {
 static int
 listen_at(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = ports_listen_unix(path);
 
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
-    CU_ASSERT_FATAL(fd >= 0 &&
-                    bind(fd, (struct sockaddr *)&address, sizeof(address)) ==
-                        0 &&
-                    listen(fd, 64) == 0);
+    CU_ASSERT_FATAL(fd >= 0);
     return fd;
 }
 
