@@ -23,13 +23,16 @@ ifneq ($(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo yes),)
 LIBS += hiredis_ssl libssl
 CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
 endif
+# The first use replaces these by their value: pkg-config runs once, not for each file.
+CPPFLAGS_LIBS = $(eval CPPFLAGS_LIBS := $(shell pkg-config --cflags $(LIBS)))$(CPPFLAGS_LIBS)
+LDLIBS_LIBS = $(eval LDLIBS_LIBS := $(shell pkg-config --libs $(LIBS)))$(LDLIBS_LIBS)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -DSCORING_VERSION='"$(or $(VERSION),0.0.0)"' -Isrc -Itests -MMD -MP \
-    $(CPPFLAGS_TLS) $(CPPFLAGS_COMMIT) $(shell pkg-config --cflags $(LIBS)) $(CPPFLAGS)
+    $(CPPFLAGS_TLS) $(CPPFLAGS_COMMIT) $(CPPFLAGS_LIBS) $(CPPFLAGS)
 CFLAGS_ALL = $(CFLAGS) -std=c11 -Wall -Wextra -Wshadow -Wconversion \
     -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR) $(CFLAGS_$(VARIANT))
 LDFLAGS_ALL = $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(WRAPPED:%=-Wl,--wrap=%)
-LDLIBS_ALL = -lfcgi -lev $(shell pkg-config --libs $(LIBS)) $(LDLIBS)
+LDLIBS_ALL = -lfcgi -lev $(LDLIBS_LIBS) $(LDLIBS)
 
 # Hardening of the release; `make check-hardening` checks the binary.
 HARDEN_C = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
@@ -124,7 +127,7 @@ $B/decode: $B/tests/differential/decode.o $(OBJECTS)
 
 $(FUZZ:tests/fuzz/%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(SUPPORT_A) $(OBJECTS)
 	$(if $(V),,@echo "  LD $@")
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
+	$(Q)clang $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
 
 $(SUPPORT_A): $(SUPPORT_O)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -238,10 +241,14 @@ MUTANTS_FILES ?=
 mutants:
 	@tests/mutants/mutants.py --count $(MUTANTS) --goal $(MUTANTS_GOAL) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
 
-# With clang, because gcc has no libFuzzer. FUZZ_SECONDS: for all targets together.
+# Linked by clang, because gcc has no libFuzzer. FUZZ_SECONDS: for all targets together.
+# fuzz-known searches for nothing, and so needs no other build.
+FUZZ_TARGETS = $(FUZZ:tests/fuzz/fuzz_%.c=%)
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
-	@tests/fuzz/run.sh build/fuzz $(FUZZ:tests/fuzz/fuzz_%.c=%)
+	@tests/fuzz/run.sh build/fuzz $(FUZZ_TARGETS)
+fuzz-known: fuzz-targets
+	@FUZZ_SECONDS=0 tests/fuzz/run.sh $B $(FUZZ_TARGETS)
 fuzz-targets: $(FUZZ:tests/fuzz/%.c=$B/%)
 
 # Compares the JSON decoder with Python's, over DIFF_TEXTS generated texts.
@@ -423,7 +430,8 @@ Test
   make soak                load while parts fail (SOAK_SECONDS=300 SOAK_SEED=)
   make sentinel            load while masters and sentinels fail (SENTINEL_SCENARIOS=)
   make cluster             load while a Redis Cluster fails and is resharded
-  make fuzz                every fuzz target (FUZZ_SECONDS=60 FUZZ_SEED=)
+  make fuzz                every fuzz target (FUZZ_SECONDS=60 FUZZ_SEED=); make
+                           fuzz-known only repeats the known inputs
   make differential        compare the JSON decoder with another
                            (DIFF_TEXTS=100000 DIFF_SEED=)
   make coverage            lines and branches of src/ that the tests reach
@@ -480,7 +488,7 @@ help:
 	@printf '%s\n' "$$HELP"
 
 .PHONY: all packages packages-check run quick check check-sanitized tests unit memory cases valgrind integration asan \
-    soak sentinel cluster coverage mutants fuzz fuzz-targets differential tidy tidy-files other-debian \
+    soak sentinel cluster coverage mutants fuzz fuzz-known fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-tls bench-smoke \
     docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help

@@ -21,7 +21,7 @@ capacity=$(($(nproc) + 1))
 # pass: the machine may have been paused. The runner of the rows in C does this by
 # itself; this script does it for the other steps.
 export AGAIN=${AGAIN:-3}
-by_itself='^(unit|integration|memory|valgrind|all)( |$)'
+by_itself='^(unit|check-image|integration|memory|valgrind|all)( |$)'
 
 # Weight, nice, and step. Whenever there is capacity, the first step that fits is
 # started; so heavy steps come first.
@@ -36,34 +36,33 @@ quick=(
     "1 0 memory"
 )
 full=(
-    # They measure time: nothing runs beside them.
-    "$capacity 0 integration"
-    "$capacity 0 unit"
-    "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
-    "1 5 fuzz FUZZ_SECONDS=10 FUZZ_SEED=1"
-    "1 0 contributing-check" # builds, and runs the unit tests, too
-    "1 0 soak SOAK_SECONDS=15"
-    "1 5 check-upgrade" # builds the last release first
+    # Most of its rows wait. What only computes runs beside it.
+    "$((capacity - 1)) 0 integration"
     "1 19 check-dist"
-    "1 0 trace"
-    "1 0 readme-check"
-    "1 0 compose-check"
+    "1 19 fuzz-known"
     "1 19 check-kubernetes"
-    "1 0 check-openapi"
     "1 19 differential DIFF_TEXTS=30000 DIFF_SEED=1"
-    "1 0 memory"
-    "1 0 check-image"
-    "1 0 cases"
-    "1 0 check-completion"
-    "1 0 check-nginx"
-    "1 19 check-alerts"
-    "1 0 check-dotenv"
     "1 19 check-docs"
     "1 19 format-check"
     "1 19 shellcheck"
     "1 19 check-deps"
     "1 19 check-hardening"
     "1 19 check-version"
+    "1 19 check-alerts"
+    "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
+    "1 0 contributing-check" # builds, and runs the unit tests, too
+    "1 0 check-upgrade" # builds the last release first
+    "1 0 soak SOAK_SECONDS=15"
+    "1 0 readme-check"
+    "1 0 compose-check"
+    "1 0 check-openapi"
+    "1 0 memory"
+    "1 0 cases"
+    "1 0 check-completion"
+    "1 0 check-nginx"
+    "1 0 check-dotenv"
+    # They measure time: nothing runs beside them.
+    "$capacity 0 check-image" # the unit tests, with the files of the image only
 )
 sanitized=(
     "$capacity 0 integration VARIANT=asan"

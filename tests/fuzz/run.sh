@@ -2,8 +2,9 @@
 # Runs the fuzz targets. First come the inputs that once broke a promise, or
 # showed a mistake while it was being made (tests/fuzz/regressions/<target>/);
 # then each target searches for its share of FUZZ_SECONDS (60) in all, from the
-# seeds in the tests' rows and from what earlier runs found. What breaks a
-# promise is kept in FOLDER: once it is mended, it goes to the regressions.
+# seeds in the tests' rows and from what earlier runs found; with 0 seconds it
+# only reads these. What breaks a promise is kept in FOLDER: once it is fixed,
+# it goes to the regressions.
 #
 #   tests/fuzz/run.sh FOLDER TARGET...     each one built as FOLDER/fuzz_TARGET
 #
@@ -16,6 +17,9 @@ shift
 seconds=${FUZZ_SECONDS:-60}
 seed=${FUZZ_SEED:-$RANDOM}
 share=$((seconds / $#))
+# a time of 0 would be without an end
+limit=-max_total_time=$((share > 0 ? share : 1))
+[ "$seconds" -gt 0 ] || limit=-runs=0
 options=(-timeout=10 -rss_limit_mb=1024)
 passed=0 failed=0
 
@@ -44,9 +48,8 @@ replay() { # replay TARGET
 
 search() { # search TARGET
     mkdir -p "$folder/found/$1" "$folder/seeds/$1"
-    # a time of 0 would be without an end
     settle "$1" '' "$folder/fuzz_$1" "${options[@]}" -seed="$seed" -max_len=8192 \
-        -max_total_time="$((share > 0 ? share : 1))" -print_final_stats=1 \
+        "$limit" -print_final_stats=1 \
         -artifact_prefix="$folder/broken-$1-" "$folder/found/$1" "$folder/seeds/$1"
 }
 
