@@ -67,8 +67,8 @@ MEMORY := $(sort $(wildcard tests/memory/*.c))
 FUZZ := $(sort $(wildcard tests/fuzz/*.c))
 # The code that tests share is an archive, of which each program links what it uses.
 # Files that replace functions of a library are linked explicitly: those of WRAPPED for
-# calls by the program, allocators and the clock for calls by libraries, too.
-INTERPOSERS := $(addprefix tests/support/,calls.c memory.c names.c)
+# calls by the program, allocators, clock and waits for calls by libraries, too.
+INTERPOSERS := $(addprefix tests/support/,calls.c memory.c names.c shared_clock.c)
 WRAPPED_calls = recv send read __read_chk open open64 socket accept4 connect fork sendfile sendfile64 \
     memfd_create fallocate fallocate64 mmap mmap64 EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex \
     EVP_MAC_init EVP_MAC_update EVP_MAC_final OPENSSL_cleanse explicit_bzero __explicit_bzero_chk
@@ -77,7 +77,7 @@ WRAPPED_memory = tzset
 SUPPORT := $(sort $(filter-out $(INTERPOSERS),$(wildcard tests/support/*.c)))
 
 OBJECTS = $(SOURCES:%.c=$B/%.o)
-UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o names.o)
+UNIT_O = $(UNIT:%.c=$B/%.o) $(addprefix $B/tests/support/,calls.o names.o shared_clock.o)
 INTEGRATION_O = $(INTEGRATION:%.c=$B/%.o) $B/tests/support/names.o
 MEMORY_O = $(MEMORY:%.c=$B/%.o) $B/tests/support/memory.o
 CASES_O = $(CASES:%.c=$B/%.o)

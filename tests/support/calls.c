@@ -14,7 +14,10 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shared_clock.h"
 
+#define NS_PER_US 1000
+#define US_PER_S  1000000
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000
 
@@ -225,6 +228,18 @@ take_share(struct timespec *time)
     add_ns(time, ns / 100 * cpu_percent);
 }
 
+/* Whether this process follows the clock of its row. */
+static bool
+take_shared(struct timespec *time)
+{
+    int64_t us = (int64_t)time->tv_sec * US_PER_S + time->tv_nsec / NS_PER_US;
+
+    if (!shared_clock_read_us(us, &us))
+        return false;
+    *time = (struct timespec){us / US_PER_S, us % US_PER_S * NS_PER_US};
+    return true;
+}
+
 /*
  * Replaces the function for libraries, too. Calls the kernel, because ASan
  * reads the clock before dlsym() works. The time of day is never changed.
@@ -238,7 +253,7 @@ clock_gettime(clockid_t clock, struct timespec *ret_time)
 
     if (status != 0 || (clock != CLOCK_MONOTONIC && !is_share))
         return status;
-    if (is_stopped) {
+    if (!take_shared(ret_time) && is_stopped) {
         *ret_time = stopped_at;
         ahead_ms += step_ms;
     }

@@ -27,9 +27,17 @@
 #include "support/fcgi_peer.h"
 #include "support/files.h"
 #include "support/proc.h"
+#include "support/shared_clock.h"
 
-#define PROGRAM       "scoring" /* also the name of the process */
-#define LIVED_MS      1100      /* longer than SUPERVISOR_LIVED_MS */
+#define PROGRAM "scoring" /* also the name of the process */
+/* S25: when a young worker counts as serving, and has lived; the checks of all
+ * workers; the longest backoff; how long a worker may take to exit. */
+#define STEADY_MS      200
+#define LIVED_MS       1000
+#define CHECK_MS       250
+#define BACKOFF_MAX_MS 900
+#define DRAIN_MS       8000
+
 #define EXEC_FAILED   127
 #define ARGUMENTS_MAX 4
 #define SETTINGS_MAX  6
@@ -145,29 +153,6 @@ take_places(const struct service *service)
     (void)close(out);
 }
 
-#define PASSED_MS 7500 /* by SIGUSR2; workers have 8 s to exit */
-#define STOOD_MS  220  /* by SIGURG; more than SUPERVISOR_STEADY_MS */
-
-static void
-pass_time(int number)
-{
-    calls_pass_ms(number == SIGURG ? STOOD_MS : PASSED_MS);
-}
-
-static bool is_clock_stopped;
-
-/* Stops the clock, or lets it run again the next time. */
-static void
-stop_clock(int number)
-{
-    (void)number;
-    is_clock_stopped = !is_clock_stopped;
-    if (is_clock_stopped)
-        calls_stop_clock();
-    else
-        calls_let_clock_go();
-}
-
 static void
 spin(int number)
 {
@@ -195,9 +180,7 @@ limit_descriptors(void)
         (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/*
- * In the child: runs the program, with a clock that signals advance and stop.
- */
+/* In the child: runs the program, with the clock of the row. */
 static void
 run_program(const struct service *service, const char *const *settings)
 {
@@ -209,9 +192,7 @@ run_program(const struct service *service, const char *const *settings)
     take_places(service);
     (void)close_range(STDERR_FILENO + 1, ~0U, 0);
     (void)prctl(PR_SET_NAME, PROGRAM);
-    (void)signal(SIGUSR2, pass_time);
-    (void)signal(SIGURG, pass_time);
-    (void)signal(SIGWINCH, stop_clock);
+    shared_clock_join();
     (void)signal(SIGVTALRM, spin);
     (void)signal(SIGPROF, wait_for_ever);
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
@@ -240,6 +221,8 @@ exec_program(const struct service *service, const char *const *arguments,
     _exit(EXEC_FAILED);
 }
 
+static bool is_clock_stopped; /* when the service starts */
+
 /* arguments   NULL: the program runs in a forked process, without exec(). */
 static void
 service_start(struct service *service, enum input input,
@@ -250,6 +233,9 @@ service_start(struct service *service, enum input input,
     files_path(service->output, "%s/output", service->folder);
     service->input = open_input(service, input);
     (void)fflush(NULL);
+    shared_clock_start();
+    if (is_clock_stopped)
+        shared_clock_stop();
     service->proc.pid = fork();
     CU_ASSERT_FATAL(service->proc.pid >= 0);
     if (service->proc.pid == 0 && arguments == NULL)
@@ -316,6 +302,23 @@ await_said(const struct service *service, const char *text, unsigned times)
     return clock_wait(saying_is_said, &saying, CLOCK_PATIENCE_MS);
 }
 
+/* The promises below are multiples of it. */
+#define STEP_MS 50
+
+/* As await_said(), while time passes. */
+static bool
+await_passing(const struct service *service, const char *text, unsigned times)
+{
+    const int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
+
+    while (times_said(service, text) < times) {
+        if (clock_ms() > end_ms ||
+            !shared_clock_pass(service->proc.pid, STEP_MS))
+            return times_said(service, text) >= times;
+    }
+    return true;
+}
+
 static struct proc_found
 workers_of(const struct service *service)
 {
@@ -351,6 +354,32 @@ change_is_made(void *arg)
             return false;
     }
     return now.count == change->count;
+}
+
+/* More than any change takes, and less than DRAIN_MS. */
+#define CHANGE_MS 2000
+
+/* Waits for the change while that time passes; then on the real clock, for what
+ * a busy machine has not done by then. */
+static bool
+change_passing(struct change *change)
+{
+    for (int64_t ms = 0; ms < CHANGE_MS && !change_is_made(change);
+         ms += STEP_MS)
+        (void)shared_clock_pass(change->service->proc.pid, STEP_MS);
+    shared_clock_go();
+    return clock_wait(change_is_made, change, CLOCK_PATIENCE_MS);
+}
+
+/* Passes the time of the parent, and lets the workers handle what is due. */
+static void
+pass_all(const struct service *service, int64_t ms)
+{
+    struct proc_found workers = workers_of(service);
+
+    CU_ASSERT_TRUE(shared_clock_pass(service->proc.pid, ms));
+    for (size_t i = 0; i < workers.count; i++)
+        CU_ASSERT_TRUE(shared_clock_pass(workers.pid[i], 0));
 }
 
 struct start_case {
@@ -461,10 +490,17 @@ TEST_CASES(start, struct start_case, start_rows)
 static void
 service_serve(struct service *service, const char *const *settings)
 {
-    static const char *const none[ARGUMENTS_MAX] = {NULL};
+    service_start(service, INPUT_SOCKET, NULL, settings);
+    CU_ASSERT_TRUE(await_passing(service, "] I ready: ", 1));
+}
 
-    service_start(service, INPUT_SOCKET, none, settings);
-    CU_ASSERT_TRUE(await_said(service, "] I ready: ", 1));
+/* The same, with a clock that stands still: only the row advances it. */
+static void
+service_serve_stopped(struct service *service, const char *const *settings)
+{
+    is_clock_stopped = true;
+    service_serve(service, settings);
+    is_clock_stopped = false;
 }
 
 static const char *const two_workers[] = {STORE, "SCORING_WORKERS=2", NULL};
@@ -485,10 +521,12 @@ static const struct stop_case stop_rows[] = {
 
 TEST_CASES(stop, struct stop_case, stop_rows)
 {
+    static const char *const none[ARGUMENTS_MAX] = {NULL};
     struct change end = {.count = 0};
     struct service service;
 
-    service_serve(&service, two_workers);
+    service_start(&service, INPUT_SOCKET, none, two_workers);
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
     CU_ASSERT_EQUAL(workers_of(&service).count, 2);
     CU_ASSERT(fcntl(service.input, F_GETFL) & O_NONBLOCK);
     if (c->is_group)
@@ -502,40 +540,6 @@ TEST_CASES(stop, struct stop_case, stop_rows)
     CU_ASSERT_TRUE(has_said(&service, "] I stopped\n"));
     CU_ASSERT_FALSE(has_said(&service, "ended badly"));
     service_end(&service);
-}
-
-/* The processor time of a process. */
-static int64_t
-cpu_ms(pid_t pid)
-{
-    char path[FILES_PATH_MAX];
-    char *text;
-    int64_t ns;
-
-    files_path(path, "/proc/%d/schedstat", (int)pid);
-    text = files_read(path);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    ns = strtoll(text, NULL, 10);
-    free(text);
-    return ns / 1000000;
-}
-
-/* How often a process has gone to sleep. */
-static long
-count_sleeps(pid_t pid)
-{
-    static const char name[] = "\nvoluntary_ctxt_switches:";
-    char path[FILES_PATH_MAX];
-    char *text, *at;
-    long count;
-
-    files_path(path, "/proc/%d/status", (int)pid);
-    text = files_read(path);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    at = strstr(text, name);
-    count = at != NULL ? strtol(at + sizeof(name) - 1, NULL, 10) : -1;
-    free(text);
-    return count;
 }
 
 static bool
@@ -569,33 +573,6 @@ kill_others(const struct service *service, pid_t stays)
     }
 }
 
-#define LOOK_MS 90 /* two of them are less than SUPERVISOR_STEADY_MS */
-
-/*
- * Checks the parent again and again for so long, and kills all workers but this
- * one each time; sleeps in between. Returns false if the machine was too busy
- * to check in time.
- */
-static bool
-check_calm(const struct service *service, pid_t stays, int64_t for_ms)
-{
-    const int64_t end = clock_ms() + for_ms;
-    const int64_t before_ms = cpu_ms(service->proc.pid);
-    bool is_in_time = true;
-
-    (void)setpriority(PRIO_PROCESS, 0, -10); /* if allowed */
-    while (is_in_time && clock_ms() < end) {
-        int64_t last_ms = clock_ms();
-
-        kill_others(service, stays);
-        clock_sleep_ms(5);
-        is_in_time = clock_ms() - last_ms < LOOK_MS;
-    }
-    (void)setpriority(PRIO_PROCESS, 0, 0);
-    CU_ASSERT(cpu_ms(service->proc.pid) - before_ms < for_ms / 2);
-    return is_in_time;
-}
-
 /* Until the other worker has died so often that its seat stays free for a
  * while. */
 static void
@@ -609,56 +586,57 @@ kill_until(const struct service *service, pid_t stays, const char *words)
         CU_ASSERT_TRUE_FATAL(await_said(service, "; next in ", ++both.died));
         if (has_said(service, words))
             return;
-        proc_signal(&service->proc, SIGUSR2);
+        CU_ASSERT_TRUE_FATAL(
+            shared_clock_pass(service->proc.pid, BACKOFF_MAX_MS));
     }
 }
 
 /*
- * The service is ready, once, when every seat has a worker that has lived for a
- * while. Only signals advance the clock.
+ * The service is ready, once, when every seat has a worker that has lived for
+ * 200 ms; from then on the parent only wakes up to check its workers.
  */
 TEST_CASES(settle, struct settle_case, settle_rows)
 {
-    enum { IDLE_MS = 150 };
     struct service service;
     struct change both = {.service = &service, .count = 2};
-    long sleeps;
+    unsigned waits;
+    pid_t parent;
 
-    stop_clock(0);
+    is_clock_stopped = true;
     service_start(&service, INPUT_SOCKET, NULL, two_workers);
-    stop_clock(0);
+    is_clock_stopped = false;
+    parent = service.proc.pid;
     CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
     kill_until(&service, workers_of(&service).pid[c->stays],
                "; next in 400 ms\n");
-    proc_signal(&service.proc, SIGURG);
-    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT_TRUE(shared_clock_pass(parent, 399));
+    CU_ASSERT_EQUAL(workers_of(&service).count, 1);
     CU_ASSERT_FALSE(has_said(&service, "] I ready: ")); /* a seat is empty */
-    proc_signal(&service.proc, SIGUSR2);
-    CU_ASSERT_TRUE(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
-    clock_sleep_ms(IDLE_MS);
+    CU_ASSERT_TRUE(shared_clock_pass(parent, 1));
+    CU_ASSERT_EQUAL(workers_of(&service).count, 2);
+    CU_ASSERT_TRUE(shared_clock_pass(parent, STEADY_MS - STEP_MS));
     CU_ASSERT_FALSE(has_said(&service, "] I ready: ")); /* one is new */
-    proc_signal(&service.proc, SIGURG);
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: 2 worker(s)\n", 1));
-    proc_signal_group(&service.proc, SIGWINCH);
-    sleeps = count_sleeps(service.proc.pid);
-    clock_sleep_ms(IDLE_MS);
-    /* It may just be about to sleep, or check its workers. */
-    CU_ASSERT(count_sleeps(service.proc.pid) <= sleeps + 2);
-    sleeps = count_sleeps(service.proc.pid);
+    CU_ASSERT_TRUE(shared_clock_pass(parent, STEP_MS));
+    CU_ASSERT_TRUE(has_said(&service, "] I ready: 2 worker(s)\n"));
+    waits = shared_clock_waits(parent);
+    for (int64_t ms = 0; ms < CHECK_MS; ms += STEP_MS)
+        CU_ASSERT_TRUE(shared_clock_pass(parent, STEP_MS));
+    CU_ASSERT(shared_clock_waits(parent) <= waits + 1);
+    waits = shared_clock_waits(parent);
     proc_signal(&service.proc, SIGUSR1); /* wakes the parent */
-    clock_sleep_ms(IDLE_MS);
-    CU_ASSERT(count_sleeps(service.proc.pid) > sleeps);
+    CU_ASSERT_TRUE(shared_clock_pass(parent, 0));
+    CU_ASSERT_EQUAL(shared_clock_waits(parent), waits + 1);
     CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
     service_end(&service);
 }
 
+/* If the parent did not sleep, it would never have handled a pass. */
 TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
 {
-    enum { DRAIN_MS = 400 }; /* longer than the backoff of the seat */
     struct proc_found workers;
     struct service service;
 
-    service_serve(&service, two_workers);
+    service_serve_stopped(&service, two_workers);
     workers = workers_of(&service);
     CU_ASSERT_EQUAL_FATAL(workers.count, 2);
     (void)kill(workers.pid[1], SIGSTOP);
@@ -666,7 +644,10 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     CU_ASSERT_TRUE(await_said(&service, "; next in 100 ms\n", 1));
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
-    (void)check_calm(&service, workers.pid[1], DRAIN_MS);
+    for (int64_t ms = 0; ms < 2 * CHECK_MS; ms += CHECK_MS) {
+        CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, CHECK_MS));
+        CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+    }
     CU_ASSERT_EQUAL(times_said(&service, "; next in "), 1);
     (void)kill(workers.pid[1], SIGCONT);
     CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
@@ -674,29 +655,25 @@ TEST_SINGLE(stop_short, "a seat that is empty at the end stays so")
     service_end(&service);
 }
 
-/* The program with a clock that signals control; returns its worker. */
+/* The service with one worker, which it returns. */
 static pid_t
 serve_one(struct service *service)
 {
     struct proc_found workers;
 
-    service_start(service, INPUT_SOCKET, NULL, one_worker);
-    CU_ASSERT_TRUE(await_said(service, "] I ready: 1 worker(s)", 1));
+    service_serve_stopped(service, one_worker);
     workers = workers_of(service);
     CU_ASSERT_EQUAL_FATAL(workers.count, 1);
     return workers.pid[0];
 }
 
-/*
- * The same; then its clock and its worker are stopped. Only SIGUSR2 advances
- * the clock, too seldom for the parent to find that the worker has stalled.
- */
+/* The worker is stopped; too little time passes at once for the parent to find
+ * that it has stalled. */
 static void
 serve_stopped(struct service *service)
 {
     pid_t worker = serve_one(service);
 
-    proc_signal(&service->proc, SIGWINCH);
     (void)kill(worker, SIGSTOP);
 }
 
@@ -708,13 +685,12 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     serve_stopped(&service);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: 1 worker(s)", 1));
-    proc_signal(&service.proc, SIGUSR2);
-    /* Sent after SIGUSR2, because the parent then reads the clock again. */
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, DRAIN_MS - 1));
     proc_signal(&service.proc, SIGINT); /* it is stopping already */
     proc_signal(&service.proc, SIGHUP); /* it no longer reads settings */
-    clock_sleep_ms(50);
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, 0));
     CU_ASSERT_FALSE(has_said(&service, words));
-    proc_signal(&service.proc, SIGUSR2);
+    (void)shared_clock_pass(service.proc.pid, 1);
     CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     CU_ASSERT_EQUAL(times_said(&service, words), 1);
@@ -724,33 +700,26 @@ TEST_SINGLE(overdue, "a worker that does not end in time is killed")
     service_end(&service);
 }
 
-static bool
-has_two_workers(void *arg)
-{
-    return workers_of(arg).count == 2;
-}
-
 TEST_SINGLE(overdue_since, "to be asked again gives a worker no more time")
 {
-    enum { STARTED_MS = 300 }; /* enough for a worker that started to log it */
-
+    static const char words[] = " within 8000 ms: killed\n";
     struct service service;
+    struct change both = {.service = &service, .count = 2};
 
     serve_stopped(&service);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
-    CU_ASSERT_TRUE(clock_wait(has_two_workers, &service, CLOCK_PATIENCE_MS));
-    clock_sleep_ms(STARTED_MS);
-    proc_signal(&service.proc,
-                SIGUSR2); /* the new worker has then lived for a while */
+    CU_ASSERT_TRUE(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, STEADY_MS));
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 2));
-    proc_signal(&service.proc, SIGUSR2);
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, DRAIN_MS - 100));
     proc_signal(&service.proc, SIGTERM);
-    CU_ASSERT_TRUE(await_said(&service, "] I stopping: ", 1));
-    proc_signal(&service.proc, SIGUSR2);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: 2 worker(s)", 1));
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, 99));
+    CU_ASSERT_FALSE(has_said(&service, words));
+    (void)shared_clock_pass(service.proc.pid, 1);
     CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
-    CU_ASSERT_TRUE(has_said(&service, "] I stopping: 2 worker(s)"));
-    CU_ASSERT_EQUAL(times_said(&service, " within 8000 ms: killed\n"), 1);
+    CU_ASSERT_EQUAL(times_said(&service, words), 1);
     service_end(&service);
 }
 
@@ -782,7 +751,7 @@ TEST_SINGLE(fork, "a worker that cannot be made is made a little later")
 
     service_start_badly(&service, CALL_FORK, 1,
                         EAGAIN); /* the second fork(): of the worker */
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 1));
+    CU_ASSERT_TRUE(await_passing(&service, "] I ready: 1 worker(s)", 1));
     CU_ASSERT_EQUAL(times_said(&service,
                                "] E no new worker: Resource temporarily "
                                "unavailable; next try in 100 ms\n"),
@@ -831,7 +800,7 @@ TEST_CASES(descriptors, struct descriptors_case, descriptors_rows)
     service_end(&service);
 }
 
-/* The clock is stopped, so the new worker never counts as serving. */
+/* The clock stands still: the new worker does not count as serving yet. */
 TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
 {
     struct change both = {.count = 2};
@@ -840,16 +809,15 @@ TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
 
     both.service = &service;
     old = serve_one(&service);
-    proc_signal(&service.proc, SIGWINCH);
     proc_signal(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
     CU_ASSERT_TRUE(clock_wait(change_is_made, &both, CLOCK_PATIENCE_MS));
     (void)kill(old, SIGKILL);
     CU_ASSERT_TRUE(await_said(
         &service, " of the old settings died: signal 9 (SIGKILL)\n", 1));
-    proc_signal(&service.proc, SIGWINCH);
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, STEADY_MS));
     CU_ASSERT_TRUE(await_said(&service, "] I ready: 1 worker(s)", 2));
-    clock_sleep_ms(200); /* longer than the backoff of a seat */
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, BACKOFF_MAX_MS));
     CU_ASSERT_EQUAL(workers_of(&service).count, 1);
     CU_ASSERT_FALSE(has_said(&service, "; next in "));
     service_end(&service);
@@ -887,7 +855,7 @@ TEST_SINGLE(phase, "once settled it is up, and then it drains")
                20); /* a request that has begun to arrive is answered */
     buffer_add(&rest, whole.data + 20, whole.length - 20);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &begin));
-    clock_sleep_ms(30);
+    pass_all(&service, 0);
     proc_signal(&service.proc, SIGTERM);
     CU_ASSERT_TRUE(await_said(&service, "] I stopping: ", 1));
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &rest));
@@ -918,25 +886,45 @@ TEST_SINGLE(parent_dies, "no worker outlives a parent that was killed")
     service_end(&service);
 }
 
-TEST_SINGLE(replaced, "a worker that lived is replaced at once")
+struct replaced_case {
+    const char *name;
+    int64_t lived_ms;
+    size_t workers; /* before any more time passes */
+    const char *says;
+};
+
+static const struct replaced_case replaced_rows[] = {
+    {"one that lived, at once", LIVED_MS, 2,
+     " died after 1000 ms: signal 9 (SIGKILL); next in 0 ms\n"},
+    {"one that died young, later", LIVED_MS - 1, 1,
+     " died after 999 ms: signal 9 (SIGKILL); next in 100 ms\n"},
+};
+
+TEST_CASES(replaced, struct replaced_case, replaced_rows)
 {
-    struct change change = {.count = 2};
     struct proc_found before, after;
     struct service service;
 
-    change.service = &service;
-    service_serve(&service, two_workers);
-    clock_sleep_ms(LIVED_MS);
+    service_serve_stopped(&service, two_workers);
+    pass_all(&service, c->lived_ms - STEADY_MS);
     before = workers_of(&service);
-    CU_ASSERT_EQUAL(before.count, 2);
-    change.gone = (struct proc_found){1, {before.pid[0]}};
+    CU_ASSERT_EQUAL_FATAL(before.count, 2);
     (void)kill(before.pid[0], SIGKILL);
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, 500));
+    CU_ASSERT_TRUE(await_said(&service, c->says, 1));
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, 0));
     after = workers_of(&service);
     CU_ASSERT_TRUE(is_among(&after, before.pid[1]));
-    CU_ASSERT_TRUE(
-        await_said(&service, "signal 9 (SIGKILL); next in 0 ms\n", 1));
+    CU_ASSERT_EQUAL(after.count, c->workers);
     service_end(&service);
+}
+
+static const char *
+path_of(const struct service *service)
+{
+    static char path[FILES_PATH_MAX];
+
+    files_path(path, "%.100s/socket", service->folder);
+    return path;
 }
 
 /* A kept connection on which one request has been answered; or -1. */
@@ -946,11 +934,8 @@ ask_once(const struct service *service)
     static const struct fcgi_peer_exchange exchange = {.body = "{}",
                                                        .body_length = 2};
     struct buffer bytes = {0};
-    char path[FILES_PATH_MAX];
-    int fd;
+    int fd = fcgi_peer_connect(path_of(service));
 
-    files_path(path, "%.100s/socket", service->folder);
-    fd = fcgi_peer_connect(path);
     fcgi_peer_whole(&bytes, &exchange);
     CU_ASSERT_TRUE(fcgi_peer_send(fd, &bytes));
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
@@ -963,29 +948,82 @@ ask_once(const struct service *service)
  * stall in other ways than SIGSTOP does.
  */
 
+struct stalled {
+    pid_t pid;
+    int number;
+};
+
+/* Whether a worker is stopped, or sleeps in the handler of the signal. */
+static bool
+has_stalled(void *arg)
+{
+    const struct stalled *stalled = arg;
+    uint64_t blocked = 0;
+    char path[FILES_PATH_MAX], *text, *at;
+    bool is_stopped, is_asleep;
+
+    files_path(path, "/proc/%d/status", (int)stalled->pid);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    at = strstr(text, "\nSigBlk:");
+    if (at != NULL)
+        blocked = strtoull(at + sizeof("\nSigBlk:"), NULL, 16);
+    is_stopped = strstr(text, "\nState:\tT") != NULL;
+    is_asleep = strstr(text, "\nState:\tS") != NULL &&
+                (blocked >> (stalled->number - 1) & 1) != 0;
+    free(text);
+    return stalled->number == SIGSTOP ? is_stopped : is_asleep;
+}
+
+/* Time passes check by check, for processes that are not paused; 0: none. */
+static void
+pass_checks(pid_t worker, pid_t parent, int64_t ms)
+{
+    for (; ms > 0; ms -= CHECK_MS) {
+        CU_ASSERT_TRUE(shared_clock_pass(worker, CHECK_MS));
+        CU_ASSERT_TRUE(shared_clock_pass(parent, 0));
+    }
+}
+
+#define BEAT_MS        500  /* a worker has been heard then */
+#define STALLED_MIN_MS 1000 /* one that is silent for less may be busy */
+
 struct stalled_case {
     const char *name;
     int number;
+    int limit_ms; /* from then on; 0: it takes processor time */
     const char *says;
 };
 
 static const struct stalled_case stalled_rows[] = {
-    {"is stopped", SIGSTOP, " stands still: it is stopped; killed\n"},
-    {"waits", SIGPROF, " stands still: it waits for something; killed\n"},
-    {"loops", SIGVTALRM, " stands still: it runs without end; killed\n"},
+    {"is stopped", SIGSTOP, 1500, " stands still: it is stopped; killed\n"},
+    {"waits", SIGPROF, 1500, " stands still: it waits for something; killed\n"},
+    {"loops", SIGVTALRM, 0, " stands still: it runs without end; killed\n"},
 };
 
 TEST_CASES(stalled, struct stalled_case, stalled_rows)
 {
     struct change change = {.count = 1};
+    struct stalled stalled = {.number = c->number};
     struct service service;
+    int passed_ms = 0;
 
+    stalled.pid = serve_one(&service);
     change.service = &service;
-    change.gone = (struct proc_found){1, {serve_one(&service)}};
-    (void)kill(change.gone.pid[0], c->number);
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
-    (void)close(ask_once(&service));
+    change.gone = (struct proc_found){1, {stalled.pid}};
+    pass_checks(stalled.pid, service.proc.pid, BEAT_MS);
+    (void)kill(stalled.pid, c->number);
+    if (c->limit_ms == 0)
+        CU_ASSERT_TRUE(await_passing(&service, c->says, 1));
+    else
+        CU_ASSERT_TRUE(clock_wait(has_stalled, &stalled, CLOCK_PATIENCE_MS));
+    for (; !has_said(&service, c->says) && passed_ms < c->limit_ms;
+         passed_ms += STEP_MS)
+        CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, STEP_MS));
+    CU_ASSERT(c->limit_ms == 0 || passed_ms >= STALLED_MIN_MS);
     CU_ASSERT_EQUAL(times_said(&service, c->says), 1);
+    CU_ASSERT_TRUE(change_passing(&change));
+    (void)close(ask_once(&service));
     CU_ASSERT_FALSE(has_said(&service, " died"));
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
@@ -1015,7 +1053,7 @@ TEST_CASES(stalled_end, struct stalled_end_case, stalled_end_rows)
     change.gone = (struct proc_found){1, {serve_one(&service)}};
     (void)kill(change.gone.pid[0], SIGSTOP);
     proc_signal(&service.proc, c->number);
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(change_passing(&change));
     CU_ASSERT_EQUAL(times_said(&service, " stands still: it is stopped"), 1);
     CU_ASSERT_FALSE(has_said(&service, " ended badly"));
     CU_ASSERT_FALSE(has_said(&service, " within 8000 ms"));
@@ -1032,6 +1070,7 @@ struct paused_case {
     const char *name;
     void (*send)(const struct service *service, pid_t worker, int number);
     int pause_ms;
+    bool has_worker, has_parent; /* during the pause */
 };
 
 static void
@@ -1070,10 +1109,10 @@ by_tracer(const struct service *service, pid_t worker, int number)
 }
 
 static const struct paused_case paused_rows[] = {
-    {"stopped for half a second", to_worker, 500},
-    {"its parent was stopped", to_parent, PAUSE_MS},
-    {"all were stopped, as by a terminal", to_all, PAUSE_MS},
-    {"traced", by_tracer, PAUSE_MS},
+    {"stopped for half a second", to_worker, 500, false, true},
+    {"its parent was stopped", to_parent, PAUSE_MS, true, false},
+    {"all were stopped, as by a terminal", to_all, PAUSE_MS, false, false},
+    {"traced", by_tracer, PAUSE_MS, false, true},
 };
 
 TEST_CASES(paused, struct paused_case, paused_rows)
@@ -1082,9 +1121,10 @@ TEST_CASES(paused, struct paused_case, paused_rows)
     pid_t worker = serve_one(&service);
 
     c->send(&service, worker, SIGSTOP);
-    clock_sleep_ms(c->pause_ms);
+    pass_checks(c->has_worker ? worker : 0,
+                c->has_parent ? service.proc.pid : 0, c->pause_ms);
     c->send(&service, worker, SIGCONT);
-    clock_sleep_ms(AFTER_MS);
+    pass_checks(worker, service.proc.pid, AFTER_MS);
     CU_ASSERT_FALSE(has_said(&service, " stands still"));
     CU_ASSERT_EQUAL(workers_of(&service).pid[0], worker);
     (void)close(ask_once(&service));
@@ -1096,44 +1136,43 @@ TEST_CASES(paused, struct paused_case, paused_rows)
 TEST_SINGLE(outage,
             "an outage goes on in the worker that takes a dead one's place")
 {
+    static const char down[] = "] E the store is down: ";
     struct service service;
-    pid_t worker;
+    pid_t worker = serve_one(&service);
 
-    service_serve(&service, one_worker);
-    CU_ASSERT_TRUE(await_said(&service, "] E the store is down: ", 1));
-    worker = workers_of(&service).pid[0];
+    pass_checks(worker, service.proc.pid, AFTER_MS);
+    CU_ASSERT_EQUAL(times_said(&service, down), 1);
     (void)kill(worker, SIGKILL);
-    clock_sleep_ms(AFTER_MS); /* it would be noticed within a second */
+    CU_ASSERT_TRUE(await_said(&service, "; next in 0 ms\n", 1));
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, 0));
     CU_ASSERT_NOT_EQUAL(workers_of(&service).pid[0], worker);
-    CU_ASSERT_EQUAL(times_said(&service, "the store is down"), 1);
+    worker = workers_of(&service).pid[0];
+    /* It would be noticed within a second. */
+    pass_checks(worker, service.proc.pid, AFTER_MS);
+    CU_ASSERT_EQUAL(workers_of(&service).pid[0], worker);
+    CU_ASSERT_EQUAL(times_said(&service, down), 1);
     service_end(&service);
-}
-
-/* Kills any worker; returns whether the fifth has died. */
-static bool
-has_backed_off(void *arg)
-{
-    const struct service *service = arg;
-
-    kill_others(service, 0);
-    return has_said(service, "; next in 900 ms\n");
 }
 
 TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
 {
-    enum { PAUSES_MS = 100 + 200 + 400 + 800 };
+    static const int pauses_ms[] = {100, 200, 400, 800, 900, 900};
+    char next[sizeof("; next in 900 ms\n")];
     struct service service;
-    int64_t start_ms;
+    unsigned died = 0;
 
-    service_serve(&service, one_worker);
-    start_ms = clock_ms();
-    CU_ASSERT(clock_wait(has_backed_off, &service, 5 * PAUSES_MS));
-    CU_ASSERT(clock_ms() - start_ms >= PAUSES_MS);
-    CU_ASSERT_EQUAL(times_said(&service, "died after"), 5);
-    CU_ASSERT_EQUAL(times_said(&service, "; next in 100 ms\n"), 1);
-    CU_ASSERT_EQUAL(times_said(&service, "; next in 200 ms\n"), 1);
-    CU_ASSERT_EQUAL(times_said(&service, "; next in 400 ms\n"), 1);
-    CU_ASSERT_EQUAL(times_said(&service, "; next in 800 ms\n"), 1);
+    (void)serve_one(&service);
+    for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
+        CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+        kill_others(&service, 0);
+        CU_ASSERT_TRUE(await_said(&service, "; next in ", ++died));
+        (void)snprintf(next, sizeof(next), "; next in %d ms\n", pauses_ms[i]);
+        CU_ASSERT_TRUE(has_said(&service, next));
+        CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, pauses_ms[i] - 1));
+        CU_ASSERT_EQUAL(workers_of(&service).count, 0);
+        CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, 1));
+    }
+    CU_ASSERT_EQUAL(times_said(&service, "; next in 900 ms\n"), 2);
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     service_end(&service);
@@ -1210,7 +1249,7 @@ TEST_CASES(reload, struct reload_case, reload_rows)
         change.gone = before;
     else
         CU_ASSERT_TRUE(await_said(&service, "the old stay in force\n", 1));
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(change_passing(&change));
     change.gone = workers_of(&service);
     CU_ASSERT_EQUAL(is_among(&change.gone, before.pid[0]), !c->is_taken);
     CU_ASSERT_FALSE(has_said(&service, " died"));
@@ -1254,7 +1293,7 @@ TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
     change.gone = workers_of(&service);
     proc_signal_group(&service.proc, SIGHUP);
     CU_ASSERT_TRUE(await_said(&service, "settings read again: ", 1));
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(change_passing(&change));
     CU_ASSERT_FALSE(has_said(&service, " died"));
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
@@ -1269,20 +1308,16 @@ TEST_SINGLE(reload_storm, "many reloads leave the right number of workers")
     struct change change = {.service = &service, .count = 2};
     struct change both = {.service = &service, .count = 4};
 
-    service_start(&service, INPUT_SOCKET, NULL, two_workers);
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    /* The clock stands still: new workers never count as serving. */
+    service_serve_stopped(&service, two_workers);
     change.gone = workers_of(&service);
-    proc_signal(
-        &service.proc,
-        SIGWINCH); /* stops the clock: new workers never count as serving */
     for (unsigned i = 1; i <= STORM; i++) {
         proc_signal(&service.proc, SIGHUP);
         CU_ASSERT_TRUE(await_said(&service, "settings read again: ", i));
     }
     /* Only the workers of the first and the last settings are left. */
     CU_ASSERT_TRUE(clock_wait(change_is_made, &both, CLOCK_PATIENCE_MS));
-    proc_signal(&service.proc, SIGWINCH);
-    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(change_passing(&change));
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
     CU_ASSERT_FALSE(has_said(&service, " died"));
@@ -1339,7 +1374,7 @@ TEST_SINGLE(no_rotation, "a log that cannot be opened again stays open")
     CU_ASSERT_EQUAL(mkdir(inner, 0700), 0);
     service_start(&service, INPUT_SOCKET, NULL, settings);
     files_path(service.output, "%.100s/log", inner);
-    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    CU_ASSERT_TRUE(await_passing(&service, "] I ready: ", 1));
     CU_ASSERT_EQUAL(rename(inner, old), 0);
     files_path(service.output, "%.100s/log", old);
     proc_signal(&service.proc, SIGUSR1);
@@ -1381,19 +1416,20 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
  */
 #define BEHIND_REQUESTS 2000 /* their lines are more than a pipe holds */
 #define BEHIND_MAX      (512 * 1024)
+#define BEHIND_TICK_MS  5 /* a worker that exits tries so often */
 
 struct behind_case {
     const char *name;
     int number;
-    int after_ms; /* when the reader continues; -1: at the end */
+    int after_ms; /* when the reader continues, from the worker's end */
     bool is_whole;
 };
 
 static const struct behind_case behind_rows[] = {
-    {"at a stop it goes on", SIGTERM, 200, true},
-    {"at a stop it does not", SIGTERM, -1, false},
-    {"at a reload it goes on", SIGHUP, 450, true},
-    {"at a reload it is too late", SIGHUP, 1500, false},
+    {"at a stop it goes on", SIGTERM, 440, true},
+    {"at a stop it is too late", SIGTERM, 500, false},
+    {"at a reload it goes on", SIGHUP, 440, true},
+    {"at a reload it is too late", SIGHUP, 500, false},
 };
 
 /* The reader's end of the log, and what it has read. */
@@ -1486,28 +1522,46 @@ said_lost(const struct service *service, const struct behind *behind)
     return lost + number_after(behind->text, "] E log: the last ");
 }
 
+/* The signal makes the worker exit at once, or when a new one serves. */
+static void
+behind_end(const struct service *service, int number)
+{
+    struct change both = {.service = service, .count = 2};
+
+    proc_signal(&service->proc, number);
+    CU_ASSERT_TRUE(shared_clock_pass(service->proc.pid, 0));
+    if (number != SIGHUP)
+        return;
+    CU_ASSERT_TRUE(clock_wait(has_workers, &both, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(shared_clock_pass(service->proc.pid, STEADY_MS));
+}
+
 TEST_CASES(behind, struct behind_case, behind_rows)
 {
-    static const char *const none[ARGUMENTS_MAX] = {NULL};
     static struct behind behind;
     char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], setting[FILES_PATH_MAX];
     const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
     struct service service;
     unsigned came;
+    pid_t worker;
 
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(log, "%.100s/log", folder);
     files_path(setting, "SCORING_LOG_FILE=%.200s", log);
     CU_ASSERT_EQUAL(mkfifo(log, 0600), 0);
     behind = (struct behind){.fd = open(log, O_RDONLY | O_NONBLOCK)};
-    service_start(&service, INPUT_SOCKET, none, settings);
+    service_start(&service, INPUT_SOCKET, NULL, settings);
     CU_ASSERT_TRUE(behind_await(&behind, "] I ready: ", 1));
+    worker = workers_of(&service).pid[0];
     ask_many(&service, BEHIND_REQUESTS);
-    proc_signal(&service.proc, c->number);
-    if (c->after_ms >= 0)
-        clock_sleep_ms(c->after_ms);
-    else
-        CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
+    shared_clock_stop();
+    behind_end(&service, c->number);
+    CU_ASSERT_TRUE(shared_clock_pass(worker, 0));
+    CU_ASSERT_EQUAL(shared_clock_pass(worker, c->after_ms), c->is_whole);
+    do
+        behind_read(&behind);
+    while (shared_clock_pass(worker, BEHIND_TICK_MS));
+    shared_clock_go();
     if (c->is_whole)
         CU_ASSERT_TRUE(behind_await(&behind, "] I request ", BEHIND_REQUESTS));
     behind_read(&behind);
@@ -1596,8 +1650,7 @@ count_descriptors(pid_t pid)
     return count;
 }
 
-/* On a busy machine the reserve may take one more. */
-#define RESERVE_SLACK 1
+#define STANDBY_MS 50 /* the reserve waits so long for the others */
 
 struct reserve_case {
     const char *name;
@@ -1620,22 +1673,26 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
     int fd[4], before[2], taken[2];
 
     use_cores(&all, true);
-    service_serve(&service, settings);
+    service_serve_stopped(&service, settings);
     use_cores(&all, false);
-    clock_sleep_ms(LIVED_MS);
     workers = workers_of(&service);
     CU_ASSERT_EQUAL_FATAL(workers.count, 2);
+    pass_all(&service, 0);
     for (size_t i = 0; i < 2; i++)
         before[i] = count_descriptors(workers.pid[i]);
     if (c->is_first_frozen)
         (void)kill(workers.pid[0], SIGSTOP);
     for (size_t i = 0; i < 4; i++)
-        fd[i] = ask_once(&service);
-    taken[0] = count_descriptors(workers.pid[0]) - before[0];
-    taken[1] = count_descriptors(workers.pid[1]) - before[1];
-    CU_ASSERT_EQUAL(taken[0] + taken[1], 4);
-    CU_ASSERT(taken[1] <= c->reserve + RESERVE_SLACK);
-    CU_ASSERT(taken[1] >= c->reserve);
+        fd[i] = fcgi_peer_connect(path_of(&service));
+    CU_ASSERT_TRUE(shared_clock_pass(workers.pid[1], 0));
+    CU_ASSERT_TRUE(shared_clock_pass(workers.pid[1], STANDBY_MS - 1));
+    CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]), before[1]);
+    CU_ASSERT_TRUE(
+        shared_clock_pass(workers.pid[c->is_first_frozen ? 1 : 0], 1));
+    for (size_t i = 0; i < 2; i++)
+        taken[i] = count_descriptors(workers.pid[i]) - before[i];
+    CU_ASSERT_EQUAL(taken[0], 4 - c->reserve);
+    CU_ASSERT_EQUAL(taken[1], c->reserve);
     for (size_t i = 0; i < 4; i++)
         (void)close(fd[i]);
     (void)kill(workers.pid[0], SIGCONT);

@@ -25,12 +25,13 @@
 #include "support/files.h"
 #include "support/ports.h"
 #include "support/request.h"
+#include "support/shared_clock.h"
 #include "support/steps.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 #define WATCHED_MS 200 /* less than a command may take */
-#define SETTLE_MS  100 /* for a request that has been sent to be received */
+#define IDLE_WAITS 5   /* for the log, and a heartbeat */
 #define BODY_MAX   (1024 * 1024)
 #define PIECE_MAX  4096
 #define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
@@ -47,6 +48,7 @@ static const char *const patient[] = {"SCORING_STORE_TIMEOUT_MS=4000",
 
 struct bench {
     const char *const *settings; /* NULL at the end; or NULL */
+    bool starts_stopped;         /* the clock: the row advances it */
     int full_port; /* of a store that accepts no connection; 0: it has a path */
     pid_t pid;
     int status; /* exit status, -1 after a signal */
@@ -66,16 +68,6 @@ listen_at(const char *path)
 
     CU_ASSERT_FATAL(fd >= 0);
     return fd;
-}
-
-#define PASSED_MS     6500 /* by SIGUSR2; a worker has 7 s to end */
-#define DRAIN_REST_MS 2500 /* the rest, and slack for a busy machine */
-
-static void
-pass_time(int number)
-{
-    (void)number;
-    calls_pass_ms(PASSED_MS);
 }
 
 static void
@@ -102,7 +94,7 @@ run_worker(const struct bench *bench)
     if (config == NULL || log == NULL)
         _exit(99);
     log_count_in(log, bench->metrics);
-    (void)signal(SIGUSR2, pass_time);
+    shared_clock_join();
     status = worker_run(bench->listener, config, log, bench->metrics, 0,
                         bench->duty);
     log_close(log);
@@ -111,11 +103,12 @@ run_worker(const struct bench *bench)
     exit(status); /* so that LeakSanitizer checks the worker */
 }
 
-/* bench has the settings and the port. */
+/* bench has the settings, the clock and the port. */
 static void
 bench_run(struct bench *bench, bool has_store, enum worker_duty duty)
 {
     *bench = (struct bench){.settings = bench->settings,
+                            .starts_stopped = bench->starts_stopped,
                             .full_port = bench->full_port,
                             .redis = -1,
                             .link = -1,
@@ -133,6 +126,9 @@ bench_run(struct bench *bench, bool has_store, enum worker_duty duty)
     CU_ASSERT_PTR_NOT_NULL_FATAL(bench->metrics);
     CU_ASSERT_FATAL(metrics_slot_take(bench->metrics) == 0);
     (void)fflush(stdout);
+    shared_clock_start();
+    if (bench->starts_stopped)
+        shared_clock_stop();
     bench->pid = fork();
     if (bench->pid == 0)
         run_worker(bench);
@@ -171,6 +167,7 @@ has_ended(void *arg)
 static void
 bench_end(struct bench *bench)
 {
+    shared_clock_go();
     if (bench->pid > 0 && !has_ended(bench)) {
         (void)kill(bench->pid, SIGTERM);
         CU_ASSERT(clock_wait(has_ended, bench, CLOCK_PATIENCE_MS));
@@ -187,6 +184,19 @@ bench_end(struct bench *bench)
         (void)close(bench->link);
     metrics_free(bench->metrics);
     files_folder_remove(bench->folder);
+}
+
+/* Waits until the worker has handled what it was sent, and what is due. */
+static void
+settle(const struct bench *bench)
+{
+    CU_ASSERT_TRUE(shared_clock_pass(bench->pid, 0));
+}
+
+static void
+pass_ms(const struct bench *bench, int64_t ms)
+{
+    CU_ASSERT_TRUE(shared_clock_pass(bench->pid, ms));
 }
 
 /* Instead of a metric: all requests, of any method and status. */
@@ -467,9 +477,8 @@ TEST_CASES(last, struct last_case, last_rows)
     fd = fcgi_peer_connect(bench.socket);
     CU_ASSERT(fcgi_peer_send(fd, &bytes));
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
-    CU_ASSERT_EQUAL(
-        fcgi_peer_is_closed(fd, c->closes ? CLOCK_PATIENCE_MS : SETTLE_MS),
-        c->closes);
+    settle(&bench);
+    CU_ASSERT_EQUAL(fcgi_peer_is_closed(fd, 0), c->closes);
     check_count(&bench, REQUESTS, 1);
     (void)close(fd);
     bench_end(&bench);
@@ -568,7 +577,7 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again")
     files_path(old, "%s.1", bench.log);
     CU_ASSERT_EQUAL(rename(bench.log, old), 0);
     (void)kill(bench.pid, SIGUSR1);
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     send_body(fd, "[");
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 400);
     free(log_with(&bench, "code=400"));
@@ -623,6 +632,8 @@ limit_descriptors(pid_t pid)
     CU_ASSERT_EQUAL(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
+#define ACCEPT_PAUSE_MS 100
+
 TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
 {
     static const char words[] = "cannot accept connections: Too many open";
@@ -634,16 +645,23 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     first = fcgi_peer_connect(bench.socket);
     send_body(first, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(first, CLOCK_PATIENCE_MS), 422);
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     limit_descriptors(bench.pid);
+    shared_clock_stop();
     last = fcgi_peer_connect(bench.socket);
     send_body(last, "{}");
-    CU_ASSERT_EQUAL(fcgi_peer_status(last, 300),
-                    -1); /* the time of two more tries */
+    settle(&bench);
+    for (uint64_t tries = 1; tries <= 3; tries++) {
+        CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT), tries);
+        pass_ms(&bench, ACCEPT_PAUSE_MS - 1);
+        CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT), tries);
+        pass_ms(&bench, 1);
+    }
+    CU_ASSERT_EQUAL(fcgi_peer_status(last, 0), -1);
+    shared_clock_go();
     text = log_with(&bench, words);
     CU_ASSERT_EQUAL(count_of_text(text, words), 1);
     free(text);
-    CU_ASSERT(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT) > 0);
     (void)close(first);
     CU_ASSERT_EQUAL(fcgi_peer_status(last, CLOCK_PATIENCE_MS), 422);
     (void)close(last);
@@ -708,10 +726,10 @@ TEST_SINGLE(log_full, "lines that are lost are counted, each once")
     for (int i = 0; i < 3; i++) {
         send_body(fd, "{}");
         CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 422);
-        clock_sleep_ms(SETTLE_MS);
+        pass_ms(&bench, WATCHED_MS); /* the line is written */
     }
     CU_ASSERT_TRUE(clock_wait(has_lost_three, &bench, CLOCK_PATIENCE_MS));
-    clock_sleep_ms(WATCHED_MS);
+    pass_ms(&bench, WATCHED_MS);
     CU_ASSERT_TRUE(has_lost_three(&bench));
     (void)close(fd);
     bench_end(&bench);
@@ -757,7 +775,7 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_score(SCORE));
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
     CU_ASSERT_EQUAL(strncmp(got, get, sizeof(get) - 1), 0);
     send_text(bench.link, "$-1\r\n");
@@ -770,6 +788,8 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     (void)close(fd);
     bench_end(&bench);
 }
+
+#define DEADLINE_MS 1000 /* of a read, by default: S20 */
 
 struct away_case {
     const char *name;
@@ -793,6 +813,9 @@ TEST_CASES(away, struct away_case, away_rows)
         greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    settle(&bench);
+    if (c->is_silent)
+        pass_ms(&bench, DEADLINE_MS);
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 503);
     check_count(&bench, c->failure, 1);
     if (c->log != NULL) {
@@ -811,7 +834,7 @@ struct handed_case {
     const char *name;
     const char *settings[4];
     bool is_cut;     /* the store closes the connection; else it is silent */
-    int at_least_ms; /* until the request has failed */
+    int limit_ms;    /* when the request fails; 0: at once */
     const char *log; /* NULL: not checked */
 };
 
@@ -838,20 +861,25 @@ static const struct handed_case handed_rows[] = {
 TEST_CASES(handed, struct handed_case, handed_rows)
 {
     struct bench bench;
-    int64_t start_ms;
     int fd;
 
     bench_launch(&bench, true, WORKER_ALONE, c->settings);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
-    start_ms = clock_ms();
+    shared_clock_stop();
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
     if (c->is_cut) {
         expect_command(&bench, GET_ONE, NULL);
         (void)shutdown(bench.link, SHUT_RDWR);
     }
+    if (c->limit_ms > 0) {
+        settle(&bench);
+        pass_ms(&bench, c->limit_ms - 1);
+        CU_ASSERT_EQUAL(fcgi_peer_status(fd, 0), -1);
+        pass_ms(&bench, 1);
+    }
+    shared_clock_go();
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 503);
-    CU_ASSERT(clock_ms() - start_ms >= c->at_least_ms - 5);
     if (c->is_cut)
         check_count(&bench, METRIC_STORE_RETRIES, 0);
     if (c->log != NULL)
@@ -865,7 +893,7 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
 {
     static const char *const settings[] = {
         "SCORING_STORE_CONNECT_TIMEOUT_MS=903", NULL};
-    struct bench bench = {.settings = settings};
+    struct bench bench = {.settings = settings, .starts_stopped = true};
     int port, waiting;
     int listener = ports_listen(&port);
 
@@ -873,6 +901,12 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
     waiting = ports_connect(port, CLOCK_PATIENCE_MS);
     bench.full_port = port;
     bench_run(&bench, false, WORKER_ALONE);
+    settle(&bench);
+    pass_ms(&bench, 902);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_CONNECT_TIMEOUT), 0);
+    pass_ms(&bench, 1);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_CONNECT_TIMEOUT), 1);
+    shared_clock_go();
     free(log_with(&bench, "no connection within 903 ms"));
     bench_end(&bench);
     (void)close(waiting);
@@ -884,12 +918,16 @@ TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
 {
     static const char *const settings[] = {"SCORING_STORE_DEADLINE_MS=1203",
                                            "SCORING_STORE_ATTEMPTS=100", NULL};
-    const int64_t start_ms = clock_ms();
-    struct bench bench;
+    struct bench bench = {.settings = settings, .starts_stopped = true};
 
-    bench_launch(&bench, false, WORKER_ALONE, settings);
-    check_count(&bench, METRIC_BREAKER_OPENED, 1);
-    CU_ASSERT(clock_ms() - start_ms >= 1203);
+    bench_run(&bench, false, WORKER_ALONE);
+    settle(&bench);
+    for (int64_t ms = 0; ms < 1200; ms += 50)
+        pass_ms(&bench, 50);
+    pass_ms(&bench, 2);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_BREAKER_OPENED), 0);
+    pass_ms(&bench, 1);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_BREAKER_OPENED), 1);
     bench_end(&bench);
 }
 
@@ -994,7 +1032,7 @@ TEST_CASES(large, struct large_case, large_rows)
     expect_command(&bench, GET_ONE, NULL);
     CU_ASSERT(fcgi_peer_send(bench.link, &value));
     if (c->is_slow)
-        clock_sleep_ms(SETTLE_MS);
+        settle(&bench);
     if (c->closes) {
         (void)close(fd);
         fd = fcgi_peer_connect(bench.socket);
@@ -1024,38 +1062,21 @@ park(struct bench *bench)
     return fd;
 }
 
-/* The processor time of a process, in clock ticks. */
-static long
-ticks_used(pid_t pid)
-{
-    unsigned long user = 0, kernel = 0;
-    char path[FILES_PATH_MAX], *text, *at;
-
-    files_path(path, "/proc/%d/stat", (int)pid);
-    text = files_read(path);
-    at = text != NULL ? strrchr(text, ')') : NULL;
-    CU_ASSERT(at != NULL && sscanf(at,
-                                   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
-                                   "%*u %lu %lu",
-                                   &user, &kernel) == 2);
-    free(text);
-    return (long)(user + kernel);
-}
-
 TEST_SINGLE(parked_idle, "a waiting request whose peer is gone costs nothing")
 {
-    const long per_s = sysconf(_SC_CLK_TCK);
     struct bench bench;
-    long before;
+    unsigned waits;
     int gone;
 
     bench_start(&bench, true);
     greet(&bench);
     gone = park(&bench);
+    shared_clock_stop();
     (void)close(gone);
-    before = ticks_used(bench.pid);
-    clock_sleep_ms(WATCHED_MS);
-    CU_ASSERT(ticks_used(bench.pid) - before < per_s * WATCHED_MS / 1000 / 2);
+    settle(&bench);
+    waits = shared_clock_waits(bench.pid);
+    pass_ms(&bench, WATCHED_MS);
+    CU_ASSERT(shared_clock_waits(bench.pid) <= waits + IDLE_WAITS);
     send_text(bench.link, "$2\r\n[]\r\n");
     bench_end(&bench);
 }
@@ -1073,7 +1094,7 @@ TEST_SINGLE(parked, "what happens to the peer of a waiting request")
     (void)close(gone);
     hasty = park(&bench);
     send_body(hasty, "{}");
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     send_text(bench.link, "$2\r\n[]\r\n$2\r\n[]\r\n");
     CU_ASSERT_EQUAL(fcgi_peer_status(hasty, CLOCK_PATIENCE_MS), 200);
     CU_ASSERT_EQUAL(fcgi_peer_status(hasty, CLOCK_PATIENCE_MS), 422);
@@ -1101,6 +1122,7 @@ TEST_SINGLE(standby, "one that stands by takes what nobody else does")
  */
 #define LOAD_PEERS_MAX 4
 #define LOAD_MS        700 /* more than two checks */
+#define LOAD_STEP_MS   20
 
 static const struct load_case {
     const char *name;
@@ -1135,16 +1157,15 @@ is_kept(int fd)
 static size_t
 load_until(const struct bench *bench, const struct load_case *c)
 {
-    const int limit_ms = c->gone > 0 ? CLOCK_PATIENCE_MS : LOAD_MS;
-    const int64_t end = clock_ms() + limit_ms;
     const size_t enough = c->gone > 0 ? c->gone : 1;
     int fd[LOAD_PEERS_MAX];
     size_t gone = 0;
 
     for (size_t i = 0; i < c->peers; i++)
         fd[i] = fcgi_peer_connect(bench->socket);
-    for (size_t i = 0; gone < enough && clock_ms() < end;
-         i = (i + 1) % c->peers) {
+    for (size_t i = 0, passed_ms = 0; gone < enough && passed_ms < LOAD_MS;
+         i = (i + 1) % c->peers, passed_ms += LOAD_STEP_MS) {
+        pass_ms(bench, LOAD_STEP_MS);
         if (is_kept(fd[i]))
             continue;
         gone++;
@@ -1203,9 +1224,9 @@ TEST_CASES(drain, struct drain_case, drain_rows)
         CU_ASSERT(fcgi_peer_send(fd, &bytes));
     if (c->is_parked)
         expect_command(&bench, GET_ONE, NULL);
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     (void)kill(bench.pid, SIGTERM);
-    clock_sleep_ms(SETTLE_MS);
+    CU_ASSERT(shared_clock_pass(bench.pid, 0) || c->status == 0);
     if (c->status != 0) {
         CU_ASSERT_FALSE(has_ended(&bench));
         if (!c->is_parked) {
@@ -1235,50 +1256,36 @@ static const struct closing_case closing_rows[] = {
     {"one that stands by", WORKER_RESERVE},
 };
 
-#define PAUSE_MS      50 /* before a worker of the reserve accepts a connection */
-#define CLOSING_TRIES 20
+#define PAUSE_MS 50 /* before a worker of the reserve accepts a connection */
 
-/* Whether the worker was asked to exit before it could accept. */
-static bool
-closing_once(const struct closing_case *c)
+/* The connection is left to the next worker, also during the pause. */
+TEST_CASES(closing, struct closing_case, closing_rows)
 {
     struct bench bench;
-    int parked, late;
-    int64_t asked_ms;
-    bool is_in_time;
+    int parked, late = -1;
 
     bench_launch(&bench, true, c->duty, patient);
     greet(&bench);
     parked = park(&bench);
-    asked_ms = clock_ms();
-    late = c->duty == WORKER_RESERVE ? fcgi_peer_connect(bench.socket) : -1;
-    clock_sleep_ms(PAUSE_MS / 3); /* so that the pause has begun */
+    settle(&bench);
+    shared_clock_stop();
+    if (c->duty == WORKER_RESERVE)
+        late = fcgi_peer_connect(bench.socket);
+    settle(&bench); /* the pause has begun */
     (void)kill(bench.pid, SIGTERM);
-    is_in_time = late == -1 || clock_ms() - asked_ms < PAUSE_MS / 2;
-    clock_sleep_ms(SETTLE_MS);
+    settle(&bench);
     if (late == -1)
         late = fcgi_peer_connect(bench.socket);
-    if (is_in_time) {
-        send_body(late, "{}");
-        CU_ASSERT_EQUAL(fcgi_peer_status(late, WATCHED_MS), -1);
-    }
+    send_body(late, "{}");
+    pass_ms(&bench, PAUSE_MS);
+    CU_ASSERT_EQUAL(fcgi_peer_status(late, 0), -1);
+    shared_clock_go();
     send_text(bench.link, "$2\r\n[]\r\n");
     CU_ASSERT_EQUAL(fcgi_peer_status(parked, CLOCK_PATIENCE_MS), 200);
     CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     (void)close(parked);
     (void)close(late);
     bench_end(&bench);
-    return is_in_time;
-}
-
-/* The connection is left to the next worker, also during the pause. */
-TEST_CASES(closing, struct closing_case, closing_rows)
-{
-    bool is_in_time = false;
-
-    for (int i = 0; i < CLOSING_TRIES && !is_in_time; i++)
-        is_in_time = closing_once(c);
-    CU_ASSERT_TRUE(is_in_time);
 }
 
 TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
@@ -1302,6 +1309,8 @@ TEST_SINGLE(drain_many, "many idle connections are let go one after the other")
     bench_end(&bench);
 }
 
+#define DRAIN_LIMIT_MS 7000
+
 /* An answer that the peer does not read may take longer. */
 TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
 {
@@ -1319,15 +1328,13 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     send_request(fd, request_interests("{\"client_ids\": [1]}"));
     expect_command(&bench, GET_ONE, NULL);
     CU_ASSERT(fcgi_peer_send(bench.link, &bytes));
-    clock_sleep_ms(SETTLE_MS);
+    shared_clock_stop();
+    settle(&bench);
     (void)kill(bench.pid, SIGTERM);
-    clock_sleep_ms(SETTLE_MS);
-    (void)kill(bench.pid, SIGUSR2);
-    clock_sleep_ms(SETTLE_MS);
-    CU_ASSERT_FALSE(has_ended(&bench));
-    if (!clock_wait(has_ended, &bench, DRAIN_REST_MS))
-        (void)kill(bench.pid, SIGUSR2); /* the clock was advanced too early */
-    CU_ASSERT(clock_wait(has_ended, &bench, DRAIN_REST_MS));
+    settle(&bench);
+    pass_ms(&bench, DRAIN_LIMIT_MS - 1);
+    CU_ASSERT_FALSE(shared_clock_pass(bench.pid, 1));
+    CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(bench.status, 0);
     text = files_read(bench.log);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
