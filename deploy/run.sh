@@ -18,6 +18,7 @@ socket_path_max=107
 ready_tries=100 # about 10 s, see rest()
 stop_tries=150  # about 15 s, more than nginx (10 s) and the service take
 
+is_ending=       # a signal has arrived
 names=() pids=() # the programs that run, in the order of their start
 exec 8<> <(:)    # see rest()
 
@@ -96,6 +97,7 @@ check_port_free() { # check_port_free NAME PORT HOST
 start() {
     local name=$1
     shift
+    heed_signal
     setsid setpriv --pdeathsig TERM "$@" 8>&- 9>&- &
     names+=("$name") pids+=($!)
 }
@@ -207,6 +209,7 @@ wait_for() {
         if "$2"; then
             return 0
         fi
+        heed_signal
         all_run || return 1
         rest "$try"
     done
@@ -260,6 +263,8 @@ stop_all() {
     done
     pids=() names=()
     rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers"
+    # A program that the terminal's Ctrl-C has ended is no failure.
+    heed_signal
 }
 
 can_listen() { # can_listen PORT: binds it, and releases it
@@ -279,8 +284,15 @@ choose_metrics_listen() {
     fi
 }
 
+# Only noted here: bash runs a trap with SIGCHLD blocked if it has interrupted read or
+# a pipeline, and after an exit there would not notice that the programs have ended.
 on_signal() {
-    exit 0
+    is_ending=yes
+}
+
+# Ends this script if a signal has arrived.
+heed_signal() {
+    [ -z "$is_ending" ] || exit 0
 }
 
 # Scripts wait for the first line.
@@ -295,6 +307,7 @@ say_ready() {
 
 explain_end() {
     local ended
+    trap '' INT TERM HUP
     ended=$(first_ended)
     [ "$ended" != Redis ] ||
         fail "Redis has ended: stopping. To see an outage of the store, start a Redis of your own, give its REDIS_URL to make run, and stop it"
@@ -341,7 +354,8 @@ trap on_signal INT TERM HUP
 start_service
 start_nginx
 wait_for service service_answers || explain_start
+trap 'exit 0' INT TERM HUP # wait -n may be left so
+heed_signal
 say_ready
-
 wait -n "${pids[@]}" || true
 explain_end

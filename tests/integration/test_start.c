@@ -24,6 +24,9 @@
 #define IDLE_COUNT 100
 #define CALLERS    8
 
+/* Half of what run.sh waits for each program that does not end. */
+#define EARLY_END_MS 7500
+
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define IDS    "{\"client_ids\": [1, 2]}"
@@ -737,6 +740,44 @@ TEST_SINGLE(interrupt, "between the answer of a program and its end")
     (void)snprintf(variable, sizeof(variable), "RUN_BINARY=%s", path);
     CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
     CU_ASSERT_TRUE(proc_wait(&stack.proc, CLOCK_PATIENCE_MS));
+    check_end(&stack, &want);
+    stack_discard(&stack);
+}
+
+/* What curl does while run.sh waits for the first answer. */
+struct early_case {
+    const char *name, *curl;
+};
+
+static const struct early_case early_rows[] = {
+    {"in a program", "kill -s TERM $PPID\n"},
+    {"between two tries",
+     "(sleep 0.02; kill -s TERM $PPID) >/dev/null 2>&1 &\n"},
+};
+
+/* All ends as soon as it can: run.sh does not wait in vain, as long as it would
+ * for programs that do not end. */
+TEST_CASES(early, struct early_case, early_rows)
+{
+    static const struct end_case want = {.status = 0, .words = ""};
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    char text[FILES_PATH_MAX], variable[2 * FILES_PATH_MAX];
+    const char *const environment[] = {variable, NULL};
+    const struct stack_plan with_curl = {.store = STACK_URL_GIVEN,
+                                         .environment = environment};
+    struct stack stack;
+
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    files_path(folder, "%s/bin", stack.folder);
+    files_path(path, "%s/curl", folder);
+    CU_ASSERT_EQUAL(mkdir(folder, 0700), 0);
+    (void)snprintf(text, sizeof(text), "#!/bin/sh\n%sexit 7\n", c->curl);
+    CU_ASSERT_TRUE(files_write(path, text));
+    CU_ASSERT_EQUAL(chmod(path, 0700), 0);
+    (void)snprintf(variable, sizeof(variable), "PATH=%s:%s", folder,
+                   getenv("PATH"));
+    CU_ASSERT_TRUE(stack_launch(&stack, &with_curl));
+    CU_ASSERT_TRUE(proc_wait(&stack.proc, EARLY_END_MS));
     check_end(&stack, &want);
     stack_discard(&stack);
 }
