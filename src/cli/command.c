@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,12 +18,6 @@
 
 #define COMMAND_WORD_MAX 32 /* longer than any name */
 #define COMMAND_SLIPS    2  /* edits between a name and a similar word */
-
-static size_t
-least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The Levenshtein distance: letters to insert, delete or replace. */
 static size_t
@@ -41,7 +36,7 @@ distance(const char *a, const char *b)
             const size_t replaced = above_left + (a[i] != b[j - 1]);
 
             above_left = row[j];
-            row[j] = least(replaced, least(row[j], row[j - 1]) + 1);
+            row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
         }
     }
     return row[length];

@@ -93,12 +93,6 @@ cluster_of(struct store_route *route)
     return (struct cluster *)route;
 }
 
-static int64_t
-later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* A pseudo-random number below a limit, to spread the questions of many
  * workers; not for secrets. */
 static unsigned
@@ -534,11 +528,11 @@ static void
 cluster_doubt(struct store_route *route, struct store_node *node)
 {
     struct cluster *cluster = cluster_of(route);
+    const int64_t now_ms = clock_mono_ms();
 
     (void)node;
     cluster->ask_at_ms =
-        MIN(cluster->ask_at_ms,
-            later(clock_mono_ms(), cluster->asked_ms + ASK_PAUSE_MS));
+        MIN(cluster->ask_at_ms, MAX(now_ms, cluster->asked_ms + ASK_PAUSE_MS));
 }
 
 /* The server that redirected a key has the changed map: it is asked first. */

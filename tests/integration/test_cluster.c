@@ -35,12 +35,6 @@ static char url[CLUSTER_URL_MAX + 16];
 static const char *const environment[] = {url, NULL};
 static const struct stack_plan plan = {.store = STACK_URL_GIVEN,
                                        .environment = environment};
-/* Of rows in which no server fails: a busy one is waited for. */
-static const char *const patient_environment[] = {
-    url, "SCORING_STORE_TIMEOUT_MS=5000", "SCORING_STORE_DEADLINE_MS=5000",
-    NULL};
-static const struct stack_plan patient_plan = {
-    .store = STACK_URL_GIVEN, .environment = patient_environment};
 static char first_url[CLUSTER_URL_MAX + 16]; /* with the first server only */
 static char every_request[TEXT_SIZE], every_answer[TEXT_SIZE];
 
@@ -234,7 +228,7 @@ expect_calm(struct stack *stack)
 
 TEST_SINGLE(reads, "of all masters are one answer")
 {
-    struct stack *stack = stack_shared(&patient_plan);
+    struct stack *stack = stack_shared(&plan);
     struct http_answer answer = expect_post(stack->port, strdup(every_request));
 
     expect_response(&answer, every_answer);
@@ -243,7 +237,7 @@ TEST_SINGLE(reads, "of all masters are one answer")
 
 TEST_SINGLE(cache, "a score is written, and found again")
 {
-    struct stack *stack = stack_shared(&patient_plan);
+    struct stack *stack = stack_shared(&plan);
     long long keys = 0;
 
     for (int i = 0; i < 20; i++) {
@@ -265,7 +259,7 @@ TEST_SINGLE(cache, "a score is written, and found again")
 
 TEST_SINGLE(load, "all is right when nothing happens")
 {
-    expect_calm(stack_shared(&patient_plan));
+    expect_calm(stack_shared(&plan));
 }
 
 /* The commands, in their own folder. */
@@ -371,7 +365,7 @@ move_slot(int id, int pause_ms)
 
 TEST_SINGLE(reshard, "150 times a slot moves under load, and nothing is lost")
 {
-    struct stack *stack = stack_shared(&patient_plan);
+    struct stack *stack = stack_shared(&plan);
     struct crowd crowd;
 
     crowd_start(&crowd, stack, is_whole);

@@ -503,9 +503,9 @@ write_many(const struct bench *bench, int count, int width)
 #define LIMITED "ulimit -d 49152; "
 #endif
 
-#define MANY 120000 /* of 440 bytes */
+#define MANY 150000 /* of 440 bytes */
 
-/* 53 MB, imported and exported by a process that may have 50 MB of data. */
+/* 68 MB, imported and exported by a process that may have 48 MB of data. */
 TEST_SINGLE(many, "clients: there and back in constant memory")
 {
     struct bench *bench = shared_bench();

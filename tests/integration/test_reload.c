@@ -26,15 +26,11 @@
 #define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define IDS    "{\"client_ids\": [1, 2]}"
 
-/* No answer is 503 because the store has no processor. */
-#define PATIENT                                                                \
-    "SCORING_STORE_TIMEOUT_MS=5000", "SCORING_STORE_DEADLINE_MS=5000"
-
-static const char *const four_workers[] = {"SCORING_WORKERS=4", PATIENT, NULL};
+static const char *const four_workers[] = {"SCORING_WORKERS=4", NULL};
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX,
                                        .environment = four_workers};
 
-static const char *const one_worker[] = {"SCORING_WORKERS=1", PATIENT, NULL};
+static const char *const one_worker[] = {"SCORING_WORKERS=1", NULL};
 static const struct stack_plan single_plan = {.store = STACK_REDIS_UNIX,
                                               .environment = one_worker};
 

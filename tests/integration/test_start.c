@@ -735,8 +735,7 @@ TEST_SINGLE(interrupt, "between the answer of a program and its end")
 
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(path, "%s/late", stack.folder);
-    CU_ASSERT_TRUE(files_write(path, late));
-    CU_ASSERT_EQUAL(chmod(path, 0700), 0);
+    CU_ASSERT_TRUE(files_write_program(path, late));
     (void)snprintf(variable, sizeof(variable), "RUN_BINARY=%s", path);
     CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
     CU_ASSERT_TRUE(proc_wait(&stack.proc, CLOCK_PATIENCE_MS));
@@ -772,8 +771,7 @@ TEST_CASES(early, struct early_case, early_rows)
     files_path(path, "%s/curl", folder);
     CU_ASSERT_EQUAL(mkdir(folder, 0700), 0);
     (void)snprintf(text, sizeof(text), "#!/bin/sh\n%sexit 7\n", c->curl);
-    CU_ASSERT_TRUE(files_write(path, text));
-    CU_ASSERT_EQUAL(chmod(path, 0700), 0);
+    CU_ASSERT_TRUE(files_write_program(path, text));
     (void)snprintf(variable, sizeof(variable), "PATH=%s:%s", folder,
                    getenv("PATH"));
     CU_ASSERT_TRUE(stack_launch(&stack, &with_curl));

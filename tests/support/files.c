@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -59,6 +60,12 @@ files_write(const char *path, const char *text)
         return false;
     is_written = write(fd, text, length) == (ssize_t)length;
     return close(fd) == 0 && is_written;
+}
+
+bool
+files_write_program(const char *path, const char *text)
+{
+    return files_write(path, text) && chmod(path, 0700) == 0;
 }
 
 bool

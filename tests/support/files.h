@@ -13,6 +13,9 @@ char *files_read(const char *path);
 /* Creates or empties the file, for its owner only. */
 bool files_write(const char *path, const char *text);
 
+/* The same for a script that its owner may run. */
+bool files_write_program(const char *path, const char *text);
+
 /* Makes a private folder under $TMPDIR or /tmp. */
 bool files_folder_make(char ret_path[FILES_PATH_MAX]);
 

@@ -14,7 +14,7 @@
 #include "redis.h"
 
 #define REDIS_CONNECT_MS 500
-#define REDIS_COMMAND_MS 30000 /* tens of MiB, on a busy machine */
+#define REDIS_COMMAND_MS 10000 /* tens of MiB, on a busy machine */
 
 static const struct timeval connect_limit = {0, REDIS_CONNECT_MS * 1000};
 static const struct timeval command_limit = {REDIS_COMMAND_MS / 1000, 0};
