@@ -240,6 +240,9 @@ MUTANTS_SEED ?=
 MUTANTS_FILES ?=
 mutants:
 	@tests/mutants/mutants.py --count $(MUTANTS) --goal $(MUTANTS_GOAL) --verbose $(MUTANTS_SEED:%=--seed %) $(MUTANTS_FILES:%=--files %)
+# Whether each entry of equivalent.txt still matches a change.
+check-mutants:
+	@tests/mutants/mutants.py --check
 
 # Linked by clang, because gcc has no libFuzzer. FUZZ_SECONDS: for all targets together.
 # fuzz-known searches for nothing, and so needs no other build.
@@ -437,6 +440,7 @@ Test
   make coverage            lines and branches of src/ that the tests reach
                            (COVERAGE_FILTER=part of an integration test's name)
   make mutants             break the code and see whether a test notices
+  make check-mutants       whether each change known to be harmless still exists
                            (MUTANTS=300 MUTANTS_GOAL=90 MUTANTS_SEED= MUTANTS_FILES=)
   make cases               test the test runner
   make other-debian        build and test on the other one of Debian 12 and 13
@@ -488,7 +492,7 @@ help:
 	@printf '%s\n' "$$HELP"
 
 .PHONY: all packages packages-check run quick check check-sanitized tests unit memory cases valgrind integration asan \
-    soak sentinel cluster coverage mutants fuzz fuzz-known fuzz-targets differential tidy tidy-files other-debian \
+    soak sentinel cluster coverage mutants check-mutants fuzz fuzz-known fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-tls bench-smoke \
     docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help

@@ -46,6 +46,7 @@ full=(
     "1 19 format-check"
     "1 19 shellcheck"
     "1 19 check-deps"
+    "1 19 check-mutants"
     "1 19 check-hardening"
     "1 19 check-version"
     "1 19 check-alerts"

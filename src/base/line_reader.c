@@ -95,7 +95,7 @@ find_end(struct line_reader *reader, bool *ret_is_long, size_t *ret_length)
 }
 
 enum line_reader_result
-line_reader_next(struct line_reader *reader, struct bytes *ret_line)
+line_reader_next(struct line_reader *reader, struct line *ret_line)
 {
     const int64_t before = reader->offset;
     bool is_long;
@@ -107,19 +107,19 @@ line_reader_next(struct line_reader *reader, struct bytes *ret_line)
         return LINE_READER_END;
     reader->number++;
     if (!is_long)
-        *ret_line = (struct bytes){reader->data + reader->at, length};
+        *ret_line = (struct line){reader->data + reader->at, length};
     consume(reader, length + (reader->at + length < reader->end));
     return is_long ? LINE_READER_LONG : LINE_READER_LINE;
 }
 
-struct bytes
-line_reader_strip(struct bytes line, bool is_first)
+struct line
+line_reader_strip(struct line line, bool is_first)
 {
     static const char mark[] = "\xef\xbb\xbf";
     const size_t length = sizeof(mark) - 1;
 
     if (is_first && line.length >= length && memcmp(line.at, mark, length) == 0)
-        line = (struct bytes){line.at + length, line.length - length};
+        line = (struct line){line.at + length, line.length - length};
     if (line.length > 0 && line.at[line.length - 1] == '\r')
         line.length--;
     return line;

@@ -2,12 +2,25 @@
 #define LINE_READER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 
 /* Reads a file or pipe line by line, in constant memory. */
 struct line_reader;
+
+/* The reader does not need a line again: whoever has it may alter its bytes. */
+struct line {
+    char *at;
+    size_t length;
+};
+
+static inline struct bytes
+line_bytes(struct line line)
+{
+    return (struct bytes){line.at, line.length};
+}
 
 enum line_reader_result {
     LINE_READER_LINE = 0,
@@ -32,14 +45,14 @@ struct line_reader *line_reader_new(int fd, size_t line_max);
  *           until the next call.
  */
 enum line_reader_result line_reader_next(struct line_reader *reader,
-                                         struct bytes *ret_line);
+                                         struct line *ret_line);
 
 /*
  * Removes a carriage return from the end of a line, and a byte order mark from
  * the beginning of the first line. Together they have LINE_READER_AROUND bytes.
  */
 #define LINE_READER_AROUND 4
-struct bytes line_reader_strip(struct bytes line, bool is_first);
+struct line line_reader_strip(struct line line, bool is_first);
 
 /* The number of the line that was returned or skipped last, from 1. */
 int64_t line_reader_number(const struct line_reader *reader);

@@ -54,8 +54,7 @@ take_fault(struct import *import, int64_t number,
  * Reports a bad line, and passes a valid one to use(). Returns false to stop.
  */
 static bool
-take_line(struct import *import, struct bytes text, int64_t number,
-          line_fn *use)
+take_line(struct import *import, struct line text, int64_t number, line_fn *use)
 {
     struct interests_line line;
     struct json_fault fault;
@@ -99,7 +98,7 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
 {
     enum line_reader_result result = LINE_READER_LINE;
     bool is_going_on = true;
-    struct bytes text;
+    struct line text;
 
     while (is_going_on && line_reader_offset(reader) < import->size) {
         errno = EINTR;

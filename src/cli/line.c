@@ -2,9 +2,8 @@
  * Parses and prints a client as a line of JSON Lines, and parses keys of the
  * store. Implements S19.2 and S19.5 of docs/protocol.md.
  *
- * json_check() checks a line first, so that the functions below need not look
- * for errors. json-c is not used: it would take more time than the rest of an
- * import, and would not keep the array as it is written.
+ * json-c is not used: it would take more time than the rest of an import, and
+ * would not keep the array as it is written.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +14,6 @@
 #include "scoring/interests.h"
 
 #define ID_DIGITS_MAX 20 /* of an int64, with its sign */
-#define UNIT_LENGTH   6  /* of an escape like \u20ac */
 
 enum member { MEMBER_ID = 0, MEMBER_INTERESTS, MEMBER__MAX };
 
@@ -40,11 +38,6 @@ _Static_assert(sizeof(error_texts) / sizeof(error_texts[0]) ==
                    INTERESTS_LINE__MAX,
                "one text per error");
 _Static_assert(INTERESTS_LINE_MAX == 131072, "as the text says");
-
-/* A position in a text that json_check() has accepted. */
-struct walk {
-    const char *at, *end;
-};
 
 const char *
 interests_line_error_text(enum interests_line_error error)
@@ -72,137 +65,31 @@ trim(struct bytes text)
 }
 
 bool
-interests_line_is_empty(struct bytes text)
+interests_line_is_empty(struct line text)
 {
-    return trim(text).length == 0;
-}
-
-static void
-skip_space(struct walk *walk)
-{
-    while (walk->at < walk->end && is_space(*walk->at))
-        walk->at++;
-}
-
-/*
- * Steps over white space, and over this mark. Returns false if it is missing.
- */
-static bool
-take(struct walk *walk, char mark)
-{
-    skip_space(walk);
-    if (walk->at == walk->end || *walk->at != mark)
-        return false;
-    walk->at++;
-    return true;
-}
-
-/* Steps over a string, from its opening quote to behind the closing one. */
-static void
-skip_string(struct walk *walk)
-{
-    walk->at++;
-    while (*walk->at != '"')
-        walk->at += *walk->at == '\\' ? 2 : 1;
-    walk->at++;
-}
-
-/* Steps over a container, or a number or literal outside of any. */
-static void
-skip_unquoted(struct walk *walk)
-{
-    int depth = 0;
-
-    while (walk->at < walk->end) {
-        const char c = *walk->at;
-
-        if (depth == 0 && (c == ',' || c == '}' || is_space(c)))
-            return;
-        if (c == '"') {
-            skip_string(walk);
-            continue;
-        }
-        walk->at++;
-        if (c == '[' || c == '{')
-            depth++;
-        else if ((c == ']' || c == '}') && --depth == 0)
-            return;
-    }
-}
-
-/* Returns the next string, with its quotes, or the next value. */
-static struct bytes
-take_value(struct walk *walk)
-{
-    const char *from;
-
-    skip_space(walk);
-    from = walk->at;
-    if (*from == '"')
-        skip_string(walk);
-    else
-        skip_unquoted(walk);
-    return (struct bytes){from, (size_t)(walk->at - from)};
-}
-
-/*
- * Steps over one character of a string, which may be escaped. Returns 0 for one
- * that cannot be in a member's name.
- */
-static char
-take_character(struct walk *walk)
-{
-    char digits[UNIT_LENGTH - 1] = {0};
-    unsigned long unit;
-
-    if (*walk->at != '\\')
-        return *walk->at++;
-    if (walk->at[1] != 'u') {
-        walk->at += 2;
-        return '\0';
-    }
-    memcpy(digits, walk->at + 2, sizeof(digits) - 1);
-    walk->at += UNIT_LENGTH;
-    unit = strtoul(digits, NULL, 16);
-    return (char)(unit < 0x80 ? unit : 0);
-}
-
-/* Whether a JSON string, with its quotes, decodes to this name. */
-static bool
-is_name(struct bytes string, const char *name)
-{
-    struct walk walk = {string.at + 1, string.at + string.length - 1};
-
-    for (; *name != '\0'; name++) {
-        if (walk.at == walk.end || take_character(&walk) != *name)
-            return false;
-    }
-    return walk.at == walk.end;
+    return trim(line_bytes(text)).length == 0;
 }
 
 /* Finds the two members. values[] must be zeroed before. */
 static enum interests_line_error
-find_members(struct bytes text, struct bytes values[MEMBER__MAX])
+find_members(struct line text, struct bytes values[MEMBER__MAX])
 {
-    struct walk walk = {text.at, text.at + text.length};
+    struct json_walk walk = json_walk(text.at, text.length, 0);
+    struct json_item item;
 
-    if (!take(&walk, '{'))
+    if (walk.closing != '}')
         return INTERESTS_LINE_NO_OBJECT;
-    if (take(&walk, '}'))
-        return INTERESTS_LINE_OK;
-    do {
-        const struct bytes name = take_value(&walk);
+    while (json_walk_next(&walk, &item)) {
         size_t i = 0;
 
-        while (i < MEMBER__MAX && !is_name(name, names[i]))
+        while (i < MEMBER__MAX && !bytes_equal(item.name, bytes_of(names[i])))
             i++;
         if (i == MEMBER__MAX)
             return INTERESTS_LINE_UNKNOWN;
         if (values[i].at != NULL)
             return INTERESTS_LINE_REPEATED;
-        (void)take(&walk, ':');
-        values[i] = take_value(&walk);
-    } while (take(&walk, ','));
+        values[i] = (struct bytes){item.value, item.length};
+    }
     return INTERESTS_LINE_OK;
 }
 
@@ -228,7 +115,7 @@ parse_id(struct bytes text, int64_t *ret_client_id)
 }
 
 enum interests_line_error
-interests_line_parse(struct bytes text, struct interests_line *ret_line,
+interests_line_parse(struct line text, struct interests_line *ret_line,
                      struct json_fault *ret_fault)
 {
     struct bytes values[MEMBER__MAX] = {0};
@@ -237,7 +124,7 @@ interests_line_parse(struct bytes text, struct interests_line *ret_line,
 
     if (text.length > INTERESTS_LINE_MAX)
         return INTERESTS_LINE_LONG;
-    if (!json_check(text, ret_fault))
+    if (!json_check(line_bytes(text), ret_fault))
         return INTERESTS_LINE_JSON;
     error = find_members(text, values);
     if (error != INTERESTS_LINE_OK)

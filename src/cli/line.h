@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/line_reader.h"
 
 /* Errors of a line of JSON Lines, or of a value in the store. */
 enum interests_line_error {
@@ -31,18 +32,18 @@ struct interests_line {
 const char *interests_line_error_text(enum interests_line_error error);
 
 /* Whether the line consists of white space: it is then ignored. */
-bool interests_line_is_empty(struct bytes text);
+bool interests_line_is_empty(struct line text);
 
 /*
  * Parses a line: a JSON object with exactly two members, "client_id", an
  * integer that fits int64, and "interests", an array of strings. Source:
  * docs/protocol.md, S19.2.
  *
- * text       without its line feed.
+ * text       without its line feed; its names are decoded in place.
  * ret_line   set on success only; points into text.
  * ret_fault  set for INTERESTS_LINE_JSON only.
  */
-enum interests_line_error interests_line_parse(struct bytes text,
+enum interests_line_error interests_line_parse(struct line text,
                                                struct interests_line *ret_line,
                                                struct json_fault *ret_fault);
 

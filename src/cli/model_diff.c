@@ -33,7 +33,6 @@ struct diff {
     struct interests_report report;
     struct field_limits limits;
     struct json_tokener *tokener;
-    struct buf text; /* of one line; its memory is reused */
     struct field_faults faults;
     int64_t counts[PATTERNS]; /* lines, by the mask of their known inputs */
     int64_t total;            /* the sum of counts */
@@ -69,25 +68,16 @@ struct effect {
  * JSON, or when out of memory. The caller puts the value.
  */
 static bool
-decode_line(struct diff *diff, struct bytes line,
-            struct json_object **ret_value)
+decode_line(struct diff *diff, struct line line, struct json_object **ret_value)
 {
-    struct buf *text = &diff->text;
     struct json_fault fault;
 
-    buf_clear(text);
-    buf_add_bytes(text, line);
-    buf_add(text, "", 1);
-    if (text->failed) {
-        buf_add_text(&diff->faults.text, "out of memory");
-        return false;
-    }
-    if (!json_find(text->data, line.length, SIZE_MAX, NULL, 0, &fault)) {
+    if (!json_find(line.at, line.length, SIZE_MAX, NULL, 0, &fault)) {
         buf_printf(&diff->faults.text, "invalid JSON at byte %zu: %s",
                    fault.offset, json_error_text(fault.error));
         return false;
     }
-    if (json_decode(diff->tokener, text->data, line.length, ret_value))
+    if (json_decode(diff->tokener, line.at, line.length, ret_value))
         return true;
     buf_add_text(&diff->faults.text, "out of memory");
     return false;
@@ -98,7 +88,7 @@ decode_line(struct diff *diff, struct bytes line,
  * in diff->faults, if the line is invalid.
  */
 static bool
-read_known(struct diff *diff, struct bytes line, unsigned *ret_known)
+read_known(struct diff *diff, struct line line, unsigned *ret_known)
 {
     struct person person = {.given = {{NULL, 0}}};
     struct json_object *value = NULL;
@@ -112,7 +102,7 @@ read_known(struct diff *diff, struct bytes line, unsigned *ret_known)
 }
 
 static void
-take_line(struct diff *diff, struct bytes line, int64_t number)
+take_line(struct diff *diff, struct line line, int64_t number)
 {
     unsigned known;
 
@@ -136,7 +126,7 @@ static int
 read_lines(struct diff *diff, struct line_reader *reader)
 {
     enum line_reader_result result = LINE_READER_LINE;
-    struct bytes line;
+    struct line line;
 
     while (result != LINE_READER_END && result != LINE_READER_FAILED) {
         errno = EINTR;
@@ -455,7 +445,6 @@ model_diff(const struct model *old, const struct model *new, const char *path,
     if (status == EX_OK)
         status = print_diff(&diff);
     json_tokener_free(diff.tokener);
-    buf_free(&diff.text);
     buf_free(&diff.faults.text);
     return status;
 }

@@ -17,12 +17,13 @@
 #define PIECE_MIN 64 /* with smaller pieces they do not fit the socket */
 
 static enum interests_line_error
-parse(struct bytes text, struct interests_line *line)
+parse(struct line text, struct interests_line *line)
 {
     struct json_fault fault = {0}, checked = {0};
+    const bool is_json = json_check(line_bytes(text), &checked);
     enum interests_line_error error = interests_line_parse(text, line, &fault);
 
-    FUZZ_CHECK((error == INTERESTS_LINE_JSON) == !json_check(text, &checked));
+    FUZZ_CHECK((error == INTERESTS_LINE_JSON) == !is_json);
     FUZZ_CHECK(fault.error == checked.error && fault.offset == checked.offset);
     return error;
 }
@@ -80,11 +81,11 @@ check_printed(int64_t client_id, struct bytes value)
 {
     struct buf out = {0}, again = {0};
     struct interests_line line = {0};
-    struct bytes text;
+    struct line text;
 
     FUZZ_CHECK(interests_line_print(client_id, value, &out) ==
                INTERESTS_LINE_OK);
-    text = (struct bytes){out.data, out.length - 1};
+    text = (struct line){out.data, out.length - 1};
     FUZZ_CHECK(memchr(out.data, '\n', out.length) == out.data + text.length);
     FUZZ_CHECK(parse(text, &line) == INTERESTS_LINE_OK);
     FUZZ_CHECK(line.client_id == client_id);
@@ -101,10 +102,9 @@ try_line(struct fuzz_input *input)
     struct bytes text = {(const char *)input->at, input->left};
     struct interests_line line = {0};
     char *copy = fuzz_copy(text);
-    enum interests_line_error error;
+    enum interests_line_error error =
+        parse((struct line){copy, text.length}, &line);
 
-    text.at = copy;
-    error = parse(text, &line);
     FUZZ_CHECK(interests_line_error_text(error)[0] != '\0');
     compare_with_json_c(text, error, &line);
     if (error == INTERESTS_LINE_OK)
@@ -173,7 +173,7 @@ try_lines(struct fuzz_input *input)
     const char *at = (const char *)input->at, *end = at + input->left;
     int fd = open_pieces((struct bytes){at, input->left}, piece);
     struct line_reader *reader = line_reader_new(fd, line_max);
-    struct bytes line;
+    struct line line;
     int64_t number = 0;
 
     FUZZ_CHECK(reader != NULL);
@@ -185,7 +185,8 @@ try_lines(struct fuzz_input *input)
 
         FUZZ_CHECK(result == (want.length > line_max ? LINE_READER_LONG
                                                      : LINE_READER_LINE));
-        FUZZ_CHECK(result == LINE_READER_LONG || bytes_equal(line, want));
+        FUZZ_CHECK(result == LINE_READER_LONG ||
+                   bytes_equal(line_bytes(line), want));
         FUZZ_CHECK(line_reader_number(reader) == ++number);
         at = feed != NULL ? feed + 1 : end;
         FUZZ_CHECK(line_reader_offset(reader) == at - (const char *)input->at);

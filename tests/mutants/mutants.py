@@ -2,6 +2,7 @@
 """Changes the sources at one place at a time, and checks whether a test fails.
 
     mutants.py [--count N] [--goal PER_CENT] [--seed S] [--jobs N] [--files PART]...
+    mutants.py --check     only whether each entry of equivalent.txt matches a change
 
 Each change is built like the project (a warning is an error), with ASan and UBSan, and
 the unit tests run; if they pass, and integration.txt has a line for the file, also the
@@ -281,6 +282,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2 * os.cpu_count())
     parser.add_argument("--files", action="append", default=[])
     parser.add_argument("--unit-only", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     given = parser.parse_args()
     if given.seed is None:
@@ -290,6 +292,9 @@ def arguments():
 
 def main():
     given = arguments()
+    if given.check:
+        draw([], 0)
+        return 0
     WORK.mkdir(parents=True, exist_ok=True)
     lock = open(WORK / "lock", "w")
     try:

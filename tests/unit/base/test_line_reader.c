@@ -55,7 +55,7 @@ expect_lines(struct line_reader *reader, const char *want)
 
     while (number < LINES_MAX &&
            (result == LINE_READER_LINE || result == LINE_READER_LONG)) {
-        struct bytes line = {0};
+        struct line line = {0};
 
         CU_ASSERT_EQUAL(line_reader_number(reader), number++);
         result = line_reader_next(reader, &line);
@@ -120,7 +120,7 @@ TEST_SINGLE(many, "lines, one of them of a megabyte")
 {
     struct buf text = {0};
     struct line_reader *reader;
-    struct bytes line;
+    struct line line;
     int fd;
 
     for (int i = 0; i < 100000; i++)
@@ -136,11 +136,11 @@ TEST_SINGLE(many, "lines, one of them of a megabyte")
         (void)snprintf(want, sizeof(want), "%09d", i);
         CU_ASSERT_EQUAL_FATAL(line_reader_next(reader, &line),
                               LINE_READER_LINE);
-        CU_ASSERT(bytes_equal(line, bytes_of(want)));
+        CU_ASSERT(bytes_equal(line_bytes(line), bytes_of(want)));
     }
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_LONG);
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_LINE);
-    CU_ASSERT(bytes_equal(line, bytes_of("last")));
+    CU_ASSERT(bytes_equal(line_bytes(line), bytes_of("last")));
     CU_ASSERT_EQUAL(line_reader_number(reader), 100002);
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_END);
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_END);
@@ -153,7 +153,7 @@ TEST_SINGLE(many, "lines, one of them of a megabyte")
 TEST_SINGLE(unreadable, "file is told")
 {
     struct line_reader *reader = line_reader_new(-1, LINE_MAX);
-    struct bytes line;
+    struct line line;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
     CU_ASSERT_EQUAL(line_reader_next(reader, &line), LINE_READER_FAILED);

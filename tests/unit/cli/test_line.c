@@ -49,7 +49,7 @@ static const struct good_case good_rows[] = {
 };
 
 /* A copy of exactly this size, which ASan checks; the caller frees it. */
-static struct bytes
+static struct line
 exact_copy(struct bytes text)
 {
     char *copy = malloc(text.length);
@@ -57,12 +57,12 @@ exact_copy(struct bytes text)
     CU_ASSERT_FATAL(copy != NULL || text.length == 0);
     if (text.length > 0)
         memcpy(copy, text.at, text.length);
-    return (struct bytes){copy, text.length};
+    return (struct line){copy, text.length};
 }
 
 TEST_CASES(good, struct good_case, good_rows)
 {
-    const struct bytes text = exact_copy(bytes_of(c->line));
+    const struct line text = exact_copy(bytes_of(c->line));
     struct interests_line line = {.client_id = UNTOUCHED_ID};
     struct json_fault fault = {.offset = UNTOUCHED_OFFSET};
 
@@ -71,7 +71,7 @@ TEST_CASES(good, struct good_case, good_rows)
     CU_ASSERT_EQUAL(line.client_id, c->client_id);
     CU_ASSERT(bytes_equal(line.interests, bytes_of(c->interests)));
     CU_ASSERT_EQUAL(fault.offset, UNTOUCHED_OFFSET);
-    free((void *)text.at);
+    free(text.at);
 }
 
 /* A valid line that is cut anywhere, except before spaces, is invalid. */
@@ -83,14 +83,14 @@ TEST_CASES(cut, struct good_case, good_rows)
     while (text.length > 0) {
         struct interests_line line;
         struct json_fault fault;
-        struct bytes part;
+        struct line part;
 
         text.length--;
         is_whole = is_whole && strchr(" \t\r", text.at[text.length]) != NULL;
         part = exact_copy(text);
         CU_ASSERT_EQUAL(interests_line_parse(part, &line, &fault),
                         is_whole ? INTERESTS_LINE_OK : INTERESTS_LINE_JSON);
-        free((void *)part.at);
+        free(part.at);
     }
 }
 
@@ -180,7 +180,7 @@ static const struct bad_case bad_rows[] = {
 
 TEST_CASES(bad, struct bad_case, bad_rows)
 {
-    const struct bytes text = exact_copy(bytes_of(c->line));
+    const struct line text = exact_copy(bytes_of(c->line));
     struct interests_line line = {.client_id = UNTOUCHED_ID};
     struct json_fault fault = {.offset = UNTOUCHED_OFFSET};
 
@@ -189,7 +189,7 @@ TEST_CASES(bad, struct bad_case, bad_rows)
     CU_ASSERT_EQUAL(fault.offset, c->want == INTERESTS_LINE_JSON
                                       ? c->offset
                                       : UNTOUCHED_OFFSET);
-    free((void *)text.at);
+    free(text.at);
 }
 
 /* A line of this length, filled by its one interest. */
@@ -229,20 +229,20 @@ TEST_CASES(length, struct length_case, length_rows)
 {
     struct buf line = line_of(c->length), out = {0};
     struct interests_line parsed = {.client_id = UNTOUCHED_ID};
+    const struct line text = {line.data, line.length};
     struct json_fault fault;
     const size_t head = strlen("{\"client_id\": 1, \"interests\": ");
     const struct bytes value = {line.data + head, line.length - head - 1};
 
-    CU_ASSERT_EQUAL(interests_line_parse(buf_bytes(&line), &parsed, &fault),
-                    c->parsed);
+    CU_ASSERT_EQUAL(interests_line_parse(text, &parsed, &fault), c->parsed);
     CU_ASSERT_EQUAL(interests_line_print(1, value, &out),
                     c->printed > 0 ? INTERESTS_LINE_OK : INTERESTS_LINE_LONG);
     CU_ASSERT_EQUAL(out.length, c->printed);
     if (c->printed > 0) {
-        CU_ASSERT_EQUAL(
-            interests_line_parse((struct bytes){out.data, out.length - 1},
-                                 &parsed, &fault),
-            INTERESTS_LINE_OK);
+        const struct line again = {out.data, out.length - 1};
+
+        CU_ASSERT_EQUAL(interests_line_parse(again, &parsed, &fault),
+                        INTERESTS_LINE_OK);
         CU_ASSERT_EQUAL(parsed.client_id, 1);
         CU_ASSERT_TRUE(bytes_equal(parsed.interests, value));
     }
@@ -282,10 +282,10 @@ static const struct empty_case empty_rows[] = {
 
 TEST_CASES(empty, struct empty_case, empty_rows)
 {
-    const struct bytes line = exact_copy(bytes_of(c->line));
+    const struct line line = exact_copy(bytes_of(c->line));
 
     CU_ASSERT_EQUAL(interests_line_is_empty(line), c->want);
-    free((void *)line.at);
+    free(line.at);
 }
 
 struct print_case {
@@ -316,13 +316,14 @@ static const struct print_case print_rows[] = {
 
 TEST_CASES(print, struct print_case, print_rows)
 {
-    const struct bytes value = exact_copy(bytes_of(c->value));
+    const struct line value = exact_copy(bytes_of(c->value));
     struct buf out = {0};
 
-    CU_ASSERT_EQUAL(interests_line_print(c->client_id, value, &out), c->want);
+    CU_ASSERT_EQUAL(interests_line_print(c->client_id, line_bytes(value), &out),
+                    c->want);
     CU_ASSERT(bytes_equal(buf_bytes(&out), bytes_of(c->line)));
     buf_free(&out);
-    free((void *)value.at);
+    free(value.at);
 }
 
 struct key_case {
@@ -361,12 +362,12 @@ static const struct key_case key_rows[] = {
 
 TEST_CASES(key, struct key_case, key_rows)
 {
-    const struct bytes key = exact_copy(c->key);
+    const struct line key = exact_copy(c->key);
     int64_t client_id = UNTOUCHED_ID;
 
-    CU_ASSERT_EQUAL(interests_key_parse(key, &client_id), c->want);
+    CU_ASSERT_EQUAL(interests_key_parse(line_bytes(key), &client_id), c->want);
     CU_ASSERT_EQUAL(client_id, c->want ? c->client_id : UNTOUCHED_ID);
-    free((void *)key.at);
+    free(key.at);
 }
 
 /* Each error has a text; a text about a member names it. */
