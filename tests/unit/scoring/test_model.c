@@ -81,6 +81,8 @@ read_text(const char *text, struct model *ret_model, struct buf *faults)
     IN("{\"reason\": \"x\", \"given\": [\"phone\"], \"points\": " points "}")
 #define GIVEN(given)                                                           \
     IN("{\"reason\": \"x\", \"given\": " given ", \"points\": 1}")
+#define REPEATED(member)                                                       \
+    IN("{\"reason\": \"x\", \"given\": [\"phone\"], \"points\": 1, " member "}")
 #define NAMED(name) "{\"model\": " name ", \"rules\": [" RULE_X "]}"
 #define ALL                                                                    \
     "[\"phone\", \"email\", \"first_name\", \"last_name\", \"birthday\","      \
@@ -139,6 +141,9 @@ static const struct file_case file_rows[] = {
     {"member repeated",
      "{\"model\": \"m\", \"model\": \"m\", \"rules\": [" RULE_X "]}", -1,
      "line 1: model: is repeated\n"},
+    {"rules repeated",
+     "{\"model\": \"m\", \"rules\": [" RULE_X "], \"rules\": []}", -1,
+     "line 1: rules: is repeated\n"},
     {"no rules", IN(""), -1, RULES_FAULT},
     {"rules null", "{\"model\": \"m\", \"rules\": null}", -1, RULES_FAULT},
     {"rules an object", "{\"model\": \"m\", \"rules\": {\"a\": 1}}", -1,
@@ -156,6 +161,12 @@ static const struct file_case file_rows[] = {
      -1,
      "line 6: rule 2: \"point\": there is no such member\n"
      "line 4: rule 2: points: is required\n"},
+    {"reason repeated", REPEATED("\"reason\": \"y\""), -1,
+     "line 1: rule 1: reason: is repeated\n"},
+    {"given repeated", REPEATED("\"given\": [\"email\"]"), -1,
+     "line 1: rule 1: given: is repeated\n"},
+    {"points repeated", REPEATED("\"points\": 2"), -1,
+     "line 1: rule 1: points: is repeated\n"},
     {"reason twice", IN(RULE_X ", " RULE_X), -1,
      "line 1: rule 2: reason: another rule has the same\n"},
     {"reason empty",
