@@ -174,6 +174,35 @@ TEST_CASES(route, struct route_case, route_rows)
     http_close(http);
 }
 
+struct place_case {
+    const char *name, *host, *path;
+    bool is_metrics; /* the listener */
+    int want;        /* 0: nobody listens */
+};
+
+/* The defaults of S23.1 and of HTTP_ADDRESS. All of 127.0.0.0/8 is local. */
+static const struct place_case place_rows[] = {
+    {"metrics at 127.0.0.1", "127.0.0.1", "/metrics", true, 200},
+    {"metrics at no other address", "127.0.0.2", "/metrics", true, 0},
+    {"the API at 127.0.0.1", "127.0.0.1", "/healthz", false, 200},
+    {"the API at no other address", "127.0.0.2", "/healthz", false, 0},
+};
+
+TEST_CASES(place, struct place_case, place_rows)
+{
+    const struct http_request request = {.verb = "GET", .path = c->path};
+    const struct stack *stack = stack_shared(&plan);
+    struct http *http = http_open_at(
+        c->host, c->is_metrics ? stack->metrics_port : stack->port, NULL);
+    struct http_answer answer;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &request);
+    CU_ASSERT_EQUAL(answer.status, c->want);
+    http_answer_free(&answer);
+    http_close(http);
+}
+
 /* The API's listener has no metrics. */
 TEST_SINGLE(beside, "the API there are none")
 {
