@@ -110,6 +110,12 @@ takes "$on" "$cert" "$key" TLS_HSTS_S=31536000 HTTPS_PORT=8444 NGINX_HTTPS_PUBLI
 takes "$on" HTTP_ADDRESS=0.0.0.0 TRUSTED_PROXIES='192.0.2.1  2001:db8::/32, ::ffff:10.0.0.1'
 takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # HTTPS is off
 count 'HTTPS: off' "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
+count 'HTTPS: versions' "$(render "$cert" "$key" >/dev/null
+    sed -n 's/^ *ssl_protocols *//p' "$work/nginx/scoring.conf")" 'TLSv1.2 TLSv1.3;'
+count 'HTTPS: no tickets' "$(grep -c '^ *ssl_session_tickets off;' "$work/nginx/scoring.conf")" 1
+# A system's nginx may have a log for all its sites.
+count 'servers whose requests are not logged: metrics, page' \
+    "$(grep -c '^    access_log off;' "$work/nginx/scoring.conf")" 2
 count 'HTTPS: public port' "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
     grep -c 'https://$scoring_host$request_uri' "$work/nginx/scoring.conf")" 1
 

@@ -58,7 +58,9 @@ struct rig {
      */
     char told[COMMANDS_MAX + 1];
     size_t told_count, sent;
-    char unfit; /* the letter whose reply is refused as unfit */
+    char unfit;          /* the letter whose reply is refused as unfit */
+    const char *node_id; /* of a node of a Cluster; NULL: no Cluster */
+    bool wants_sentinel;
 
     /* Sent after the answer to the second step, every 50 ms: this text, or so
      * many bytes. */
@@ -142,7 +144,11 @@ rig_open(struct rig *rig)
 {
     const struct redis_conn_config config = {
         .server = &rig->url,
-        .probe_key = bytes_of("p"),
+        .probe_key =
+            bytes_of(rig->node_id != NULL || rig->wants_sentinel ? "" : "p"),
+        .wants_sentinel = rig->wants_sentinel,
+        .wants_cluster = rig->node_id != NULL,
+        .node_id = rig->node_id,
         .connect_limit_ms = CLOCK_PATIENCE_MS,
         .answer_limit_ms = LIMIT_MS,
         .reply_bytes_max = rig->piece > 0 ? SIZE_MAX : REPLY_MAX,
@@ -302,6 +308,65 @@ TEST_CASES(handshake, struct handshake_case, handshake_rows)
     CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
     CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
     CU_ASSERT_EQUAL(rig.server.peer.count, 1);
+    steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+/* Nodes of a Cluster (S22.6), and sentinels. */
+struct special_case {
+    const char *name;
+    const char *node_id; /* NULL: a sentinel is wanted */
+    const char *answer;
+    const char *down; /* NULL: the connection is good */
+    enum redis_fault fault;
+};
+
+#define MYID     "*2\r\n$7\r\nCLUSTER\r\n$4\r\nMYID\r\n"
+#define NODE     HELLO("cluster", "master")
+#define ID(text) "$2\r\n" text "\r\n"
+#define PONG     "+PONG\r\n"
+#define NO_NODE  "the server is not a node of a cluster"
+#define SENTINEL "*2\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n"
+
+static const struct special_case special_rows[] = {
+    {"a node", "n1", NODE ID("n1") PONG, NULL, 0},
+    {"a replica of a node", "n1", HELLO("cluster", "replica") ID("n1") PONG,
+     NULL, 0},
+    {"a node that may not be asked who it is", "n1", NODE NOPERM PONG, NULL, 0},
+    {"a node that does not know who it is", "n1",
+     NODE "-ERR Unknown subcommand\r\n" PONG, NULL, 0},
+    {"a node whose mode is not told", "n1", "*0\r\n" ID("n1") PONG, NULL, 0},
+    {"a node whose id is not known", "", NODE PONG, NULL, 0},
+    {"another node", "n1", NODE ID("n2") PONG,
+     "another node of a cluster has this address", REDIS_FAULT_ROLE},
+    {"a node by a number", "n1", NODE ":1\r\n" PONG, WRONG_KIND,
+     REDIS_FAULT_BROKEN},
+    {"no node", "n1", MASTER "-ERR This instance has no cluster\r\n" PONG,
+     NO_NODE, REDIS_FAULT_ROLE},
+    {"no node, of an id that is not known", "", MASTER PONG, NO_NODE,
+     REDIS_FAULT_ROLE},
+    {"a sentinel", NULL, SENTINEL PONG, NULL, 0},
+    {"a sentinel that does not tell", NULL, "*0\r\n" PONG, NULL, 0},
+    {"no sentinel", NULL, MASTER PONG, "the server is not a sentinel",
+     REDIS_FAULT_ROLE},
+};
+
+TEST_CASES(special, struct special_case, special_rows)
+{
+    const bool has_id = c->node_id != NULL && c->node_id[0] != '\0';
+    const struct step steps[STEPS_MAX] = {
+        {has_id ? STEPS_HELLO MYID PING : STEPS_HELLO PING, c->answer}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig.node_id = c->node_id;
+    rig.wants_sentinel = c->node_id == NULL;
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, c->down != NULL ? &rig.downs : &rig.ups, 1));
+    CU_ASSERT_EQUAL(rig.ups, c->down == NULL);
+    CU_ASSERT_EQUAL(rig.downs, c->down != NULL);
+    CU_ASSERT_EQUAL(rig.fault, c->fault);
+    CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
     steps_check(&rig.server);
     rig_end(&rig);
 }

@@ -211,6 +211,23 @@ static const struct bad_case bad_rows[] = {
           "\"s\"]}}"),
      "line 2: account \"b\": salts: one of them is a salt of the account of "
      "line 1, too\n"},
+    {"a name and a member", TEXT("{\"a\\u000ab\": {\"salts\": [1]}}"),
+     "line 1: account \"a\\u000ab\": the name has a control character\n"
+     "line 1: account \"a\\u000ab\": salts: must be an array of texts\n"},
+    {"an account twice, and a member of the second",
+     TEXT("{\"acme\": {\"salts\": [\"s\"]},\n\"acme\": {\"salts\": []}}"),
+     "line 2: account \"acme\": stands twice\n"
+     "line 2: " SALTS "must be at least one text, the newest first\n"},
+    {"all members of an account",
+     TEXT("{\"acme\": {\"salts\": \"s\", \"methods\": 1,\n\"rate\": 0, "
+          "\"burst\": 0, \"disabled\": 0, \"x\": 0}}"),
+     "line 1: " SALTS "must be an array of texts\n"
+     "line 1: account \"acme\": methods: must be an array of names of "
+     "methods\n"
+     "line 2: account \"acme\": rate: " NUMBER
+     "line 2: account \"acme\": burst: " NUMBER
+     "line 2: account \"acme\": disabled: must be true or false\n"
+     "line 2: account \"acme\": \"x\": there is no such member\n"},
     {"all faults of all accounts",
      TEXT("{\"a\": {\"rate\": 0, \"burst\": \"x\"},\n\"b\": []}"),
      "line 1: account \"a\": rate: " NUMBER
