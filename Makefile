@@ -292,6 +292,9 @@ check-alerts: $B/tables
 # nginx's configuration, rendered from settings of every kind.
 check-nginx:
 	@tests/nginx.sh
+# What is installed, and scoring-nginx.
+check-install: all
+	@tests/install.sh $B/scoring
 # Odd lines of .env, read by the service and by docker compose, if that is installed.
 check-dotenv: all
 	@tests/dotenv.py $B/scoring
@@ -455,6 +458,7 @@ Check code and documents
   make check-openapi       compare docs/openapi.json with the code and the service
   make check-web           try the page in headless Chromium (PICTURES=folder)
   make check-nginx         test nginx's configuration with settings of every kind
+  make check-install       make install and uninstall; run scoring-nginx with stubs
   make check-alerts        fire each alert with promtool; check the dashboard's queries
   make check-dotenv        read strange lines of .env as docker compose does
   make check-completion    complete command lines as bash does
@@ -495,5 +499,5 @@ help:
     soak sentinel cluster coverage mutants check-mutants fuzz fuzz-known fuzz-targets differential tidy tidy-files other-debian \
     format format-check shellcheck check-deps \
     packages-bench bench-tools bench instructions trace bench-scaling bench-tls bench-smoke \
-    docs check-openapi web check-web check-docs check-alerts check-nginx check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help
+    docs check-openapi web check-web check-docs check-alerts check-nginx check-install check-haproxy check-kubernetes check-pod check-dotenv check-completion check-hardening check-image up down compose-check readme-check contributing-check install uninstall deb dist check-dist check-upgrade version check-version FORCE check-package clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -34,10 +34,31 @@ files() {
 LIST
 }
 
-# Makes scoring.conf from .env.example: other ports, and nothing about make run and
-# docker compose.
+# Makes scoring.conf from .env.example: other ports, the path of the model, and without
+# the sentences about make run and docker compose.
 settings() {
-    awk -v RS= -v ORS='\n\n' -v at="$data" '
+    awk -v RS= -v at="$data" '
+        # Prints the words of a comment in lines of at most 80 bytes.
+        function wrap(words,  word, count, i, line) {
+            count = split(words, word, " ")
+            line = "#"
+            for (i = 1; i <= count; i++) {
+                if (length(line " " word[i]) > 80) {
+                    print line
+                    line = "#"
+                }
+                line = line " " word[i]
+            }
+            print line
+        }
+        # The sentences of a comment that hold here.
+        function kept(words,  sentence, count, i, text) {
+            count = split(words, sentence, /[.] /)
+            for (i = 1; i <= count; i++)
+                if (sentence[i] !~ /`make run`|docker compose/)
+                    text = text (text == "" ? "" : ". ") sentence[i]
+            return text (text ~ /[.]$/ ? "" : ".")
+        }
         NR == 1 {
             print "# Settings of the scoring service and of its nginx, with their defaults. After a\n" \
                   "# change: systemctl reload scoring; scoring-nginx for those of nginx. What is\n" \
@@ -47,18 +68,27 @@ settings() {
             next
         }
         /\n#?(RUN_DIR|TLS_FOLDER)=/ || /^# end: / { next }
-        { sub(/^# generated: settings\n/, "") }
-        /\n#?METRICS_PORT=/ { $0 = "# Of nginx: the port of the metrics.\nMETRICS_PORT=8081" }
         {
-            sub(/\nHTTP_PORT=8080/, "\nHTTP_PORT=80")
-            sub(/\nHTTPS_PORT=8443/, "\nHTTPS_PORT=443")
-            sub(/\nREDIS_PASSWORD=change-me/, "\n#REDIS_PASSWORD=")
-            sub(/[ \n#]+In docker[ \n#]+compose[^.]*\./, "")
-            sub(/[ \n#]+`make run`[ \n#]+starts[^.]*\./, "")
-            sub(/[ \n#]+The Redis of `make run`[^.]*\./, "")
+            sub(/^# generated: settings\n/, "")
             sub(/share\/models/, at "/models")
-        }
-        { print }' .env.example | sed '$d'
+            words = values = ""
+            count = split($0, lines, "\n")
+            for (i = 1; i <= count; i++)
+                if (lines[i] ~ /^# /)
+                    words = words substr(lines[i], 2)
+                else
+                    values = values "\n" lines[i]
+            if (values ~ /\n#?METRICS_PORT=/) {
+                words = "Port of the metrics."
+                values = "\nMETRICS_PORT=8081"
+            }
+            sub(/\nHTTP_PORT=8080/, "\nHTTP_PORT=80", values)
+            sub(/\nHTTPS_PORT=8443/, "\nHTTPS_PORT=443", values)
+            sub(/\nREDIS_PASSWORD=change-me/, "\n#REDIS_PASSWORD=", values)
+            print ""
+            wrap(kept(words))
+            print substr(values, 2)
+        }' .env.example
 }
 
 # Replaces the @NAMES@ of folders.

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Runs `make install`, `make uninstall` and what they install that is not the service:
+# scoring.conf, and scoring-nginx with stubs of nginx and systemctl. All is below one
+# folder; nothing needs root. tests/package.sh tests the same on a booted Debian.
+#
+#   tests/install.sh BINARY
+#
+# The last line is "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+binary=$1
+passed=0 failed=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-install.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+usr=$work/usr etc=$work/etc sites=$work/sites enabled=$work/enabled
+conf=$etc/scoring/scoring.conf site=$sites/scoring
+unset SCORING_CONFIG_FILE
+
+count() { # count WHAT GOT WANTED
+    if [ "$2" = "$3" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %s\n    got    %s\n    wanted %s\n' "$1" "$2" "$3"
+    fi
+}
+
+install_to() { # install_to install|uninstall
+    DESTDIR='' PREFIX=$usr SYSCONFDIR=$etc UNITDIR=$work/units NGINX_SITES=$sites \
+        NGINX_ENABLED=$enabled NGINX_GROUP=www-data BINARY=$binary deploy/install.sh "$1" 2>&1
+}
+
+# stub NAME COMMANDS: makes a program that scoring-nginx finds first
+stub() {
+    printf '#!/bin/sh\n%s\n' "$2" >"$usr/bin/$1"
+    chmod 755 "$usr/bin/$1"
+}
+
+# Each test of the site by nginx is a line of $work/tested.
+nginx_accepts() { stub nginx "case \$1 in -t) echo tested >>$work/tested ;; esac"; }
+nginx_rejects() { stub nginx 'exit 1'; }
+
+# run ARGUMENT...: runs scoring-nginx; prints its exit status and output
+run() {
+    local said status
+    said=$("$usr/sbin/scoring-nginx" "$@" 2>&1)
+    status=$?
+    printf '%d%s' "$status" "${said:+: $said}"
+}
+
+in_site() { # in_site PATTERN: how many lines of the site match
+    grep -cE "$1" "$site"
+}
+
+placed() { # placed: what stands in the folders of nginx
+    (cd "$work" && find sites enabled ! -type d | sort | paste -sd' ')
+}
+
+# What is installed.
+mkdir -p "$sites" "$enabled"
+count 'make install' "$(install_to install)" ''
+count 'the mode of the settings' "$(stat -c %a "$conf")" 640
+count 'the modes of the programs' "$(stat -c %a "$usr/bin/scoring" "$usr/sbin/scoring-nginx" | paste -sd' ')" '755 755'
+count 'names that were not replaced' \
+    "$(grep -rlE '@[A-Z_]+@' "$usr/sbin" "$work/units" "$usr/lib" "$etc")" ''
+count 'the model' "$("$binary" model check "$usr/share/scoring/models/published.json" >/dev/null && echo good)" good
+
+# The settings: other ports, and nothing that concerns only make run and compose.
+settings() { SCORING_CONFIG_FILE=$conf "$binary" check-config 2>/dev/null; }
+count 'the settings are valid' "$(settings >/dev/null && echo valid)" valid
+count 'they differ from the defaults' \
+    "$(diff <(SCORING_CONFIG_FILE='' "$binary" check-config 2>/dev/null) <(settings) | sed -n 's/^> //p' | paste -sd' ')" \
+    'HTTP_PORT=80 HTTPS_PORT=443 METRICS_PORT=8081'
+count 'each setting is in the file, but that of make run' \
+    "$(settings | cut -d= -f1 | while read -r name; do grep -qE "^#?$name=" "$conf" || echo "$name"; done)" RUN_DIR
+count 'the file does not mention make run' "$(tr '\n#' '  ' <"$conf" | tr -s ' ' | grep -cE 'make run|compose')" 0
+count 'it names the installed model' "$(grep -c "$usr/share/scoring/models/published.json" "$conf")" 1
+count 'its lines are short' "$(grep -v "$usr" "$conf" | grep -cE '.{81}')" 0
+echo 'TLS_HSTS_S=5' >>"$conf"
+install_to install >/dev/null
+count 'an existing file is kept' "$(tail -n 1 "$conf")" 'TLS_HSTS_S=5'
+
+# scoring-nginx.
+stub mkdir ''
+stub id 'echo 0'
+stub systemctl 'exit 1'
+nginx_rejects
+refused='1: scoring-nginx: nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default'
+count 'the first site is refused' "$(run)" "$refused"
+count 'and nothing stays' "$(placed)" ''
+nginx_accepts
+count 'the first site' "$(run)" 0
+count 'is tested' "$(cat "$work/tested")" tested
+count 'and enabled' "$(placed), $(readlink "$enabled/scoring")" "enabled/scoring sites/scoring, $site"
+count 'it names its source' "$(head -n 1 "$site")" \
+    "# Rendered from $conf by scoring-nginx: change that file,"
+count 'it listens at 127.0.0.1' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
+    'listen 127.0.0.1:80 default_server,listen 127.0.0.1:8081'
+count 'it uses the socket of systemd' "$(in_site 'server "unix:/run/scoring/scoring.sock"')" \
+    "$(grep -c 'server "unix:' nginx/templates/scoring.conf.template)"
+count 'it has the page' "$(in_site "root \"$usr/share/scoring/web\";")" 2
+count 'and the setting' "$(in_site 'max-age=5 always')" \
+    "$(grep -c '{NGINX_HSTS}' nginx/templates/scoring.conf.template)"
+before=$(cat "$site")
+sed -i 's/^METRICS_PORT=.*/METRICS_PORT=/; s/^HTTP_PORT=.*/HTTP_PORT=8000/' "$conf"
+nginx_rejects
+count 'a second site is refused' "$(run)" "$refused"
+count 'the previous one stays' "$(cat "$site")" "$before"
+count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+nginx_accepts
+count 'a second site' "$(run)" 0
+count 'it listens at the next port' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
+    'listen 127.0.0.1:8000 default_server,listen 127.0.0.1:8001'
+before=$(cat "$site")
+echo 'METRICS_PORT=65536' >>"$conf"
+count 'a wrong setting' "$(run)" '78: METRICS_PORT: "65536": must be an integer from 1 to 65535'
+echo 'SCORING_RATE_LIMIT=-1' >>"$conf"
+count 'a setting that is wrong for the service, too' \
+    "$(run)" '78: scoring: SCORING_RATE_LIMIT: "-1": must be an integer from 0 to 1000000'
+count 'the site stays' "$(cat "$site")" "$before"
+count 'an argument' "$(run --add)" '1: scoring-nginx: usage: scoring-nginx [--remove]'
+stub id 'echo 1000'
+count 'a user who is not root' "$(run)" '1: scoring-nginx: only root can do that'
+stub id 'echo 0'
+rm -f "$work/tested"
+count 'the site is removed' "$(run --remove)" 0
+count 'the rest is tested' "$(cat "$work/tested")" tested
+count 'nothing stays' "$(placed)" ''
+rmdir "$sites"
+count 'without nginx' "$(run)" "1: scoring-nginx: there is no $sites: is nginx installed?"
+
+# make uninstall.
+mkdir "$sites"
+cp "$conf" "$site"
+ln -s "$site" "$enabled/scoring"
+count 'make uninstall' "$(install_to uninstall)" ''
+rm -f "$usr/bin"/{mkdir,id,systemctl,nginx} "$work/tested" # the stubs
+count 'leaves no file' "$(find "$work" ! -type d)" ''
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
