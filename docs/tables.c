@@ -34,9 +34,10 @@ static const struct status_row {
      "or plain HTTP on the port of HTTPS",
      "fix the request"},
     {403, NULL,
-     "the token is wrong, or the account may not use this method; the text "
-     "does not say which. Or `use https`: plain HTTP where HTTPS is on",
-     "check salt, account and login"},
+     "the token is wrong, the account is disabled, or it may not use this "
+     "method; the text does not say which. Or `use https`: plain HTTP where "
+     "HTTPS is on",
+     "check account, login and token"},
     {404, NULL, "the path does not exist", "send it to `/method`"},
     {405, NULL, "the verb is wrong; `Allow` names the right ones", "use POST"},
     {413, NULL, "the body is too large, or has too many values",
@@ -45,7 +46,9 @@ static const struct status_row {
      "send a shorter address"},
     {415, "the body is compressed: send it as it is", "the body is compressed",
      "send it as it is"},
-    {422, NULL, "fields are wrong: the text names each of them with its fault",
+    {422, NULL,
+     "members or arguments are wrong: the text names each of them with its "
+     "fault",
      "fix the request"},
     {429, "Too Many Requests",
      "one address or one account sends too many requests",
@@ -53,16 +56,16 @@ static const struct status_row {
     {431, "the headers are too large: at most 8 KiB each",
      "the headers are too large", "send fewer headers"},
     {500, NULL,
-     "a stored value is damaged, or the service is out of memory; your request "
-     "is not the cause",
+     "a stored value is damaged, or memory, or room for a body, is exhausted; "
+     "your request is not the cause",
      "report the `X-Request-ID`"},
     {502, "Bad Gateway", "the service does not answer nginx",
-     "try again later"},
+     "repeat the request after 1, 2, then 4 seconds"},
     {503, NULL,
      "the store is unavailable, or too many large bodies arrive at once",
      "wait for `Retry-After` seconds"},
     {504, "Gateway Timeout", "the service does not answer nginx in time",
-     "try again later"},
+     "repeat the request after 1, 2, then 4 seconds"},
 };
 
 static const struct exit_row {
