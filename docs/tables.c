@@ -76,8 +76,8 @@ static const struct exit_row {
     {EX_USAGE,
      "The arguments are wrong, or standard input is not a socket to serve on."},
     {EX_DATAERR,
-     "Lines of the file are invalid, or stored values are damaged."},
-    {EX_NOINPUT, "The file to import cannot be opened."},
+     "The file or lines of it are invalid, or stored values are damaged."},
+    {EX_NOINPUT, "The file to import, check or score cannot be opened."},
     {EX_UNAVAILABLE, "The service is not healthy, or the store is unreachable "
                      "or refuses the command."},
     {EX_SOFTWARE, "A token cannot be made."},
