@@ -17,6 +17,7 @@ binary=${RUN_BINARY:-$top/build/release/scoring}
 socket_path_max=107
 ready_tries=100 # about 10 s, see rest()
 stop_tries=150  # about 15 s, more than nginx (10 s) and the service take
+ex_config=78    # of sysexits(3): the service has printed which setting is wrong
 
 is_ending=       # a signal has arrived
 names=() pids=() # the programs that run, in the order of their start
@@ -148,6 +149,7 @@ redis_answers() {
 
 start_service() {
     start 'the service' spawn-fcgi -n -s "$run_dir/scoring.sock" -M 0660 -- "$binary"
+    service_pid=$!
 }
 
 # place_page FOLDER: copies the page that make has built; builds it if it is outdated
@@ -234,9 +236,14 @@ first_ended() {
 }
 
 explain_start() {
-    local ended
+    local ended status=0
     ended=$(first_ended)
     case $ended in
+    'the service')
+        wait "$service_pid" || status=$?
+        [ "$status" -eq "$ex_config" ] || fail "$ended did not start"
+        exit 1
+        ;;
     nginx) fail "nginx did not start: $(grep -m 1 -oE '\[emerg\].*' "$run_dir/nginx/error.log" |
         sed 's/^\[emerg\] [0-9#]*: //' || true)" ;;
     '') fail "no answer on http://$host:$nginx_http" ;;

@@ -40,8 +40,8 @@ is_scored(const struct http_answer *answer)
     return expect_score_of(answer) == 3.0;
 }
 
-/* Checks that there is one line with these words, an exit status, and no
- * process left. */
+/* Checks that these words are printed, that there is an exit status, and that
+ * no process is left. */
 static void
 check_refused(struct stack *stack, const char *words)
 {
@@ -59,7 +59,18 @@ check_refused(struct stack *stack, const char *words)
     free(output);
 }
 
-/* A wrong setting is named. */
+/* Checks that a start that was refused has printed one line. */
+static void
+check_one_line(const struct stack *stack)
+{
+    char *output = files_read(stack->output);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    CU_ASSERT_EQUAL(expect_count_lines(output, "."), 1);
+    free(output);
+}
+
+/* A wrong setting is named, in one line. */
 struct setting_case {
     const char *name, *variable, *words;
 };
@@ -95,6 +106,7 @@ static const struct setting_case setting_rows[] = {
     {"log format", "SCORING_LOG_FORMAT=xml", "SCORING_LOG_FORMAT"},
     {"log level", "SCORING_LOG_LEVEL=debug", "SCORING_LOG_LEVEL"},
     {"log file", "SCORING_LOG_FILE=/nonexistent/log", "/nonexistent/log"},
+    {"log file is a folder", "SCORING_LOG_FILE=/tmp", "SCORING_LOG_FILE: /tmp"},
     {"URL of another kind", "REDIS_URL=http://127.0.0.1/", "REDIS_URL"},
     {"URL with a bad port", "REDIS_URL=redis://127.0.0.1:0", "REDIS_URL"},
     {"unknown name", "SCORING_WORKER=2", "SCORING_WORKER"},
@@ -111,6 +123,7 @@ TEST_CASES(setting, struct setting_case, setting_rows)
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
     check_refused(&stack, c->words);
+    check_one_line(&stack);
     stack_discard(&stack);
 }
 
