@@ -26,6 +26,8 @@
 #define ARGUMENTS_MAX   6
 #define VARIABLES_MAX   4
 
+#define RELOAD_ANSWERS_MAX 4
+
 /* `scoring healthcheck` gives up after 2 s. */
 #define HEALTH_MIN_MS 1900
 #define HEALTH_MAX_MS 3000
@@ -678,6 +680,92 @@ TEST_CASES(healthcheck, struct peer_case, peer_rows)
     check_outcome(&run, c->status, c->pattern);
     CU_ASSERT_TRUE(clock_ms() - began_ms >= c->min_ms);
     CU_ASSERT_TRUE(clock_ms() - began_ms <= c->max_ms);
+    (void)close(fd);
+    files_folder_remove(folder);
+}
+
+/* What the peer answers to `scoring reload`, one after the other. */
+struct reload_case {
+    const char *name;
+    const char *bodies[RELOAD_ANSWERS_MAX + 1];
+    int status;
+    const char *pattern;
+};
+
+#define COUNTS(ok, failed) "{\"ok\": " #ok ", \"failed\": " #failed "}"
+
+static const struct reload_case reload_rows[] = {
+    {"read at once", {COUNTS(1, 0), COUNTS(2, 0)}, EX_OK, "^$"},
+    {"read after a while",
+     {COUNTS(1, 0), COUNTS(1, 0), COUNTS(1, 0), COUNTS(2, 0)},
+     EX_OK,
+     "^$"},
+    {"broken after a while",
+     {COUNTS(1, 0), COUNTS(1, 0), COUNTS(1, 1)},
+     EX_CONFIG,
+     "^scoring: not reloaded: the settings are broken"},
+    {"read, as those before were not",
+     {COUNTS(3, 5), COUNTS(3, 5), COUNTS(4, 5)},
+     EX_OK,
+     "^$"},
+    {"read twice, and broken once",
+     {COUNTS(1, 0), COUNTS(2, 1)},
+     EX_CONFIG,
+     "^scoring: not reloaded: the settings are broken"},
+    {"no counts", {"{}"}, EX_UNAVAILABLE, "not as the service does"},
+    {"no counts after a while",
+     {COUNTS(1, 0), COUNTS(1, 0), "{\"ok\": 2}"},
+     EX_UNAVAILABLE,
+     "not as the service does"},
+};
+
+/* Answers the first request, for "reload", and each next one, for "reloads". */
+static void
+play_reload(int listen_fd, struct run *run, const struct reload_case *c)
+{
+    char request[1024], answer[256];
+
+    for (int i = 0; c->bodies[i] != NULL; i++) {
+        const int content =
+            snprintf(answer + 8, sizeof(answer) - 8,
+                     "Status: 200 O\r\n" TYPE "%s", c->bodies[i]);
+        const size_t length = 8 + (size_t)content;
+        const int fd = accept_next(listen_fd, run);
+        const bool asks_on = fd >= 0; /* it waits */
+        ssize_t got;
+
+        CU_ASSERT_TRUE(asks_on);
+        if (!asks_on)
+            return;
+        got = recv(fd, request, sizeof(request), 0);
+        CU_ASSERT_TRUE(got > 0);
+        CU_ASSERT_EQUAL(
+            memmem(request, (size_t)(got > 0 ? got : 0), "reloads", 7) != NULL,
+            i > 0);
+        memcpy(answer, STDOUT("x"), 8);
+        answer[5] = (char)content;
+        memcpy(answer + length, END, sizeof(END) - 1);
+        CU_ASSERT_EQUAL(
+            send(fd, answer, length + sizeof(END) - 1, MSG_NOSIGNAL),
+            (ssize_t)(length + sizeof(END) - 1));
+        (void)close(fd);
+    }
+}
+
+TEST_CASES(reload_waits, struct reload_case, reload_rows)
+{
+    char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
+    const char *const arguments[] = {"reload", path, NULL};
+    struct run run = {0};
+    int fd;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%s/socket", folder);
+    fd = ports_listen_unix(path);
+    CU_ASSERT_TRUE(fd >= 0);
+    begin(&run, arguments, NULL);
+    play_reload(fd, &run, c);
+    check_outcome(&run, c->status, c->pattern);
     (void)close(fd);
     files_folder_remove(folder);
 }
