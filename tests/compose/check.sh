@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts a copy of this checkout by docker compose, with its own name and port, runs
-# probe.sh and the documents' examples on it, and removes everything again. Without a
-# container engine it is skipped. The last line is "N passed, N failed", or with
-# ", N skipped".
+# Checks docker-compose.yml (file.py). Then starts a copy of this checkout by docker
+# compose, with its own name and port, runs probe.sh and the documents' examples on it,
+# and removes everything again; without a container engine this is skipped. The last
+# line is "N passed, N failed", or with ", N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -18,8 +18,8 @@ passed=0 failed=0 skipped=0
 
 skip() {
     printf 'skipped: %s\n' "$*"
-    printf '0 passed, 0 failed, 1 skipped\n'
-    exit 0
+    printf '%d passed, %d failed, 1 skipped\n' "$passed" "$failed"
+    exit $((failed > 0))
 }
 
 need_engine() {
@@ -67,6 +67,8 @@ clean_up() {
     rm -rf "$copy"
 }
 
+mkdir -p build
+count tests/compose/file.py
 need_engine
 copy_checkout
 port=$(free_port) || skip 'there is no free port'
