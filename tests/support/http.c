@@ -158,9 +158,10 @@ finish(struct buffer *headers, struct buffer *body, int status, int64_t start)
 /*
  * Reading the state of all processes takes a while, so it is shared by the
  * requests of some milliseconds, and left out for an answer that is faster than
- * any promise.
+ * any promise. What is lost in the last END_AGE_US counts as the answer's.
  */
 #define LOOK_AGE_US 20000
+#define END_AGE_US  5000
 #define QUICK_US    30000
 
 static _Thread_local struct lost looked;
@@ -169,23 +170,21 @@ static _Thread_local int64_t looked_us;
 static void
 look(void)
 {
-    const int64_t now_us = clock_us();
-
-    if (looked_us != 0 && now_us - looked_us < LOOK_AGE_US)
-        return;
-    lost_look(&looked);
-    looked_us = now_us;
+    if (looked_us == 0 || clock_us() - looked_us >= LOOK_AGE_US)
+        looked_us = lost_look_shared(&looked, LOOK_AGE_US);
 }
 
 static double
 without_lost(double seconds)
 {
     const int64_t us = (int64_t)(seconds * 1e6);
+    struct lost now;
     int64_t left_us;
 
     if (us < QUICK_US)
         return seconds;
-    left_us = us - lost_since_us(&looked);
+    (void)lost_look_shared(&now, END_AGE_US);
+    left_us = us - lost_between_us(&looked, &now);
     return left_us > 0 ? (double)left_us / 1e6 : 0;
 }
 

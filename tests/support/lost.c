@@ -3,10 +3,12 @@
  * /proc/PID/schedstat, which the scheduler counts.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lost.h"
 
 #define TEXT_MAX  512
@@ -62,32 +64,74 @@ add_children(struct lost *lost, int pid)
     }
 }
 
-void
-lost_look(struct lost *lost)
+static void
+look_at_own(struct lost *lost)
 {
     lost->own_us = waited_us("/proc/thread-self/schedstat");
+}
+
+static void
+look_at_programs(struct lost *lost)
+{
     lost->count = 0;
     add_children(lost, (int)getpid());
     for (size_t i = 0; i < lost->count; i++)
         add_children(lost, lost->of[i].pid);
 }
 
+void
+lost_look(struct lost *lost)
+{
+    look_at_own(lost);
+    look_at_programs(lost);
+}
+
+/* The last look of any thread, and when it began. */
+static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lost last;
+static int64_t last_us;
+
+int64_t
+lost_look_shared(struct lost *lost, int64_t age_us)
+{
+    const int64_t oldest_us = clock_us() - age_us;
+    int64_t began_us;
+
+    (void)pthread_mutex_lock(&last_lock);
+    if (last_us < oldest_us) {
+        last_us = clock_us();
+        look_at_programs(&last);
+    }
+    *lost = last;
+    began_us = last_us;
+    (void)pthread_mutex_unlock(&last_lock);
+    look_at_own(lost);
+    return began_us;
+}
+
+int64_t
+lost_between_us(const struct lost *before, const struct lost *now)
+{
+    int64_t most_us = 0;
+
+    for (size_t i = 0; i < now->count; i++) {
+        size_t at = 0;
+        int64_t us;
+
+        while (at < before->count && before->of[at].pid != now->of[i].pid)
+            at++;
+        us = now->of[i].us - (at < before->count ? before->of[at].us : 0);
+        if (us > most_us)
+            most_us = us;
+    }
+    return now->own_us - before->own_us + most_us;
+}
+
 int64_t
 lost_since_us(const struct lost *before)
 {
     struct lost now;
-    int64_t most_us = 0;
 
     lost_look(&now);
-    for (size_t i = 0; i < now.count; i++) {
-        size_t at = 0;
-        int64_t us;
-
-        while (at < before->count && before->of[at].pid != now.of[i].pid)
-            at++;
-        us = now.of[i].us - (at < before->count ? before->of[at].us : 0);
-        if (us > most_us)
-            most_us = us;
-    }
-    return now.own_us - before->own_us + most_us;
+    return lost_between_us(before, &now);
 }

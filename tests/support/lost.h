@@ -24,10 +24,18 @@ struct lost {
 void lost_look(struct lost *lost);
 
 /*
- * The time lost since then: by this thread, and by the one program that lost
- * the most. The sum of all programs would be too much: they waited at the same
- * time.
+ * The same, but of the programs, it may be a look that another thread began at
+ * most age_us ago: one takes as long as several requests. Returns when it
+ * began, as clock_us().
  */
+int64_t lost_look_shared(struct lost *lost, int64_t age_us);
+
+/*
+ * The time lost between two looks of this thread, or since one: by the thread,
+ * and by the one program that lost the most. The sum of all programs would be
+ * too much: they waited at the same time.
+ */
+int64_t lost_between_us(const struct lost *before, const struct lost *now);
 int64_t lost_since_us(const struct lost *before);
 
 #endif
