@@ -15,7 +15,16 @@
 #include "ports.h"
 #include "stack.h"
 
-#define STACK_SCRIPT        "deploy/run.sh" /* relative to the checkout */
+#define STACK_SCRIPT "deploy/run.sh" /* relative to the checkout */
+/*
+ * When nginx reads its configuration, it allocates and frees a megabyte for
+ * each of its maps. So the C library keeps it, and nginx starts and reloads in
+ * a third of the time.
+ */
+#define STACK_MALLOC                                                           \
+    "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4194304"                       \
+    ":glibc.malloc.trim_threshold=8388608"
+
 #define STACK_TRIES         3 /* a free port may be taken before it is used */
 #define STACK_VARIABLES_MAX 48
 #define STACK_VARIABLE_MAX  512
@@ -147,6 +156,7 @@ set_variables(const struct stack *stack, const struct stack_plan *plan,
     /* Otherwise a .env in the checkout, the developer's, would be read. */
     variables_printf(variables, "SCORING_CONFIG_FILE=%s", stack->settings);
     variables_set(variables, "SCORING_WORKERS=2");
+    variables_set(variables, STACK_MALLOC);
     variables_printf(variables, "REDIS_PASSWORD=%s", STACK_PASSWORD);
     if (set_url(stack, plan, url))
         variables_printf(variables, "REDIS_URL=%s", url);
