@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run.sh: checks and locks RUN_DIR. It must be new, empty, or marked by
 # an earlier run. Any other folder is refused and left unchanged (S26.1). Needs
-# fail(), and run_dir.
+# fail(), and run_dir. Sets run_dir_is_new, if nobody else has used the folder.
 
 run_mark=.scoring-run
 
@@ -25,11 +25,13 @@ is_marked() {
 }
 
 # Works only if the folder is readable.
-is_empty() (
+is_empty() {
+    local entries
     shopt -s dotglob nullglob
     entries=("$run_dir"/*)
+    shopt -u dotglob nullglob
     [ ${#entries[@]} -eq 0 ]
-)
+}
 
 # Whether an earlier version, which made no mark, has made the folder: it has
 # nginx's configuration, a lock, and no other files than such a version makes.
@@ -63,11 +65,18 @@ take_older_run() {
     rm -f -- "$run_dir/lock"
 }
 
-run_dir_take() {
-    if [ ! -e "$run_dir" ]; then
-        mkdir -p -- "${run_dir%/*}/" 2>/dev/null && mkdir -m 700 -- "$run_dir" 2>/dev/null ||
-            [ -d "$run_dir" ] || run_dir_refuse 'cannot be made'
-    fi
+# Makes the folder, if it does not exist yet; fails if somebody else was faster.
+make_new() {
+    local parent=${run_dir%/*}/
+    [ ! -e "$run_dir" ] || return
+    [ -d "$parent" ] || mkdir -p -- "$parent" 2>/dev/null || run_dir_refuse 'cannot be made'
+    mkdir -m 700 -- "$run_dir" 2>/dev/null && run_dir_is_new=yes ||
+        [ -d "$run_dir" ] || run_dir_refuse 'cannot be made'
+    [ -n "$run_dir_is_new" ]
+}
+
+# Takes a folder that exists.
+take_old() {
     [ -d "$run_dir" ] || run_dir_refuse 'is not a folder'
     [ -O "$run_dir" ] || run_dir_refuse 'belongs to another user'
     [ -r "$run_dir" ] && [ -w "$run_dir" ] && [ -x "$run_dir" ] ||
@@ -79,10 +88,21 @@ run_dir_take() {
     elif ! is_marked; then
         run_dir_refuse "holds files that make run has not made: give it a new folder, or an empty one"
     fi
-    # The mark is also the lock, because another run may be at the same point.
-    (set -C && printf 'Made by make run, which may replace what is here.\n' \
-        >"$run_dir/$run_mark") 2>/dev/null || true
+}
+
+# The mark is also the lock, because another run may be at the same point.
+mark() {
+    set -C
+    { printf 'Made by make run, which may replace what is here.\n' >"$run_dir/$run_mark"; } \
+        2>/dev/null || run_dir_is_new=
+    set +C
     is_marked && exec 9<"$run_dir/$run_mark" || run_dir_refuse 'cannot be written'
     flock -n 9 || run_dir_refuse 'another stack runs there'
-    chmod 700 -- "$run_dir"
+}
+
+run_dir_take() {
+    run_dir_is_new=
+    make_new || take_old
+    mark
+    [ -n "$run_dir_is_new" ] || chmod 700 -- "$run_dir"
 }

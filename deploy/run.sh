@@ -10,7 +10,8 @@ set -euo pipefail
 # The PATH of a user who is not root may lack nginx's folder.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=${0%"${0##*/}"} # ends with a slash, or is empty
+top=$(cd "${top:-./}.." && pwd)
 binary=${RUN_BINARY:-$top/build/release/scoring}
 
 # sockaddr_un has 108 bytes, including a NUL.
@@ -80,13 +81,14 @@ check_programs() {
 # Removes the files that an earlier run has left because it was killed.
 clear_run_dir() {
     mkdir -p "$run_dir/redis" "$run_dir/nginx"
-    rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers" "$run_dir/metrics.sock" "$run_dir/redis/redis.sock" \
-        "$run_dir/nginx/web.sock" "$run_dir/nginx/nginx.pid"
+    [ -n "$run_dir_is_new" ] ||
+        rm -f "$run_dir/scoring.sock" "$run_dir/scoring.sock.answers" "$run_dir/metrics.sock" \
+            "$run_dir/redis/redis.sock" "$run_dir/nginx/web.sock" "$run_dir/nginx/nginx.pid"
 }
 
 check_port_free() { # check_port_free NAME PORT HOST
     local host=${3#[}
-    if (exec 3<>"/dev/tcp/${host%]}/$2") 2>/dev/null; then
+    if { : <>"/dev/tcp/${host%]}/$2"; } 2>/dev/null; then
         fail "$1: $2: the port is in use"
     fi
 }
@@ -143,7 +145,7 @@ quote() {
 
 redis_answers() {
     [ -S "$run_dir/redis/redis.sock" ] || return 1
-    [ "$(REDISCLI_AUTH=$redis_password redis-cli -s "$run_dir/redis/redis.sock" \
+    [ "$(REDISCLI_AUTH=$redis_password exec redis-cli -s "$run_dir/redis/redis.sock" \
         ping 2>/dev/null)" = PONG ]
 }
 
@@ -152,13 +154,20 @@ start_service() {
     service_pid=$!
 }
 
+# Whether make has built the page after the last change of its sources.
+page_is_made() {
+    local source
+    [ -e "$page/index.html.gz" ] || return 1
+    for source in "$top"/deploy/web.sh "$top"/docs/{api.md,openapi.json} "$top"/docs/web/{*,*/*}; do
+        [ -d "$source" ] || [ ! "$source" -nt "$page/index.html.gz" ] || return 1
+    done
+}
+
 # place_page FOLDER: copies the page that make has built; builds it if it is outdated
 place_page() {
-    local made=$top/build/web
-    rm -rf "$1"
-    if [ -e "$made/index.html.gz" ] && [ -z "$(find "$top/deploy/web.sh" "$top/docs/api.md" \
-        "$top/docs/openapi.json" "$top/docs/web" -type f -newer "$made/index.html.gz" -print -quit)" ] &&
-        cp -R "$made" "$1" 2>/dev/null; then
+    local page=$top/build/web
+    [ -n "$run_dir_is_new" ] || rm -rf "$1"
+    if page_is_made && cp -R "$page" "$1" 2>/dev/null; then
         return
     fi
     "$top/deploy/web.sh" "$1"
@@ -188,8 +197,8 @@ start_nginx() {
 # and not counted.
 service_answers() {
     [ -s "$run_dir/nginx/nginx.pid" ] || return 1
-    curl -q -s -m 2 --noproxy '*' "http://$host:$nginx_http/healthz" 2>/dev/null |
-        grep -qx '{"status": "ok"}'
+    [ "$(exec curl -q -s -m 2 --noproxy '*' "http://$host:$nginx_http/healthz" 2>/dev/null)" = \
+        '{"status": "ok"}' ]
 }
 
 # rest TRY: sleeps between two tries, at first only briefly. The pipe never gets
