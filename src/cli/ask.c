@@ -52,7 +52,7 @@ static const char answer_end[] = "\1\3\0\1\0\10\0\0" /* END_REQUEST */
 struct exchange {
     int fd;
     int64_t deadline_ms; /* also for repetitions */
-    bool is_dropped;     /* the service has closed it without an answer */
+    bool may_repeat;     /* the service has not begun to answer */
     size_t length;       /* bytes in received[] */
     char received[ASK_ANSWER_MAX];
 };
@@ -68,7 +68,7 @@ says_closed(ssize_t result)
 static const char *
 drop(struct exchange *exchange)
 {
-    exchange->is_dropped = true;
+    exchange->may_repeat = true;
     return "closed without an answer";
 }
 
@@ -85,7 +85,7 @@ wait_for_more(const struct exchange *exchange)
     return ready < 0 && errno != EINTR ? strerror(errno) : NULL;
 }
 
-/* connect() to a unix socket does not wait; a full queue is an error. */
+/* connect() to a unix socket does not wait: a full queue is EAGAIN. */
 static const char *
 open_socket(struct exchange *exchange, const char *path)
 {
@@ -98,8 +98,10 @@ open_socket(struct exchange *exchange, const char *path)
         socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (exchange->fd < 0 ||
         connect(exchange->fd, (const struct sockaddr *)&address,
-                sizeof(address)) != 0)
-        return strerror(errno);
+                sizeof(address)) != 0) {
+        exchange->may_repeat = errno == EAGAIN;
+        return errno == EAGAIN ? "its queue is full" : strerror(errno);
+    }
     return NULL;
 }
 
@@ -244,7 +246,7 @@ ask_service(const char *socket_path, const char *path,
         struct exchange exchange = {.fd = -1, .deadline_ms = deadline_ms};
         const char *problem = ask_once(&exchange, socket_path, path, ret_body);
 
-        if (!exchange.is_dropped ||
+        if (!exchange.may_repeat ||
             clock_mono_ms() + ASK_PAUSE_MS >= deadline_ms)
             return problem;
         (void)poll(NULL, 0, ASK_PAUSE_MS);

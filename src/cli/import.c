@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/line_reader.h"
 #include "cli/import.h"
@@ -30,14 +31,12 @@ struct import {
     int64_t size;  /* bytes to read */
     int64_t lines; /* of the whole file */
     int64_t clients;
+    uint64_t digest;  /* of all clients so far */
     bool has_changed; /* the file has changed since it was checked */
     const char *why;  /* describes why the import has stopped */
     struct shards *shards;
     struct writer **writers; /* one for each shard; NULL: first reading */
 };
-
-/* Handles a valid line. Returns false to stop. */
-typedef bool line_fn(struct import *import, const struct interests_line *line);
 
 /* Reports a bad line; on the second reading, the file has changed: stops. */
 static bool
@@ -50,11 +49,35 @@ take_fault(struct import *import, int64_t number,
     return !import->has_changed;
 }
 
+static bool
+write_client(struct import *import, const struct interests_line *line)
+{
+    char key[INTERESTS_KEY_MAX + 1];
+
+    (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
+                   (long long)line->client_id);
+    return writer_add(
+        import->writers[shards_find(import->shards, bytes_of(key))],
+        bytes_of(key), line->interests);
+}
+
+/* Each digest is a key of the next: the order of the clients counts, too. */
+static bool
+take_client(struct import *import, const struct interests_line *line)
+{
+    const struct hash_key key = {{import->digest, (uint64_t)line->client_id}};
+
+    import->clients++;
+    import->digest = hash_bytes(&key, line->interests);
+    return import->writers == NULL || write_client(import, line);
+}
+
 /*
- * Reports a bad line, and passes a valid one to use(). Returns false to stop.
+ * Reports a bad line; counts the client of a valid one, and on the second
+ * reading writes it. Returns false to stop.
  */
 static bool
-take_line(struct import *import, struct line text, int64_t number, line_fn *use)
+take_line(struct import *import, struct line text, int64_t number)
 {
     struct interests_line line;
     struct json_fault fault;
@@ -65,7 +88,7 @@ take_line(struct import *import, struct line text, int64_t number, line_fn *use)
         return true;
     error = interests_line_parse(text, &line, &fault);
     if (error == INTERESTS_LINE_OK)
-        return use(import, &line);
+        return take_client(import, &line);
     return take_fault(import, number, error, &fault);
 }
 
@@ -94,7 +117,7 @@ stop_by_store(struct import *import)
  * Returns EX_OK even if lines are bad.
  */
 static int
-read_lines(struct import *import, struct line_reader *reader, line_fn *use)
+read_lines(struct import *import, struct line_reader *reader)
 {
     enum line_reader_result result = LINE_READER_LINE;
     bool is_going_on = true;
@@ -110,8 +133,7 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
             is_going_on = take_fault(import, line_reader_number(reader),
                                      INTERESTS_LINE_LONG, NULL);
         else
-            is_going_on =
-                take_line(import, text, line_reader_number(reader), use);
+            is_going_on = take_line(import, text, line_reader_number(reader));
         progress_set(&import->report.progress, line_reader_offset(reader),
                      line_reader_number(reader));
     }
@@ -126,7 +148,7 @@ read_lines(struct import *import, struct line_reader *reader, line_fn *use)
 }
 
 static int
-read_file(struct import *import, const char *label, line_fn *use)
+read_file(struct import *import, const char *label)
 {
     struct line_reader *reader;
     int status;
@@ -138,24 +160,18 @@ read_file(struct import *import, const char *label, line_fn *use)
     if (reader == NULL)
         return stop(import, strerror(errno), EX_OSERR);
     progress_start(&import->report.progress, label, "lines", import->size);
-    status = read_lines(import, reader, use);
+    import->clients = 0;
+    import->digest = 0;
+    status = read_lines(import, reader);
     line_reader_free(reader);
     return status;
-}
-
-static bool
-count_client(struct import *import, const struct interests_line *line)
-{
-    (void)line;
-    import->clients++;
-    return true;
 }
 
 /* The first reading. Returns EX_DATAERR if any line is bad. */
 static int
 check_file(struct import *import)
 {
-    int status = read_file(import, "checking", count_client);
+    int status = read_file(import, "checking");
 
     interests_report_rest(&import->report);
     if (status != EX_OK)
@@ -168,19 +184,6 @@ check_file(struct import *import)
                          import->report.name, (long long)import->report.faults,
                          (long long)import->lines);
     return EX_DATAERR;
-}
-
-static bool
-write_client(struct import *import, const struct interests_line *line)
-{
-    char key[INTERESTS_KEY_MAX + 1];
-
-    (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
-                   (long long)line->client_id);
-    import->clients++;
-    return writer_add(
-        import->writers[shards_find(import->shards, bytes_of(key))],
-        bytes_of(key), line->interests);
 }
 
 static bool
@@ -206,14 +209,12 @@ confirmed(const struct import *import)
 static int
 write_file(struct import *import)
 {
-    const int64_t clients = import->clients;
-    int status;
+    const uint64_t checked = import->digest;
+    int status = read_file(import, "writing");
 
-    import->clients = 0;
-    status = read_file(import, "writing", write_client);
     if (status == EX_OK && !finish_writers(import))
         status = stop_by_store(import);
-    if (status == EX_OK && import->clients != clients)
+    if (status == EX_OK && import->digest != checked)
         status = stop(import, changed, EX_DATAERR);
     if (status != EX_OK)
         interests_report_say(

@@ -94,7 +94,21 @@ confirm(struct writer *writer, const struct redis_command *command)
         writer->confirmed += (int64_t)command->count;
 }
 
-/* WAIT. The reply is the number of replicas that have the batch. */
+/*
+ * After any other error nobody knows: a master that is demoted while WAIT waits
+ * answers so, and loses the batch.
+ */
+static bool
+may_not_wait(const redisReply *reply)
+{
+    return redis_error_is(reply->str, "NOPERM") ||
+           redis_error_is(reply->str, "ERR unknown command");
+}
+
+/*
+ * WAIT. The reply is the number of replicas that have the batch. Without the
+ * right to WAIT the master's answer counts.
+ */
 static bool
 on_replicated(void *arg, const struct redis_command *command,
               redisReply **reply)
@@ -104,8 +118,10 @@ on_replicated(void *arg, const struct redis_command *command,
     writer->pending--;
     if (*reply == NULL)
         return true;
-    if ((*reply)->type == REDIS_REPLY_ERROR)
-        writer->wait_ms[0] = '\0'; /* no right to WAIT: rely on the master */
+    if ((*reply)->type == REDIS_REPLY_ERROR && may_not_wait(*reply))
+        writer->wait_ms[0] = '\0';
+    else if ((*reply)->type == REDIS_REPLY_ERROR)
+        (void)session_refuse(writer->session, *reply);
     else if ((*reply)->type != REDIS_REPLY_INTEGER)
         return false;
     else if ((*reply)->integer == 0)

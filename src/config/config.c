@@ -324,15 +324,16 @@ file_names_check(const struct config_file *file, struct buf *errors)
 }
 
 /*
- * A file that exists but cannot be examined is not missing: without its salts
- * the service would accept tokens made with the published ones.
+ * A file that exists but cannot be examined is not missing, nor is a link to
+ * nothing: without its salts the service would accept tokens made with the
+ * published ones.
  */
 static bool
 file_is_missing(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    return lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 static bool

@@ -3,6 +3,7 @@
  * Implements a part of S24.1 of docs/protocol.md.
  */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "config/error.h"
@@ -13,26 +14,33 @@
 #define FIRST_PRINT 0x20 /* bytes below it, and DEL, are control characters */
 #define DEL         0x7f
 
-void
-config_escape(struct buf *out, const char *text)
+/* Of more than max bytes, the rest is replaced by "...". */
+static void
+escape(struct buf *out, const char *text, size_t max)
 {
     for (size_t i = 0; text[i] != '\0'; i++) {
         const unsigned char byte = (unsigned char)text[i];
-        char escape[ESCAPE_SIZE];
+        char hex[ESCAPE_SIZE];
 
-        if (i == SHOWN_MAX) {
+        if (i == max) {
             buf_add_text(out, "...");
             return;
         }
         if (byte < FIRST_PRINT || byte == DEL) {
-            (void)snprintf(escape, sizeof(escape), "\\x%02x", byte);
-            buf_add_text(out, escape);
+            (void)snprintf(hex, sizeof(hex), "\\x%02x", byte);
+            buf_add_text(out, hex);
             continue;
         }
         if (byte == '"' || byte == '\\')
             buf_add(out, "\\", 1);
         buf_add(out, &byte, 1);
     }
+}
+
+void
+config_escape(struct buf *out, const char *text)
+{
+    escape(out, text, SIZE_MAX);
 }
 
 bool
@@ -46,10 +54,10 @@ config_error(struct buf *errors, const char *name, const char *given,
     (void)vsnprintf(words, sizeof(words), format, args);
     va_end(args);
 
-    config_escape(errors, name);
+    escape(errors, name, SHOWN_MAX);
     if (given != NULL) {
         buf_add_text(errors, ": \"");
-        config_escape(errors, given);
+        escape(errors, given, SHOWN_MAX);
         buf_add_text(errors, "\"");
     }
     buf_add_text(errors, ": ");

@@ -18,10 +18,7 @@ bool config_error(struct buf *errors, const char *name, const char *given,
                   const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/*
- * Adds a text, with control characters, quotes and backslashes escaped; if it
- * has more than 256 bytes, the rest is replaced by "...".
- */
+/* Adds a text, with control characters, quotes and backslashes escaped. */
 void config_escape(struct buf *out, const char *text);
 
 #endif

@@ -30,6 +30,10 @@ static const struct row {
      .words = "the server is a replica without its master (MASTERDOWN)"},
     {.begin = "READONLY",
      .words = "the server is a replica, which takes no writes (READONLY)"},
+    {.begin = "UNBLOCKED",
+     .words = "the server has become a replica (UNBLOCKED)"},
+    {.begin = "ERR WAIT cannot be used with replica",
+     .words = "the server is a replica, which takes no writes (ERR WAIT)"},
     {.begin = "NOREPLICAS",
      .words = "the server has too few replicas to take writes (NOREPLICAS)"},
     {.begin = "OOM", .words = "the server is out of memory (OOM)"},
@@ -92,11 +96,11 @@ begins(const char *error, const char *words)
 }
 
 bool
-redis_error_is(const char *error, const char *code)
+redis_error_is(const char *error, const char *words)
 {
-    const size_t length = strlen(code);
+    const size_t length = strlen(words);
 
-    return strncmp(error, code, length) == 0 &&
+    return strncmp(error, words, length) == 0 &&
            (error[length] == '\0' || error[length] == ' ');
 }
 

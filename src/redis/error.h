@@ -28,8 +28,8 @@ redis_fault_is_excused(enum redis_fault fault)
 /* The size of the longest text of redis_error_words(), with its NUL. */
 #define REDIS_ERROR_WORDS 128
 
-/* Whether the first word of an error reply is this code. */
-bool redis_error_is(const char *error, const char *code);
+/* Whether an error reply begins with these words, such as a code. */
+bool redis_error_is(const char *error, const char *words);
 
 /*
  * Describes an error reply for the log. Of the reply itself it has at most the

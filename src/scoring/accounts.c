@@ -227,7 +227,7 @@ member_find(struct bytes name)
     return i;
 }
 
-static bool
+static void
 unknown_member(struct reader *reader, const struct json_item *item)
 {
     struct buf name = {0};
@@ -237,49 +237,56 @@ unknown_member(struct reader *reader, const struct json_item *item)
     (void)fault(reader, item->line, name.failed ? NULL : name.data,
                 "there is no such member");
     buf_free(&name);
-    return false;
 }
 
-/* Checks what concerns several members. given: a mask of their numbers. */
+/* given: a mask of the numbers of members. */
 static bool
+is_given(unsigned given, const char *member)
+{
+    return (given >> member_find(bytes_of(member)) & 1) != 0;
+}
+
+/* Checks what concerns several members. */
+static void
 entry_finish(struct reader *reader, size_t line, unsigned given,
              struct account *account)
 {
-    if ((given & 1U << member_find(bytes_of("salts"))) == 0)
-        return fault(reader, line, "salts", "is missing");
-    if (account->burst > 0 && account->rate == 0)
-        return fault(reader, line, "burst", "goes with rate");
+    if (!is_given(given, "salts"))
+        (void)fault(reader, line, "salts", "is missing");
+    if (is_given(given, "burst") && !is_given(given, "rate"))
+        (void)fault(reader, line, "burst", "goes with rate");
     if (account->rate == 0)
-        return true;
+        return;
     if (account->burst == 0)
         account->burst = account->rate;
     account->limit = limit_make(account->rate, account->burst);
-    return true;
 }
 
-static bool
+/* Reads a whole account, to report each of its faults. */
+static void
 entry_read(struct reader *reader, const struct json_item *entry,
            struct account *account)
 {
     struct json_walk walk = json_walk(entry->value, entry->length, entry->line);
     struct json_item item;
     unsigned given = 0;
-    bool is_good = true;
 
-    if (*entry->value != '{')
-        return fault(reader, entry->line, NULL, "must be an object");
+    if (walk.closing != '}') {
+        (void)fault(reader, entry->line, NULL, "must be an object");
+        return;
+    }
     while (json_walk_next(&walk, &item)) {
         const size_t i = member_find(item.name);
 
         if (i == COUNT(members))
-            is_good = unknown_member(reader, &item);
+            unknown_member(reader, &item);
         else if (given & 1U << i)
-            is_good = fault(reader, item.line, members[i].name, "stands twice");
+            (void)fault(reader, item.line, members[i].name, "stands twice");
         else
-            is_good &= members[i].read(reader, &item, account);
+            (void)members[i].read(reader, &item, account);
         given |= i < COUNT(members) ? 1U << i : 0;
     }
-    return is_good && entry_finish(reader, entry->line, given, account);
+    entry_finish(reader, entry->line, given, account);
 }
 
 /* Names. */
@@ -310,19 +317,18 @@ slot_find(const struct accounts *accounts, struct bytes name, uint64_t hash)
     return slot;
 }
 
-static bool
+static void
 name_check(struct reader *reader, const struct json_item *entry)
 {
     if (entry->name.length > ACCOUNT_NAME_MAX)
-        return fault(reader, entry->line, NULL,
-                     "the name has more than %d bytes", ACCOUNT_NAME_MAX);
-    if (json_has_control(entry->name))
-        return fault(reader, entry->line, NULL,
-                     "the name has a control character");
-    return true;
+        (void)fault(reader, entry->line, NULL,
+                    "the name has more than %d bytes", ACCOUNT_NAME_MAX);
+    else if (json_has_control(entry->name))
+        (void)fault(reader, entry->line, NULL,
+                    "the name has a control character");
 }
 
-/* Reads a whole account, to report each of its faults. */
+/* Also an account with faults is added, to compare others with it. */
 static void
 account_add(struct reader *reader, const struct json_item *entry)
 {
@@ -333,12 +339,12 @@ account_add(struct reader *reader, const struct json_item *entry)
     const size_t slot = slot_find(accounts, entry->name, hash);
 
     reader->name = &entry->name;
-    (void)name_check(reader, entry);
+    name_check(reader, entry);
     if (accounts->slots[slot] != 0)
         (void)fault(reader, entry->line, NULL, "stands twice");
-    (void)entry_read(reader, entry, &account);
+    entry_read(reader, entry, &account);
     reader->name = NULL;
-    if (reader->faults > 0)
+    if (accounts->slots[slot] != 0)
         return;
     accounts->items[accounts->count] = account;
     accounts->hashes[accounts->count] = hash;
@@ -368,7 +374,7 @@ owned_compare(const void *left, const void *right)
 }
 
 /* A partner who knows a shared salt could make the other's tokens. */
-static bool
+static void
 shared_check(struct reader *reader)
 {
     const struct accounts *accounts = reader->accounts;
@@ -376,8 +382,10 @@ shared_check(struct reader *reader)
         calloc(accounts->count * AUTH_SALTS_MAX + 1, sizeof(*all));
     size_t count = 0;
 
-    if (all == NULL)
-        return fault(reader, 1, NULL, "out of memory");
+    if (all == NULL) {
+        (void)fault(reader, 1, NULL, "out of memory");
+        return;
+    }
     for (size_t i = 0; i < accounts->count; i++) {
         const struct auth_salts *salts = &accounts->items[i].salts;
 
@@ -396,7 +404,6 @@ shared_check(struct reader *reader)
     }
     reader->name = NULL;
     free(all);
-    return reader->faults == 0;
 }
 
 static bool
@@ -421,7 +428,8 @@ file_read(struct reader *reader)
                          ACCOUNTS_MAX);
         account_add(reader, &entry);
     }
-    return reader->faults == 0 && shared_check(reader);
+    shared_check(reader);
+    return reader->faults == 0;
 }
 
 static struct accounts *

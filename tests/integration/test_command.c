@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -561,6 +562,7 @@ TEST_SINGLE(reload, "ends when the settings are read, and says if they are not")
 /* A peer behind the socket instead of the service. */
 struct peer_case {
     const char *name;
+    bool is_full;     /* others wait in its queue, which takes no more */
     int closes;       /* how many connections are closed first, unanswered */
     const char *sent; /* NULL: the connection is not even accepted */
     size_t length;
@@ -584,32 +586,36 @@ struct peer_case {
 #define CLOSES_ALL INT_MAX
 
 static const struct peer_case peer_rows[] = {
-    {"accepts nothing", 0, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
+    {"accepts nothing", false, 0, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
      EX_UNAVAILABLE, "no answer in time"},
-    {"closes one connection, and answers the next", 1, SENT(GOOD END), 0,
+    {"closes one connection, and answers the next", false, 1, SENT(GOOD END), 0,
      HEALTH_MAX_MS, EX_OK, "^$"},
-    {"closes two, and answers the next", 2, SENT(GOOD END), 0, HEALTH_MAX_MS,
-     EX_OK, "^$"},
-    {"closes one, and answers 500", 1, SENT(BAD END), 0, HEALTH_MAX_MS,
+    {"closes two, and answers the next", false, 2, SENT(GOOD END), 0,
+     HEALTH_MAX_MS, EX_OK, "^$"},
+    {"closes one, and answers 500", false, 1, SENT(BAD END), 0, HEALTH_MAX_MS,
      EX_UNAVAILABLE, "not as the service does"},
-    {"closes one, and accepts nothing more", 1, NULL, 0, HEALTH_MIN_MS,
+    {"closes one, and accepts nothing more", false, 1, NULL, 0, HEALTH_MIN_MS,
      HEALTH_MAX_MS, EX_UNAVAILABLE, "no answer in time"},
-    {"closes all", CLOSES_ALL, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
+    {"closes all", false, CLOSES_ALL, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
      EX_UNAVAILABLE, "closed without an answer|no answer in time"},
-    {"speaks HTTP", 0, SENT("HTTP/1.1 200 X\r\n\r\n{\"status\": \"ok\"}"), 0,
-     HEALTH_MIN_MS, EX_UNAVAILABLE, "not FastCGI"},
-    {"answers 500", 0, SENT(BAD END), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
+    {"has a full queue", true, 0, NULL, 0, HEALTH_MIN_MS, HEALTH_MAX_MS,
+     EX_UNAVAILABLE, "its queue is full"},
+    {"speaks HTTP", false, 0,
+     SENT("HTTP/1.1 200 X\r\n\r\n{\"status\": \"ok\"}"), 0, HEALTH_MIN_MS,
+     EX_UNAVAILABLE, "not FastCGI"},
+    {"answers 500", false, 0, SENT(BAD END), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
      "not as the service does"},
-    {"answers 200 with another body", 0,
+    {"answers 200 with another body", false, 0,
      SENT(STDOUT("\62") "Status: 200 O\r\n" TYPE "{\"status\": \"no\"}" END), 0,
      HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
-    {"answers with nothing", 0, SENT(END), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
-     "not as the service does"},
-    {"answers without an end", 0, SENT(GOOD X256 X256 X256 X256), 0,
+    {"answers with nothing", false, 0, SENT(END), 0, HEALTH_MIN_MS,
+     EX_UNAVAILABLE, "not as the service does"},
+    {"answers without an end", false, 0, SENT(GOOD X256 X256 X256 X256), 0,
      HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
-    {"gives the request up", 0, SENT(GOOD "\1\3\0\1\0\10\0\0\0\0\0\0\1\0\0\0"),
-     0, HEALTH_MIN_MS, EX_UNAVAILABLE, "not as the service does"},
-    {"stops half-way", 0, SENT(GOOD), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
+    {"gives the request up", false, 0,
+     SENT(GOOD "\1\3\0\1\0\10\0\0\0\0\0\0\1\0\0\0"), 0, HEALTH_MIN_MS,
+     EX_UNAVAILABLE, "not as the service does"},
+    {"stops half-way", false, 0, SENT(GOOD), 0, HEALTH_MIN_MS, EX_UNAVAILABLE,
      "not as the service does"},
 };
 
@@ -662,24 +668,42 @@ play(int listen_fd, struct run *run, const struct peer_case *c)
     (void)close(fd);
 }
 
+/* A connection that takes the one place in the queue. */
+static int
+fill_queue(int listen_fd, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
+    CU_ASSERT_EQUAL(listen(listen_fd, 0), 0);
+    CU_ASSERT_EQUAL(
+        connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
 TEST_CASES(healthcheck, struct peer_case, peer_rows)
 {
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
     const char *const arguments[] = {"healthcheck", path, NULL};
     struct run run = {0};
     int64_t began_ms;
-    int fd;
+    int fd, waiting = -1;
 
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(path, "%s/socket", folder);
     fd = ports_listen_unix(path);
     CU_ASSERT_TRUE(fd >= 0);
+    if (c->is_full)
+        waiting = fill_queue(fd, path);
     began_ms = clock_ms();
     begin(&run, arguments, NULL);
     play(fd, &run, c);
     check_outcome(&run, c->status, c->pattern);
     CU_ASSERT_TRUE(clock_ms() - began_ms >= c->min_ms);
     CU_ASSERT_TRUE(clock_ms() - began_ms <= c->max_ms);
+    if (waiting >= 0)
+        (void)close(waiting);
     (void)close(fd);
     files_folder_remove(folder);
 }
@@ -775,22 +799,31 @@ struct source_case {
     const char *name;
     const char *variable; /* of the environment */
     const char *options;  /* options, for a shell; $1 is the folder */
-    const char *salt;
+    const char *target;   /* of a link instead of the file; NULL: no link */
+    int status;
+    const char *pattern;
 };
 
+#define PACKAGED "/etc/scoring/scoring.conf"
+
 static const struct source_case source_rows[] = {
-    {"the file of the package", "A=", "", "package"},
-    {"no file", "SCORING_CONFIG_FILE=", "", "Otus"},
-    {"the environment", "SCORING_SALT=nearer", "", "nearer"},
-    {"--config", "SCORING_CONFIG_FILE=/etc/scoring/scoring.conf",
-     "--config \"$1/other\"", "other"},
+    {"the file of the package", "A=", "", NULL, EX_OK, "^package\n$"},
+    {"a link to the file", "A=", "", "other", EX_OK, "^other\n$"},
+    {"a link to nothing", "A=", "", "nothing", EX_CONFIG,
+     "\"" PACKAGED "\": No such file or directory\n$"},
+    {"no file", "SCORING_CONFIG_FILE=", "", NULL, EX_OK, "^Otus\n$"},
+    {"the environment", "SCORING_SALT=nearer", "", NULL, EX_OK, "^nearer\n$"},
+    {"--config", "SCORING_CONFIG_FILE=" PACKAGED,
+     "--config \"$1/etc/scoring/other\"", NULL, EX_OK, "^other\n$"},
 };
 
 #define SOURCE_SCRIPT                                                          \
     "set -e; mkdir \"$1/etc\"; cp /etc/passwd /etc/group \"$1/etc\"; "         \
     "mkdir \"$1/etc/scoring\"; "                                               \
     "echo SCORING_SALT=package >\"$1/etc/scoring/scoring.conf\"; "             \
-    "echo SCORING_SALT=other >\"$1/other\"; mount --bind \"$1/etc\" /etc; "    \
+    "echo SCORING_SALT=other >\"$1/etc/scoring/other\"; "                      \
+    "[ -z \"$3\" ] || ln -sf \"$3\" \"$1" PACKAGED                             \
+    "\"; mount --bind \"$1/etc\" /etc; "                                       \
     "exec \"$2\" check-config %s --secret --get SCORING_SALT"
 
 static bool
@@ -808,14 +841,20 @@ TEST_CASES(source, struct source_case, source_rows)
 {
     struct run run;
     char script[1024];
-    const char *argv[] = {"unshare", "-m", "sh",       "-c",
-                          script,    "sh", run.folder, getenv("RUN_BINARY"),
+    const char *argv[] = {"unshare",
+                          "-m",
+                          "sh",
+                          "-c",
+                          script,
+                          "sh",
+                          run.folder,
+                          getenv("RUN_BINARY"),
+                          c->target != NULL ? c->target : "",
                           NULL};
     const char *const environment[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin",
                                        c->variable, NULL};
     const struct proc_plan plan = {
         .argv = argv, .environment = environment, .output = run.output};
-    char pattern[64];
 
     if (!may_mount()) {
         cases_skip("only root may mount another /etc");
@@ -825,6 +864,5 @@ TEST_CASES(source, struct source_case, source_rows)
     files_path(run.output, "%s/output", run.folder);
     (void)snprintf(script, sizeof(script), SOURCE_SCRIPT, c->options);
     CU_ASSERT_TRUE_FATAL(proc_start(&run.proc, &plan));
-    (void)snprintf(pattern, sizeof(pattern), "^%s\n$", c->salt);
-    check_outcome(&run, EX_OK, pattern);
+    check_outcome(&run, c->status, c->pattern);
 }

@@ -1191,6 +1191,25 @@ cut_file(struct bench *bench)
     free(text);
 }
 
+/* A client that has not been read again yet gets another id. */
+static void
+change_client(struct bench *bench)
+{
+    char path[FILES_PATH_MAX], *text;
+    const char *client;
+    int fd;
+
+    files_path(path, "%s/file", bench->folder);
+    text = files_read(path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    client = strstr(text, "30000,");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(client);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    CU_ASSERT_EQUAL(pwrite(fd, "39999,", 6, client - text), 6);
+    (void)close(fd);
+    free(text);
+}
+
 #define FAR "; at least the first [0-9]+ clients are written: run it again\n$"
 
 static const struct midway_case midway_rows[] = {
@@ -1204,6 +1223,8 @@ static const struct midway_case midway_rows[] = {
     {"SIGTERM", terminate, 128 + SIGTERM, "^scoring: file: interrupted" FAR},
     {"SIGHUP", hang_up, 128 + SIGHUP, "^scoring: file: interrupted" FAR},
     {"file cut behind a line", cut_file, EX_DATAERR,
+     "^scoring: file: the file has changed since it was checked" FAR},
+    {"file with another client", change_client, EX_DATAERR,
      "^scoring: file: the file has changed since it was checked" FAR},
     {"file emptied", empty_file, EX_DATAERR,
      "^scoring: file: the file has changed since it was checked" FAR},

@@ -1216,6 +1216,8 @@ static const struct reload_case restart_rows[] = {
     {"all of make run, and the size", "HTTP_PORT=1\n",
      "METRICS_PORT=2\nRUN_DIR=x\nSCORING_MAX_BODY_BYTES=1\n",
      "SCORING_MAX_BODY_BYTES, HTTP_PORT, METRICS_PORT, RUN_DIR"},
+    {"a difference far behind", "TLS_KEY=" X256 "1\n", "TLS_KEY=" X256 "2\n",
+     "TLS_KEY"},
     {"all of HTTPS and proxies", "",
      "HTTP_ADDRESS=::1\nHTTPS_PORT=1\nTLS_CERTIFICATE=a\nTLS_KEY=b\n"
      "TLS_HSTS_S=1\nTRUSTED_PROXIES=::1\n",

@@ -232,7 +232,19 @@ static const struct bad_case bad_rows[] = {
      TEXT("{\"a\": {\"rate\": 0, \"burst\": \"x\"},\n\"b\": []}"),
      "line 1: account \"a\": rate: " NUMBER
      "line 1: account \"a\": burst: " NUMBER
+     "line 1: account \"a\": salts: is missing\n"
      "line 2: account \"b\": must be an object\n"},
+    {"a wrong rate, and a burst",
+     TEXT("{\"acme\": {\"salts\": [\"s\"], \"rate\": 0, \"burst\": 1}}"),
+     "line 1: account \"acme\": rate: " NUMBER},
+    {"an account twice, and a salt of two, after a fault",
+     TEXT("{\"a\": {\"salts\": [\"s\"], \"x\": 1},\n\"b\": {\"salts\": "
+          "[\"t\"]},\n\"b\": {\"salts\": [\"u\"]},\n\"c\": {\"salts\": "
+          "[\"s\"]}}"),
+     "line 1: account \"a\": \"x\": there is no such member\n"
+     "line 3: account \"b\": stands twice\n"
+     "line 4: account \"c\": salts: one of them is a salt of the account of "
+     "line 1, too\n"},
 };
 
 TEST_CASES(bad, struct bad_case, bad_rows)
