@@ -40,7 +40,7 @@ struct request_case {
     const char *body; /* NULL: any */
 };
 
-#define LIST                                                                   \
+#define A_LIST                                                                 \
     {                                                                          \
         STORE_STRING,                                                          \
         {                                                                      \
@@ -84,7 +84,7 @@ static const struct request_case request_rows[] = {
              "3.0}]}}"},
     {.name = "interests",
      .method = INTERESTS("{\"client_ids\": [1, 2, 3]}"),
-     .values = {LIST, {STORE_ABSENT, {NULL, 0}}, LIST},
+     .values = {A_LIST, {STORE_ABSENT, {NULL, 0}}, A_LIST},
      .code = 200,
      .body = "{\"code\": 200, \"response\": {\"1\": [\"a\"], \"2\": [], "
              "\"3\": [\"a\"]}}"},

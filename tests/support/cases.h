@@ -39,6 +39,16 @@ struct case_table {
     void (*run)(const void *row);
 };
 
+/*
+ * A list within a row, for a table with lists in most rows: a row with braces
+ * that does not fit into a line has a line for each member.
+ */
+#define LIST(...)                                                              \
+    {                                                                          \
+        __VA_ARGS__                                                            \
+    }
+#define NONE LIST(NULL)
+
 /* Which suites may run at the same time as a suite. */
 enum cases_room {
     CASES_CROWDED, /* other crowded ones, up to the number of jobs */
