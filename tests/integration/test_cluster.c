@@ -27,7 +27,6 @@
 #define RETURN_MS  2000
 #define NOTICED_MS 500 /* until the last 503, once a replica is promoted */
 #define RUN_MS     500 /* how long the load runs before and after a fault */
-#define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define TEXT_SIZE  8192
 
 static struct cluster cluster;
@@ -186,7 +185,7 @@ crowd_start(struct crowd *crowd, const struct stack *stack,
                                         .is_kept = true};
     struct load_plan scores = interests;
 
-    crowd->score = request_score(PERSON);
+    crowd->score = request_score(REQUEST_PERSON);
     scores.body = crowd->score;
     scores.is_right = is_scored;
     crowd->interests = load_start(&interests);
@@ -197,20 +196,10 @@ crowd_start(struct crowd *crowd, const struct stack *stack,
 }
 
 static void
-expect_load(const char *what, struct load_result result)
-{
-    CU_ASSERT_TRUE(result.requests > 0);
-    CU_ASSERT_EQUAL(result.failures, 0);
-    if (result.failures > 0)
-        (void)printf("%zu of %zu %s were wrong: %s\n", result.failures,
-                     result.requests, what, result.example);
-}
-
-static void
 crowd_stop(struct crowd *crowd)
 {
-    expect_load("interests", load_stop(crowd->interests));
-    expect_load("scores", load_stop(crowd->scores));
+    load_expect(load_stop(crowd->interests), "interests");
+    load_expect(load_stop(crowd->scores), "scores");
     free(crowd->score);
 }
 
@@ -242,7 +231,7 @@ TEST_SINGLE(cache, "a score is written, and found again")
 
     for (int i = 0; i < 20; i++) {
         struct http_answer answer =
-            expect_post(stack->port, request_score(PERSON));
+            expect_post(stack->port, request_score(REQUEST_PERSON));
 
         expect_score(&answer, 3.0);
         http_answer_free(&answer);

@@ -4,7 +4,6 @@
  */
 #include <limits.h>
 #include <poll.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 #include "support/cases.h"
 #include "support/clock.h"
+#include "support/expect.h"
 #include "support/files.h"
 #include "support/http.h"
 #include "support/ports.h"
@@ -79,28 +79,14 @@ finish(struct run *run)
     return outcome;
 }
 
-/* Unlike expect_match(), matches '^' only at the beginning of the text. */
-static bool
-says(const char *text, const char *pattern)
-{
-    regex_t regex;
-    bool is_match;
-
-    CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
-                          0);
-    is_match = regexec(&regex, text, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return is_match;
-}
-
 static void
 check_outcome(struct run *run, int status, const char *pattern)
 {
     struct outcome outcome = finish(run);
 
     CU_ASSERT_EQUAL(outcome.status, status);
-    CU_ASSERT_TRUE(says(outcome.text, pattern));
-    if (outcome.status != status || !says(outcome.text, pattern))
+    CU_ASSERT_TRUE(expect_says(outcome.text, pattern));
+    if (outcome.status != status || !expect_says(outcome.text, pattern))
         (void)printf("status %d: %s\n", outcome.status, outcome.text);
     free(outcome.text);
 }

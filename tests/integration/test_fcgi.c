@@ -23,7 +23,6 @@
 
 #define WORKERS  2
 #define BODY_MAX (1024 * 1024)
-#define SCORE    "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
 /* The program, started by spawn-fcgi as deploy/run.sh does. */
 struct service {
@@ -224,7 +223,7 @@ expect_unharmed(struct service *service)
 static char *
 padded_request(size_t length)
 {
-    char *text = request_score(SCORE);
+    char *text = request_score(REQUEST_PERSON);
     char *padded = malloc(length + 1);
     size_t used = strlen(text);
 
@@ -565,7 +564,7 @@ TEST_SINGLE(half_close, "the whole exchange, then the end of sending")
 TEST_SINGLE(sequence, "one after the other on one connection, all answered")
 {
     struct service *service = service_use(&without_store);
-    char *text = request_score(SCORE);
+    char *text = request_score(REQUEST_PERSON);
     const struct fcgi_peer_exchange exchange = {.body = text,
                                                 .body_length = strlen(text)};
     struct buffer bytes = {0};
@@ -940,7 +939,7 @@ TEST_SINGLE(late_reader, "a large answer that is read late is whole")
 static void
 open_parked(const struct service *service, int fds[PARKED_COUNT])
 {
-    char *text = request_interests("{\"client_ids\": [1, 2]}");
+    char *text = request_interests(REQUEST_IDS);
     const struct fcgi_peer_exchange exchange = {.body = text,
                                                 .body_length = strlen(text)};
     struct buffer bytes = {0};

@@ -26,7 +26,6 @@
 
 #define TIMEOUT_MS 12000 /* nginx waits 8 s for an answer */
 #define FLUSH_MS   1100  /* nginx writes its access log each second */
-#define PERSON     "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 
 /* The tests send these texts; no log may contain them. */
 #define MARK       "zq7"
@@ -180,12 +179,6 @@ TEST_SINGLE(crowd_begin, "hundreds of slow and silent clients")
 }
 
 static bool
-is_scored(const struct http_answer *answer)
-{
-    return expect_score_of(answer) == 3.0;
-}
-
-static bool
 is_gone(int fd)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLRDHUP};
@@ -205,10 +198,10 @@ count_gone(void)
 
 TEST_SINGLE(crowd_others, "are answered at once all the while")
 {
-    char *request = request_score(PERSON);
+    char *request = request_score(REQUEST_PERSON);
     const struct load_plan probes = {.port = crowd.stack.port,
                                      .body = request,
-                                     .is_right = is_scored,
+                                     .is_right = load_is_three,
                                      .callers = CROWD_CALLERS};
     struct load_result one, many;
     struct load *load;
@@ -414,7 +407,8 @@ TEST_CASES(kind, struct kind_case, kind_rows)
     static char
         large[1024 * 1024 + 2]; /* zeros: one byte more than the limit */
     const char *const headers[] = {header, NULL};
-    char *body = c->body == NULL ? request_score(PERSON) : strdup(c->body);
+    char *body =
+        c->body == NULL ? request_score(REQUEST_PERSON) : strdup(c->body);
     struct http *http = http_open(stack_shared(&plan)->port);
     struct http_request request = {
         .verb = c->verb, .path = path, .body = body, .headers = headers};
@@ -598,7 +592,7 @@ TEST_SINGLE(patience, "nginx never gives up before the service does")
     struct http_answer answer;
 
     redis_freeze(&stack->redis);
-    answer = post_patiently(stack, request_score(PERSON));
+    answer = post_patiently(stack, request_score(REQUEST_PERSON));
     expect_score(&answer, 3.0);
     CU_ASSERT_TRUE(answer.seconds * 1000 > PATIENT_MS);
     http_answer_free(&answer);

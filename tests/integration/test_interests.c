@@ -195,7 +195,7 @@ TEST_CASES(broken, struct broken_case, broken_rows)
     expect_error_text(&answer, 500, "Internal Server Error");
     http_answer_free(&answer);
     CU_ASSERT_TRUE(stack_log_wait(stack, "\\] E .*i:66", before + 1));
-    answer = interests("{\"client_ids\": [1, 2]}");
+    answer = interests(REQUEST_IDS);
     expect_response(&answer,
                     "{\"1\": [\"cars\", \"pets\"], \"2\": [\"books\"]}");
     http_answer_free(&answer);

@@ -4,7 +4,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,19 +100,6 @@ bench_begin(struct bench *bench, const char *line)
     CU_ASSERT_TRUE_FATAL(proc_start(&bench->proc, &plan));
 }
 
-static bool
-says(const char *text, const char *pattern)
-{
-    regex_t regex;
-    bool is_match;
-
-    CU_ASSERT_EQUAL_FATAL(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB),
-                          0);
-    is_match = regexec(&regex, text, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return is_match;
-}
-
 /* Checks the exit status, and the whole output. */
 static void
 bench_expect(struct bench *bench, int status, const char *pattern)
@@ -125,7 +111,8 @@ bench_expect(struct bench *bench, int status, const char *pattern)
         proc_kill(&bench->proc);
     text = files_read(bench->output);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    is_good = proc_exit_status(&bench->proc) == status && says(text, pattern);
+    is_good =
+        proc_exit_status(&bench->proc) == status && expect_says(text, pattern);
     CU_ASSERT_TRUE(is_good);
     if (!is_good)
         (void)printf("status %d, not %d: %s\n", proc_exit_status(&bench->proc),

@@ -55,27 +55,9 @@ send_as(const struct stack *stack, const char *id, const char *path,
 }
 
 /* Which request gets which line. */
-enum kind { SCORE, INTERESTS, ADMIN_SCORE, AS_IT_IS };
-
-static char *
-make_body(enum kind kind, const char *text)
-{
-    switch (kind) {
-    case SCORE:
-        return request_score(text);
-    case INTERESTS:
-        return request_interests(text);
-    case ADMIN_SCORE:
-        return request_admin("online_score", text);
-    case AS_IT_IS:
-        break;
-    }
-    return strdup(text);
-}
-
 struct line_case {
     const char *name, *path;
-    enum kind kind;
+    enum request_kind kind;
     const char *text;
     int code;
     const char *level, *method, *context;
@@ -86,43 +68,44 @@ struct line_case {
     "\"last_name\": \"b\", \"birthday\": \"01.01.1990\", \"gender\": 0}"
 
 static const struct line_case line_rows[] = {
-    {"score of all six", "/method", SCORE, ALL_SIX, 200, "I", "online_score",
-     " has=phone,email,first_name,last_name,birthday,gender"},
-    {"empty ones are not there", "/method", SCORE,
+    {"score of all six", "/method", REQUEST_SCORE, ALL_SIX, 200, "I",
+     "online_score", " has=phone,email,first_name,last_name,birthday,gender"},
+    {"empty ones are not there", "/method", REQUEST_SCORE,
      "{\"phone\": \"79175002040\", \"email\": \"a@b\", \"first_name\": \"\", "
      "\"gender\": null}",
      200, "I", "online_score", " has=phone,email"},
-    {"admin", "/method/", ADMIN_SCORE,
+    {"admin", "/method/", REQUEST_ADMIN_SCORE,
      "{\"gender\": 1, \"birthday\": "
      "\"01.01.1990\"}",
      200, "I", "online_score", " has=birthday,gender"},
-    {"interests", "/method?q=1", INTERESTS, "{\"client_ids\": [1, 2, 3]}", 200,
-     "I", "clients_interests", " nclients=3"},
-    {"repeated ids are counted", "/method", INTERESTS,
+    {"interests", "/method?q=1", REQUEST_INTERESTS,
+     "{\"client_ids\": [1, 2, 3]}", 200, "I", "clients_interests",
+     " nclients=3"},
+    {"repeated ids are counted", "/method", REQUEST_INTERESTS,
      "{\"client_ids\": [1, 1]}", 200, "I", "clients_interests", " nclients=2"},
-    {"no pair", "/method", SCORE, "{\"email\": \"a@b\"}", 422, "I",
+    {"no pair", "/method", REQUEST_SCORE, "{\"email\": \"a@b\"}", 422, "I",
      "online_score", " has=email bad=arguments"},
-    {"field wrong", "/method", INTERESTS, "{\"client_ids\": []}", 422, "I",
-     "clients_interests", " bad=client_ids"},
-    {"no JSON", "/method", AS_IT_IS, "{", 400, "I", "-", ""},
-    {"no request", "/method", AS_IT_IS, "{}", 422, "I", "-",
+    {"field wrong", "/method", REQUEST_INTERESTS, "{\"client_ids\": []}", 422,
+     "I", "clients_interests", " bad=client_ids"},
+    {"no JSON", "/method", REQUEST_AS_IT_IS, "{", 400, "I", "-", ""},
+    {"no request", "/method", REQUEST_AS_IT_IS, "{}", 422, "I", "-",
      " bad=login,token,arguments,method"},
-    {"fields wrong", "/method", SCORE,
+    {"fields wrong", "/method", REQUEST_SCORE,
      "{\"phone\": \"89175002040\", \"email\": \"ab\", \"gender\": 1}", 422, "I",
      "online_score", " bad=phone,email"},
-    {"wrong token", "/method", AS_IT_IS,
+    {"wrong token", "/method", REQUEST_AS_IT_IS,
      "{\"login\": \"\", \"token\": \"\", \"method\": \"online_score\", "
      "\"arguments\": {}}",
      403, "I", "(-|online_score)", ""},
-    {"store's value is broken", "/method", INTERESTS, "{\"client_ids\": [66]}",
-     500, "E", "clients_interests", " nclients=1"},
+    {"store's value is broken", "/method", REQUEST_INTERESTS,
+     "{\"client_ids\": [66]}", 500, "E", "clients_interests", " nclients=1"},
 };
 
 TEST_CASES(line, struct line_case, line_rows)
 {
     const struct stack *stack = stack_shared(&plan);
     char id[32], pattern[256];
-    char *body = make_body(c->kind, c->text);
+    char *body = request_of(c->kind, c->text);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(body);
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:66 broken"));
@@ -220,29 +203,29 @@ TEST_SINGLE(published, "salts are told at the start")
 
 struct secret_case {
     const char *name, *path;
-    enum kind kind;
+    enum request_kind kind;
     const char *text;
 };
 
 static const struct secret_case secret_rows[] = {
-    {"good score", "/method?token=zq7&phone=79160000777", SCORE,
+    {"good score", "/method?token=zq7&phone=79160000777", REQUEST_SCORE,
      "{\"phone\": \"79160000777\", \"email\": \"zq7@zq7\", \"first_name\": "
      "\"zq7\", \"last_name\": \"zq7\", \"birthday\": \"03.04.1985\", "
      "\"gender\": 1, \"zq7\": \"zq7\"}"},
-    {"bad fields", "/method?zq7", SCORE,
+    {"bad fields", "/method?zq7", REQUEST_SCORE,
      "{\"phone\": \"79160000777zq7\", \"email\": \"zq7\", \"first_name\": "
      "[\"zq7\"], \"last_name\": {\"zq7\": 1}, \"birthday\": \"03.04.1985zq7\", "
      "\"gender\": \"zq7\"}"},
-    {"bad interests", "/method", INTERESTS,
+    {"bad interests", "/method", REQUEST_INTERESTS,
      "{\"client_ids\": [\"zq7\"], \"date\": \"zq7\"}"},
-    {"broken value in the store", "/method", INTERESTS,
+    {"broken value in the store", "/method", REQUEST_INTERESTS,
      "{\"client_ids\": [77]}"},
-    {"unknown method", "/method", AS_IT_IS,
+    {"unknown method", "/method", REQUEST_AS_IT_IS,
      "{\"account\": \"zq7\", \"login\": \"zq7\", \"token\": \"zq7\", "
      "\"method\": \"zq7\", \"arguments\": {\"zq7\": \"zq7\"}}"},
-    {"no JSON", "/method", AS_IT_IS, "{\"zq7\": \"79160000777\", zq7"},
-    {"bad UTF-8", "/method", AS_IT_IS, "{\"zq7\": \"zq7\xff\"}"},
-    {"not found", "/nope?zq7", AS_IT_IS, "zq7"},
+    {"no JSON", "/method", REQUEST_AS_IT_IS, "{\"zq7\": \"79160000777\", zq7"},
+    {"bad UTF-8", "/method", REQUEST_AS_IT_IS, "{\"zq7\": \"zq7\xff\"}"},
+    {"not found", "/nope?zq7", REQUEST_AS_IT_IS, "zq7"},
 };
 
 /* Malformed requests, which a correct client never sends. */
@@ -293,7 +276,7 @@ TEST_CASES(secret, struct secret_case, secret_rows)
 {
     const struct stack *stack = stack_shared(&plan);
     char id[32], pattern[64];
-    char *body = make_body(c->kind, c->text);
+    char *body = request_of(c->kind, c->text);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(body);
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:77 %s", "[\"zq7"));
@@ -462,7 +445,7 @@ TEST_SINGLE(json_trace, "is a member of its own")
 TEST_SINGLE(json, "is one object a line")
 {
     const struct stack *stack = stack_shared(&json_plan);
-    char *body = request_interests("{\"client_ids\": [1, 2]}");
+    char *body = request_interests(REQUEST_IDS);
     char *log, *rest, *line;
 
     CU_ASSERT_EQUAL(send_as(stack, "json-1", "/method", body), 200);

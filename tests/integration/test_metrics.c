@@ -27,10 +27,6 @@
 #define SENT_EACH_TIME 20
 #define LONG_BYTES     40000 /* more than nginx takes of a header */
 
-#define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
-#define IDS    "{\"client_ids\": [1, 2]}"
-
 #define NGINX(code) "scoring_nginx_responses_total{code=\"" code "\"}"
 
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
@@ -254,11 +250,9 @@ TEST_SINGLE(promtool, "finds nothing to complain of")
 }
 
 /* What one request adds. */
-enum kind { SCORE, INTERESTS, ADMIN_SCORE, AS_IT_IS };
-
 struct count_case {
     const char *name;
-    enum kind kind;
+    enum request_kind kind;
     const char *text; /* arguments, or the whole body */
     int status;
     const char *samples[5]; /* each grows by 1, and nothing else */
@@ -274,70 +268,54 @@ struct count_case {
 
 static const struct count_case count_rows[] = {
     {"a new score",
-     SCORE,
-     PERSON,
+     REQUEST_SCORE,
+     REQUEST_PERSON,
      200,
      {REQUESTS("online_score", "200"), "scoring_cache_misses_total",
       OPERATIONS("cache_read", "ok"), OPERATIONS("cache_write", "ok"), TOKENS}},
     {"the same score",
-     SCORE,
-     PERSON,
+     REQUEST_SCORE,
+     REQUEST_PERSON,
      200,
      {REQUESTS("online_score", "200"), "scoring_cache_hits_total",
       OPERATIONS("cache_read", "ok"), TOKENS}},
     {"the admin's score",
-     ADMIN_SCORE,
-     NAMES,
+     REQUEST_ADMIN_SCORE,
+     REQUEST_NAMES,
      200,
      {REQUESTS("online_score", "200"), TOKENS}},
     {"interests",
-     INTERESTS,
-     IDS,
+     REQUEST_INTERESTS,
+     REQUEST_IDS,
      200,
      {REQUESTS("clients_interests", "200"), OPERATIONS("read", "ok"), TOKENS}},
     {"a damaged value",
-     INTERESTS,
+     REQUEST_INTERESTS,
      "{\"client_ids\": [66]}",
      500,
      {REQUESTS("clients_interests", "500"), OPERATIONS("read", "ok"),
       "scoring_errors_total{kind=\"damaged_value\"}", TOKENS}},
     {"a bad argument",
-     SCORE,
+     REQUEST_SCORE,
      "{\"phone\": 1}",
      422,
      {REQUESTS("online_score", "422"),
       "scoring_request_duration_seconds_count{method=\"online_score\"}",
       TOKENS}},
     {"no JSON",
-     AS_IT_IS,
+     REQUEST_AS_IT_IS,
      "{",
      400,
      {REQUESTS("none", "400"),
       "scoring_request_duration_seconds_bucket{method=\"none\",le=\"+Inf\"}"}},
-    {"no request", AS_IT_IS, "{}", 422, {REQUESTS("none", "422")}},
+    {"no request", REQUEST_AS_IT_IS, "{}", 422, {REQUESTS("none", "422")}},
     {"a wrong token",
-     AS_IT_IS,
+     REQUEST_AS_IT_IS,
      "{\"login\": \"\", \"token\": \"\", \"method\": \"online_score\", "
      "\"arguments\": {}}",
      403,
      {REQUESTS("none", "403")}},
 };
-
-static char *
-make_body(enum kind kind, const char *text)
-{
-    switch (kind) {
-    case SCORE:
-        return request_score(text);
-    case INTERESTS:
-        return request_interests(text);
-    case ADMIN_SCORE:
-        return request_admin("online_score", text);
-    case AS_IT_IS:
-        break;
-    }
-    return strdup(text);
-}
 
 /*
  * Durations and resources of processes may change, too. A name that ends with _
@@ -393,7 +371,7 @@ TEST_CASES(count, struct count_case, count_rows)
     struct http_answer answer;
 
     CU_ASSERT_TRUE(redis_do(&stack->redis, "SET i:66 broken"));
-    answer = expect_post(stack->port, make_body(c->kind, c->text));
+    answer = expect_post(stack->port, request_of(c->kind, c->text));
     CU_ASSERT_EQUAL(answer.status, c->status);
     http_answer_free(&answer);
     for (size_t i = 0; i < 5 && c->samples[i] != NULL; i++) {
@@ -451,17 +429,11 @@ send_scores(const struct stack *stack, int count)
 {
     for (int i = 0; i < count; i++) {
         struct http_answer answer =
-            expect_post(stack->port, request_score(NAMES));
+            expect_post(stack->port, request_score(REQUEST_NAMES));
 
         expect_score(&answer, 0.5);
         http_answer_free(&answer);
     }
-}
-
-static bool
-is_scored(const struct http_answer *answer)
-{
-    return expect_score_of(answer) == 3.0;
 }
 
 TEST_SINGLE(crowd, "each request of many callers is counted once")
@@ -469,10 +441,10 @@ TEST_SINGLE(crowd, "each request of many callers is counted once")
     const struct stack *stack = stack_shared(&plan);
     double before = sum_of(stack, "scoring_requests_total");
     double durations = sum_of(stack, "scoring_request_duration_seconds_count");
-    char *request = request_score(PERSON);
+    char *request = request_score(REQUEST_PERSON);
     const struct load_plan scores = {.port = stack->port,
                                      .body = request,
-                                     .is_right = is_scored,
+                                     .is_right = load_is_three,
                                      .callers = CALLERS};
     struct load *load = load_start(&scores);
     struct load_result result;
@@ -488,45 +460,24 @@ TEST_SINGLE(crowd, "each request of many callers is counted once")
     free(request);
 }
 
-/* Workers of which none is one of these any more. */
-struct replacement {
-    const struct stack *stack;
-    struct proc_found before;
-};
-
-static bool
-is_replaced(void *arg)
-{
-    const struct replacement *wanted = arg;
-    struct proc_found now = stack_workers(wanted->stack);
-
-    for (size_t i = 0; i < now.count; i++) {
-        for (size_t j = 0; j < wanted->before.count; j++) {
-            if (now.pid[i] == wanted->before.pid[j])
-                return false;
-        }
-    }
-    return now.count == WORKERS;
-}
-
 static void
 kill_workers(const struct stack *stack)
 {
-    struct replacement wanted = {stack, stack_workers(stack)};
+    const struct proc_found before = stack_workers(stack);
 
-    CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
-    for (size_t i = 0; i < wanted.before.count; i++)
-        (void)kill(wanted.before.pid[i], SIGKILL);
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(before.count, WORKERS);
+    for (size_t i = 0; i < before.count; i++)
+        (void)kill(before.pid[i], SIGKILL);
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
 }
 
 static void
 reload(const struct stack *stack)
 {
-    struct replacement wanted = {stack, stack_workers(stack)};
+    const struct proc_found before = stack_workers(stack);
 
     CU_ASSERT_TRUE(stack_signal(stack, SIGHUP));
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
 }
 
 #define SCORES     REQUESTS("online_score", "200")
@@ -563,13 +514,6 @@ TEST_SINGLE(kept, "counters grow on over deaths and a reload")
 }
 
 /* No caller's answer matters here. */
-static bool
-is_anything(const struct http_answer *answer)
-{
-    (void)answer;
-    return true;
-}
-
 #define PARKED  "scoring_requests_parked"
 #define BREAKER "scoring_store_breaker_open"
 #define OPENED  "scoring_store_breaker_opened_total"
@@ -577,10 +521,10 @@ is_anything(const struct http_answer *answer)
 TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
 {
     struct stack *stack = stack_shared(&behind_peer);
-    char *request = request_interests(IDS);
+    char *request = request_interests(REQUEST_IDS);
     const struct load_plan interests = {.port = stack->port,
                                         .body = request,
-                                        .is_right = is_anything,
+                                        .is_right = load_is_anything,
                                         .callers = CALLERS};
     struct load *load;
     double hits;
@@ -611,7 +555,7 @@ TEST_SINGLE(gauges, "do not drift when workers die with requests parked")
 struct refusal {
     const char *name;
     const char *begin, *end; /* of the store's refusal */
-    enum kind kind;
+    enum request_kind kind;
     const char *text;
     int status;
     const char *sample; /* grows by 1 */
@@ -622,10 +566,10 @@ struct refusal {
 
 static const struct refusal refusal_rows[] = {
     {"a read that is refused", "ACL SETUSER default -mget",
-     "ACL SETUSER default +mget", INTERESTS, IDS, 503,
+     "ACL SETUSER default +mget", REQUEST_INTERESTS, REQUEST_IDS, 503,
      OPERATIONS("read", "refused"), "the store answers with errors"},
     {"a write that is lost", "ACL SETUSER default -set",
-     "ACL SETUSER default +set", SCORE, NEW_SCORE("1"), 200,
+     "ACL SETUSER default +set", REQUEST_SCORE, NEW_SCORE("1"), 200,
      OPERATIONS("cache_write", "lost"), "cache writes are lost"},
 };
 
@@ -634,7 +578,7 @@ static void
 use_store(const struct stack *stack)
 {
     struct http_answer answer =
-        expect_post(stack->port, request_interests(IDS));
+        expect_post(stack->port, request_interests(REQUEST_IDS));
 
     CU_ASSERT_EQUAL(answer.status, 200);
     http_answer_free(&answer);
@@ -655,7 +599,7 @@ TEST_CASES(refusal, struct refusal, refusal_rows)
 
     use_store(stack);
     CU_ASSERT_TRUE(redis_do(&stack->redis, c->begin));
-    answer = expect_post(stack->port, make_body(c->kind, c->text));
+    answer = expect_post(stack->port, request_of(c->kind, c->text));
     CU_ASSERT_EQUAL(answer.status, c->status);
     http_answer_free(&answer);
     CU_ASSERT_TRUE(becomes(stack, c->sample, before + 1));
@@ -675,11 +619,11 @@ TEST_SINGLE(retries, "are counted")
     double before = stack_metric(stack, "scoring_store_retries_total");
     struct http_answer answer;
 
-    answer = expect_post(stack->port, request_interests(IDS));
+    answer = expect_post(stack->port, request_interests(REQUEST_IDS));
     CU_ASSERT_EQUAL(answer.status, 200);
     http_answer_free(&answer);
     peer_set(stack->peer, PEER_LATE);
-    answer = expect_post(stack->port, request_interests(IDS));
+    answer = expect_post(stack->port, request_interests(REQUEST_IDS));
     http_answer_free(&answer);
     peer_set(stack->peer, PEER_NONE);
     CU_ASSERT(stack_metric(stack, "scoring_store_retries_total") > before);
@@ -791,7 +735,7 @@ TEST_SINGLE(own_rate, "requests over the limit, each of them")
 
     for (int i = 0; i < SENT_EACH_TIME || refused == 0; i++) {
         struct http_answer answer =
-            expect_post(stack->port, request_score(NAMES));
+            expect_post(stack->port, request_score(REQUEST_NAMES));
 
         if (answer.status == 429)
             refused++;
@@ -816,7 +760,7 @@ TEST_SINGLE(own_away, "requests that the service did not take")
     CU_ASSERT_EQUAL(rename(place, aside), 0);
     kill_workers(stack); /* with the connections that nginx has kept */
     for (int i = 0; i < SENT_EACH_TIME; i++) {
-        answer = expect_post(stack->port, request_score(NAMES));
+        answer = expect_post(stack->port, request_score(REQUEST_NAMES));
         expect_error(&answer, 502, NULL);
         http_answer_free(&answer);
     }

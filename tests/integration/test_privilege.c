@@ -17,7 +17,6 @@
 #include "support/stack.h"
 #include "support/token.h"
 
-#define NAMES    "{\"first_name\": \"a\", \"last_name\": \"b\"}"
 #define PROC_MAX (256 * 1024) /* bytes of an environment */
 
 #define FILES_FEW  512
@@ -100,24 +99,6 @@ end_stack(void)
     return stack_stop(&own.stack) ? 0 : 1;
 }
 
-static int
-post_signed(const struct stack *stack, const char *salt)
-{
-    char token[TOKEN_LENGTH + 1];
-    const struct request_parts request = {.login = "file",
-                                          .token = token,
-                                          .method = "online_score",
-                                          .arguments = NAMES};
-    struct http_answer answer;
-    int status;
-
-    token_user("", "file", salt, token);
-    answer = expect_post(stack->port, request_text(&request));
-    status = answer.status;
-    http_answer_free(&answer);
-    return status;
-}
-
 /* The password is right if interests are found at all. */
 TEST_SINGLE(from_files, "every secret is read from its file")
 {
@@ -127,8 +108,10 @@ TEST_SINGLE(from_files, "every secret is read from its file")
         .login = "admin", .token = token, .method = "clients_interests"};
     struct http_answer answer;
 
-    CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
-    CU_ASSERT_EQUAL(post_signed(stack, TOKEN_SALT), 403);
+    CU_ASSERT_EQUAL(expect_status(stack->port, request_salted(SALT->value)),
+                    200);
+    CU_ASSERT_EQUAL(expect_status(stack->port, request_salted(TOKEN_SALT)),
+                    403);
     token_admin(clock_steady_now(), secrets[1].value, token);
     request.arguments = "{\"client_ids\": [1]}";
     answer = expect_post(stack->port, request_text(&request));
@@ -256,7 +239,8 @@ TEST_SINGLE(file_size, "a worker outlives a log that may not grow")
     for (size_t i = 0; i < before.count; i++)
         CU_ASSERT_EQUAL(prlimit(before.pid[i], RLIMIT_FSIZE, &none, &usual), 0);
     for (int i = 0; i < SENT_COUNT; i++)
-        CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
+        CU_ASSERT_EQUAL(expect_status(stack->port, request_salted(SALT->value)),
+                        200);
     after = stack_workers(stack);
     CU_ASSERT_EQUAL_FATAL(after.count, before.count);
     for (size_t i = 0; i < before.count; i++) {
@@ -283,7 +267,8 @@ TEST_SINGLE(crash, "a worker's crash is told, without a dump")
     CU_ASSERT_TRUE_FATAL(workers.count > 0);
     CU_ASSERT_EQUAL(kill(workers.pid[0], SIGSYS), 0);
     CU_ASSERT_TRUE(clock_wait(is_told, stack, CLOCK_PATIENCE_MS));
-    CU_ASSERT_EQUAL(post_signed(stack, SALT->value), 200);
+    CU_ASSERT_EQUAL(expect_status(stack->port, request_salted(SALT->value)),
+                    200);
 }
 
 /* Files that hold a password: for their owner alone. */
@@ -304,8 +289,10 @@ TEST_SINGLE(files, "nobody else reads the private Redis's settings")
 static bool
 is_new_salt(void *arg)
 {
-    return post_signed(arg, NEW_SALT) == 200 &&
-           post_signed(arg, SALT->value) == 403;
+    const struct stack *stack = arg;
+
+    return expect_status(stack->port, request_salted(NEW_SALT)) == 200 &&
+           expect_status(stack->port, request_salted(SALT->value)) == 403;
 }
 
 /* SIGHUP: it comes last, as it changes the salt. */

@@ -207,10 +207,7 @@ post(const struct stack *stack, char *body, const char *want)
 static int
 ask_score(const struct stack *stack)
 {
-    return post(
-        stack,
-        request_score("{\"phone\": \"79175002040\", \"email\": \"a@b\"}"),
-        SCORE);
+    return post(stack, request_score(REQUEST_PERSON), SCORE);
 }
 
 static int

@@ -26,32 +26,11 @@
 #define MARK        ".scoring-run"
 #define STRANGER    65534 /* another user */
 
-#define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-#define IDS   "{\"client_ids\": [1, 2]}"
-
 /* A Redis of its own; what it asks for comes from the file of settings. */
 static const char *const from_file[] = {"REDIS_PASSWORD", "TZ", NULL};
 static const struct stack_plan private_plan = {.store = STACK_URL_GIVEN,
                                                .environment = from_file};
 static const struct stack_plan absent_plan = {.store = STACK_REDIS_ABSENT};
-
-/* Checks that run.sh exits, reports this, and leaves nothing running. */
-static void
-check_refused(struct stack *stack, const char *words)
-{
-    char *output;
-
-    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
-    CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
-    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
-    output = files_read(stack->output);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
-    CU_ASSERT_PTR_NOT_NULL(strstr(output, words));
-    CU_ASSERT_PTR_NULL(strstr(output, "ready:"));
-    if (strstr(output, words) == NULL)
-        (void)printf("no \"%s\" in: %s\n", words, output);
-    free(output);
-}
 
 /* The line after "ready:". */
 static bool
@@ -288,7 +267,7 @@ TEST_CASES(folder, struct folder_case, folder_rows)
     }
     list(path, before);
     CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
-    check_refused(&stack, c->words);
+    stack_expect_refused(&stack, c->words);
     list(path, after);
     CU_ASSERT_STRING_EQUAL(before, after);
     stack_discard(&stack);
@@ -372,7 +351,7 @@ TEST_CASES(place, struct place_case, place_rows)
     CU_ASSERT_EQUAL(unlink(stack.settings), 0);
     c->make(stack.settings);
     CU_ASSERT_TRUE(stack_launch(&stack, &absent_plan));
-    check_refused(&stack, c->words);
+    stack_expect_refused(&stack, c->words);
     CU_ASSERT_EQUAL(access(stack.run_folder, F_OK), -1);
     (void)snprintf(setting, sizeof(setting), "SCORING_CONFIG_FILE=%s",
                    stack.settings);
@@ -412,7 +391,7 @@ check_private_store(const struct stack *stack, const char *password)
 {
     struct redis redis = stack->redis;
     struct http_answer answer =
-        expect_post(stack->port, request_interests(IDS));
+        expect_post(stack->port, request_interests(REQUEST_IDS));
     redisReply *reply;
 
     expect_response(&answer, "{\"1\": [], \"2\": []}");
@@ -473,7 +452,7 @@ is_admin_of(void *arg)
     const struct request_parts request = {.login = "admin",
                                           .token = token,
                                           .method = "online_score",
-                                          .arguments = NAMES};
+                                          .arguments = REQUEST_NAMES};
     struct http_answer answer;
     bool is_good;
 
@@ -521,24 +500,6 @@ static const struct reload_case reload_rows[] = {
      "SCORING_SALT: would become a published one"},
 };
 
-static int
-status_by_salt(int port, const char *salt)
-{
-    char token[TOKEN_LENGTH + 1];
-    const struct request_parts request = {.login = "reload",
-                                          .token = token,
-                                          .method = "online_score",
-                                          .arguments = NAMES};
-    struct http_answer answer;
-    int status;
-
-    token_user("", "reload", salt, token);
-    answer = expect_post(port, request_text(&request));
-    status = answer.status;
-    http_answer_free(&answer);
-    return status;
-}
-
 TEST_CASES(reload, struct reload_case, reload_rows)
 {
     char pattern[FILES_PATH_MAX];
@@ -555,8 +516,8 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     files_path(pattern, "\\] E settings: .*%s", c->pattern);
     CU_ASSERT_TRUE(stack_log_wait(&stack, pattern, 1));
     CU_ASSERT_TRUE(stack_log_wait(&stack, "the old stay in force", 1));
-    CU_ASSERT_EQUAL(status_by_salt(stack.port, "own"), 200);
-    CU_ASSERT_EQUAL(status_by_salt(stack.port, TOKEN_SALT), 403);
+    CU_ASSERT_EQUAL(expect_status(stack.port, request_salted("own")), 200);
+    CU_ASSERT_EQUAL(expect_status(stack.port, request_salted(TOKEN_SALT)), 403);
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
@@ -569,7 +530,7 @@ TEST_SINGLE(store, "that does not start says why")
     folder_in(stack.run_folder, "redis");
     write_in(stack.run_folder, "redis/appendonlydir", "no folder");
     CU_ASSERT_TRUE(stack_launch(&stack, &private_plan));
-    check_refused(&stack, "run: Redis did not start: Can't open");
+    stack_expect_refused(&stack, "run: Redis did not start: Can't open");
     stack_discard(&stack);
 }
 

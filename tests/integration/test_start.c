@@ -27,37 +27,8 @@
 /* Half of what run.sh waits for each program that does not end. */
 #define EARLY_END_MS 7500
 
-#define NAMES  "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
-#define IDS    "{\"client_ids\": [1, 2]}"
-
 static const struct stack_plan plan = {.store = STACK_REDIS_TCP};
 static const struct stack_plan given = {.store = STACK_URL_GIVEN};
-
-static bool
-is_scored(const struct http_answer *answer)
-{
-    return expect_score_of(answer) == 3.0;
-}
-
-/* Checks that these words are printed, that there is an exit status, and that
- * no process is left. */
-static void
-check_refused(struct stack *stack, const char *words)
-{
-    char *output;
-
-    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
-    CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
-    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
-    output = files_read(stack->output);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
-    CU_ASSERT_PTR_NOT_NULL(strstr(output, words));
-    CU_ASSERT_PTR_NULL(strstr(output, "ready:"));
-    if (strstr(output, words) == NULL)
-        (void)printf("no \"%s\" in: %s\n", words, output);
-    free(output);
-}
 
 /* Checks that a start that was refused has printed one line. */
 static void
@@ -122,7 +93,7 @@ TEST_CASES(setting, struct setting_case, setting_rows)
 
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
-    check_refused(&stack, c->words);
+    stack_expect_refused(&stack, c->words);
     check_one_line(&stack);
     stack_discard(&stack);
 }
@@ -137,9 +108,9 @@ TEST_SINGLE(all_mistakes, "are told at once")
 
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     CU_ASSERT_TRUE(stack_launch(&stack, &wrong));
-    check_refused(&stack, "SCORING_WORKERS");
-    check_refused(&stack, "SCORING_LOG_LEVEL");
-    check_refused(&stack, "SCORING_X");
+    stack_expect_refused(&stack, "SCORING_WORKERS");
+    stack_expect_refused(&stack, "SCORING_LOG_LEVEL");
+    stack_expect_refused(&stack, "SCORING_X");
     stack_discard(&stack);
 }
 
@@ -178,7 +149,7 @@ TEST_SINGLE(program, "is missing")
     files_path(variable, "PATH=%s", programs);
     CU_ASSERT_TRUE(link_programs("/usr/bin", programs, "spawn-fcgi"));
     CU_ASSERT_TRUE(stack_launch(&stack, &hidden));
-    check_refused(&stack, "spawn-fcgi");
+    stack_expect_refused(&stack, "spawn-fcgi");
     stack_discard(&stack);
 }
 
@@ -192,7 +163,7 @@ TEST_SINGLE(port, "is in use")
     fd = ports_listen(&stack.port);
     (void)snprintf(words, sizeof(words), "HTTP_PORT: %d: ", stack.port);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, words);
+    stack_expect_refused(&stack, words);
     (void)close(fd);
     stack_discard(&stack);
 }
@@ -205,7 +176,7 @@ TEST_SINGLE(metrics_port, "is in use")
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     fd = ports_listen(&stack.metrics_port);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, "METRICS_PORT");
+    stack_expect_refused(&stack, "METRICS_PORT");
     (void)close(fd);
     stack_discard(&stack);
 }
@@ -235,7 +206,7 @@ TEST_SINGLE(same_port, "for both is refused")
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     stack.metrics_port = stack.port;
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, "METRICS_PORT");
+    stack_expect_refused(&stack, "METRICS_PORT");
     stack_discard(&stack);
 }
 
@@ -247,7 +218,7 @@ TEST_SINGLE(run_folder_file, "is below a file")
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(stack.run_folder, "%s/run", stack.settings);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, "RUN_DIR");
+    stack_expect_refused(&stack, "RUN_DIR");
     stack_discard(&stack);
 }
 
@@ -260,7 +231,7 @@ TEST_SINGLE(run_folder_long, "is too long for a socket")
     files_path(stack.run_folder, "%s/%s%s%s%s%s%s%s%s%s", stack.folder, ten,
                ten, ten, ten, ten, ten, ten, ten, ten);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, "RUN_DIR");
+    stack_expect_refused(&stack, "RUN_DIR");
     stack_discard(&stack);
 }
 
@@ -271,7 +242,7 @@ TEST_SINGLE(run_folder_quote, "has a name that settings cannot hold")
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(stack.run_folder, "%s/a\"b", stack.folder);
     CU_ASSERT_TRUE(stack_launch(&stack, &plan));
-    check_refused(&stack, "RUN_DIR: ");
+    stack_expect_refused(&stack, "RUN_DIR: ");
     stack_discard(&stack);
 }
 
@@ -288,7 +259,7 @@ TEST_SINGLE(run_folder_space, "has spaces, signs and letters beyond ASCII")
     files_path(stack.run_folder, "%s/a b; \xc3\xa9 '{1}'&", stack.folder);
     CU_ASSERT_TRUE(stack_launch(&stack, &private_redis));
     CU_ASSERT_TRUE_FATAL(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
-    answer = expect_post(stack.port, request_score(NAMES));
+    answer = expect_post(stack.port, request_score(REQUEST_NAMES));
     expect_score(&answer, 0.5);
     http_answer_free(&answer);
     CU_ASSERT_TRUE(stack_stop(&stack));
@@ -304,9 +275,9 @@ TEST_SINGLE(run_folder_taken, "by another stack, which goes on")
     CU_ASSERT_TRUE_FATAL(stack_init(&second));
     files_path(second.run_folder, "%s", first->run_folder);
     CU_ASSERT_TRUE(stack_launch(&second, &plan));
-    check_refused(&second, "RUN_DIR");
+    stack_expect_refused(&second, "RUN_DIR");
     stack_discard(&second);
-    answer = expect_post(first->port, request_score(NAMES));
+    answer = expect_post(first->port, request_score(REQUEST_NAMES));
     expect_score(&answer, 0.5);
     http_answer_free(&answer);
 }
@@ -341,7 +312,7 @@ TEST_SINGLE(idle, "connections do not stand in the way")
         http_answer_free(&answer);
     }
     for (size_t i = 0; i < IDLE_COUNT; i++) {
-        answer = expect_post(stack->port, request_score(NAMES));
+        answer = expect_post(stack->port, request_score(REQUEST_NAMES));
         expect_score(&answer, 0.5);
         CU_ASSERT_TRUE(answer.seconds < 1.0);
         http_answer_free(&answer);
@@ -356,7 +327,7 @@ begin_load(const struct stack *stack, const char *request)
 {
     const struct load_plan scores = {.port = stack->port,
                                      .body = request,
-                                     .is_right = is_scored,
+                                     .is_right = load_is_three,
                                      .callers = 4};
     struct load *load = load_start(&scores);
 
@@ -368,54 +339,26 @@ begin_load(const struct stack *stack, const char *request)
 static void
 end_load(struct load *load)
 {
-    struct load_result result;
-
     clock_sleep_ms(100);
-    result = load_stop(load);
-    CU_ASSERT_TRUE(result.requests > 0);
-    CU_ASSERT_EQUAL(result.failures, 0);
-    if (result.failures > 0)
-        (void)printf("%zu of %zu were lost: %s\n", result.failures,
-                     result.requests, result.example);
-}
-
-struct replacement {
-    const struct stack *stack;
-    struct proc_found before;
-};
-
-/* All are there, and none of the old ones. */
-static bool
-is_replaced(void *arg)
-{
-    const struct replacement *wanted = arg;
-    struct proc_found now = stack_workers(wanted->stack);
-
-    for (size_t i = 0; i < now.count; i++) {
-        for (size_t j = 0; j < wanted->before.count; j++) {
-            if (now.pid[i] == wanted->before.pid[j])
-                return false;
-        }
-    }
-    return now.count == WORKERS;
+    load_expect(load_stop(load), "scores");
 }
 
 TEST_SINGLE(worker_killed, "is replaced, and no request is lost")
 {
     const struct stack *stack = stack_shared(&plan);
-    char *request = request_score(PERSON);
-    struct replacement wanted = {stack, {0}};
+    char *request = request_score(REQUEST_PERSON);
+    struct proc_found before;
     struct load *load;
 
     clock_sleep_ms(1200); /* one that dies young waits for its successor */
-    wanted.before = stack_workers(stack);
-    CU_ASSERT_EQUAL(wanted.before.count, WORKERS);
+    before = stack_workers(stack);
+    CU_ASSERT_EQUAL(before.count, WORKERS);
     load = begin_load(stack, request);
-    for (size_t i = 0; i < wanted.before.count; i++) {
-        CU_ASSERT_EQUAL(kill(wanted.before.pid[i], SIGKILL), 0);
+    for (size_t i = 0; i < before.count; i++) {
+        CU_ASSERT_EQUAL(kill(before.pid[i], SIGKILL), 0);
         clock_sleep_ms(50);
     }
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
     end_load(load);
     CU_ASSERT_TRUE(stack_log_count(stack, "\\] E .*worker .*KILL") >= WORKERS);
     free(request);
@@ -423,19 +366,6 @@ TEST_SINGLE(worker_killed, "is replaced, and no request is lost")
 
 /* SIGHUP: other salts, under load; then broken settings, which change nothing.
  */
-static struct http_answer
-post_by_salt(int port, const char *salt)
-{
-    char token[TOKEN_LENGTH + 1];
-    const struct request_parts request = {.login = "reload",
-                                          .token = token,
-                                          .method = "online_score",
-                                          .arguments = NAMES};
-
-    token_user("", "reload", salt, token);
-    return expect_post(port, request_text(&request));
-}
-
 static void
 reload(const struct stack *stack, const char *settings)
 {
@@ -447,11 +377,12 @@ static void
 check_salts(const struct stack *stack, const char *good, const char *bad)
 {
     for (int i = 0; i < 2 * WORKERS; i++) {
-        struct http_answer answer = post_by_salt(stack->port, good);
+        struct http_answer answer =
+            expect_post(stack->port, request_salted(good));
 
         expect_score(&answer, 0.5);
         http_answer_free(&answer);
-        answer = post_by_salt(stack->port, bad);
+        answer = expect_post(stack->port, request_salted(bad));
         expect_error_text(&answer, 403, "Forbidden");
         http_answer_free(&answer);
     }
@@ -460,12 +391,12 @@ check_salts(const struct stack *stack, const char *good, const char *bad)
 TEST_SINGLE(reloaded, "settings change, and no request is lost")
 {
     const struct stack *stack = stack_shared(&plan);
-    struct replacement wanted = {stack, stack_workers(stack)};
-    char *request = request_score(PERSON);
+    const struct proc_found before = stack_workers(stack);
+    char *request = request_score(REQUEST_PERSON);
     struct load *load = begin_load(stack, request);
 
     reload(stack, "SCORING_SALT=Otus,fresh\n");
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
     end_load(load);
     check_salts(stack, "fresh", "stale");
 
@@ -491,21 +422,21 @@ post_some(const struct stack *stack, const char *request, int code)
 TEST_SINGLE(requests_logged, "are those that the settings say, also anew")
 {
     const struct stack *stack = stack_shared(&plan);
-    struct replacement wanted = {stack, stack_workers(stack)};
-    char *request = request_score(PERSON);
+    struct proc_found before = stack_workers(stack);
+    char *request = request_score(REQUEST_PERSON);
     size_t good, bad = stack_log_count(stack, " code=422 ");
 
     reload(stack, "SCORING_SALT=Otus,fresh\nSCORING_LOG_REQUESTS=errors\n");
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
     good = stack_log_count(stack, " code=200 ");
     post_some(stack, request, 200);
     post_some(stack, "{}", 422);
     CU_ASSERT_TRUE(stack_log_wait(stack, " code=422 ", bad + POSTED));
     CU_ASSERT_EQUAL(stack_log_count(stack, " code=200 "), good);
 
-    wanted.before = stack_workers(stack);
+    before = stack_workers(stack);
     reload(stack, "SCORING_SALT=Otus,fresh\n");
-    CU_ASSERT_TRUE(clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_wait_replaced(stack, &before, WORKERS));
     post_some(stack, request, 200);
     CU_ASSERT_TRUE(stack_log_wait(stack, " code=200 ", good + POSTED));
     free(request);
@@ -525,7 +456,7 @@ TEST_SINGLE(two_stacks, "do not disturb each other")
     check_salts(&second, "second", TOKEN_SALT);
     check_salts(first, TOKEN_SALT, "second");
     CU_ASSERT_TRUE(stack_stop(&second));
-    answer = expect_post(first->port, request_score(NAMES));
+    answer = expect_post(first->port, request_score(REQUEST_NAMES));
     expect_score(&answer, 0.5);
     http_answer_free(&answer);
 }
@@ -548,10 +479,10 @@ TEST_SINGLE(private_store, "has a password and serves both methods")
     redisReply *reply;
 
     CU_ASSERT_TRUE_FATAL(stack_start(&stack, &given));
-    answer = expect_post(stack.port, request_score(PERSON));
+    answer = expect_post(stack.port, request_score(REQUEST_PERSON));
     expect_score(&answer, 3.0);
     http_answer_free(&answer);
-    answer = expect_post(stack.port, request_interests(IDS));
+    answer = expect_post(stack.port, request_interests(REQUEST_IDS));
     expect_response(&answer, "{\"1\": [], \"2\": []}");
     http_answer_free(&answer);
     reply = private_redis(&stack, STACK_PASSWORD);
@@ -633,7 +564,7 @@ TEST_CASES(finish, struct finish_case, finish_rows)
                                                   .environment = patient};
     struct load_plan slow = {
         .is_right = is_interests, .callers = CALLERS, .requests = 1};
-    char *request = request_interests(IDS);
+    char *request = request_interests(REQUEST_IDS);
     struct load_result result;
     struct stack stack;
     struct load *load;

@@ -21,8 +21,6 @@
 #define PROBES_OF_CALLER 25 /* each on a connection of its own: 200 */
 #define PROBE_LIMIT_S    1.0
 
-#define PERSON "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
-
 static const char *const one[] = {"SCORING_WORKERS=1", NULL};
 static const char *const two[] = {"SCORING_WORKERS=2", NULL};
 static const struct stack_plan one_worker = {.store = STACK_REDIS_UNIX,
@@ -31,15 +29,9 @@ static const struct stack_plan two_workers = {.store = STACK_REDIS_UNIX,
                                               .environment = two};
 
 static bool
-is_scored(const struct http_answer *answer)
-{
-    return expect_score_of(answer) == 3.0;
-}
-
-static bool
 is_scored_in_time(const struct http_answer *answer)
 {
-    return is_scored(answer) && answer->seconds < PROBE_LIMIT_S;
+    return load_is_three(answer) && answer->seconds < PROBE_LIMIT_S;
 }
 
 /* Another number of kept connections for a stack that runs. */
@@ -110,10 +102,7 @@ probe(const struct stack *stack, const char *request, const char *when)
     struct load_result result = load_finish(load_start(&plan));
 
     CU_ASSERT_EQUAL(result.requests, PROBE_CALLERS * PROBES_OF_CALLER);
-    CU_ASSERT_EQUAL(result.failures, 0);
-    if (result.failures > 0)
-        (void)printf("%s: %zu of %zu probes failed: %s\n", when,
-                     result.failures, result.requests, result.example);
+    load_expect(result, when);
 }
 
 struct starvation_case {
@@ -138,7 +127,7 @@ TEST_CASES(starvation, struct starvation_case, starvation_rows)
 {
     const struct stack *stack = stack_shared(c->plan);
     struct load_plan plan = {.port = stack->port,
-                             .is_right = is_scored,
+                             .is_right = load_is_three,
                              .callers = LOAD_CONNECTIONS,
                              .is_kept = true};
     struct load_result result;
@@ -146,17 +135,14 @@ TEST_CASES(starvation, struct starvation_case, starvation_rows)
     char *request;
 
     set_keepalive(stack, c->keepalive);
-    request = request_score(PERSON);
+    request = request_score(REQUEST_PERSON);
     plan.body = request;
     load = load_start(&plan);
     clock_sleep_ms(LOAD_HEAD_MS);
     probe(stack, request, "under load");
     result = load_stop(load);
     CU_ASSERT_TRUE(result.requests > LOAD_CONNECTIONS);
-    CU_ASSERT_EQUAL(result.failures, 0);
-    if (result.failures > 0)
-        (void)printf("%zu of the load's %zu failed: %s\n", result.failures,
-                     result.requests, result.example);
+    load_expect(result, "of the load");
     probe(stack, request, "afterwards");
     free(request);
 }

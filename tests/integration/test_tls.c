@@ -202,9 +202,8 @@ ask_interests(const struct stack *stack)
 static void
 expect_some_score(const struct stack *stack)
 {
-    struct http_answer answer = expect_post(
-        stack->port,
-        request_score("{\"phone\": \"79175002040\", \"email\": \"a@b\"}"));
+    struct http_answer answer =
+        expect_post(stack->port, request_score(REQUEST_PERSON));
 
     expect_score(&answer, SCORE);
     http_answer_free(&answer);
@@ -260,9 +259,8 @@ TEST_SINGLE(cached, "a score is kept, and found again")
     CU_ASSERT_PTR_NOT_NULL_FATAL(key);
     CU_ASSERT_TRUE(redis_do(&servers[GOOD], "SET %s 4.5", key));
     {
-        struct http_answer answer = expect_post(
-            stack.port,
-            request_score("{\"phone\": \"79175002040\", \"email\": \"a@b\"}"));
+        struct http_answer answer =
+            expect_post(stack.port, request_score(REQUEST_PERSON));
 
         expect_score(&answer, 4.5);
         http_answer_free(&answer);

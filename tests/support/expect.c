@@ -171,24 +171,36 @@ expect_score_of(const struct http_answer *answer)
 }
 
 static void
-compile(regex_t *regex, const char *pattern)
+compile(regex_t *regex, const char *pattern, int flags)
 {
-    if (regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0) {
+    if (regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB | flags) != 0) {
         (void)fprintf(stderr, "expect: bad pattern: %s\n", pattern);
         exit(EXIT_FAILURE);
     }
 }
 
-bool
-expect_match(const char *text, const char *pattern)
+static bool
+matches(const char *text, const char *pattern, int flags)
 {
     regex_t regex;
     bool is_match;
 
-    compile(&regex, pattern);
+    compile(&regex, pattern, flags);
     is_match = regexec(&regex, text, 0, NULL, 0) == 0;
     regfree(&regex);
     return is_match;
+}
+
+bool
+expect_match(const char *text, const char *pattern)
+{
+    return matches(text, pattern, REG_NEWLINE);
+}
+
+bool
+expect_says(const char *text, const char *pattern)
+{
+    return matches(text, pattern, 0);
 }
 
 size_t
@@ -198,7 +210,7 @@ expect_count_lines(char *text, const char *pattern)
     char *line;
     size_t count = 0;
 
-    compile(&regex, pattern);
+    compile(&regex, pattern, REG_NEWLINE);
     while ((line = strsep(&text, "\n")) != NULL)
         count += line[0] != '\0' && regexec(&regex, line, 0, NULL, 0) == 0;
     regfree(&regex);
@@ -216,4 +228,14 @@ expect_post(int port, char *request)
     http_close(http);
     free(request);
     return answer;
+}
+
+int
+expect_status(int port, char *request)
+{
+    struct http_answer answer = expect_post(port, request);
+    const int status = answer.status;
+
+    http_answer_free(&answer);
+    return status;
 }

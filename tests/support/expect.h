@@ -40,6 +40,9 @@ double expect_score_of(const struct http_answer *answer);
 /* Whether a text matches an extended regular expression. */
 bool expect_match(const char *text, const char *pattern);
 
+/* The same for the whole text, not its lines: '^' is only its beginning. */
+bool expect_says(const char *text, const char *pattern);
+
 /* How many non-empty lines match it; the text is modified. */
 size_t expect_count_lines(char *text, const char *pattern);
 
@@ -48,5 +51,8 @@ size_t expect_count_lines(char *text, const char *pattern);
  * the answer.
  */
 struct http_answer expect_post(int port, char *request);
+
+/* The same, for its status alone. */
+int expect_status(int port, char *request);
 
 #endif

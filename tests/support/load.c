@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
+
 #include "clock.h"
+#include "expect.h"
 #include "load.h"
 
 #define LOAD_CALLERS_MAX 64
@@ -26,6 +29,35 @@ struct load {
     size_t count;
     struct caller callers[LOAD_CALLERS_MAX];
 };
+
+bool
+load_is_three(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 3.0;
+}
+
+bool
+load_is_half(const struct http_answer *answer)
+{
+    return expect_score_of(answer) == 0.5;
+}
+
+bool
+load_is_anything(const struct http_answer *answer)
+{
+    (void)answer;
+    return true;
+}
+
+void
+load_expect(struct load_result result, const char *what)
+{
+    CU_ASSERT_TRUE(result.requests > 0);
+    CU_ASSERT_EQUAL(result.failures, 0);
+    if (result.failures > 0)
+        (void)printf("%zu of %zu %s were wrong: %s\n", result.failures,
+                     result.requests, what, result.example);
+}
 
 static double
 send_one(const struct load_plan *plan, struct http *http,

@@ -15,6 +15,11 @@ struct load;
 /* Called by several threads at once: it must not use CUnit. */
 typedef bool load_check_fn(const struct http_answer *answer);
 
+/* Whether it has the score of REQUEST_PERSON, that of REQUEST_NAMES; true. */
+bool load_is_three(const struct http_answer *answer);
+bool load_is_half(const struct http_answer *answer);
+bool load_is_anything(const struct http_answer *answer);
+
 struct load_plan {
     int port;
     const char *ca_file; /* over HTTPS, if given; see http_open_at() */
@@ -38,6 +43,9 @@ struct load_result load_stop(struct load *load);
 
 /* Waits until all requests are answered; for plans with a limit of requests. */
 struct load_result load_finish(struct load *load);
+
+/* Asserts that there were answers, and that all of them were right. */
+void load_expect(struct load_result result, const char *what);
 
 /*
  * Sends this many requests one after the other over one connection, with

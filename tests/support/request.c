@@ -2,6 +2,7 @@
  * Requests as callers send them. Source: docs/protocol.md, S9.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "buffer.h"
 #include "clock.h"
@@ -69,5 +70,36 @@ request_admin(const char *method, const char *arguments)
     };
 
     token_admin(clock_steady_now(), TOKEN_ADMIN_SALT, token);
+    return request_text(&parts);
+}
+
+char *
+request_of(enum request_kind kind, const char *text)
+{
+    switch (kind) {
+    case REQUEST_SCORE:
+        return request_score(text);
+    case REQUEST_INTERESTS:
+        return request_interests(text);
+    case REQUEST_ADMIN_SCORE:
+        return request_admin("online_score", text);
+    case REQUEST_AS_IT_IS:
+        break;
+    }
+    return strdup(text);
+}
+
+char *
+request_salted(const char *salt)
+{
+    char token[TOKEN_LENGTH + 1];
+    const struct request_parts parts = {
+        .login = "reload",
+        .token = token,
+        .method = "online_score",
+        .arguments = REQUEST_NAMES,
+    };
+
+    token_user("", parts.login, salt, token);
     return request_text(&parts);
 }

@@ -262,6 +262,23 @@ stack_stop(struct stack *stack)
 }
 
 void
+stack_expect_refused(struct stack *stack, const char *words)
+{
+    char *output;
+
+    CU_ASSERT_TRUE(proc_wait(&stack->proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(proc_exit_status(&stack->proc) > 0);
+    CU_ASSERT_EQUAL(proc_end_orphans(), 0);
+    output = files_read(stack->output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, words));
+    CU_ASSERT_PTR_NULL(strstr(output, "ready:"));
+    if (strstr(output, words) == NULL)
+        (void)printf("no \"%s\" in: %s\n", words, output);
+    free(output);
+}
+
+void
 stack_discard(struct stack *stack)
 {
     proc_kill(&stack->proc);
@@ -312,6 +329,36 @@ stack_workers(const struct stack *stack)
 }
 
 /* Never signals process 0, which would be the tests' own process group. */
+struct replacement {
+    const struct stack *stack;
+    const struct proc_found *before;
+    size_t workers;
+};
+
+static bool
+is_replaced(void *arg)
+{
+    const struct replacement *wanted = arg;
+    const struct proc_found now = stack_workers(wanted->stack);
+
+    for (size_t i = 0; i < now.count; i++) {
+        for (size_t j = 0; j < wanted->before->count; j++) {
+            if (now.pid[i] == wanted->before->pid[j])
+                return false;
+        }
+    }
+    return now.count == wanted->workers;
+}
+
+bool
+stack_wait_replaced(const struct stack *stack, const struct proc_found *before,
+                    size_t workers)
+{
+    struct replacement wanted = {stack, before, workers};
+
+    return clock_wait(is_replaced, &wanted, CLOCK_PATIENCE_MS);
+}
+
 bool
 stack_signal(const struct stack *stack, int number)
 {

@@ -59,6 +59,10 @@ bool stack_stop(struct stack *stack);
  */
 void stack_print_output(const struct stack *stack);
 
+/* Checks that run.sh fails, prints these words, is never ready, and leaves no
+ * process. */
+void stack_expect_refused(struct stack *stack, const char *words);
+
 /* Removes what is left of a stack whose run.sh has ended by itself. */
 void stack_discard(struct stack *stack);
 
@@ -73,6 +77,10 @@ bool stack_shared_end(void);
 /* The parent process of the service (0: none), and its workers. */
 pid_t stack_parent(const struct stack *stack);
 struct proc_found stack_workers(const struct stack *stack);
+
+/* Waits until there are so many workers, and none of those. */
+bool stack_wait_replaced(const struct stack *stack,
+                         const struct proc_found *before, size_t workers);
 
 /* Sends a signal to the parent; returns false if there is none. */
 bool stack_signal(const struct stack *stack, int number);

@@ -11,6 +11,7 @@
 #include "scoring/model.h"
 #include "support/buffer.h"
 #include "support/cases.h"
+#include "support/request.h"
 #include "support/store_fake.h"
 #include "support/token.h"
 
@@ -69,8 +70,6 @@ struct asked {
     const char *login, *salt, *method, *arguments;
 };
 
-#define NAMES "{\"first_name\": \"a\", \"last_name\": \"b\"}"
-
 /* The outcome refers to the call, which the caller frees. */
 static struct api_call *
 world_ask(struct world *world, const struct asked *asked, int64_t after_ns,
@@ -113,7 +112,7 @@ struct entry_case {
 
 #define SCORE(account, salt)                                                   \
     {                                                                          \
-        account, "h&f", salt, "online_score", NAMES                            \
+        account, "h&f", salt, "online_score", REQUEST_NAMES                    \
     }
 #define INTERESTS(account, salt)                                               \
     {                                                                          \
@@ -157,7 +156,7 @@ static const struct entry_case entry_rows[] = {
      101,
      1},
     {"the admin, of no account",
-     {NULL, "admin", "42", "online_score", NAMES},
+     {NULL, "admin", "42", "online_score", REQUEST_NAMES},
      200,
      NULL,
      0,
@@ -169,7 +168,7 @@ static const struct entry_case entry_rows[] = {
      0,
      1},
     {"the admin, by an account's salt",
-     {"acme", "admin", "acme's", "online_score", NAMES},
+     {"acme", "admin", "acme's", "online_score", REQUEST_NAMES},
      403,
      NULL,
      0,
@@ -253,27 +252,27 @@ static const struct rate_case rate_rows[] = {
     {"another account takes none", SCORE("acme", "acme's"), 30, 0, 200, NULL},
     {"a batch takes as many as it has records",
      {"slow", "h&f", "slow's", "online_scores",
-      "{\"clients\": [{}, {}, " NAMES ", {}, {}, {}, {}, {}, {}]}"},
+      "{\"clients\": [{}, {}, " REQUEST_NAMES ", {}, {}, {}, {}, {}, {}]}"},
      1,
      3499,
      429,
      "Retry-After: 1"},
     {"and no more",
      {"slow", "h&f", "slow's", "online_scores",
-      "{\"clients\": [{}, {}, " NAMES ", {}, {}, {}, {}, {}, {}]}"},
+      "{\"clients\": [{}, {}, " REQUEST_NAMES ", {}, {}, {}, {}, {}, {}]}"},
      1,
      3500,
      200,
      NULL},
     {"how long the next has to wait after it",
      {"slow", "h&f", "slow's", "online_scores",
-      "{\"clients\": [{}, {}, " NAMES ", {}, {}, {}, {}, {}, {}]}"},
+      "{\"clients\": [{}, {}, " REQUEST_NAMES ", {}, {}, {}, {}, {}, {}]}"},
      1,
      0,
      429,
      "Retry-After: 4"},
     {"the admin takes none",
-     {"slow", "admin", "42", "online_score", NAMES},
+     {"slow", "admin", "42", "online_score", REQUEST_NAMES},
      30,
      0,
      200,

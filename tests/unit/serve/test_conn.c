@@ -28,7 +28,6 @@
 #define VALUE_BYTES 40000
 #define ID_32       "abcdefghijklmnopqrstuvwxyz012345"
 #define ID_128      ID_32 ID_32 ID_32 ID_32
-#define SCORE       "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define TEN_IDS     "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
 #define FIFTY_IDS   TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS ", " TEN_IDS
 #define MANY_IDS    "{\"client_ids\": [" FIFTY_IDS ", " FIFTY_IDS "]}"
@@ -103,7 +102,7 @@ send_exchange(int fd, const struct fcgi_peer_exchange *exchange)
 static void
 send_score(int fd, bool is_half)
 {
-    char *body = request_score(SCORE);
+    char *body = request_score(REQUEST_PERSON);
     const struct fcgi_peer_exchange exchange = {.body = body,
                                                 .body_length = strlen(body)};
     struct buffer bytes = {0};
@@ -624,7 +623,7 @@ static const struct failing_case failing_rows[] = {
 static void
 send_on(int fd, enum stage stage)
 {
-    char *body = request_score(SCORE);
+    char *body = request_score(REQUEST_PERSON);
     const struct fcgi_peer_exchange exchange = {.body = body,
                                                 .body_length = strlen(body)};
     struct buffer bytes = {0};
@@ -744,7 +743,7 @@ TEST_CASES(sending, struct sending_case, sending_rows)
 
 TEST_SINGLE(no_digest, "without a digest the log says so, and not memory")
 {
-    char *body = request_score(SCORE);
+    char *body = request_score(REQUEST_PERSON);
     const struct fcgi_peer_exchange exchange = {.body = body,
                                                 .body_length = strlen(body)};
     int fd;
@@ -1131,7 +1130,7 @@ TEST_SINGLE(drain_two, "two at a time are let go")
 
 TEST_SINGLE(drain_late, "a request that came before is answered first")
 {
-    char *body = request_score(SCORE);
+    char *body = request_score(REQUEST_PERSON);
     const struct fcgi_peer_exchange exchange = {.body = body,
                                                 .body_length = strlen(body)};
     struct buffer bytes = {0};

@@ -34,7 +34,6 @@
 #define IDLE_WAITS 5   /* for the log, and a heartbeat */
 #define BODY_MAX   (1024 * 1024)
 #define PIECE_MAX  4096
-#define SCORE      "{\"phone\": \"79175002040\", \"email\": \"a@b\"}"
 #define BIG_ANSWER (300 * 1024) /* more than a socket takes at once */
 #define PROBE      STEPS_HELLO "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n"
 #define GET_ONE                                                                \
@@ -345,7 +344,8 @@ static const struct body_case body_rows[] = {
 /* The connection can be used again after each of these bodies. */
 TEST_CASES(body, struct body_case, body_rows)
 {
-    char *request = request_score(SCORE), *text = calloc(1, c->length + 1);
+    char *request = request_score(REQUEST_PERSON),
+         *text = calloc(1, c->length + 1);
     const struct fcgi_peer_exchange exchange = {.body = text,
                                                 .body_length = c->length,
                                                 .content_length = c->announced,
@@ -513,7 +513,7 @@ TEST_SINGLE(line, "each request is one line of the log")
 
     bench_start(&bench, false);
     fd = fcgi_peer_connect(bench.socket);
-    send_request(fd, request_score(SCORE));
+    send_request(fd, request_score(REQUEST_PERSON));
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
     text = log_with(&bench, " method=online_score code=200 ");
     CU_ASSERT_PTR_NOT_NULL(strstr(text, " path=/method "));
@@ -774,7 +774,7 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     bench_launch(&bench, true, WORKER_ALONE, settings);
     greet(&bench);
     fd = fcgi_peer_connect(bench.socket);
-    send_request(fd, request_score(SCORE));
+    send_request(fd, request_score(REQUEST_PERSON));
     settle(&bench);
     CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
     CU_ASSERT_EQUAL(strncmp(got, get, sizeof(get) - 1), 0);
