@@ -15,17 +15,11 @@
 #include "base/json.h"
 #include "fuzz.h"
 #include "store/sentinels.h"
+#include "support/ports.h"
+#include "support/script.h"
 
 #define LIMIT_MS 1000
 #define HELLO    "*4\r\n+mode\r\n+sentinel\r\n+role\r\n+master\r\n+PONG\r\n"
-
-/* The sentinel, and its one connection. */
-struct peer {
-    struct ev_loop *loop;
-    ev_io listener, readable;
-    const struct fuzz_input *input;
-    unsigned pieces;
-};
 
 static int port; /* of the sentinel */
 
@@ -42,58 +36,22 @@ connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
     return -1;
 }
 
+/* The handshake, then the input; a second connection gets nothing. */
 static void
-on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+got(struct script_connection *connection, const char *piece, size_t length)
 {
-    struct peer *peer = watcher->data;
-    const struct fuzz_input *input = peer->input;
-    char piece[4096];
+    const struct fuzz_input *input = connection->peer->data;
 
-    (void)events;
-    if (recv(watcher->fd, piece, sizeof(piece), 0) <= 0) {
-        ev_io_stop(loop, watcher);
-        return;
+    (void)piece;
+    (void)length;
+    if (connection != connection->peer->connections) {
+        script_hang_up(connection);
+    } else if (connection->pieces++ == 0) {
+        script_send(connection, HELLO, sizeof(HELLO) - 1);
+    } else {
+        script_send(connection, (const char *)input->at, input->left);
+        (void)shutdown(connection->readable.fd, SHUT_WR);
     }
-    if (peer->pieces++ == 0) {
-        (void)send(watcher->fd, HELLO, sizeof(HELLO) - 1, MSG_NOSIGNAL);
-        return;
-    }
-    (void)send(watcher->fd, input->at, input->left,
-               MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(watcher->fd, SHUT_WR);
-}
-
-static void
-on_connection(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct peer *peer = watcher->data;
-    int fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-    (void)events;
-    if (fd < 0)
-        return;
-    if (ev_is_active(&peer->readable)) { /* a second connection is ignored */
-        (void)close(fd);
-        return;
-    }
-    ev_io_init(&peer->readable, on_readable, fd, EV_READ);
-    peer->readable.data = peer;
-    ev_io_start(loop, &peer->readable);
-}
-
-static int
-listen_somewhere(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    FUZZ_CHECK(bind(fd, (struct sockaddr *)&address, length) == 0);
-    FUZZ_CHECK(listen(fd, 16) == 0);
-    FUZZ_CHECK(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-    port = ntohs(address.sin_port);
-    return fd;
 }
 
 static void
@@ -125,33 +83,27 @@ check_words(const struct sentinels *sentinels)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static int listener = -1;
-    const struct fuzz_input input = {data, size};
-    struct peer peer = {.input = &input};
+    static const struct script_ops ops = {.got = got};
+    static struct script_peer peer;
+    struct fuzz_input input = {data, size};
     struct redis_url url = {.host_count = 1, .master = "mymaster"};
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
     struct sentinels *sentinels;
 
-    if (listener < 0)
-        listener = listen_somewhere();
+    FUZZ_CHECK(loop != NULL);
+    script_serve(&peer, loop, ports_listen(&port), &ops, &input);
     url.hosts[0] = (struct redis_url_host){"127.0.0.1", port};
-    peer.loop = ev_loop_new(EVFLAG_AUTO);
-    FUZZ_CHECK(peer.loop != NULL);
-    ev_io_init(&peer.listener, on_connection, listener, EV_READ);
-    peer.listener.data = &peer;
-    ev_io_start(peer.loop, &peer.listener);
-    sentinels = sentinels_new(peer.loop, &url, LIMIT_MS, LIMIT_MS);
+    sentinels = sentinels_new(loop, &url, LIMIT_MS, LIMIT_MS);
     FUZZ_CHECK(sentinels != NULL);
     while (!sentinels_take_news(sentinels))
-        (void)ev_run(peer.loop, EVRUN_ONCE);
+        (void)ev_run(loop, EVRUN_ONCE);
     check_votes(sentinels);
     check_words(sentinels);
     FUZZ_CHECK(sentinels_known(sentinels) >= 1);
     FUZZ_CHECK(sentinels_known(sentinels) <= SENTINELS_MAX);
     FUZZ_CHECK(sentinels_reachable(sentinels) <= 1);
     sentinels_free(sentinels);
-    if (peer.pieces > 0)
-        (void)close(peer.readable.fd);
-    ev_io_stop(peer.loop, &peer.listener);
-    ev_loop_destroy(peer.loop);
+    script_end(&peer);
+    ev_loop_destroy(loop);
     return 0;
 }

@@ -3,17 +3,27 @@
  * answer, how slowly, and when they hang up.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "check.h"
 
 #include "ports.h"
 #include "script.h"
 
 #define PIECE_MAX 65536
 #define DRIP_S    .02
+
+/* Not by CUnit: fuzz targets and forked processes have peers, too. */
+static void
+need(bool is_there, const char *what)
+{
+    if (is_there)
+        return;
+    (void)fprintf(stderr, "script: %s: %s\n", what, strerror(errno));
+    abort();
+}
 
 void
 script_hang_up(struct script_connection *connection)
@@ -104,7 +114,7 @@ on_accept(struct ev_loop *loop, ev_io *watcher, int events)
     int fd = accept(watcher->fd, NULL, NULL);
 
     (void)events;
-    CU_ASSERT_FATAL(fd >= 0 && peer->count < SCRIPT_CONNECTIONS);
+    need(fd >= 0 && peer->count < SCRIPT_CONNECTIONS, "no connection");
     connection = &peer->connections[peer->count++];
     connection->peer = peer;
     ev_io_init(&connection->readable, on_readable, fd, EV_READ);
@@ -121,11 +131,26 @@ void
 script_serve(struct script_peer *peer, struct ev_loop *loop, int listener,
              const struct script_ops *ops, void *data)
 {
-    CU_ASSERT_FATAL(listener >= 0);
+    need(listener >= 0, "no listening socket");
     *peer = (struct script_peer){.loop = loop, .ops = ops, .data = data};
     ev_io_init(&peer->listener, on_accept, listener, EV_READ);
     peer->listener.data = peer;
     ev_io_start(loop, &peer->listener);
+}
+
+pid_t
+script_fork(int listener, const struct script_ops *ops, void *data,
+            unsigned limit_s)
+{
+    static struct script_peer peer;
+    const pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    (void)alarm(limit_s);
+    script_serve(&peer, ev_loop_new(EVFLAG_AUTO), listener, ops, data);
+    (void)ev_run(peer.loop, 0);
+    _exit(EXIT_FAILURE);
 }
 
 void

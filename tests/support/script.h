@@ -4,6 +4,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define SCRIPT_CONNECTIONS 64
 #define SCRIPT_ANSWERS     4
@@ -59,6 +60,13 @@ void script_start(struct script_peer *peer, struct ev_loop *loop, int port,
 /* Does what the ops say, on a listening socket, which it closes at the end. */
 void script_serve(struct script_peer *peer, struct ev_loop *loop, int listener,
                   const struct script_ops *ops, void *data);
+
+/*
+ * The same in a forked process, for a test that has no loop. An op ends the
+ * process by _exit(); SIGALRM kills it at the limit.
+ */
+pid_t script_fork(int listener, const struct script_ops *ops, void *data,
+                  unsigned limit_s);
 
 /* Accepts a peer that has ended, or has never been started (zeros). */
 void script_end(struct script_peer *peer);

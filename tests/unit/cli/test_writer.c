@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "cli/session.h"
 #include "cli/writer.h"
 #include "support/cases.h"
@@ -24,7 +24,6 @@
 #define FLOOD_BYTES (6 * 1024 * 1024)
 #define LIMIT_MS    3000
 #define FLOOD_MS    12000 /* a busy machine takes half; 80 slices, 16000 */
-#define PIECE_MAX   65536
 
 struct bench {
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
@@ -37,70 +36,6 @@ struct bench {
 /* How long the peer keeps the connection after the handshake. */
 enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR, READS_FLOOD };
 
-/* Waits for so many batches; no key or value contains MSET. */
-static int
-take_batches(int fd, int count)
-{
-    static const char name[] = "MSET";
-    static char piece[PIECE_MAX];
-    size_t known = 0; /* bytes of the name */
-    ssize_t length;
-
-    while (count > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0) {
-        for (ssize_t i = 0; i < length; i++) {
-            known = piece[i] == name[known] ? known + 1 : 0;
-            if (name[known] != '\0')
-                continue;
-            known = 0;
-            count--;
-        }
-    }
-    return count;
-}
-
-/* Reads all of a batch that is larger than a socket takes, and confirms it. */
-static int
-take_flood(int fd)
-{
-    static char piece[PIECE_MAX];
-    size_t left = FLOOD_BYTES;
-    ssize_t length;
-
-    while (left > 0 && (length = recv(fd, piece, sizeof(piece), 0)) > 0)
-        left -= (size_t)length < left ? (size_t)length : left;
-    /* The end of the command may come separately. */
-    return left == 0 && send(fd, "+OK\r\n", 5, MSG_NOSIGNAL) == 5 &&
-                   recv(fd, piece, sizeof(piece), 0) >= 0
-               ? 0
-               : 2;
-}
-
-/* The peer process; returns its exit status. */
-static int
-serve(int listener, enum stay stay)
-{
-    static const char greeting[] = STEPS_MASTER ":0\r\n";
-    char piece[64];
-    int fd = accept(listener, NULL, NULL);
-
-    (void)alarm((unsigned)(stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS) / 1000);
-    if (recv(fd, piece, sizeof(piece), 0) <= 0 ||
-        send(fd, greeting, sizeof(greeting) - 1, MSG_NOSIGNAL) !=
-            (ssize_t)sizeof(greeting) - 1)
-        return 1;
-    switch (stay) {
-    case GOES_AT_ONCE:
-        break;
-    case WAITS_FOR_BATCH:
-        return take_batches(fd, 1);
-    case WAITS_FOR_FOUR:
-        return take_batches(fd, 4);
-    case READS_FLOOD:
-        return take_flood(fd);
-    }
-    return 0;
-}
-
 /* The replies of a master to ROLE and to a batch. */
 struct replica_case {
     const char *name;
@@ -111,37 +46,105 @@ struct replica_case {
     const char *error; /* "": the batch is written */
 };
 
-/* Receives the next piece; "" at the end. */
-static char *
-take_piece(int fd)
-{
-    static char piece[PIECE_MAX];
-    const ssize_t length = recv(fd, piece, sizeof(piece) - 1, 0);
+/* What the peer, a process of its own, has seen. */
+struct visit {
+    enum stay stay;
+    size_t known;                 /* bytes of the name MSET */
+    int batches;                  /* so far; no key or value contains MSET */
+    size_t bytes;                 /* of a flood */
+    const struct replica_case *c; /* whose commands it expects, in order */
+    bool is_good;                 /* they came */
+};
 
-    piece[length > 0 ? length : 0] = '\0';
-    return piece;
+static void
+reply(struct script_connection *connection, const char *text)
+{
+    script_send(connection, text, strlen(text));
 }
 
-/* Expects the commands of the row; returns 0 if they arrive. */
-static int
-serve_master(int listener, const struct replica_case *c)
+static void
+count_batches(struct visit *visit, const char *piece, size_t length)
 {
-    const int fd = accept(listener, NULL, NULL);
+    static const char name[] = "MSET";
+
+    for (size_t i = 0; i < length; i++) {
+        visit->known = piece[i] == name[visit->known] ? visit->known + 1 : 0;
+        if (name[visit->known] != '\0')
+            continue;
+        visit->known = 0;
+        visit->batches++;
+    }
+}
+
+/* All of a batch that is larger than a socket takes is confirmed. */
+static void
+take_flood(struct script_connection *connection, size_t length)
+{
+    struct visit *visit = connection->peer->data;
+    const bool was_whole = visit->bytes >= FLOOD_BYTES;
+
+    visit->bytes += length;
+    if (!was_whole && visit->bytes >= FLOOD_BYTES)
+        reply(connection, "+OK\r\n");
+}
+
+/* The handshake, and then batches until its stay is over. */
+static void
+take_batches(struct script_connection *connection, const char *piece,
+             size_t length)
+{
+    struct visit *visit = connection->peer->data;
+
+    if (connection->pieces++ == 0) {
+        reply(connection, STEPS_MASTER ":0\r\n");
+        if (visit->stay == GOES_AT_ONCE)
+            _exit(EXIT_SUCCESS);
+        return;
+    }
+    if (visit->stay == READS_FLOOD) {
+        take_flood(connection, length);
+        return;
+    }
+    count_batches(visit, piece, length);
+    if (visit->batches >= (visit->stay == WAITS_FOR_FOUR ? 4 : 1))
+        _exit(EXIT_SUCCESS);
+}
+
+/* Expects the commands of the row, each in a piece. */
+static void
+take_commands(struct script_connection *connection, const char *piece,
+              size_t length)
+{
+    struct visit *visit = connection->peer->data;
+    const struct replica_case *c = visit->c;
     const char *const answers[] = {STEPS_MASTER ":0\r\n", c->role, c->written};
     const char *const wanted[] = {"HELLO", "ROLE", c->waits ? "WAIT" : "MSET"};
-    bool is_good = true;
+    const int i = connection->pieces++;
 
-    (void)alarm(LIMIT_MS / 1000);
-    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-        const char *piece = take_piece(fd);
-
-        is_good = is_good && strstr(piece, wanted[i]) != NULL &&
-                  (c->waits || strstr(piece, "WAIT") == NULL);
-        (void)send(fd, answers[i], strlen(answers[i]), MSG_NOSIGNAL);
-    }
-    (void)take_piece(fd);
-    return is_good ? 0 : 1;
+    visit->is_good =
+        visit->is_good && i < 3 &&
+        memmem(piece, length, wanted[i], strlen(wanted[i])) != NULL &&
+        (c->waits || memmem(piece, length, "WAIT", 4) == NULL);
+    if (i < 3)
+        reply(connection, answers[i]);
 }
+
+static void
+leave(struct script_connection *connection)
+{
+    const struct visit *visit = connection->peer->data;
+    const bool is_good =
+        visit->c != NULL
+            ? visit->is_good && connection->pieces == 3
+            : visit->stay == READS_FLOOD && visit->bytes >= FLOOD_BYTES;
+
+    _exit(is_good ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static const struct script_ops batch_ops = {.got = take_batches,
+                                            .closed = leave};
+static const struct script_ops command_ops = {.got = take_commands,
+                                              .closed = leave};
 
 /* Listens at the path of the bench, for the peer. */
 static int
@@ -173,12 +176,13 @@ bench_connect(struct bench *bench, int listener, int64_t limit_ms)
 static void
 bench_start(struct bench *bench, enum stay stay)
 {
+    const int limit_ms = stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS;
     const int listener = bench_listen(bench);
+    struct visit visit = {.stay = stay};
 
-    bench->peer.pid = fork();
-    if (bench->peer.pid == 0)
-        _exit(serve(listener, stay));
-    bench_connect(bench, listener, stay == READS_FLOOD ? FLOOD_MS : LIMIT_MS);
+    bench->peer.pid = script_fork(listener, &batch_ops, &visit,
+                                  (unsigned)limit_ms / MS_PER_S);
+    bench_connect(bench, listener, limit_ms);
 }
 
 static void
@@ -313,10 +317,10 @@ TEST_CASES(replica, struct replica_case, replica_rows)
 {
     struct bench bench;
     const int listener = bench_listen(&bench);
+    struct visit visit = {.c = c, .is_good = true};
 
-    bench.peer.pid = fork();
-    if (bench.peer.pid == 0)
-        _exit(serve_master(listener, c));
+    bench.peer.pid =
+        script_fork(listener, &command_ops, &visit, LIMIT_MS / MS_PER_S);
     bench_connect(&bench, listener, LIMIT_MS);
     CU_ASSERT_TRUE(writer_ask_replicas(bench.writer, LIMIT_MS));
     CU_ASSERT_TRUE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
