@@ -1361,6 +1361,38 @@ TEST_SINGLE(rotation, "SIGUSR1 opens the log again in every process")
     files_folder_remove(folder);
 }
 
+/* The clock stands still, so the older worker is not asked to exit yet. */
+TEST_SINGLE(rotation_reload, "SIGUSR1 reaches the workers of older settings")
+{
+    char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], old[FILES_PATH_MAX];
+    char setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+    struct change both = {.service = &service, .count = 2};
+    struct held held = {&service, log};
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(log, "%.100s/log", folder);
+    files_path(old, "%.100s/log.1", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s", log);
+    is_clock_stopped = true;
+    service_start(&service, INPUT_SOCKET, NULL, settings);
+    is_clock_stopped = false;
+    files_path(service.output, "%.200s", log);
+    CU_ASSERT_TRUE(await_passing(&service, "] I ready: ", 1));
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &both, CLOCK_PATIENCE_MS));
+
+    CU_ASSERT_TRUE(clock_wait(held_by_all, &held, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(rename(log, old), 0);
+    proc_signal(&service.proc, SIGUSR1);
+    CU_ASSERT_TRUE(clock_wait(held_by_all, &held, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(workers_of(&service).count, 2);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 /*
  * The log is a pipe whose reader is slow: all lines of a worker that exits
  * reach it within half a second, or are counted, and the number is reported.
