@@ -23,6 +23,7 @@
 #define MS_PER_S    1000
 #define SLICE_MS    2
 #define LOOP_US     1
+#define OVER_US     1
 #define POLL_MS     1
 #define WAITERS_MAX 4096 /* processes of one test program */
 
@@ -144,13 +145,19 @@ is_handled(struct awaited *awaited)
     return awaited->has_ended;
 }
 
+/*
+ * To libev a timer is due when its time is over, and it keeps times as seconds
+ * in a double: whether a timer of 0.1 s is due after exactly 100 ms depends on
+ * how the uptime of the machine is rounded.
+ */
 bool
 shared_clock_pass(pid_t pid, int64_t ms)
 {
     const int64_t limit_us = real_us() + CLOCK_PATIENCE_MS * US_PER_MS;
+    const int64_t us = ms > 0 ? ms * US_PER_MS + OVER_US : 0;
     struct awaited awaited = {.pid = pid};
 
-    (void)atomic_fetch_add(&page->state, 2 * ms * US_PER_MS);
+    (void)atomic_fetch_add(&page->state, 2 * us);
     awaited.passes = atomic_fetch_add(&page->passes, 1) + 1;
     while (pid != 0 && !is_handled(&awaited)) {
         if (real_us() > limit_us)

@@ -22,7 +22,7 @@ void shared_clock_join(void);
 /*
  * In the row: only shared_clock_pass() advances a clock that is stopped, at a
  * whole millisecond; it goes on from there. A loop that polls without a wait
- * takes a microsecond.
+ * takes a microsecond, and so does a pass, besides its milliseconds.
  */
 void shared_clock_stop(void);
 void shared_clock_go(void);
