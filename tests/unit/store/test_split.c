@@ -8,7 +8,8 @@
  *     +n       node n answers its oldest fetch: the value of each key is the
  *              key
  *     -n       node n answers with an error
- *     =nmK>T   node n answers, but key K has MOVED to node T; =naK>T: ASK
+ *     =nmK>T   node n answers, but key K (*: each) has MOVED to node T;
+ *              =naK>T: ASK
  *     =nLK     node n answers, but the value of K is too large
  *     !n       the connection of node n is lost
  *     free     the store is freed
@@ -46,7 +47,7 @@ static struct {
     int64_t now_ms;
     struct bytes keys[KEYS_MAX];
     char texts[KEYS_MAX][4], moved[KEYS_MAX][8];
-    size_t doubts;
+    size_t doubts, redirections;
     char trace[TRACE_SIZE];
 } bench;
 
@@ -152,6 +153,16 @@ static const struct store_route_ops route_ops = {
 };
 
 static void
+on_event(void *arg, enum store_event event, const char *server,
+         const char *detail)
+{
+    (void)arg;
+    (void)server;
+    (void)detail;
+    bench.redirections += event == STORE_EVENT_REDIRECTED;
+}
+
+static void
 bench_start(size_t bytes_max)
 {
     const struct store_config config = {.attempts = 3,
@@ -159,7 +170,8 @@ bench_start(size_t bytes_max)
                                         .command_timeout_ms = 300,
                                         .deadline_ms = 800,
                                         .answer_bytes_max = bytes_max,
-                                        .probe_key = bytes_of("")};
+                                        .probe_key = bytes_of(""),
+                                        .event = on_event};
 
     memset(&bench, 0, sizeof(bench));
     bench.route = (struct store_route){
@@ -238,7 +250,8 @@ step_answer(char name, const char *more)
 
         *value = (struct store_value){STORE_STRING, fetch->keys[i]};
         if (*more == '\0' ||
-            !bytes_equal(fetch->keys[i], (struct bytes){more + 1, length}))
+            (more[1] != '*' &&
+             !bytes_equal(fetch->keys[i], (struct bytes){more + 1, length})))
             continue;
         if (*more == 'L') {
             value->kind = STORE_LARGE_VALUE;
@@ -285,45 +298,52 @@ run_step(const char *step)
 
 struct split_case {
     const char *name, *steps, *want;
-    size_t bytes_max; /* 0: no limit in this row */
+    size_t bytes_max;    /* 0: no limit in this row */
+    size_t redirections; /* that are counted, one for each key */
 };
 
 /* After "t0 t0" all nodes are connected. */
 static const struct split_case split_rows[] = {
-    {"one key", "ra1 t1 +a", " a(a1) ok", 0},
-    {"one node", "ra1,a2 t1 +a", " a(a1 a2) ok", 0},
+    {"one key", "ra1 t1 +a", " a(a1) ok", 0, 0},
+    {"one node", "ra1,a2 t1 +a", " a(a1 a2) ok", 0, 0},
     {"all nodes in one turn", "ra1,b1,c1,a2 t1 +a +b +c",
-     " c(c1) b(b1) a(a1 a2) ok", 0},
-    {"in any order", "ra1,b1 t1 +b +a", " b(b1) a(a1) ok", 0},
-    {"nothing before the last", "ra1,b1 t1 +b", " b(b1) a(a1)", 0},
-    {"an error fails the whole", "ra1,b1 t1 -b +a", " b(b1) a(a1) refused", 0},
-    {"so does a key of nobody", "ra1,x1 t1", " down", 0},
-    {"whatever has been sent", "rx1,a1 t1 +a", " a(a1) down", 0},
-    {"and a lost connection is made again", "ra1,b1 t1 !b t2 +a t20 t21 +b",
-     " b(b1) a(a1) b(b1) ok", 0},
-    {"the deadline", "ra1,b1 t1 +a t800 t801 +b", " b(b1) a(a1) timeout", 0},
-    {"a key that has moved", "ra1,a2 t1 =ama1>b t2 +b", " a(a1 a2) b(a1) ok",
+     " c(c1) b(b1) a(a1 a2) ok", 0, 0},
+    {"in any order", "ra1,b1 t1 +b +a", " b(b1) a(a1) ok", 0, 0},
+    {"nothing before the last", "ra1,b1 t1 +b", " b(b1) a(a1)", 0, 0},
+    {"an error fails the whole", "ra1,b1 t1 -b +a", " b(b1) a(a1) refused", 0,
      0},
+    {"so does a key of nobody", "ra1,x1 t1", " down", 0, 0},
+    {"whatever has been sent", "rx1,a1 t1 +a", " a(a1) down", 0, 0},
+    {"and a lost connection is made again", "ra1,b1 t1 !b t2 +a t20 t21 +b",
+     " b(b1) a(a1) b(b1) ok", 0, 0},
+    {"the deadline", "ra1,b1 t1 +a t800 t801 +b", " b(b1) a(a1) timeout", 0, 0},
+    {"a key that has moved", "ra1,a2 t1 =ama1>b t2 +b", " a(a1 a2) b(a1) ok", 0,
+     1},
     {"a key that is asked for elsewhere", "ra1,a2 t1 =aaa2>c t2 +c",
-     " a(a1 a2) c[a2] ok", 0},
+     " a(a1 a2) c[a2] ok", 0, 1},
+    {"two keys that have moved", "ra1,a2,b1 t1 =am*>c t2 +b +c",
+     " b(b1) a(a1 a2) c(a1 a2) ok", 0, 2},
+    {"two keys of two nodes", "ra1,b1 t1 =am*>c =ba*>c t2 +c +c",
+     " b(b1) a(a1) c(a1) c[b1] ok", 0, 2},
     {"four hops more",
      "ra1 t1 =ama1>b t2 =bma1>c t3 =cma1>a t4 =ama1>b t5 "
      "=bma1>c t6 +c",
-     " a(a1) b(a1) c(a1) a(a1) b(a1) c(a1) ok", 0},
+     " a(a1) b(a1) c(a1) a(a1) b(a1) c(a1) ok", 0, 5},
     {"and one too many",
      "ra1 t1 =ama1>b t2 =bma1>c t3 =cma1>a t4 =ama1>b t5 "
      "=bma1>c t6 =cma1>a t7",
-     " a(a1) b(a1) c(a1) a(a1) b(a1) c(a1) down", 0},
-    {"a redirection to nobody", "ra1 t1 =ama1>x t2", " a(a1) down", 0},
+     " a(a1) b(a1) c(a1) a(a1) b(a1) c(a1) down", 0, 6},
+    {"a redirection to nobody", "ra1 t1 =ama1>x t2", " a(a1) down", 0, 0},
     {"a value that is too large is the answer", "ra1,b1 t1 =aLa1 +b",
-     " b(b1) a(a1) ok LARGE", 0},
-    {"as many bytes as there may be", "ra1,b1 t1 +a +b", " b(b1) a(a1) ok", 4},
+     " b(b1) a(a1) ok LARGE", 0, 0},
+    {"as many bytes as there may be", "ra1,b1 t1 +a +b", " b(b1) a(a1) ok", 4,
+     0},
     {"the sum of all parts is too large", "ra1,b1 t1 +a +b",
-     " b(b1) a(a1) large", 3},
-    {"the store ends", "ra1,b1 t1 +a free", " b(b1) a(a1) down", 0},
-    {"the store ends before a turn", "ra1,b1 free", " down", 0},
+     " b(b1) a(a1) large", 3, 0},
+    {"the store ends", "ra1,b1 t1 +a free", " b(b1) a(a1) down", 0, 0},
+    {"the store ends before a turn", "ra1,b1 free", " down", 0, 0},
     {"two reads of one node", "ra1,b1 t1 +a +b ra2,b2 t2 +a +b",
-     " b(b1) a(a1) ok b(b2) a(a2) ok", 0},
+     " b(b1) a(a1) ok b(b2) a(a2) ok", 0, 0},
 };
 
 TEST_CASES(split, struct split_case, split_rows)
@@ -337,6 +357,7 @@ TEST_CASES(split, struct split_case, split_rows)
     while ((step = strsep(&rest, " ")) != NULL)
         run_step(step);
     CU_ASSERT_STRING_EQUAL(bench.trace, c->want);
+    CU_ASSERT_EQUAL(bench.redirections, c->redirections);
     if (bench.store != NULL)
         store_free(bench.store);
 }
