@@ -10,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 #define NS_PER_US 1000
 #define US_PER_S  1000000
+#define US_PER_MS 1000
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000
 
@@ -30,6 +32,7 @@ static struct timespec stopped_at; /* valid when is_stopped */
 static bool is_stopped;
 static int64_t step_ms;
 static size_t wipes[WIPES_HELD], wipe_count; /* the last ones, and all */
+static int alarm_ms;                         /* 0: a second */
 static int cpu_percent;                      /* 0: as it is */
 
 void
@@ -77,6 +80,12 @@ void
 calls_step_clock(int64_t ms)
 {
     step_ms = ms;
+}
+
+void
+calls_set_alarm_ms(int ms)
+{
+    alarm_ms = ms;
 }
 
 void
@@ -210,6 +219,22 @@ WRAP_WIPE(explicit_bzero, (void *bytes, size_t length), (bytes, length))
 WRAP_WIPE(__explicit_bzero_chk, (void *bytes, size_t length, size_t room),
           (bytes, length, room))
 /* clang-format on */
+
+unsigned __real_alarm(unsigned seconds);
+unsigned __wrap_alarm(unsigned seconds);
+
+unsigned
+__wrap_alarm(unsigned seconds)
+{
+    const int64_t us = (int64_t)seconds * alarm_ms * US_PER_MS;
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = us / US_PER_S, .tv_usec = us % US_PER_S}};
+
+    if (alarm_ms == 0)
+        return __real_alarm(seconds);
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+    return 0;
+}
 
 static void
 add_ns(struct timespec *time, int64_t ns)

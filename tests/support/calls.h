@@ -47,6 +47,9 @@ void calls_let_clock_go(void);
 /* While the clock is stopped, each reading advances it by this much. */
 void calls_step_clock(int64_t ms);
 
+/* Makes a second of alarm() this long; 0: a second. */
+void calls_set_alarm_ms(int ms);
+
 /*
  * Makes CLOCK_PROCESS_CPUTIME_ID this percentage of CLOCK_MONOTONIC, in this
  * process and in those that it forks; 0: the real processor time.

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
+
+#define ALARM_MS 10 /* instead of a second, so that the rows do not wait */
 
 enum { ENDED = 0, NOT_ENDED, WRONG_SIGNAL };
 
@@ -106,6 +109,7 @@ TEST_CASES(wait, struct wait_case, wait_rows)
     waiting.pid = fork();
     if (waiting.pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        calls_set_alarm_ms(ALARM_MS);
         interrupt_catch();
         (void)raise(SIGTERM);
         if (interrupt_signal() != SIGTERM)

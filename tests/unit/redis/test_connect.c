@@ -19,6 +19,7 @@
 #include "support/names.h"
 
 #define LIMIT_MS  150
+#define STEP_MS   10 /* of a name server that is silent */
 #define WORDS_MAX 400
 
 struct outcome {
@@ -64,6 +65,22 @@ try_once(struct redis_connect *attempt, struct outcome *outcome)
         ev_timer_start(outcome->loop, &timer);
         (void)ev_run(outcome->loop, 0);
         ev_timer_stop(outcome->loop, &timer);
+    }
+    CU_ASSERT_EQUAL(outcome->count, 1);
+}
+
+/* The same with a silent name server, whose limits pass sooner. */
+static void
+try_unanswered(struct redis_connect *attempt, struct outcome *outcome)
+{
+    const int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
+
+    outcome->count = 0;
+    redis_connect_start(attempt);
+    while (outcome->count == 0 && clock_ms() < end_ms) {
+        calls_pass_ms(STEP_MS);
+        clock_sleep_ms(1);
+        (void)ev_run(outcome->loop, EVRUN_NOWAIT);
     }
     CU_ASSERT_EQUAL(outcome->count, 1);
 }
@@ -260,7 +277,7 @@ TEST_SINGLE(last_good, "without the name server: the last address that worked")
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(attempt);
     names_start(&server, outcome.loop, &silent);
-    try_once(attempt, &outcome);
+    try_unanswered(attempt, &outcome);
     CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_NAME);
     names_end(&server);
 
@@ -271,11 +288,11 @@ TEST_SINGLE(last_good, "without the name server: the last address that worked")
     names_end(&server);
 
     names_start(&server, outcome.loop, &silent);
-    try_once(attempt, &outcome);
+    try_unanswered(attempt, &outcome);
     CU_ASSERT_FATAL(outcome.fd >= 0);
     (void)close(outcome.fd);
     config.host = "other.test"; /* another name, another address */
-    try_once(attempt, &outcome);
+    try_unanswered(attempt, &outcome);
     CU_ASSERT_EQUAL(outcome.fault, REDIS_FAULT_NAME);
     names_end(&server);
     redis_connect_free(attempt);
