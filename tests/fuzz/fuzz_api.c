@@ -12,6 +12,7 @@
 #include "scoring/api.h"
 #include "scoring/model.h"
 #include "support/store_fake.h"
+#include "support/token.h"
 
 #define BODY_MAX    65536
 #define IDS_MAX     64
@@ -30,7 +31,7 @@ enum choice {
 static const struct api_config config = {
     .model = &model_published,
     .clients_max = CLIENTS_MAX,
-    .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
+    .secrets = TOKEN_SECRETS,
     .client_ids_max = IDS_MAX,
     .body_max_bytes = BODY_MAX,
 };

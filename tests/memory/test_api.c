@@ -25,7 +25,7 @@
 static const struct api_config config = {
     .model = &model_published,
     .clients_max = CLIENTS_MAX,
-    .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
+    .secrets = TOKEN_SECRETS,
     .client_ids_max = IDS_MAX,
     .body_max_bytes = BODY_MAX,
 };

@@ -9,11 +9,11 @@
 
 #include "config/config.h"
 #include "support/cases.h"
+#include "support/files.h"
 #include "support/memory.h"
 
-#define ENV_MAX       4
-#define SETTING_MAX   96
-#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+#define ENV_MAX     4
+#define SETTING_MAX 512
 
 struct config_case {
     const char *name;
@@ -94,24 +94,18 @@ try(const void *row)
     buf_free(&printed);
 }
 
-/* content   NULL: nothing. */
-static void
-file_make(char *path, const char *content)
+static bool
+make_file(char *ret_path, const char *content)
 {
-    int fd = mkstemp(path);
-    size_t length = content != NULL ? strlen(content) : 0;
-
-    CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, content, length), (ssize_t)length);
-    (void)close(fd);
+    return files_make(ret_path, content, content != NULL ? strlen(content) : 0);
 }
 
 TEST_CASES(config, struct config_case, config_rows)
 {
-    char path[] = PATH_TEMPLATE, accounts_path[] = PATH_TEMPLATE;
+    char path[FILES_PATH_MAX], accounts_path[FILES_PATH_MAX];
 
-    file_make(path, c->file);
-    file_make(accounts_path, c->accounts);
+    CU_ASSERT_TRUE_FATAL(make_file(path, c->file));
+    CU_ASSERT_TRUE_FATAL(make_file(accounts_path, c->accounts));
     (void)snprintf(setting, sizeof(setting), "SCORING_CONFIG_FILE=%s", path);
     (void)snprintf(accounts_setting, sizeof(accounts_setting),
                    "SCORING_ACCOUNTS_FILE=%s", accounts_path);

@@ -68,14 +68,35 @@ files_write_program(const char *path, const char *text)
     return files_write(path, text) && chmod(path, 0700) == 0;
 }
 
-bool
-files_folder_make(char ret_path[FILES_PATH_MAX])
+/* A path for mkstemp() or mkdtemp(). */
+static void
+make_template(char ret_path[FILES_PATH_MAX])
 {
     const char *parent = getenv("TMPDIR");
 
     if (parent == NULL || parent[0] == '\0')
         parent = "/tmp";
     files_path(ret_path, "%s/scoring-test-XXXXXX", parent);
+}
+
+bool
+files_make(char ret_path[FILES_PATH_MAX], const void *content, size_t length)
+{
+    bool is_written;
+    int fd;
+
+    make_template(ret_path);
+    fd = mkstemp(ret_path);
+    if (fd < 0)
+        return false;
+    is_written = write(fd, content, length) == (ssize_t)length;
+    return close(fd) == 0 && is_written;
+}
+
+bool
+files_folder_make(char ret_path[FILES_PATH_MAX])
+{
+    make_template(ret_path);
     return mkdtemp(ret_path) != NULL;
 }
 

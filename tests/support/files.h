@@ -16,6 +16,10 @@ bool files_write(const char *path, const char *text);
 /* The same for a script that its owner may run. */
 bool files_write_program(const char *path, const char *text);
 
+/* Makes a file with this content, for its owner only, under $TMPDIR or /tmp. */
+bool files_make(char ret_path[FILES_PATH_MAX], const void *content,
+                size_t length);
+
 /* Makes a private folder under $TMPDIR or /tmp. */
 bool files_folder_make(char ret_path[FILES_PATH_MAX]);
 

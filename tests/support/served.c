@@ -16,6 +16,7 @@
 #include "store/single.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "token.h"
 
 /* Longer than any machine is delayed: no time limit ends here. */
 #define LIMIT_MS 600000
@@ -127,8 +128,7 @@ served_start(struct served *served, struct bytes value)
 
     *served = (struct served){
         .shared = {.config = &served->config, .emptied = on_emptied},
-        .api_config = {.secrets = {.salts = {1, {{"Otus", 4}}},
-                                   .admin_salts = {1, {{"42", 2}}}},
+        .api_config = {.secrets = TOKEN_SECRETS,
                        .model = &model_published,
                        .client_ids_max = SERVED_IDS_MAX,
                        .clients_max = SERVED_IDS_MAX,

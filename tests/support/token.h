@@ -8,6 +8,15 @@
 #define TOKEN_SALT       "Otus" /* the published defaults */
 #define TOKEN_ADMIN_SALT "42"
 
+/* Both, as secrets of an API. */
+#define TOKEN_SECRETS                                                          \
+    {                                                                          \
+        .salts = {1, {{TOKEN_SALT, sizeof(TOKEN_SALT) - 1}}}, .admin_salts = { \
+            1,                                                                 \
+            {{TOKEN_ADMIN_SALT, sizeof(TOKEN_ADMIN_SALT) - 1}}                 \
+        }                                                                      \
+    }
+
 /*
  * Known answers: the token of horns&hoofs, h&f by the published salt (S10),
  * also without its first and last digit, and in upper case; and the SHA-512 of

@@ -12,28 +12,24 @@
 #include "config/settings.h"
 #include "support/calls.h"
 #include "support/cases.h"
+#include "support/files.h"
 
-#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
-#define SETTING_MAX   128
+#define SETTING_MAX 512
 
 /* Settings with a file of this content; NULL: no file. */
 static struct config *
 load(const char *content, mode_t mode, char *salt, struct buf *errors)
 {
-    char path[] = PATH_TEMPLATE, setting[SETTING_MAX];
+    const char *text = content != NULL ? content : "";
+    char path[FILES_PATH_MAX], setting[SETTING_MAX];
     char *const environment[] = {"SCORING_CONFIG_FILE=", setting,
                                  "SCORING_ADMIN_SALT=hidden", salt, NULL};
     struct config *config;
-    int fd = mkstemp(path);
 
-    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_TRUE_FATAL(files_make(path, text, strlen(text)));
     (void)snprintf(setting, sizeof(setting), "SCORING_ACCOUNTS_FILE=%s",
                    content != NULL ? path : "");
-    if (content != NULL)
-        CU_ASSERT_EQUAL(write(fd, content, strlen(content)),
-                        (ssize_t)strlen(content));
-    CU_ASSERT_EQUAL(fchmod(fd, mode), 0);
-    (void)close(fd);
+    CU_ASSERT_EQUAL(chmod(path, mode), 0);
     config = config_load(environment, errors);
     (void)unlink(path);
     return config;

@@ -17,29 +17,22 @@
 #include "config/text.h"
 #include "support/calls.h"
 #include "support/cases.h"
+#include "support/files.h"
 
-#define ENV_MAX       5 /* entries of a row, with the NULL at the end */
-#define SETTING_MAX   512
-#define EXAMPLE       ".env.example"
-#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
+#define ENV_MAX     5 /* entries of a row, with the NULL at the end */
+#define SETTING_MAX 512
+#define EXAMPLE     ".env.example"
 
 /* A file named by a setting; it exists only if there is content. */
 struct file {
-    char path[sizeof(PATH_TEMPLATE)];
+    char path[FILES_PATH_MAX];
     char setting[SETTING_MAX]; /* NAME=path */
 };
 
 static void
 file_make(struct file *file, const char *name, const char *content)
 {
-    int fd;
-
-    memcpy(file->path, PATH_TEMPLATE, sizeof(file->path));
-    fd = mkstemp(file->path);
-    CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, content, strlen(content)),
-                    (ssize_t)strlen(content));
-    (void)close(fd);
+    CU_ASSERT_TRUE_FATAL(files_make(file->path, content, strlen(content)));
     (void)snprintf(file->setting, sizeof(file->setting), "%s=%s", name,
                    file->path);
 }

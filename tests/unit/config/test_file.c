@@ -6,19 +6,7 @@
 
 #include "config/file.h"
 #include "support/cases.h"
-
-#define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
-
-/* Makes a file with this content; path is the template before, after a path. */
-static void
-file_make(char *path, const void *content, size_t length)
-{
-    int fd = mkstemp(path);
-
-    CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, content, length), (ssize_t)length);
-    (void)close(fd);
-}
+#include "support/files.h"
 
 struct value_case {
     const char *name, *content;
@@ -106,10 +94,10 @@ static const struct value_case value_rows[] = {
 static void
 file_load(const char *content, struct config_file *file)
 {
-    char path[] = PATH_TEMPLATE;
+    char path[FILES_PATH_MAX];
     struct buf errors = {0};
 
-    file_make(path, content, strlen(content));
+    CU_ASSERT_TRUE_FATAL(files_make(path, content, strlen(content)));
     CU_ASSERT_TRUE(config_file_read(file, "FILE", path, &errors));
     CU_ASSERT_EQUAL(errors.length, 0);
     buf_free(&errors);
@@ -243,11 +231,11 @@ static const struct line_case line_rows[] = {
 
 TEST_CASES(line, struct line_case, line_rows)
 {
-    char path[] = PATH_TEMPLATE;
+    char path[FILES_PATH_MAX];
     struct config_file file = {0};
     struct buf errors = {0}, want = {0};
 
-    file_make(path, c->content, strlen(c->content));
+    CU_ASSERT_TRUE_FATAL(files_make(path, c->content, strlen(c->content)));
     buf_printf(&want, "FILE: \"%s\": %s\n", path, c->want);
     CU_ASSERT_FALSE(config_file_read(&file, "FILE", path, &errors));
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&errors), buf_bytes(&want)));
@@ -260,11 +248,11 @@ TEST_CASES(line, struct line_case, line_rows)
 TEST_SINGLE(mistakes, "all are told, and the good lines kept")
 {
     static const char content[] = "one\nK=v\ntwo\nL=w\n";
-    char path[] = PATH_TEMPLATE;
+    char path[FILES_PATH_MAX];
     struct config_file file = {0};
     struct buf errors = {0}, want = {0};
 
-    file_make(path, content, strlen(content));
+    CU_ASSERT_TRUE_FATAL(files_make(path, content, strlen(content)));
     buf_printf(&want,
                "FILE: \"%s\": line 1: must be NAME=value\n"
                "FILE: \"%s\": line 3: must be NAME=value\n",

@@ -18,17 +18,6 @@
 #define PATH_TEMPLATE "/tmp/scoring-test-XXXXXX"
 #define PATH_ROOM     64
 
-/* Makes a file with this content; path is the template before, after a path. */
-static void
-file_make(char *path, const void *content, size_t length)
-{
-    int fd = mkstemp(path);
-
-    CU_ASSERT_TRUE_FATAL(fd >= 0);
-    CU_ASSERT_EQUAL(write(fd, content, length), (ssize_t)length);
-    (void)close(fd);
-}
-
 struct size_case {
     const char *name;
     enum config_text_kind kind;
@@ -51,14 +40,14 @@ static const struct size_case size_rows[] = {
 
 TEST_CASES(size, struct size_case, size_rows)
 {
-    char path[] = PATH_TEMPLATE;
+    char path[FILES_PATH_MAX];
     char *content = malloc(c->length + 1), *text = NULL;
     const char *problem;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(content);
     memset(content, 'x', c->length);
     content[c->nul_at] = '\0';
-    file_make(path, content, c->length);
+    CU_ASSERT_TRUE_FATAL(files_make(path, content, c->length));
     free(content);
     errno = EINTR; /* an old error must not matter */
     (void)calls_wiped(0);
@@ -130,10 +119,10 @@ static const struct read_case read_rows[] = {
 
 TEST_CASES(read, struct read_case, read_rows)
 {
-    char path[] = PATH_TEMPLATE, *text = NULL;
+    char path[FILES_PATH_MAX], *text = NULL;
     const char *problem;
 
-    file_make(path, "K=v", 3);
+    CU_ASSERT_TRUE_FATAL(files_make(path, "K=v", 3));
     calls_fail(CALL_READ, c->error);
     problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
     CU_ASSERT_TRUE(calls_has_failed(CALL_READ));
@@ -252,9 +241,9 @@ static const struct mark_case mark_rows[] = {
 
 TEST_CASES(mark, struct mark_case, mark_rows)
 {
-    char path[] = PATH_TEMPLATE, *text = NULL;
+    char path[FILES_PATH_MAX], *text = NULL;
 
-    file_make(path, c->content, strlen(c->content));
+    CU_ASSERT_TRUE_FATAL(files_make(path, c->content, strlen(c->content)));
     CU_ASSERT_PTR_NULL(config_text_read(path, c->kind, &text));
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_STRING_EQUAL(text, c->want);

@@ -40,13 +40,11 @@ world_make(struct world *world)
 {
     struct buf errors = {0};
 
-    *world =
-        (struct world){.config = {.model = &model_published,
-                                  .clients_max = 10,
-                                  .secrets = {.salts = {1, {{"Otus", 4}}},
-                                              .admin_salts = {1, {{"42", 2}}}},
-                                  .client_ids_max = 10,
-                                  .body_max_bytes = 4096}};
+    *world = (struct world){.config = {.model = &model_published,
+                                       .clients_max = 10,
+                                       .secrets = TOKEN_SECRETS,
+                                       .client_ids_max = 10,
+                                       .body_max_bytes = 4096}};
     world->accounts = accounts_read(
         bytes_of(accounts_text), &world->config.secrets.admin_salts, &errors);
     CU_ASSERT_PTR_NOT_NULL_FATAL(world->accounts);

@@ -16,6 +16,7 @@
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/store_fake.h"
+#include "support/token.h"
 
 #define TURNS      1501 /* odd: there is a middle */
 #define PER_SAMPLE 8    /* requests: more than the resolution of the clock */
@@ -48,13 +49,11 @@ world_make(struct world *world, int count)
     struct buffer text = {0};
     struct buf errors = {0};
 
-    *world =
-        (struct world){.config = {.model = &model_published,
-                                  .clients_max = 10,
-                                  .secrets = {.salts = {1, {{"Otus", 4}}},
-                                              .admin_salts = {1, {{"42", 2}}}},
-                                  .client_ids_max = 10,
-                                  .body_max_bytes = 4096}};
+    *world = (struct world){.config = {.model = &model_published,
+                                       .clients_max = 10,
+                                       .secrets = TOKEN_SECRETS,
+                                       .client_ids_max = 10,
+                                       .body_max_bytes = 4096}};
     for (int i = 0; i < count; i++)
         buffer_printf(&text, "%s\"a%d\": {\"salts\": [\"salt %d.\"]}",
                       i == 0 ? "{" : ", ", i, i);

@@ -15,6 +15,7 @@
 #include "scoring/person.h"
 #include "support/cases.h"
 #include "support/store_fake.h"
+#include "support/token.h"
 
 #define RECORDS_MAX 300
 #define BODY_MAX    (1 << 20)
@@ -30,7 +31,7 @@ struct answer {
 };
 
 static struct api_config config = {
-    .secrets = {.salts = {1, {{"Otus", 4}}}, .admin_salts = {1, {{"42", 2}}}},
+    .secrets = TOKEN_SECRETS,
     .model = &model_published,
     .clients_max = RECORDS_MAX,
     .client_ids_max = 10,
