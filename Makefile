@@ -379,8 +379,9 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 NGINX_SITES ?= /etc/nginx/sites-available
 NGINX_ENABLED ?= /etc/nginx/sites-enabled
 NGINX_GROUP ?= www-data
+NGINX_PID ?= /run/nginx.pid
 INSTALL_TO = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' \
-    NGINX_SITES='$(NGINX_SITES)' NGINX_ENABLED='$(NGINX_ENABLED)' NGINX_GROUP='$(NGINX_GROUP)' BINARY='$B/scoring'
+    NGINX_SITES='$(NGINX_SITES)' NGINX_ENABLED='$(NGINX_ENABLED)' NGINX_GROUP='$(NGINX_GROUP)' NGINX_PID='$(NGINX_PID)' BINARY='$B/scoring'
 install: all
 	@$(INSTALL_TO) deploy/install.sh install
 uninstall:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # `make install` and `make uninstall`: install or remove the files of the service.
 # From the environment: DESTDIR, PREFIX, SYSCONFDIR, UNITDIR, NGINX_SITES,
-# NGINX_ENABLED, NGINX_GROUP, BINARY. Creating the user and starting the units, which
-# need a running system, are left to the operator: docs/operations.md.
+# NGINX_ENABLED, NGINX_GROUP, NGINX_PID, BINARY. Creating the user and starting the
+# units, which need a running system, are left to the operator: docs/operations.md.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -95,7 +95,8 @@ settings() {
 fill_in() {
     sed -e "s,@BINDIR@,$PREFIX/bin,g" -e "s,@DATADIR@,$data,g" -e "s,@DOCDIR@,$doc,g" \
         -e "s,@SYSCONFDIR@,$SYSCONFDIR,g" -e "s,@NGINX_SITES@,$NGINX_SITES,g" \
-        -e "s,@NGINX_ENABLED@,$NGINX_ENABLED,g" -e "s,@NGINX_GROUP@,$NGINX_GROUP,g" "$1"
+        -e "s,@NGINX_ENABLED@,$NGINX_ENABLED,g" -e "s,@NGINX_GROUP@,$NGINX_GROUP,g" \
+        -e "s,@NGINX_PID@,$NGINX_PID,g" "$1"
 }
 
 put() { # put MODE SOURCE TARGET

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Renders the site of nginx from the settings of the service, makes nginx test it,
-# and reloads nginx. If the test fails, the previous site stays.
+# Renders the site of nginx from the settings of the service, makes nginx test it, and
+# read it. Unless nginx accepts it, the previous site stays.
 #
 #   scoring-nginx             after a change of one of nginx's settings
 #   scoring-nginx --remove    removes the site
@@ -12,33 +12,105 @@ PATH=@BINDIR@:$PATH:/usr/sbin:/sbin
 share=@DATADIR@
 site=@NGINX_SITES@/scoring
 enabled=@NGINX_ENABLED@/scoring
-export SCORING_CONFIG_FILE="${SCORING_CONFIG_FILE:-@SYSCONFDIR@/scoring/scoring.conf}"
+pid_file=@NGINX_PID@
+# nginx includes no file whose name begins with a dot.
+new=@NGINX_SITES@/.scoring.new
+before=@NGINX_SITES@/.scoring.before
+SCORING_CONFIG_FILE="${SCORING_CONFIG_FILE:-@SYSCONFDIR@/scoring/scoring.conf}"
+
+accept_s=10 # nginx itself tries for 2.5 s to bind a port
+master=     # the process of nginx that was told to read the site
 
 fail() {
     printf 'scoring-nginx: %s\n' "$*" >&2
     exit 1
 }
 
-# A reload loses no request. If nginx does not run, it reads the site when it starts.
+# find_master: prints the process that reads the configuration, if nginx runs
+find_master() {
+    [ -s "$pid_file" ] || return 0
+    pid=$(cat "$pid_file")
+    ! grep -qsx nginx "/proc/$pid/comm" || echo "$pid"
+}
+
+workers() {
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$1" '$2 == "(nginx)" && $4 == parent { print $1 }'
+}
+
+uptime_s() {
+    cut -d. -f1 /proc/uptime
+}
+
+# read_by MASTER: makes nginx read its configuration, which loses no request. nginx -t
+# accepts a port that another program has, and nginx then only logs the error and goes
+# on as before; new workers show that it has accepted the configuration.
+read_by() {
+    old=" $(workers "$1" | tr '\n' ' ')"
+    deadline=$(($(uptime_s) + accept_s))
+    master=$1
+    kill -HUP "$master"
+    while [ "$(uptime_s)" -le "$deadline" ]; do
+        for worker in $(workers "$master"); do
+            case $old in *" $worker "*) ;; *) return 0 ;; esac
+        done
+        sleep 0.1
+    done
+    return 1
+}
+
+# first_taken: prints the first address of the site that another program has. Works only
+# while nginx does not run, which would have them itself.
+first_taken() {
+    grep -soE 'listen [0-9[][^; ]*' "$site" | while read -r _ address; do
+        perl -MIO::Socket::IP -MErrno -e '
+            IO::Socket::IP->new(LocalHost => $ARGV[0], Type => SOCK_STREAM, Listen => 1,
+                ReuseAddr => 1, V6Only => 1) or exit($!{EADDRINUSE} != 0)' "$address" || {
+            echo "$address"
+            break
+        }
+    done
+}
+
+# reload REFUSAL KEPT: makes nginx test its configuration and read it; if nginx does not
+# run, it reads it when it starts. KEPT says what stays otherwise.
 reload() {
-    nginx -t -q || return
-    if [ -d /run/systemd/system ]; then
-        ! systemctl -q is-active nginx.service || systemctl reload nginx.service
-    elif [ -s /run/nginx.pid ]; then
-        nginx -s reload
+    nginx -t -q || fail "$1"
+    running=$(find_master)
+    if [ -z "$running" ]; then
+        taken=$(first_taken)
+        [ -z "$taken" ] || fail "another program has $taken$2"
+    elif ! read_by "$running"; then
+        fail "nginx has not taken its configuration$2. Its error log says why: if another program has a port, choose another one; if nginx itself has it at other addresses, stop nginx, run scoring-nginx, and start nginx"
     fi
 }
 
 remove() {
-    rm -f "$site" "$site.before"
+    rm -f "$site" "$new" "$before"
     [ "$site" = "$enabled" ] || rm -f "$enabled"
+}
+
+# Runs at the end, unless nginx has accepted the site.
+restore() {
+    rm -f "$new"
+    # shellcheck disable=SC3013 # dash has -ef
+    if [ ! -e "$before" ]; then
+        remove
+    elif [ "$before" -ef "$site" ]; then
+        rm -f "$before"
+    else
+        mv -f "$before" "$site"
+    fi
+    [ -z "$master" ] || kill -HUP "$master" 2>/dev/null || true
 }
 
 render() {
     names=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
     names=$names,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,METRICS_PORT
     names=$names,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
-    assignments=$(scoring check-config --shell "$names") || exit
+    # Not the settings of the caller's environment: neither the service nor a later run
+    # has them.
+    assignments=$(env -i PATH="$PATH" SCORING_CONFIG_FILE="$SCORING_CONFIG_FILE" \
+        scoring check-config --shell "$names") || exit
     eval "$assignments"
     NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
     # shellcheck source=deploy/nginx-settings.sh
@@ -57,7 +129,7 @@ case ${1:-} in
 '') ;;
 --remove)
     remove
-    reload || fail 'nginx refuses the rest of its configuration'
+    reload 'nginx refuses the rest of its configuration' ''
     exit 0
     ;;
 *) fail 'usage: scoring-nginx [--remove]' ;;
@@ -66,16 +138,15 @@ esac
 [ -d "${site%/*}" ] || fail "there is no ${site%/*}: is nginx installed?"
 rendered=$(render) || exit
 mkdir -p /run/scoring/nginx
-[ ! -e "$site" ] || mv "$site" "$site.before"
-printf '%s\n' "$rendered" >"$site"
+trap restore EXIT
+trap 'exit 1' INT TERM HUP
+# A run that was killed has left the site that nginx accepted last.
+[ -e "$before" ] || [ ! -e "$site" ] || ln "$site" "$before"
+rm -f "$new"
+printf '%s\n' "$rendered" 2>/dev/null >"$new" || fail "$new: cannot be written; the previous site stays"
+mv "$new" "$site"
 [ "$site" = "$enabled" ] || ln -sf "$site" "$enabled"
-if reload; then
-    rm -f "$site.before"
-    exit 0
-fi
-if [ -e "$site.before" ]; then
-    mv "$site.before" "$site"
-else
-    remove
-fi
-fail "nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default"
+reload 'nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default' \
+    '; the previous site stays'
+trap - EXIT
+rm -f "$before"

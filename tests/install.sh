@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Runs `make install`, `make uninstall` and what they install that is not the service:
-# scoring.conf, and scoring-nginx with stubs of nginx and systemctl. All is below one
-# folder; nothing needs root. tests/package.sh tests the same on a booted Debian.
+# scoring.conf, and scoring-nginx with a stub of nginx and with the real one. All is
+# below one folder; nothing needs root. tests/package.sh tests the same on a booted
+# Debian.
 #
 #   tests/install.sh BINARY
 #
 # The last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 binary=$1
 passed=0 failed=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-install.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+holder='' # a program that has a port
+end() {
+    [ -z "$holder" ] || kill "$holder"
+    [ ! -s "$work/nginx.pid" ] || kill "$(cat "$work/nginx.pid")"
+    rm -rf "$work"
+}
+trap end EXIT
 chmod 755 "$work"
 usr=$work/usr etc=$work/etc sites=$work/sites enabled=$work/enabled
 conf=$etc/scoring/scoring.conf site=$sites/scoring
@@ -29,7 +37,8 @@ count() { # count WHAT GOT WANTED
 
 install_to() { # install_to install|uninstall
     DESTDIR='' PREFIX=$usr SYSCONFDIR=$etc UNITDIR=$work/units NGINX_SITES=$sites \
-        NGINX_ENABLED=$enabled NGINX_GROUP=www-data BINARY=$binary deploy/install.sh "$1" 2>&1
+        NGINX_ENABLED=$enabled NGINX_GROUP=www-data NGINX_PID=$work/nginx.pid BINARY=$binary \
+        deploy/install.sh "$1" 2>&1
 }
 
 # stub NAME COMMANDS: makes a program that scoring-nginx finds first
@@ -85,7 +94,7 @@ count 'an existing file is kept' "$(tail -n 1 "$conf")" 'TLS_HSTS_S=5'
 # scoring-nginx.
 stub mkdir ''
 stub id 'echo 0'
-stub systemctl 'exit 1'
+stub perl '' # any port is free
 nginx_rejects
 refused='1: scoring-nginx: nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default'
 count 'the first site is refused' "$(run)" "$refused"
@@ -109,9 +118,24 @@ nginx_rejects
 count 'a second site is refused' "$(run)" "$refused"
 count 'the previous one stays' "$(cat "$site")" "$before"
 count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+count 'a second site cannot be written' "$(trap '' XFSZ; ulimit -f 0; run)" \
+    "1: scoring-nginx: $sites/.scoring.new: cannot be written; the previous site stays"
+count 'the previous one stays' "$(cat "$site")" "$before"
+count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+stub nginx 'kill -TERM $PPID'
+count 'it is ended meanwhile' "$(run)" 1
+count 'the previous one stays' "$(cat "$site")" "$before"
+count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+stub nginx 'kill -KILL $PPID'
+count 'it is killed meanwhile' "$(run)" 137
+count 'nginx can read the previous one' "$(cat "$sites/.scoring.before")" "$before"
+nginx_rejects
+count 'it is refused after that' "$(run)" "$refused"
+count 'the previous one is back' "$(cat "$site")" "$before"
+count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
 nginx_accepts
-count 'a second site' "$(run)" 0
-count 'it listens at the next port' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
+count 'a second site' "$(HTTP_PORT=81 SCORING_RATE_LIMIT=x run)" 0
+count 'it is not of the settings of the environment, and listens at the next port' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
     'listen 127.0.0.1:8000 default_server,listen 127.0.0.1:8001'
 before=$(cat "$site")
 echo 'METRICS_PORT=65536' >>"$conf"
@@ -128,6 +152,78 @@ rm -f "$work/tested"
 count 'the site is removed' "$(run --remove)" 0
 count 'the rest is tested' "$(cat "$work/tested")" tested
 count 'nothing stays' "$(placed)" ''
+sed -i '/^METRICS_PORT=65536/d; /^SCORING_RATE_LIMIT=-1/d' "$conf"
+stub nginx 'kill -KILL $PPID'
+count 'it is killed, and then' "$(run)" 137
+nginx_accepts
+count 'the site is removed' "$(run --remove)" 0
+count 'nothing stays of it' "$(placed)" ''
+
+# The real nginx, which listens at an address of this test, and nowhere else.
+nginx=$(PATH=${PATH#"$usr/bin:"} command -v nginx)
+address=127.$((128 + $$ / 62500 % 100)).$(($$ / 250 % 250)).$((1 + $$ % 250)) port=$((20000 + $$ % 10000))
+listens() { # listens PORT: whether anything does
+    (exec 3<>"/dev/tcp/$address/$1") 2>/dev/null && echo yes || echo no
+}
+set_port() { sed -i "s/^HTTP_PORT=.*/HTTP_PORT=$1/" "$conf"; }
+soon() { # soon COMMAND...: repeats it until it succeeds; 30 s are enough for any machine
+    for _ in $(seq 300); do
+        "$@" && return
+        sleep 0.1
+    done
+    echo 'not within 30 s'
+}
+sed -i 's/^HTTP_ADDRESS=.*/HTTP_ADDRESS='"$address/" "$conf"
+set_port "$port"
+echo 'server { ${NGINX_LISTEN} return 204; }' >"$usr/share/scoring/nginx/templates/scoring.conf.template"
+: >"$usr/share/scoring/nginx/web.conf.template"
+cat >"$work/nginx.conf" <<CONF
+pid $work/nginx.pid;
+error_log $work/error.log;
+events {}
+http {
+    access_log off;
+    client_body_temp_path $work/t1;
+    proxy_temp_path $work/t2;
+    fastcgi_temp_path $work/t3;
+    uwsgi_temp_path $work/t4;
+    scgi_temp_path $work/t5;
+    include $enabled/*;
+}
+CONF
+stub nginx "exec $nginx -e $work/error.log -p $work -c $work/nginx.conf \"\$@\" 2>>$work/error.log"
+rm "$usr/bin/perl"
+perl -MIO::Socket::IP -e '$| = 1; my $one = IO::Socket::IP->new(LocalHost => $ARGV[0], Type => SOCK_STREAM,
+    Listen => 1, ReuseAddr => 1) or die; print "listens\n"; sleep' "$address:$((port + 1))" >"$work/holder" 2>&1 &
+holder=$!
+count 'another program has a port' "$(soon grep -q listens "$work/holder")" ''
+set_port $((port + 1))
+count 'nginx does not run: a port that is in use' "$(run)" \
+    "1: scoring-nginx: another program has $address:$((port + 1)); the previous site stays"
+count 'nothing is there' "$(placed)" ''
+set_port "$port"
+count 'nginx does not run: a free port' "$(run)" 0
+before=$(cat "$site")
+count 'nginx starts' "$("$usr/bin/nginx" 2>&1)$(soon test -s "$work/nginx.pid")" ''
+count 'nginx runs: it has the port itself' "$(run)" 0
+set_port $((port + 1))
+count 'nginx runs: a port that is in use' "$(run)" \
+    "1: scoring-nginx: nginx has not taken its configuration; the previous site stays. Its error log says why: if another program has a port, choose another one; if nginx itself has it at other addresses, stop nginx, run scoring-nginx, and start nginx"
+count 'the previous site is back' "$(cat "$site")" "$before"
+count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+set_port $((port + 2))
+count 'nginx runs: a free port' "$(run)" 0
+count 'nginx has it' "$(listens $((port + 2)))" yes
+count 'nginx runs: the site is removed' "$(run --remove)" 0
+soon_closed() { [ "$(listens $((port + 2)))" = no ]; }
+count 'nginx has the port no longer' "$(soon soon_closed)" ''
+kill "$(cat "$work/nginx.pid")"
+soon_ended() { [ ! -e "$work/nginx.pid" ]; }
+count 'nginx ends' "$(soon soon_ended)" ''
+kill "$holder"
+holder=
+nginx_accepts
+rm -rf "$work"/{nginx.conf,error.log,holder} "$work"/t[1-5]
 rmdir "$sites"
 count 'without nginx' "$(run)" "1: scoring-nginx: there is no $sites: is nginx installed?"
 
@@ -136,7 +232,7 @@ mkdir "$sites"
 cp "$conf" "$site"
 ln -s "$site" "$enabled/scoring"
 count 'make uninstall' "$(install_to uninstall)" ''
-rm -f "$usr/bin"/{mkdir,id,systemctl,nginx} "$work/tested" # the stubs
+rm -f "$usr/bin"/{mkdir,id,nginx} "$work/tested" # the stubs
 count 'leaves no file' "$(find "$work" ! -type d)" ''
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
