@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs `make install`, `make uninstall` and what they install that is not the service:
-# scoring.conf, and scoring-nginx with a stub of nginx and with the real one. All is
-# below one folder; nothing needs root. tests/package.sh tests the same on a booted
-# Debian.
+# scoring.conf, and scoring-nginx with a stub of nginx and with the real one; runs the
+# scripts of the package with stubs. All is below one folder; nothing needs root.
+# tests/package.sh tests the same on a booted Debian.
 #
 #   tests/install.sh BINARY
 #
@@ -226,6 +226,45 @@ nginx_accepts
 rm -rf "$work"/{nginx.conf,error.log,holder} "$work"/t[1-5]
 rmdir "$sites"
 count 'without nginx' "$(run)" "1: scoring-nginx: there is no $sites: is nginx installed?"
+
+# The scripts of the package, with the folders of this test and stubs. The account is the
+# package's only if it is as systemd-sysusers makes it.
+script() { # script NAME ARGUMENT ACCOUNT [GROUP]: runs it, and prints what it has done
+    printf '%s\n' "$3" >"$work/account"
+    printf '%s\n' "${4-scoring:x:999:}" >"$work/group"
+    sed "s,/\(etc\|run\|var\)/,$work/root&,g" "debian/$1" >"$work/script"
+    PATH=$usr/bin:$PATH sh "$work/script" "$2" 2>&1 | sed 's/^scoring: //' | paste -sd,
+}
+for name in chgrp scoring-nginx systemd-sysusers; do stub "$name" ''; done
+for name in userdel groupdel; do stub "$name" "echo $name \$1"; done
+stub getent "case \$1 in passwd) cat $work/account ;; group) cat $work/group ;; esac"
+own='scoring:x:999:999:Scoring API:/:/usr/sbin/nologin'
+foreign='an account "scoring" existed before: the service uses it, its group can read the settings, and purge does not delete it'
+while IFS='|' read -r what account; do
+    count "postinst: $what" "$(script postinst configure "$account")" "$foreign"
+    count "postrm: $what" "$(script postrm purge "$account")" ''
+done <<ACCOUNTS
+the account of a person|scoring:x:1000:1000:Scoring API:/:/usr/sbin/nologin
+an account with a shell|scoring:x:999:999:Scoring API:/:/bin/bash
+an account with a home|scoring:x:999:999:Scoring API:/home/scoring:/usr/sbin/nologin
+an account of another program|scoring:x:999:999::/nonexistent:/usr/sbin/nologin
+root by another name|scoring:x:0:0:Scoring API:/:/usr/sbin/nologin
+an account with another name|other:x:999:999:Scoring API:/:/usr/sbin/nologin
+ACCOUNTS
+count 'postinst: its own account' "$(script postinst configure "$own")" ''
+count 'postrm: its own account' "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
+count 'postrm: its group has members' "$(script postrm purge "$own" 'scoring:x:999:www-data')" 'userdel scoring'
+count 'postrm: its group is gone' "$(script postrm purge "$own" '')" 'userdel scoring'
+count 'postrm: the account is gone' "$(script postrm purge '')" ''
+mkdir -p "$work"/root/{etc/{scoring,nginx/sites-available},var/log/{nginx,scoring},run/scoring}
+touch "$work"/root/etc/nginx/sites-available/{scoring,.scoring.new,.scoring.before,default} \
+    "$work"/root/etc/scoring/scoring.conf "$work"/root/var/log/nginx/{scoring.access.log.1,access.log}
+count 'postrm: not a purge' "$(script postrm remove "$own")" ''
+count 'it leaves the files' "$(find "$work/root" -type f | wc -l)" 7
+count 'postrm: purge' "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
+count 'it leaves the files of others' "$(cd "$work/root" && find . -type f -o -name scoring | sort | paste -sd' ')" \
+    './etc/nginx/sites-available/default ./var/log/nginx/access.log'
+rm -rf "$work"/{root,script,account,group} "$usr/bin"/{chgrp,scoring-nginx,systemd-sysusers,userdel,groupdel,getent}
 
 # make uninstall.
 mkdir "$sites"
