@@ -55,17 +55,26 @@ install_packages() {
         apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# Disables services that this installation has brought, also by dependencies.
+# enabled: the units and init scripts that start with the system, one per line. A package
+# that was removed may have left a link to nothing.
+enabled() {
+    find /etc/systemd/system /etc/rc[2-5S].d -type l -xtype f \
+        \( -path '*.wants/*' -o -path '*.requires/*' -o -name 'S[0-9][0-9]*' \) -printf '%f\n' 2>/dev/null |
+        sed 's/^S[0-9][0-9]//' | sort -u
+}
+
+# Disables what this installation has enabled, also by dependencies.
 # deb-systemd-helper works without systemd, but expects that dpkg calls it.
 disable_services() {
-    local unit
-    command -v deb-systemd-helper >/dev/null || return 0
-    for unit in nginx.service redis-server.service prometheus.service haproxy.service; do
-        [ -e "/lib/systemd/system/$unit" ] || continue
-        [[ $units_before == *" $unit "* ]] && continue
-        "${as_root[@]}" env DPKG_MAINTSCRIPT_PACKAGE="${unit%.service}" \
-            deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
-        "${as_root[@]}" update-rc.d "${unit%.service}" disable >/dev/null 2>&1 || true
+    local unit units
+    mapfile -t units < <(comm -13 <(printf '%s\n' "$enabled_before") <(enabled))
+    for unit in "${units[@]}"; do
+        case $unit in
+        *.service | *.socket | *.timer | *.path | *.target | *.mount)
+            "${as_root[@]}" env DPKG_MAINTSCRIPT_PACKAGE="${unit%.*}" deb-systemd-helper disable "$unit"
+            ;;
+        *) "${as_root[@]}" update-rc.d "$unit" disable ;;
+        esac >/dev/null 2>&1 || true
     done
 }
 
@@ -87,7 +96,7 @@ if [ "$(id -u)" -ne 0 ]; then
         fail "run as root: apt-get install -y --no-install-recommends ${packages[*]}"
     as_root=(sudo -n)
 fi
-units_before=" $(cd /lib/systemd/system 2>/dev/null && echo *) "
+enabled_before=$(enabled || true)
 printf 'installing: %s\n' "${packages[*]}"
 hold_services_back
 install_packages "${packages[@]}" 2>/dev/null || {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs `make install`, `make uninstall` and what they install that is not the service:
 # scoring.conf, and scoring-nginx with a stub of nginx and with the real one; runs the
-# scripts of the package with stubs. All is below one folder; nothing needs root.
-# tests/package.sh tests the same on a booted Debian.
+# scripts of the package, and deploy/install-packages.sh, with stubs. All is below one
+# folder; nothing needs root. tests/package.sh tests the same on a booted Debian.
 #
 #   tests/install.sh BINARY
 #
@@ -266,12 +266,45 @@ count 'it leaves the files of others' "$(cd "$work/root" && find . -type f -o -n
     './etc/nginx/sites-available/default ./var/log/nginx/access.log'
 rm -rf "$work"/{root,script,account,group} "$usr/bin"/{chgrp,scoring-nginx,systemd-sysusers,userdel,groupdel,getent}
 
+# Installing packages enables no service: neither one of the packages nor one of their
+# dependencies. What was enabled before stays so.
+system=$work/root/etc/systemd/system
+add_links() { # add_links LINK...
+    for link; do
+        printf 'mkdir -p %s; ln -sf %s %s\n' "$work/root/etc/${link%/*}" "$work/root/unit" "$work/root/etc/$link"
+    done
+}
+sed "s,/\(etc\|usr/sbin\)/,$work/root&,g" deploy/install-packages.sh >"$work/install-packages.sh"
+echo 'some package' >"$work/packages.txt"
+mkdir -p "$work/root/usr/sbin"
+rm "$usr/bin/mkdir"
+touch "$work/root/unit"
+eval "$(add_links systemd/system/multi-user.target.wants/nginx.service rc2.d/S01nginx rc2.d/K01old)"
+stub dpkg-query ''
+stub deb-systemd-helper "echo \"\${DPKG_MAINTSCRIPT_PACKAGE:+\$*}\" >>$work/disabled; rm $system/*.wants/\$2"
+stub update-rc.d "echo \"\$*\" >>$work/disabled; rm $work/root/etc/rc2.d/S02\$1"
+installs() { # installs COMMAND: installs by it and these links, and prints what was disabled
+    stub apt-get "$(add_links systemd/system/sockets.target.wants/podman.socket rc2.d/S02new rc2.d/K01newer \
+        systemd/system/multi-user.target.wants/nginx.service); touch $work/root/removed; $1"
+    : >"$work/disabled"
+    ln -s "$work/root/removed" "$system/multi-user.target.wants/removed.service"
+    PATH=$usr/bin:$PATH bash "$work/install-packages.sh" some >/dev/null 2>&1
+    paste -sd, "$work/disabled"
+    rm "$work/root/removed"
+}
+for way in true false; do
+    count "packages: what they enable is disabled ($way)" "$(installs "$way")" 'new disable,disable podman.socket,disable removed.service'
+    count 'packages: the rest is as before' "$(find "$work/root" -type l | sort | paste -sd' ' | sed "s,$work/root/etc/,,g")" \
+        'rc2.d/K01newer rc2.d/K01old rc2.d/S01nginx systemd/system/multi-user.target.wants/nginx.service'
+done
+rm -rf "$work"/{root,install-packages.sh,packages.txt,disabled} "$usr/bin"/{dpkg-query,deb-systemd-helper,update-rc.d,apt-get}
+
 # make uninstall.
 mkdir "$sites"
 cp "$conf" "$site"
 ln -s "$site" "$enabled/scoring"
 count 'make uninstall' "$(install_to uninstall)" ''
-rm -f "$usr/bin"/{mkdir,id,nginx} "$work/tested" # the stubs
+rm -f "$usr/bin"/{id,nginx} "$work/tested" # the stubs
 count 'leaves no file' "$(find "$work" ! -type d)" ''
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
