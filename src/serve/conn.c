@@ -819,6 +819,18 @@ conn_drain(struct conn_shared *shared, size_t count)
     }
 }
 
+bool
+conn_close_idle(struct conn_shared *shared)
+{
+    struct conn *conn;
+
+    TAILQ_FOREACH (conn, &shared->conns, in_list) {
+        if (conn->state == CONN_IDLE && conn_leave(conn))
+            return true;
+    }
+    return false;
+}
+
 void
 conn_close_all(struct conn_shared *shared)
 {

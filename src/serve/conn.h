@@ -47,6 +47,13 @@ size_t conn_count(const struct conn_shared *shared);
  */
 void conn_drain(struct conn_shared *shared, size_t count);
 
+/*
+ * Closes the oldest idle connection, so that its descriptor is free. If its
+ * next request has just arrived, it is closed after the answer instead. Returns
+ * false if none is idle.
+ */
+bool conn_close_idle(struct conn_shared *shared);
+
 /* Closes all connections, in any state; the store must have been freed. */
 void conn_close_all(struct conn_shared *shared);
 

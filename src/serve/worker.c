@@ -262,14 +262,17 @@ pause_accepting(struct worker *worker, double pause_s)
     arm(worker->loop, &worker->accept_pause, pause_s);
 }
 
-/* Without a pause the socket would stay readable, and the loop busy. */
+/* An idle connection makes room for the new one (S1.2). If there is none, it
+ * waits: without a pause the socket would stay readable, and the loop busy. */
 static void
 accept_failed(struct worker *worker, const char *why)
 {
+    metrics_add(worker->metrics, METRIC_ERROR_ACCEPT, 1);
+    if (conn_close_idle(&worker->shared))
+        return;
     if (!worker->accept_failing)
         log_error(worker->log, "cannot accept connections: %s", why);
     worker->accept_failing = true;
-    metrics_add(worker->metrics, METRIC_ERROR_ACCEPT, 1);
     pause_accepting(worker, ACCEPT_PAUSE_S);
 }
 

@@ -264,6 +264,19 @@ send_body(int fd, const char *body)
                           .body = body, .body_length = strlen(body)});
 }
 
+/* Sends only the beginning of a request. */
+static void
+send_part(int fd)
+{
+    const struct fcgi_peer_exchange exchange = {.body = "{}", .body_length = 2};
+    struct buffer bytes = {0};
+
+    fcgi_peer_whole(&bytes, &exchange);
+    bytes.length = 20;
+    CU_ASSERT(fcgi_peer_send(fd, &bytes));
+    buffer_free(&bytes);
+}
+
 /* Sends and frees a request. */
 static void
 send_request(int fd, char *text)
@@ -645,6 +658,7 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     first = fcgi_peer_connect(bench.socket);
     send_body(first, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(first, CLOCK_PATIENCE_MS), 422);
+    send_part(first); /* it is not idle */
     settle(&bench);
     limit_descriptors(bench.pid);
     shared_clock_stop();
@@ -665,6 +679,33 @@ TEST_SINGLE(full, "without a descriptor it waits, tells it once, and goes on")
     (void)close(first);
     CU_ASSERT_EQUAL(fcgi_peer_status(last, CLOCK_PATIENCE_MS), 422);
     (void)close(last);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(room, "without a descriptor an idle connection makes room")
+{
+    struct bench bench;
+    int fds[3];
+    char *text;
+
+    bench_start(&bench, false);
+    fds[0] = fcgi_peer_connect(bench.socket);
+    send_body(fds[0], "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fds[0], CLOCK_PATIENCE_MS), 422);
+    settle(&bench);
+    limit_descriptors(bench.pid);
+    for (int i = 1; i < 3; i++) {
+        fds[i] = fcgi_peer_connect(bench.socket);
+        send_body(fds[i], "{}");
+        CU_ASSERT_EQUAL(fcgi_peer_status(fds[i], CLOCK_PATIENCE_MS), 422);
+        CU_ASSERT(fcgi_peer_is_closed(fds[i - 1], CLOCK_PATIENCE_MS));
+        (void)close(fds[i - 1]);
+    }
+    (void)close(fds[2]);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_ERROR_ACCEPT), 2);
+    text = log_with(&bench, " code=422 ");
+    CU_ASSERT_PTR_NULL(strstr(text, "cannot accept"));
+    free(text);
     bench_end(&bench);
 }
 
