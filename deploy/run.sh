@@ -72,7 +72,7 @@ check_settings() {
 
 check_programs() {
     local program
-    for program in spawn-fcgi nginx envsubst curl setpriv flock redis-server redis-cli; do
+    for program in spawn-fcgi nginx envsubst setpriv flock redis-server redis-cli; do
         command -v "$program" >/dev/null ||
             fail "$program is missing: run make run, or see deploy/packages.txt"
     done
@@ -109,12 +109,13 @@ start_redis() {
     local conf=$run_dir/redis/redis.conf log=$run_dir/redis/redis.log
     (
         umask 077
-        printf '%s\n' 'port 0' "unixsocket $(quote "$run_dir/redis/redis.sock")" \
-            'unixsocketperm 700' "dir $(quote "$run_dir/redis")" 'appendonly yes' \
-            'save ""' 'daemonize no' "logfile $(quote "$log")" >"$conf"
-        if [ -n "$redis_password" ]; then
-            printf 'requirepass %s\n' "$(quote "$redis_password")" >>"$conf"
-        fi
+        {
+            printf '%s\n' 'port 0' 'unixsocketperm 700' 'appendonly yes' 'save ""' 'daemonize no'
+            redis_setting unixsocket "$run_dir/redis/redis.sock"
+            redis_setting dir "$run_dir/redis"
+            redis_setting logfile "$log"
+            [ -z "$redis_password" ] || redis_setting requirepass "$redis_password"
+        } >"$conf"
     )
     # Redis reports errors in its configuration before it opens its log.
     start Redis "${with_zone[@]}" redis-server "$conf" >>"$log" 2>&1
@@ -132,15 +133,15 @@ redis_said() {
         sed -E 's/^[0-9]+:[A-Z] [0-9]+ [A-Za-z]+ [0-9]+ [0-9:.]+ [-.*#] //'
 }
 
-# quote TEXT: prints a string for redis.conf, with every byte as \xHH
-quote() {
-    local LC_ALL=C text=$1 quoted='' byte i # counts bytes
+# redis_setting NAME TEXT: prints a line for redis.conf, with every byte as \xHH
+redis_setting() {
+    local LC_ALL=C text=$2 quoted='' byte i # counts bytes
     for ((i = 0; i < ${#text}; i++)); do
         printf -v byte %d "'${text:i:1}"
         printf -v byte '\\x%02x' $((byte & 255)) # bytes above 127 are negative
         quoted+=$byte
     done
-    printf '"%s"' "$quoted"
+    printf '%s "%s"\n' "$1" "$quoted"
 }
 
 redis_answers() {
@@ -193,12 +194,15 @@ start_nginx() {
 }
 
 # Whether the service answers through this nginx, which writes its pid once it has
-# the port. curl must use neither a proxy nor .curlrc. Health requests are not logged
-# and not counted.
+# the port. Health requests are not logged and not counted.
 service_answers() {
+    local at=${host#[} answer=
     [ -s "$run_dir/nginx/nginx.pid" ] || return 1
-    [ "$(exec curl -q -s -m 2 --noproxy '*' "http://$host:$nginx_http/healthz" 2>/dev/null)" = \
-        '{"status": "ok"}' ]
+    { exec 7<>"/dev/tcp/${at%]}/$nginx_http"; } 2>/dev/null || return 1
+    printf 'GET /healthz HTTP/1.0\r\n\r\n' >&7
+    read -r -d '' -t 2 -u 7 answer || true # there is no NUL: it ends with the connection
+    exec 7>&-
+    [[ $answer == 'HTTP/1.1 200 '*$'\r\n\r\n{"status": "ok"}' ]]
 }
 
 # rest TRY: sleeps between two tries, at first only briefly. The pipe never gets

@@ -687,15 +687,18 @@ TEST_SINGLE(interrupt, "between the answer of a program and its end")
     stack_discard(&stack);
 }
 
-/* What curl does while run.sh waits for the first answer. */
+/* What a program does instead while run.sh waits for the first answer. */
 struct early_case {
-    const char *name, *curl;
+    const char *name, *program, *script;
 };
 
+#define LATER "(sleep 0.02; kill -s TERM $PPID) >/dev/null 2>&1 &\n"
+
 static const struct early_case early_rows[] = {
-    {"in a program", "kill -s TERM $PPID\n"},
-    {"between two tries",
-     "(sleep 0.02; kill -s TERM $PPID) >/dev/null 2>&1 &\n"},
+    {"in a program", "redis-cli", "kill -s TERM $PPID\nexit 7\n"},
+    {"between two tries", "redis-cli", LATER "exit 7\n"},
+    {"between two tries, all programs run", "nginx",
+     LATER "exec env --default-signal=QUIT sleep 60\n"},
 };
 
 /* All ends as soon as it can: run.sh does not wait in vain, as long as it would
@@ -706,19 +709,19 @@ TEST_CASES(early, struct early_case, early_rows)
     char folder[FILES_PATH_MAX], path[FILES_PATH_MAX];
     char text[FILES_PATH_MAX], variable[2 * FILES_PATH_MAX];
     const char *const environment[] = {variable, NULL};
-    const struct stack_plan with_curl = {.store = STACK_URL_GIVEN,
-                                         .environment = environment};
+    const struct stack_plan instead = {.store = STACK_URL_GIVEN,
+                                       .environment = environment};
     struct stack stack;
 
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
     files_path(folder, "%s/bin", stack.folder);
-    files_path(path, "%s/curl", folder);
+    files_path(path, "%s/%s", folder, c->program);
     CU_ASSERT_EQUAL(mkdir(folder, 0700), 0);
-    (void)snprintf(text, sizeof(text), "#!/bin/sh\n%sexit 7\n", c->curl);
+    (void)snprintf(text, sizeof(text), "#!/bin/sh\n%s", c->script);
     CU_ASSERT_TRUE(files_write_program(path, text));
     (void)snprintf(variable, sizeof(variable), "PATH=%s:%s", folder,
                    getenv("PATH"));
-    CU_ASSERT_TRUE(stack_launch(&stack, &with_curl));
+    CU_ASSERT_TRUE(stack_launch(&stack, &instead));
     CU_ASSERT_TRUE(proc_wait(&stack.proc, EARLY_END_MS));
     check_end(&stack, &want);
     stack_discard(&stack);
