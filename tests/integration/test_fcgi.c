@@ -525,12 +525,9 @@ TEST_SINGLE(gone, "closed after each byte of an exchange")
 TEST_SINGLE(gone_large, "closed in the middle of a large body")
 {
     struct service *service = service_use(&without_store);
-    char *text = padded_request(BODY_MAX);
-    const struct fcgi_peer_exchange exchange = {.body = text,
-                                                .body_length = BODY_MAX};
     struct buffer bytes = {0};
 
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, padded_request(BODY_MAX));
     bytes.length /= 2;
     for (int i = 0; i < 10; i++) {
         int fd = ask(service, &bytes);
@@ -539,7 +536,6 @@ TEST_SINGLE(gone_large, "closed in the middle of a large body")
         (void)close(fd);
     }
     buffer_free(&bytes);
-    free(text);
     expect_unharmed(service);
 }
 
@@ -564,13 +560,10 @@ TEST_SINGLE(half_close, "the whole exchange, then the end of sending")
 TEST_SINGLE(sequence, "one after the other on one connection, all answered")
 {
     struct service *service = service_use(&without_store);
-    char *text = request_score(REQUEST_PERSON);
-    const struct fcgi_peer_exchange exchange = {.body = text,
-                                                .body_length = strlen(text)};
     struct buffer bytes = {0};
     int fd = ask(service, NULL);
 
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, request_score(REQUEST_PERSON));
     for (int i = 0; i < 100; i++) {
         struct fcgi_peer_answer answer = {0};
 
@@ -584,7 +577,6 @@ TEST_SINGLE(sequence, "one after the other on one connection, all answered")
     }
     (void)close(fd);
     buffer_free(&bytes);
-    free(text);
     expect_unharmed(service);
 }
 
@@ -604,14 +596,11 @@ static const struct together_case together_rows[] = {
 TEST_CASES(together, struct together_case, together_rows)
 {
     struct service *service = service_use(&without_store);
-    char *text = padded_request(c->first);
-    const struct fcgi_peer_exchange exchange = {.body = text,
-                                                .body_length = c->first};
     struct buffer bytes = {0};
     size_t length;
     int fd;
 
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, padded_request(c->first));
     length = bytes.length;
     fcgi_peer_whole(&bytes, &small);
     if (c->has_part)
@@ -621,7 +610,6 @@ TEST_CASES(together, struct together_case, together_rows)
     CU_ASSERT_TRUE(fcgi_peer_is_closed(fd, CLOCK_PATIENCE_MS));
     (void)close(fd);
     buffer_free(&bytes);
-    free(text);
     expect_unharmed(service);
 }
 
@@ -686,17 +674,11 @@ static void
 put_large_request(struct buffer *out)
 {
     struct buffer ids = {0};
-    struct fcgi_peer_exchange exchange = {0};
-    char *text;
 
     for (int id = 1; id <= LARGE_IDS; id++)
         buffer_printf(&ids, "%s%d", id == 1 ? "{\"client_ids\": [" : ", ", id);
     buffer_add_text(&ids, "]}");
-    text = request_interests(buffer_text(&ids));
-    exchange.body = text;
-    exchange.body_length = strlen(text);
-    fcgi_peer_whole(out, &exchange);
-    free(text);
+    fcgi_peer_request(out, request_interests(buffer_text(&ids)));
     buffer_free(&ids);
 }
 

@@ -1254,6 +1254,21 @@ has_temporary(void *arg)
     return is_there;
 }
 
+/* An export to "copy" that takes long, and has begun. */
+static void
+begin_export(struct bench *bench, int clients, const char *first)
+{
+    char line[LINES_MAX];
+
+    write_many(bench, clients, 8);
+    bench_run(bench, IMPORT, EX_OK, "^$");
+    bench_put_peer(bench, PEER_SLOW);
+    (void)snprintf(line, sizeof(line),
+                   "%sexec \"$scoring\" interests export copy", first);
+    bench_begin(bench, line);
+    CU_ASSERT_TRUE(clock_wait(has_temporary, bench, CLOCK_PATIENCE_MS));
+}
+
 struct ended_case {
     const char *name;
     void (*act)(struct bench *bench);
@@ -1275,12 +1290,8 @@ TEST_CASES(ended, struct ended_case, ended_rows)
     struct bench bench;
 
     bench_start(&bench);
-    write_many(&bench, SLOW_CLIENTS, 8);
-    bench_run(&bench, IMPORT, EX_OK, "^$");
-    bench_put_peer(&bench, PEER_SLOW);
     bench_write(&bench, "copy", "old");
-    bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
+    begin_export(&bench, SLOW_CLIENTS, "");
     c->act(&bench);
     bench_expect(&bench, c->status, c->pattern);
     expect_file(&bench, "copy", "old");
@@ -1293,11 +1304,7 @@ TEST_SINGLE(nohup, "what is told to ignore SIGHUP goes on")
     struct bench bench;
 
     bench_start(&bench);
-    write_many(&bench, SLOW_CLIENTS, 8);
-    bench_run(&bench, IMPORT, EX_OK, "^$");
-    bench_put_peer(&bench, PEER_SLOW);
-    bench_begin(&bench, "trap '' HUP; exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
+    begin_export(&bench, SLOW_CLIENTS, "trap '' HUP; ");
     hang_up(&bench);
     peer_set(bench.peer, PEER_NONE);
     bench_expect(&bench, EX_OK, "^$");
@@ -1319,12 +1326,8 @@ TEST_SINGLE(unfinished, "an export that cannot take its name says so")
     struct bench bench;
 
     bench_start(&bench);
-    write_many(&bench, SLOW_CLIENTS, 8);
-    bench_run(&bench, IMPORT, EX_OK, "^$");
-    bench_put_peer(&bench, PEER_SLOW);
     bench_write(&bench, "copy", "old");
-    bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
+    begin_export(&bench, SLOW_CLIENTS, "");
     make_folder(&bench);
     peer_set(bench.peer, PEER_NONE); /* fast from here on */
     bench_expect(&bench, EX_IOERR, "^scoring: copy: Is a directory\n$");
@@ -1338,11 +1341,7 @@ TEST_SINGLE(vanishing, "keys are left out of an export")
     struct bench bench;
 
     bench_start(&bench);
-    write_many(&bench, 2560, 8);
-    bench_run(&bench, IMPORT, EX_OK, "^$");
-    bench_put_peer(&bench, PEER_SLOW);
-    bench_begin(&bench, "exec \"$scoring\" interests export copy");
-    CU_ASSERT_TRUE(clock_wait(has_temporary, &bench, CLOCK_PATIENCE_MS));
+    begin_export(&bench, 2560, "");
     clock_sleep_ms(3 * PEER_SLOW_MS);
     CU_ASSERT_TRUE(redis_do(&bench.redis, "FLUSHALL"));
     bench_expect(&bench, EX_OK, "^$");

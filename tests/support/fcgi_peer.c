@@ -133,6 +133,16 @@ fcgi_peer_whole(struct buffer *out, const struct fcgi_peer_exchange *exchange)
     fcgi_peer_body(out, exchange);
 }
 
+void
+fcgi_peer_request(struct buffer *out, char *body)
+{
+    const struct fcgi_peer_exchange exchange = {.body = body,
+                                                .body_length = strlen(body)};
+
+    fcgi_peer_whole(out, &exchange);
+    free(body);
+}
+
 int
 fcgi_peer_connect(const char *path)
 {

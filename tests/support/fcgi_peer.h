@@ -62,6 +62,9 @@ void fcgi_peer_body(struct buffer *out,
 void fcgi_peer_whole(struct buffer *out,
                      const struct fcgi_peer_exchange *exchange);
 
+/* The whole of an exchange with this body, which it frees. */
+void fcgi_peer_request(struct buffer *out, char *body);
+
 /* A connection, or -1. */
 int fcgi_peer_connect(const char *path);
 

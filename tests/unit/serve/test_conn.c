@@ -102,26 +102,11 @@ send_exchange(int fd, const struct fcgi_peer_exchange *exchange)
 static void
 send_score(int fd, bool is_half)
 {
-    char *body = request_score(REQUEST_PERSON);
-    const struct fcgi_peer_exchange exchange = {.body = body,
-                                                .body_length = strlen(body)};
     struct buffer bytes = {0};
 
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, request_score(REQUEST_PERSON));
     send_bytes(fd, bytes.data, is_half ? bytes.length / 2 : bytes.length);
     buffer_free(&bytes);
-    free(body);
-}
-
-static void
-put_interests(struct buffer *bytes, const char *arguments)
-{
-    char *body = request_interests(arguments);
-    const struct fcgi_peer_exchange exchange = {.body = body,
-                                                .body_length = strlen(body)};
-
-    fcgi_peer_whole(bytes, &exchange);
-    free(body);
 }
 
 static void
@@ -129,7 +114,7 @@ send_interests(int fd, const char *arguments)
 {
     struct buffer bytes = {0};
 
-    put_interests(&bytes, arguments);
+    fcgi_peer_request(&bytes, request_interests(arguments));
     send_bytes(fd, bytes.data, bytes.length);
     buffer_free(&bytes);
 }
@@ -578,7 +563,7 @@ TEST_CASES(deadline, struct deadline_case, deadline_rows)
     served.config.store_deadline_ms = DEADLINE_MS;
     served.link.holds = true;
     fd = open_peer();
-    put_interests(&bytes, "{\"client_ids\": [1]}");
+    fcgi_peer_request(&bytes, request_interests("{\"client_ids\": [1]}"));
     if (c->first > 0)
         send_bytes(fd, bytes.data, c->first);
     calls_pass_ms(1000);
@@ -623,17 +608,13 @@ static const struct failing_case failing_rows[] = {
 static void
 send_on(int fd, enum stage stage)
 {
-    char *body = request_score(REQUEST_PERSON);
-    const struct fcgi_peer_exchange exchange = {.body = body,
-                                                .body_length = strlen(body)};
     struct buffer bytes = {0};
     size_t from;
 
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, request_score(REQUEST_PERSON));
     from = stage == STAGE_HALF ? bytes.length / 2 : 0;
     send_bytes(fd, bytes.data + from, bytes.length - from);
     buffer_free(&bytes);
-    free(body);
 }
 
 TEST_CASES(failing, struct failing_case, failing_rows)
@@ -1130,36 +1111,29 @@ TEST_SINGLE(drain_two, "two at a time are let go")
 
 TEST_SINGLE(drain_late, "a request that came before is answered first")
 {
-    char *body = request_score(REQUEST_PERSON);
-    const struct fcgi_peer_exchange exchange = {.body = body,
-                                                .body_length = strlen(body)};
     struct buffer bytes = {0};
     int fd;
 
     start("");
     fd = open_peer();
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, request_score(REQUEST_PERSON));
     (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
     conn_drain(&served.shared, 1);
     CU_ASSERT_EQUAL(take_status(fd, true), 200);
     buffer_free(&bytes);
-    free(body);
     (void)close(fd);
     end();
 }
 
 TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
 {
-    char *body = request_interests("{\"client_ids\": [1]}");
-    const struct fcgi_peer_exchange exchange = {.body = body,
-                                                .body_length = strlen(body)};
     struct buffer bytes = {0};
     int fd;
 
     start("[\"a\"]");
     served.link.holds = true;
     fd = open_peer();
-    fcgi_peer_whole(&bytes, &exchange);
+    fcgi_peer_request(&bytes, request_interests("{\"client_ids\": [1]}"));
     (void)send(fd, bytes.data, bytes.length, MSG_NOSIGNAL);
     calls_fail(CALL_RECV, EAGAIN); /* of the recv() before shutdown() */
     conn_drain(&served.shared, 1);
@@ -1169,7 +1143,6 @@ TEST_SINGLE(drain_between, "a peer that writes after the look learns of it")
     served.link.holds = false;
     CU_ASSERT_EQUAL(take_status(fd, true), 200);
     buffer_free(&bytes);
-    free(body);
     (void)close(fd);
     end();
 }
