@@ -88,9 +88,14 @@ end(struct redis_conn *conn, bool is_blamed)
     }
 }
 
+/* What the server has refused says more than how the connection ends then. */
 static void
 fail(struct redis_conn *conn, enum redis_fault fault, const char *words)
 {
+    if (conn->refusal[0] != '\0') {
+        fault = conn->refused;
+        words = conn->refusal;
+    }
     if (conn->phase != PHASE_READY)
         redis_connect_move_on(conn->connect);
     (void)snprintf(conn->words, sizeof(conn->words), "%s", words);
@@ -426,6 +431,16 @@ role_of(const redisReply *reply)
     return REDIS_ROLE_UNKNOWN;
 }
 
+/* The role in the first element of a reply to ROLE. */
+static enum redis_role
+role_in(const redisReply *element)
+{
+    for (size_t word = 0; word < ROLE_WORDS; word++)
+        if (reply_is(element, role_words[word].value))
+            return role_words[word].role;
+    return REDIS_ROLE_UNKNOWN;
+}
+
 /* CLUSTER MYID. A user without the right to it trusts the address. */
 static bool
 on_id(void *arg, const struct redis_command *command, redisReply **reply)
@@ -496,20 +511,26 @@ be_ready(struct redis_conn *conn)
     conn->config.up(conn->config.arg);
 }
 
-/* ROLE. A server that does not report its role is accepted. */
+/*
+ * ROLE. A server that does not report its role is accepted, and so is any
+ * master or replica where a node of a Cluster is wanted: ROLE has no mode.
+ */
 static bool
 on_role(void *arg, const struct redis_command *command, redisReply **reply)
 {
     struct redis_conn *conn = arg;
+    enum redis_role role = REDIS_ROLE_UNKNOWN;
 
     (void)command;
     conn->is_role_due = false;
     if (*reply == NULL)
         return true;
     if ((*reply)->type == REDIS_REPLY_ARRAY && (*reply)->elements > 0)
-        for (size_t word = 0; word < ROLE_WORDS; word++)
-            if (reply_is((*reply)->element[0], role_words[word].value))
-                take_role(conn, role_words[word].role);
+        role = role_in((*reply)->element[0]);
+    if (conn->config.wants_cluster && role != REDIS_ROLE_SENTINEL)
+        role = REDIS_ROLE_UNKNOWN;
+    if (role != REDIS_ROLE_UNKNOWN)
+        take_role(conn, role);
     if (conn->refusal[0] == '\0')
         be_ready(conn);
     return true;

@@ -240,6 +240,10 @@ static const struct handshake_case handshake_rows[] = {
     {"the password refused", NULL, "pw", 0, AUTH_PW PROBE,
      "-WRONGPASS invalid\r\n-NOAUTH\r\n",
      "the password was refused (WRONGPASS)", REDIS_FAULT_HANDSHAKE},
+    {"an error instead of all", NULL, "pw", 0, AUTH_PW PROBE,
+     "-ERR max number of clients reached\r\n",
+     "the server has too many clients (ERR max number of clients)",
+     REDIS_FAULT_HANDSHAKE},
     {"the password forbidden", NULL, "pw", 0, AUTH_PW PROBE,
      NOPERM MASTER ":0\r\n", NOPERM_TEXT, REDIS_FAULT_HANDSHAKE},
     {"the password by a number", NULL, "pw", 0, AUTH_PW PROBE, ":1\r\n:0\r\n",
@@ -416,6 +420,33 @@ TEST_CASES(role, struct role_case, role_rows)
     steps_check(&rig.server);
     rig_end(&rig);
     buffer_free(&first);
+}
+
+/* Where a node is wanted: ROLE does not tell whether it is one. */
+struct node_role_case {
+    const char *name, *answer;
+    const char *down; /* NULL: the connection is good */
+};
+
+static const struct node_role_case node_role_rows[] = {
+    {"a master", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", NULL},
+    {"a replica", "*1\r\n$5\r\nslave\r\n", NULL},
+    {"a sentinel", "*2\r\n$8\r\nsentinel\r\n*0\r\n", NO_NODE},
+};
+
+TEST_CASES(node_role, struct node_role_case, node_role_rows)
+{
+    const struct step steps[STEPS_MAX] = {
+        {STEPS_HELLO PING, UNKNOWN("HELLO") PONG}, {ROLE, c->answer}};
+    static struct rig rig;
+
+    rig_start(&rig, steps);
+    rig.node_id = "";
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, c->down != NULL ? &rig.downs : &rig.ups, 1));
+    CU_ASSERT_STRING_EQUAL(rig.words, c->down != NULL ? c->down : "");
+    steps_check(&rig.server);
+    rig_end(&rig);
 }
 
 struct end_case {
