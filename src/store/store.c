@@ -352,6 +352,22 @@ store_next_try_ms(const struct store *store, int64_t now_ms)
     return route->count > 0 ? next_ms : 0;
 }
 
+/*
+ * Whether a server is behind: nobody waits any more for its oldest read. What
+ * is sent now would be answered too late as well, and the server would work for
+ * nobody for as long as reads keep coming. So nothing more is sent until it has
+ * caught up (S20.10).
+ */
+static bool
+is_behind(const struct store *store, const struct store_node *node)
+{
+    const struct read *read = TAILQ_FIRST(&store->by_state[READ_SENT]);
+
+    while (read != NULL && read->node != node)
+        read = TAILQ_NEXT(read, in_state);
+    return read != NULL && read->fetch.is_abandoned;
+}
+
 void
 store_write(struct store *store, struct bytes key, struct bytes value,
             int64_t ttl_s)
@@ -360,6 +376,8 @@ store_write(struct store *store, struct bytes key, struct bytes value,
 
     if (node == NULL || store_node_is_down(node) || !store_node_is_usable(node))
         report(store, STORE_EVENT_WRITE_FAILED, "no connection");
+    else if (is_behind(store, node))
+        report(store, STORE_EVENT_WRITE_FAILED, "the store is too slow");
     else if (!store_node_write(node, key, value, ttl_s))
         report(store, STORE_EVENT_WRITE_FAILED,
                store_status_text(STORE_MEMORY));
@@ -421,9 +439,12 @@ on_answered(void *arg, struct store_fetch *fetch, enum store_status status,
         (status == STORE_LARGE || fetch->has_large_value ||
          fetch->bytes > GUARD_BYTES))
         store->guard_until_ms = store->now_ms + GUARD_MS;
-    if (!fetch->is_abandoned)
-        read_finish(store, read, status);
-    read_delete(store, read);
+    if (fetch->is_abandoned) {
+        read_delete(store, read);
+        return;
+    }
+    read_move(store, read, READ_FRESH); /* so that read_finish() frees it */
+    read_finish(store, read, status);
 }
 
 /* The connection on which a read was sent, or for which it waited, failed. */
@@ -646,8 +667,10 @@ dispatch_read(struct store *store, struct read *read)
     way = store_node_way(read->node);
     waits = way &
             (read->need == STORE_CACHE ? STORE_WAY_WAIT_CACHE : STORE_WAY_WAIT);
-    if (way & STORE_WAY_SEND && !read_send(store, read))
-        return;
+    if (way & STORE_WAY_SEND && !is_behind(store, read->node)) {
+        if (!read_send(store, read))
+            return;
+    }
     if (!waits)
         read_finish(store, read, STORE_DOWN);
     else if (read->state == READ_FRESH)

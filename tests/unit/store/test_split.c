@@ -342,6 +342,9 @@ static const struct split_case split_rows[] = {
      " b(b1) a(a1) large", 3, 0},
     {"the store ends", "ra1,b1 t1 +a free", " b(b1) a(a1) down", 0, 0},
     {"the store ends before a turn", "ra1,b1 free", " down", 0, 0},
+    {"a node that is behind holds up no other",
+     "ra1 t1 t800 ra2,b2 t801 +a t802 +b +a", " a(a1) timeout b(b2) a(a2) ok",
+     0, 0},
     {"two reads of one node", "ra1,b1 t1 +a +b ra2,b2 t2 +a +b",
      " b(b1) a(a1) ok b(b2) a(a2) ok", 0, 0},
 };

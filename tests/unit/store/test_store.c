@@ -416,6 +416,16 @@ static const struct store_case send_rows[] = {
     {"late answer finds nobody", "t0 up t1 m1:50 t2 t50 ok1 t51",
      "open send1 | 1=timeout"},
     {"deadline that has passed", "t0 up t5 m1:5 t5", "open 1=timeout"},
+    {"nothing is sent while nobody waits for the oldest",
+     "t0 up t1 c1:800 t2 t301 c2:900 m3:900 w t302 . ok1 t303 w ok2 ok3 wok",
+     "open send1 | 1=timeout WRITE_FAILED[the store is too slow] . "
+     "send2 send3 | set 2=ok 3=ok WROTE"},
+    {"what is sent while somebody waits for the oldest",
+     "t0 up t1 m1:800 c2:800 t2 t301 m3:800 w t302",
+     "open send1 send2 | 2=timeout set send3 |"},
+    {"what waits for the store to catch up has its time",
+     "t0 up t1 c1:800 t2 t301 c2:900 m3:900 t302 t600 . t601 t899 . t900",
+     "open send1 | 1=timeout . 2=timeout . 3=timeout"},
     {"error is not tried again",
      "t0 up t1 m1:800 t2 err1 m2:800 t3 ok2 m3:800 t4 ok3",
      "open send1 | REFUSED[no] 1=refused send2 | READ_OK 2=ok "
