@@ -1,14 +1,18 @@
-# Sourced by the scripts that start nginx: checks its settings, and renders its
-# configuration.
+# Sourced by the scripts that start nginx: nginx_check checks its settings, nginx_render
+# renders its configuration.
 #
-# From the environment; empty means the default: SCORING_MAX_BODY_BYTES,
-# SCORING_RATE_LIMIT, SCORING_MAX_CONNECTIONS, HTTP_ADDRESS, HTTP_PORT,
-# HTTPS_PORT, TLS_CERTIFICATE, TLS_KEY, TLS_HSTS_S, TRUSTED_PROXIES;
-# NGINX_HTTPS_PUBLIC, the port of HTTPS for callers, if it differs;
+# nginx_check takes from the environment, where empty means the default: the names of
+# nginx_settings; NGINX_HTTPS_PUBLIC, the port of HTTPS for callers, if it differs;
 # NGINX_LISTEN_OPTIONS, the options of each listener; NGINX_SPOOL_BYTES, the size
 # of the file system of spooled bodies, empty for a disk; and the names of
 # nginx_names that are not set here.
 # shellcheck shell=sh disable=SC2034
+
+# The settings of nginx that a file of settings may have, besides METRICS_PORT, whose
+# default depends on the script.
+nginx_settings=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
+nginx_settings=$nginx_settings,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT
+nginx_settings=$nginx_settings,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
 
 # envsubst replaces only these names: nginx has variables of its own.
 # shellcheck disable=SC2016
@@ -40,25 +44,6 @@ nginx_number() {
     esac
     nginx_fail "$1: \"$2\": must be an integer from $3 to $4"
 }
-
-# The bounds are those of the service (src/config/settings.c).
-nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824
-SCORING_MAX_BODY_BYTES=$nginx_value
-nginx_number SCORING_RATE_LIMIT "${SCORING_RATE_LIMIT:-0}" 0 1000000
-nginx_rate=$nginx_value
-nginx_number SCORING_MAX_CONNECTIONS "${SCORING_MAX_CONNECTIONS:-0}" 0 65535
-nginx_open=$nginx_value
-
-# nginx accepts no limit of 0: a limit that is off has no directive.
-NGINX_RATE=1
-NGINX_LIMITS=
-if [ "$nginx_rate" -gt 0 ]; then
-    NGINX_RATE=$nginx_rate
-    NGINX_LIMITS="limit_req zone=scoring_rate burst=$nginx_rate nodelay;"
-fi
-if [ "$nginx_open" -gt 0 ]; then
-    NGINX_LIMITS="$NGINX_LIMITS limit_conn scoring_open $nginx_open;"
-fi
 
 # nginx_addresses NAME LIST AS: prints the addresses of a list, which are separated by
 # commas or blanks, one per line; AS is "address", or "network", which may end with
@@ -109,10 +94,12 @@ nginx_addresses() {
 
 # nginx_listen PORT OPTIONS: prints a directive for each address
 nginx_listen() {
+    set -f # [::1] is also a pattern, of files
     for nginx_address in $nginx_at; do
         printf 'listen %s:%s%s %s; ' "$nginx_address" "$1" "$2" \
             "${NGINX_LISTEN_OPTIONS:-backlog=1024}"
     done
+    set +f
 }
 
 # nginx_file NAME PATH: prints the absolute path of a file that can be read, and that
@@ -155,65 +142,104 @@ nginx_http2() {
     fi
 }
 
-nginx_at=$(nginx_addresses HTTP_ADDRESS "${HTTP_ADDRESS:-127.0.0.1}" address) || exit
-[ -n "$nginx_at" ] || nginx_fail "HTTP_ADDRESS: \"$HTTP_ADDRESS\": must be an address"
-nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535
-nginx_http=$nginx_value
-nginx_number HTTPS_PORT "${HTTPS_PORT:-8443}" 1 65535
-nginx_https=$nginx_value
-NGINX_LISTEN=$(nginx_listen "$nginx_http" '')
+# The bounds are those of the service (src/config/settings.c).
+nginx_check_limits() {
+    nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824
+    SCORING_MAX_BODY_BYTES=$nginx_value
+    nginx_number SCORING_RATE_LIMIT "${SCORING_RATE_LIMIT:-0}" 0 1000000
+    nginx_rate=$nginx_value
+    nginx_number SCORING_MAX_CONNECTIONS "${SCORING_MAX_CONNECTIONS:-0}" 0 65535
+    nginx_open=$nginx_value
 
-nginx_number TLS_HSTS_S "${TLS_HSTS_S:-0}" 0 2147483647
-NGINX_HSTS=
-[ "$nginx_value" -eq 0 ] ||
-    NGINX_HSTS="add_header Strict-Transport-Security max-age=$nginx_value always;"
+    # nginx accepts no limit of 0: a limit that is off has no directive.
+    NGINX_RATE=1
+    NGINX_LIMITS=
+    if [ "$nginx_rate" -gt 0 ]; then
+        NGINX_RATE=$nginx_rate
+        NGINX_LIMITS="limit_req zone=scoring_rate burst=$nginx_rate nodelay;"
+    fi
+    if [ "$nginx_open" -gt 0 ]; then
+        NGINX_LIMITS="$NGINX_LIMITS limit_conn scoring_open $nginx_open;"
+    fi
+}
 
-NGINX_PROXIES=
-[ -z "$TRUSTED_PROXIES" ] || NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
-[ -z "$NGINX_PROXIES" ] || NGINX_PROXIES="$(printf 'set_real_ip_from %s; ' $NGINX_PROXIES)real_ip_header X-Forwarded-For; real_ip_recursive on;"
+nginx_check_http() {
+    nginx_at=$(nginx_addresses HTTP_ADDRESS "${HTTP_ADDRESS:-127.0.0.1}" address) || exit
+    [ -n "$nginx_at" ] || nginx_fail "HTTP_ADDRESS: \"$HTTP_ADDRESS\": must be an address"
+    nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535
+    nginx_http=$nginx_value
+    nginx_number HTTPS_PORT "${HTTPS_PORT:-8443}" 1 65535
+    nginx_https=$nginx_value
+    NGINX_LISTEN=$(nginx_listen "$nginx_http" '')
+
+    nginx_number TLS_HSTS_S "${TLS_HSTS_S:-0}" 0 2147483647
+    NGINX_HSTS=
+    [ "$nginx_value" -eq 0 ] ||
+        NGINX_HSTS="add_header Strict-Transport-Security max-age=$nginx_value always;"
+
+    NGINX_PROXIES=
+    [ -z "$TRUSTED_PROXIES" ] || NGINX_PROXIES=$(nginx_addresses TRUSTED_PROXIES "$TRUSTED_PROXIES" network) || exit
+    [ -z "$NGINX_PROXIES" ] || NGINX_PROXIES="$(printf 'set_real_ip_from %s; ' $NGINX_PROXIES)real_ip_header X-Forwarded-For; real_ip_recursive on;"
+}
 
 # HTTPS is on with both, off with neither; then nginx_https is empty.
-NGINX_LISTEN_HTTPS='' NGINX_HTTPS_SUFFIX=''
-case ${TLS_CERTIFICATE:+certificate}${TLS_KEY:+key} in
-'') nginx_https= ;;
-certificate) nginx_fail 'TLS_KEY: must be given too: TLS_CERTIFICATE is' ;;
-key) nginx_fail 'TLS_CERTIFICATE: must be given too: TLS_KEY is' ;;
-certificatekey)
-    TLS_CERTIFICATE=$(nginx_file TLS_CERTIFICATE "$TLS_CERTIFICATE") || exit
-    TLS_KEY=$(nginx_file TLS_KEY "$TLS_KEY") || exit
-    nginx_tls_check
-    [ "$nginx_https" -ne "$nginx_http" ] ||
-        nginx_fail "HTTPS_PORT: $nginx_https: must not be HTTP_PORT"
-    nginx_http2
-    NGINX_HTTPS_SUFFIX=:${NGINX_HTTPS_PUBLIC:-$nginx_https}
-    [ "$NGINX_HTTPS_SUFFIX" != :443 ] || NGINX_HTTPS_SUFFIX=
-    ;;
-esac
+nginx_check_https() {
+    NGINX_LISTEN_HTTPS='' NGINX_HTTPS_SUFFIX=''
+    case ${TLS_CERTIFICATE:+certificate}${TLS_KEY:+key} in
+    '') nginx_https= ;;
+    certificate) nginx_fail 'TLS_KEY: must be given too: TLS_CERTIFICATE is' ;;
+    key) nginx_fail 'TLS_CERTIFICATE: must be given too: TLS_KEY is' ;;
+    certificatekey)
+        TLS_CERTIFICATE=$(nginx_file TLS_CERTIFICATE "$TLS_CERTIFICATE") || exit
+        TLS_KEY=$(nginx_file TLS_KEY "$TLS_KEY") || exit
+        nginx_tls_check
+        [ "$nginx_https" -ne "$nginx_http" ] ||
+            nginx_fail "HTTPS_PORT: $nginx_https: must not be HTTP_PORT"
+        nginx_http2
+        NGINX_HTTPS_SUFFIX=:${NGINX_HTTPS_PUBLIC:-$nginx_https}
+        [ "$NGINX_HTTPS_SUFFIX" != :443 ] || NGINX_HTTPS_SUFFIX=
+        ;;
+    esac
+}
 
 # How many bodies of the largest size the spool holds, each in whole pages, besides
 # nginx_other bytes of other files. A disk counts as large as the spool of docker
 # compose, but holds at least four. nginx accepts no limit above nginx_limit_max.
-nginx_page=4096
-nginx_other=524288
-nginx_limit_max=65535
-nginx_body=$(((SCORING_MAX_BODY_BYTES + nginx_page - 1) / nginx_page * nginx_page))
-nginx_bodies=$(((${NGINX_SPOOL_BYTES:-134217728} - nginx_other) / nginx_body))
-if [ "$nginx_bodies" -gt "$nginx_limit_max" ]; then
-    nginx_bodies=$nginx_limit_max
-elif [ "$nginx_bodies" -lt 4 ]; then
-    [ -z "$NGINX_SPOOL_BYTES" ] ||
-        nginx_fail "SCORING_MAX_BODY_BYTES: $SCORING_MAX_BODY_BYTES: four such bodies must fit into nginx's spool, which has $NGINX_SPOOL_BYTES bytes"
-    nginx_bodies=4
-fi
-NGINX_SPOOL_BODIES=$nginx_bodies
-NGINX_SPOOL_SHARE=$((nginx_bodies / 4)) # for one address
+nginx_check_spool() {
+    nginx_page=4096
+    nginx_other=524288
+    nginx_limit_max=65535
+    nginx_body=$(((SCORING_MAX_BODY_BYTES + nginx_page - 1) / nginx_page * nginx_page))
+    nginx_bodies=$(((${NGINX_SPOOL_BYTES:-134217728} - nginx_other) / nginx_body))
+    if [ "$nginx_bodies" -gt "$nginx_limit_max" ]; then
+        nginx_bodies=$nginx_limit_max
+    elif [ "$nginx_bodies" -lt 4 ]; then
+        [ -z "$NGINX_SPOOL_BYTES" ] ||
+            nginx_fail "SCORING_MAX_BODY_BYTES: $SCORING_MAX_BODY_BYTES: four such bodies must fit into nginx's spool, which has $NGINX_SPOOL_BYTES bytes"
+        nginx_bodies=4
+    fi
+    NGINX_SPOOL_BODIES=$nginx_bodies
+    NGINX_SPOOL_SHARE=$((nginx_bodies / 4)) # for one address
+}
 
 # Like the service's workers, nginx runs as SCHED_BATCH: it does not preempt other
 # processes, and so handles many requests at a time. It is only faster: without the
 # right to it nginx works as well.
-NGINX_SCHEDULER='chrt --batch 0'
-# shellcheck disable=SC2086
-$NGINX_SCHEDULER true 2>/dev/null || NGINX_SCHEDULER=
+nginx_choose_scheduler() {
+    NGINX_SCHEDULER='chrt --batch 0'
+    # shellcheck disable=SC2086
+    $NGINX_SCHEDULER true 2>/dev/null || NGINX_SCHEDULER=
+}
+
+# Checks the settings, and sets the names of nginx_names that follow from them; the
+# ports as nginx_http and nginx_https, the addresses as nginx_at, one per line.
+nginx_check() {
+    nginx_check_limits
+    nginx_check_http
+    nginx_check_https
+    nginx_check_spool
+    nginx_choose_scheduler
+}
 
 # nginx_render_site FOLDER: prints the site, from the templates in the folder
 nginx_render_site() {

@@ -20,6 +20,7 @@ NGINX_SPOOL_BYTES=$(df -P -k /run/nginx | awk 'NR == 2 { printf "%.0f", $2 * 102
 # shellcheck source=deploy/nginx-settings.sh
 . $top/deploy/nginx-settings.sh
 
+nginx_check
 nginx_render $top/nginx
 ln -sf /dev/stderr /run/nginx/error.log
 # The file of the codes of nginx's answers (S23.4). If nginx can create it, and does

@@ -29,9 +29,8 @@ fail() {
     exit 1
 }
 
-# The settings of nginx, see deploy/nginx-settings.sh.
-nginx_share=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
-nginx_share+=,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
+# shellcheck source=deploy/nginx-settings.sh
+. "$top/deploy/nginx-settings.sh"
 
 # settings NAME,NAME...: prints the settings as assignments, see check-config --help.
 # In $(...), bash ignores a Ctrl-C that arrives after the program has closed its
@@ -46,7 +45,7 @@ settings() {
 read_settings() {
     local assignments METRICS_PORT RUN_DIR SCORING_LOG_FILE REDIS_URL REDIS_PASSWORD TZ
     assignments=$(settings \
-        "METRICS_PORT,RUN_DIR,SCORING_LOG_FILE,REDIS_URL,REDIS_PASSWORD,TZ,$nginx_share")
+        "METRICS_PORT,RUN_DIR,SCORING_LOG_FILE,REDIS_URL,REDIS_PASSWORD,TZ,$nginx_settings")
     eval "$assignments"
     metrics_port=$METRICS_PORT
     run_dir=${RUN_DIR:-$top/build/run}
@@ -344,8 +343,7 @@ export SCORING_CONFIG_FILE=${SCORING_CONFIG_FILE-}
 read_settings
 # Bodies are spooled to a disk.
 NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES=''
-# shellcheck source=deploy/nginx-settings.sh
-. "$top/deploy/nginx-settings.sh"
+nginx_check
 if [ -n "$metrics_port" ]; then
     nginx_number METRICS_PORT "$metrics_port" 1 65535
     metrics_port=$nginx_value

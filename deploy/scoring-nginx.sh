@@ -104,17 +104,15 @@ restore() {
 }
 
 render() {
-    names=SCORING_MAX_BODY_BYTES,SCORING_RATE_LIMIT,SCORING_MAX_CONNECTIONS
-    names=$names,HTTP_ADDRESS,HTTP_PORT,HTTPS_PORT,METRICS_PORT
-    names=$names,TLS_CERTIFICATE,TLS_KEY,TLS_HSTS_S,TRUSTED_PROXIES
+    # shellcheck source=deploy/nginx-settings.sh
+    . "$share/nginx-settings.sh"
     # Not the settings of the caller's environment: neither the service nor a later run
     # has them.
     assignments=$(env -i PATH="$PATH" SCORING_CONFIG_FILE="$SCORING_CONFIG_FILE" \
-        scoring check-config --shell "$names") || exit
+        scoring check-config --shell "METRICS_PORT,$nginx_settings") || exit
     eval "$assignments"
     NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
-    # shellcheck source=deploy/nginx-settings.sh
-    . "$share/nginx-settings.sh"
+    nginx_check
     nginx_number METRICS_PORT "${METRICS_PORT:-$((nginx_http + 1))}" 1 65535
     export NGINX_METRICS_LISTEN="127.0.0.1:$nginx_value" RUN_DIR=/run/scoring NGINX_USER=''
     export FCGI_SOCKET=/run/scoring/scoring.sock WEB_DIR=$share/web NGINX_LOG_BUFFER=64k

@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+top=$PWD
 passed=0 failed=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-nginx.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -31,9 +32,10 @@ count() { # count WHAT GOT WANTED
 # render SETTING...: prints "bodies, share", or the error
 render() {
     env -u HTTP_PORT NGINX_SPOOL_BYTES= TLS_CERTIFICATE= TLS_KEY= TRUSTED_PROXIES= \
-        NGINX_HTTPS_PUBLIC= "$@" sh -euc '. deploy/nginx-settings.sh
-        nginx_render nginx
-        echo "$NGINX_SPOOL_BODIES, $NGINX_SPOOL_SHARE"' 2>&1
+        NGINX_HTTPS_PUBLIC= "$@" sh -euc '. "$0/deploy/nginx-settings.sh"
+        nginx_check
+        nginx_render "$0/nginx"
+        echo "$NGINX_SPOOL_BODIES, $NGINX_SPOOL_SHARE"' "$top" 2>&1
 }
 
 # takes WANTED SETTING...: expects these limits of bodies, and that nginx accepts it
@@ -109,6 +111,10 @@ takes "$on" "$cert" "$key" TLS_HSTS_S=31536000 HTTPS_PORT=8444 NGINX_HTTPS_PUBLI
     takes "$on" "$cert" "$key" HTTP_ADDRESS='127.0.0.1 ::, [::1]' TRUSTED_PROXIES=10.0.0.0/8,::1
 takes "$on" HTTP_ADDRESS=0.0.0.0 TRUSTED_PROXIES='192.0.2.1  2001:db8::/32, ::ffff:10.0.0.1'
 takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # HTTPS is off
+mkdir "$work/names"
+touch "$work/names/1" "$work/names/:"
+count 'addresses are no patterns of files' "$(cd "$work/names" && render HTTP_ADDRESS='::1,::' >/dev/null
+    grep -o 'listen \[.*' "$work/nginx/scoring.conf")" 'listen [::1]:8080 backlog=1024; listen [::]:8080 backlog=1024; '
 count 'HTTPS: off' "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
 count 'HTTPS: versions' "$(render "$cert" "$key" >/dev/null
     sed -n 's/^ *ssl_protocols *//p' "$work/nginx/scoring.conf")" 'TLSv1.2 TLSv1.3;'

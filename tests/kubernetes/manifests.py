@@ -242,7 +242,7 @@ def check_settings(name, objects, binary):
     for what, more in (("", {}), (" with the variables of a Service", LINKS)):
         done = run(binary, "check-config", env={**plain, **SECRET, **more})
         check(f"{name}: the service takes its settings{what}", done.returncode == 0, done.stderr)
-    done = run("sh", "-euc", ". deploy/nginx-settings.sh", cwd=TOP,
+    done = run("sh", "-euc", ". deploy/nginx-settings.sh; nginx_check", cwd=TOP,
                env={"TLS_CERTIFICATE": "", "TLS_KEY": "", **plain})
     equal(f"{name}: nginx takes its settings", (done.returncode, done.stderr), (0, ""))
 
