@@ -25,9 +25,10 @@
 #define CHECK_MS  1000 /* idle, until a PING: S20.6 */
 #define ANSWER_MS 300
 
+#define STEP_MS       10
 #define SETTLED_TURNS 8 /* both sides need fewer to connect and to greet */
 
-/* One loop with a store and the server it talks to. */
+/* One loop with a store and the server it talks to, on a clock of their own. */
 struct rig {
     struct ev_loop *loop;
     struct store *store;
@@ -69,6 +70,7 @@ on_event(void *arg, enum store_event event, const char *server,
 static void
 rig_start(struct rig *rig, const struct step *steps)
 {
+    calls_stop_clock();
     *rig = (struct rig){.loop = ev_loop_new(EVFLAG_AUTO)};
     steps_init(&rig->server, rig->loop, steps);
     rig->config.unix_path = rig->server.path;
@@ -116,15 +118,33 @@ rig_end(struct rig *rig)
     store_free(rig->store);
     steps_end(&rig->server);
     ev_loop_destroy(rig->loop);
+    calls_let_clock_go();
 }
 
+/* Turns until both sides have handled what there is, at this time. */
+static void
+settle(struct rig *rig)
+{
+    for (int i = 0; i < SETTLED_TURNS; i++)
+        (void)ev_run(rig->loop, EVRUN_NOWAIT);
+}
+
+static void
+pass_ms(struct rig *rig, int64_t ms)
+{
+    calls_pass_ms(ms);
+    settle(rig);
+}
+
+/* Time passes only when nothing else is left to do. */
 static bool
 run_until(struct rig *rig, const int *number, int wanted)
 {
-    int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
+    const int64_t end_ms = clock_ms() + CLOCK_PATIENCE_MS;
 
+    settle(rig);
     while (*number < wanted && clock_ms() < end_ms)
-        (void)ev_run(rig->loop, EVRUN_ONCE);
+        pass_ms(rig, STEP_MS);
     return *number >= wanted;
 }
 
@@ -490,21 +510,6 @@ static const struct check_case check_rows[] = {
     {"not answered", NULL, "no answer within 300 ms"},
 };
 
-/* Turns until both sides have handled what there is, at this time. */
-static void
-settle(struct rig *rig)
-{
-    for (int i = 0; i < SETTLED_TURNS; i++)
-        (void)ev_run(rig->loop, EVRUN_NOWAIT);
-}
-
-static void
-pass_ms(struct rig *rig, int64_t ms)
-{
-    calls_pass_ms(ms);
-    settle(rig);
-}
-
 /* Without reads and writes the link checks the server. */
 TEST_CASES(check, struct check_case, check_rows)
 {
@@ -512,7 +517,6 @@ TEST_CASES(check, struct check_case, check_rows)
         GREET, {"*1\r\n$4\r\nPING\r\n", c->answer}, {RANGE_A, "$3\r\nval\r\n"}};
     static struct rig rig;
 
-    calls_stop_clock();
     rig_open(&rig, steps, "a");
     settle(&rig);
     pass_ms(&rig, CHECK_MS - 1);
@@ -528,7 +532,6 @@ TEST_CASES(check, struct check_case, check_rows)
     CU_ASSERT_STRING_EQUAL(rig.down, c->down != NULL ? c->down : "");
     CU_ASSERT_EQUAL(rig.server.peer.count, 1);
     CU_ASSERT_FALSE(rig.server.is_strange);
-    calls_let_clock_go();
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, c->down == NULL ? "val" : "");
     /* A lost connection is replaced eventually. */
