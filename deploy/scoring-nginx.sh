@@ -19,6 +19,7 @@ before=@NGINX_SITES@/.scoring.before
 SCORING_CONFIG_FILE="${SCORING_CONFIG_FILE:-@SYSCONFDIR@/scoring/scoring.conf}"
 
 accept_s=10 # nginx itself tries for 2.5 s to bind a port
+lock_s=60   # more than another run takes
 master=     # the process of nginx that was told to read the site
 
 fail() {
@@ -84,6 +85,13 @@ reload() {
     fi
 }
 
+# A second run would take the files of this one for those of a run that was killed.
+lock() {
+    [ -d "${site%/*}" ] || return 0
+    exec 9<"${site%/*}"
+    flock -w "$lock_s" 9 || fail 'another scoring-nginx has been running for a minute'
+}
+
 remove() {
     rm -f "$site" "$new" "$before"
     [ "$site" = "$enabled" ] || rm -f "$enabled"
@@ -126,6 +134,7 @@ render() {
 case ${1:-} in
 '') ;;
 --remove)
+    lock
     remove
     reload 'nginx refuses the rest of its configuration' ''
     exit 0
@@ -134,6 +143,7 @@ case ${1:-} in
 esac
 [ "$(id -u)" -eq 0 ] || fail 'only root can do that'
 [ -d "${site%/*}" ] || fail "there is no ${site%/*}: is nginx installed?"
+lock
 rendered=$(render) || exit
 mkdir -p /run/scoring/nginx
 trap restore EXIT

@@ -122,6 +122,8 @@ count 'a second site cannot be written' "$(trap '' XFSZ; ulimit -f 0; run)" \
     "1: scoring-nginx: $sites/.scoring.new: cannot be written; the previous site stays"
 count 'the previous one stays' "$(cat "$site")" "$before"
 count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+stub nginx "flock -n $sites echo 'no other run would wait'"
+count 'another run must wait' "$(run)" "$refused"
 stub nginx 'kill -TERM $PPID'
 count 'it is ended meanwhile' "$(run)" 1
 count 'the previous one stays' "$(cat "$site")" "$before"
@@ -239,7 +241,7 @@ for name in chgrp scoring-nginx systemd-sysusers; do stub "$name" ''; done
 for name in userdel groupdel; do stub "$name" "echo $name \$1"; done
 stub getent "case \$1 in passwd) cat $work/account ;; group) cat $work/group ;; esac"
 own='scoring:x:999:999:Scoring API:/:/usr/sbin/nologin'
-foreign='an account "scoring" existed before: the service uses it, its group can read the settings, and purge does not delete it'
+foreign='an account "scoring" existed before: the service runs as it, the group "scoring" can read the settings, and purge deletes neither'
 while IFS='|' read -r what account; do
     count "postinst: $what" "$(script postinst configure "$account")" "$foreign"
     count "postrm: $what" "$(script postrm purge "$account")" ''
