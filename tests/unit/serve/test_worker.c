@@ -973,8 +973,9 @@ TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
 }
 
 struct handed_limit_case {
-    const char *name, *setting, *ids;
-    size_t length; /* of a body of "{}" and spaces; 0: a list of ids */
+    const char *name, *setting;
+    const char *list; /* of ids, or of records */
+    size_t length;    /* of a body of "{}" and spaces; 0: there is a list */
     int status;
 };
 
@@ -986,26 +987,36 @@ static const struct handed_limit_case handed_limit_rows[] = {
      BODY_MAX + 1, 422},
     {"as many ids as may be", "SCORING_MAX_CLIENT_IDS=2", "[1, 2]", 0, 503},
     {"one id more", "SCORING_MAX_CLIENT_IDS=2", "[1, 2, 3]", 0, 422},
+    {"as many records as may be", "SCORING_MAX_CLIENTS=2", "[{}, {}]", 0, 200},
+    {"one record more", "SCORING_MAX_CLIENTS=2", "[{}, {}, {}]", 0, 422},
 };
 
 /* There is no store, so reads of it are 503. */
 TEST_CASES(handed_limit, struct handed_limit_case, handed_limit_rows)
 {
+    const bool are_records = c->list != NULL && strchr(c->list, '{') != NULL;
     const char *const settings[] = {c->setting, NULL};
     struct buffer text = {0};
     struct bench bench;
     int fd;
 
-    if (c->ids != NULL)
-        buffer_printf(&text, "{\"client_ids\": %s}", c->ids);
-    else
+    if (c->list == NULL)
         buffer_printf(&text, "%-*s", (int)c->length, "{}");
+    else
+        buffer_printf(&text, "{\"%s\": %s}",
+                      are_records ? "clients" : "client_ids", c->list);
     bench_launch(&bench, false, WORKER_ALONE, settings);
     fd = fcgi_peer_connect(bench.socket);
-    if (c->ids != NULL)
-        send_request(fd, request_interests(buffer_text(&text)));
-    else
+    if (c->list == NULL)
         send_body(fd, buffer_text(&text));
+    else if (are_records)
+        send_request(fd, request_text(&(struct request_parts){
+                             .account = REQUEST_ACCOUNT,
+                             .login = REQUEST_LOGIN,
+                             .method = "online_scores",
+                             .arguments = buffer_text(&text)}));
+    else
+        send_request(fd, request_interests(buffer_text(&text)));
     CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), c->status);
     (void)close(fd);
     bench_end(&bench);
