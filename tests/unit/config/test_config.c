@@ -609,21 +609,43 @@ TEST_CASES(redis, struct redis_case, redis_rows)
     buf_free(&errors);
 }
 
-TEST_SINGLE(tls, "taken only by a build that has it")
-{
-    struct buf errors = {0};
-    struct config *config =
-        load((char *const[ENV_MAX]){"REDIS_URL=rediss://h"}, NULL, &errors);
+struct tls_case {
+    const char *name, *url;
+    bool is_tls;
+};
+
+static const struct tls_case tls_rows[] = {
+    {"one server", "rediss://h", true},
+    {"sentinels", "rediss+sentinel://h/m", true},
+    {"a cluster", "rediss+cluster://h", true},
+    {"one server without it", "redis://h", false},
+    {"sentinels without it", "redis+sentinel://h/m", false},
+    {"a cluster without it", "redis+cluster://h", false},
+};
 
 #ifdef HAVE_HIREDIS_SSL
-    CU_ASSERT_PTR_NOT_NULL(config);
-    CU_ASSERT_TRUE(config == NULL || config->redis.tls);
+#define HAS_TLS true
 #else
-    CU_ASSERT_PTR_NULL(config);
-    text_check(buf_bytes(&errors),
-               "REDIS_URL: rediss:// needs TLS, which the hiredis that this "
-               "program was built with does not have\n");
+#define HAS_TLS false
 #endif
+
+/* Only a build that has TLS takes a URL that wants it. */
+TEST_CASES(tls, struct tls_case, tls_rows)
+{
+    struct buf errors = {0};
+    char setting[64];
+    struct config *config;
+
+    (void)snprintf(setting, sizeof(setting), "REDIS_URL=%s", c->url);
+    config = load((char *const[ENV_MAX]){setting}, NULL, &errors);
+    CU_ASSERT_EQUAL(config != NULL, HAS_TLS || !c->is_tls);
+    if (config != NULL)
+        CU_ASSERT_EQUAL(config->redis.tls, c->is_tls);
+    else
+        text_check(
+            buf_bytes(&errors),
+            "REDIS_URL: rediss:// needs TLS, which the hiredis that this "
+            "program was built with does not have\n");
     config_free(config);
     buf_free(&errors);
 }
