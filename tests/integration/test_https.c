@@ -425,6 +425,36 @@ TEST_SINGLE(renewal, "by a reload costs no request")
     free(request);
 }
 
+/* Another stack, while the one of the suite has the port of HTTPS. */
+TEST_SINGLE(port, "is in use")
+{
+    struct stack stack;
+    char words[64];
+
+    (void)https_stack();
+    (void)snprintf(words, sizeof(words), "HTTPS_PORT: %d: the port is in use",
+                   https.port);
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    CU_ASSERT_TRUE(stack_launch(&stack, &https.plan));
+    stack_expect_refused(&stack, words);
+    stack_discard(&stack);
+}
+
+TEST_SINGLE(same_port, "for the metrics is refused")
+{
+    struct stack stack;
+    char words[64];
+
+    (void)https_stack();
+    (void)snprintf(words, sizeof(words),
+                   "METRICS_PORT: %d: must not be HTTPS_PORT", https.port);
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    stack.metrics_port = https.port;
+    CU_ASSERT_TRUE(stack_launch(&stack, &https.plan));
+    stack_expect_refused(&stack, words);
+    stack_discard(&stack);
+}
+
 static int
 https_end(void)
 {

@@ -774,6 +774,49 @@ TEST_SINGLE(old_dies, "a worker of the old settings dies, and has no successor")
     service_end(&service);
 }
 
+/* Receives one message of the service; "" if none comes in time. */
+static void
+check_message(int fd, const char *want)
+{
+    char text[64] = "";
+
+    (void)recv(fd, text, sizeof(text) - 1, 0);
+    CU_ASSERT_STRING_EQUAL(text, want);
+}
+
+TEST_SINGLE(notify, "systemd learns when it is ready, and when it ends")
+{
+    const struct timeval patience = {.tv_sec = CLOCK_PATIENCE_MS / 1000};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char folder[FILES_PATH_MAX], variable[FILES_PATH_MAX], more[8];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", variable, NULL};
+    static const char *const serve[ARGUMENTS_MAX] = {NULL};
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct service service;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/notify",
+                   folder);
+    CU_ASSERT_EQUAL_FATAL(
+        bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    files_path(variable, "NOTIFY_SOCKET=%s", address.sun_path);
+    service_start(&service, INPUT_SOCKET, serve, settings);
+    check_message(fd, "READY=1");
+    CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
+    proc_signal(&service.proc, SIGHUP);
+    check_message(fd, "READY=1"); /* of the new settings */
+    CU_ASSERT_EQUAL(recv(fd, more, sizeof(more), MSG_DONTWAIT), -1);
+    proc_signal(&service.proc, SIGTERM);
+    check_message(fd, "STOPPING=1");
+    CU_ASSERT_TRUE(proc_wait(&service.proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_EQUAL(recv(fd, more, sizeof(more), MSG_DONTWAIT), -1);
+    (void)close(fd);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 /* The health that a kept connection reports. */
 static void
 check_phase(int fd, int status, const char *phase)
@@ -1129,6 +1172,29 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
     service_end(&service);
 }
 
+/* What the service answers to `scoring reload`. */
+static void
+check_reloads(const struct service *service, const char *want)
+{
+    static const struct fcgi_peer_exchange exchange = {.verb = "GET",
+                                                       .path = "reloads"};
+    struct fcgi_peer_answer answer = {0};
+    struct buffer whole = {0};
+    char path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(path);
+    fcgi_peer_whole(&whole, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
+                    FCGI_PEER_ANSWERED);
+    CU_ASSERT_STRING_EQUAL(fcgi_peer_answer_body(&answer), want);
+    fcgi_peer_answer_free(&answer);
+    buffer_free(&whole);
+    (void)close(fd);
+}
+
 struct reload_case {
     const char *name;
     const char *before; /* the file of settings */
@@ -1203,6 +1269,8 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     CU_ASSERT_TRUE(change_passing(&change));
     change.gone = workers_of(&service);
     CU_ASSERT_EQUAL(is_among(&change.gone, before.pid[0]), !c->is_taken);
+    check_reloads(&service, c->is_taken ? "{\"ok\": 1, \"failed\": 0}"
+                                        : "{\"ok\": 0, \"failed\": 1}");
     CU_ASSERT_FALSE(has_said(&service, " died"));
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
