@@ -135,14 +135,30 @@ static const struct file_case file_rows[] = {
     {"script", "/docs/page.js", "text/javascript; charset=utf-8"},
 };
 
+/* Files have the headers of all answers, and a policy of their own (S5.1). */
 TEST_CASES(file, struct file_case, file_rows)
 {
-    const struct http_request request = {.verb = "GET", .path = c->path};
+    static const char *const sources[] = {
+        "default-src 'none';", "script-src 'self';", "connect-src 'self';"};
+    const char *const headers[] = {"X-Request-ID: of-a.file_1", NULL};
+    const struct http_request request = {
+        .verb = "GET", .path = c->path, .headers = headers};
     struct http_answer answer = send_one(&request);
+    char policy[512] = "";
 
     CU_ASSERT_EQUAL(answer.status, 200);
     CU_ASSERT_TRUE(answer.body_length > 0);
     expect_header(&answer, "Content-Type", c->type);
+    expect_header(&answer, "X-Request-ID", "of-a.file_1");
+    expect_header(&answer, "Server", "nginx");
+    expect_header(&answer, "Cache-Control", "no-cache");
+    expect_header(&answer, "X-Content-Type-Options", "nosniff");
+    expect_header(&answer, "Referrer-Policy", "no-referrer");
+    CU_ASSERT_TRUE(http_header(&answer, "Content-Security-Policy", policy,
+                               sizeof(policy)));
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(policy, sources[i]));
+    CU_ASSERT_PTR_NULL(strstr(policy, "unsafe"));
     http_answer_free(&answer);
 }
 
