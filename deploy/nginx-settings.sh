@@ -164,7 +164,8 @@ nginx_check_limits() {
 }
 
 nginx_check_http() {
-    nginx_at=$(nginx_addresses HTTP_ADDRESS "${HTTP_ADDRESS:-127.0.0.1}" address) || exit
+    nginx_at=${HTTP_ADDRESS:-127.0.0.1} # the default needs no check by a program
+    [ "$nginx_at" = 127.0.0.1 ] || nginx_at=$(nginx_addresses HTTP_ADDRESS "$nginx_at" address) || exit
     [ -n "$nginx_at" ] || nginx_fail "HTTP_ADDRESS: \"$HTTP_ADDRESS\": must be an address"
     nginx_number HTTP_PORT "${HTTP_PORT:-8080}" 1 65535
     nginx_http=$nginx_value
