@@ -388,7 +388,9 @@ share_load(struct worker *worker, int64_t now_us)
 static void
 log_ended_outages(struct worker *worker, int64_t now_ms)
 {
-    for (int i = 0; i < OUTAGE__MAX; i++) {
+    const int end = metrics_outages_end(worker->metrics);
+
+    for (int i = 0; i < end; i++) {
         const enum outage what = (enum outage)i;
         const char *server = metrics_outage_address(worker->metrics, what);
 

@@ -26,9 +26,6 @@
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
                "atomics must work between processes");
 
-/* In slots[], after the bits of the outages: a worker has the slot. */
-#define METRICS_TAKEN (1U << OUTAGE__MAX)
-
 #define REFUSAL_READS                                                          \
     (1U << REFUSAL_READ | 1U << REFUSAL_MANY | 1U << REFUSAL_CACHE)
 
@@ -46,10 +43,22 @@ struct block {
     _Atomic uint64_t log_waiting, log_untold; /* see metrics_set_log() */
 };
 
-/* The address of a server. It is written once, by the worker that took it. */
-enum { ADDRESS_FREE = 0, ADDRESS_TAKEN, ADDRESS_SET };
+/* A worker, until the parent has released its slot. */
+struct slot {
+    atomic_bool is_taken;
+    _Atomic pid_t pid;              /* 0: has not started */
+    atomic_bool is_in[OUTAGE__MAX]; /* the outages that it has entered */
+};
+
+/*
+ * The address of a server. A worker claims a place by the hash, in one step,
+ * and never gives it back: so all workers find the same place, the first that
+ * is free or has their hash. The text follows; if the worker is killed before,
+ * the outage is counted and logged, but has no label.
+ */
 struct address {
-    atomic_int state;
+    _Atomic uint64_t hash; /* 0: free */
+    atomic_bool has_text;
     char text[METRICS_ADDRESS_SIZE];
 };
 
@@ -59,17 +68,18 @@ struct address {
 struct shared {
     int64_t started_s;
     pid_t parent;
-    _Atomic pid_t pids[METRICS_SLOTS]; /* of workers; some may have ended */
     atomic_uint settings[METRICS_SETTINGS];
     _Atomic uint64_t cpu_ms; /* see metrics_at_least() */
     atomic_int phase;
-    atomic_int used;                      /* how many slots were ever used */
-    atomic_uint inside[OUTAGE__MAX];      /* workers in the outage */
-    _Atomic int64_t left_ms[OUTAGE__MAX]; /* when the last worker left it; 0:
-                                             its end has been reported */
-    atomic_uint ending;                   /* bits 1 << enum outage: has ended,
-                                             but has not been reported */
-    atomic_uint slots[METRICS_SLOTS];     /* bits 1 << enum outage */
+    atomic_int used; /* how many slots were ever used */
+    struct slot slots[METRICS_SLOTS];
+    /*
+     * Each outage in one word, so that a worker that enters it and one that
+     * leaves it act one after the other. > 0: so many workers are in it; 0: it
+     * never began; < 0: it is over, and this is -(2 * the ms when the last
+     * worker left), or 1 less when this has been reported.
+     */
+    _Atomic int64_t outages[OUTAGE__MAX];
     struct address addresses[ADDRESSES];
     atomic_uint refused;                      /* bits 1 << enum refusal */
     _Atomic int64_t refused_ms[REFUSAL__MAX]; /* the time of the last one */
@@ -143,7 +153,7 @@ metrics_use_slot(struct metrics *metrics, int slot)
 {
     assert(slot >= 0 && slot < METRICS_SLOTS);
     metrics->own = &metrics->shared->blocks[slot];
-    atomic_store(&metrics->shared->pids[slot], getpid());
+    atomic_store(&metrics->shared->slots[slot].pid, getpid());
 }
 
 void
@@ -180,11 +190,9 @@ metrics_list_pids(const struct metrics *metrics, pid_t *ret_pids, size_t max)
     if (count < max)
         ret_pids[count++] = shared->parent;
     for (int slot = 0; slot < used && count < max; slot++) {
-        const bool is_taken =
-            (atomic_load(&shared->slots[slot]) & METRICS_TAKEN) != 0;
-        const pid_t pid = atomic_load(&shared->pids[slot]);
+        const pid_t pid = atomic_load(&shared->slots[slot].pid);
 
-        if (is_taken && pid != 0)
+        if (pid != 0)
             ret_pids[count++] = pid;
     }
     return count;
@@ -373,12 +381,20 @@ metrics_get_phase(const struct metrics *metrics)
     return (enum metrics_phase)atomic_load(&metrics->shared->phase);
 }
 
+/* Stands for an address, which does not come from a caller; never 0. */
+static uint64_t
+hash_of(const char *address)
+{
+    static const struct hash_key key;
+
+    return hash_bytes(&key, bytes_of(address)) | 1;
+}
+
 enum metrics_master
 metrics_set_master(struct metrics *metrics, const char *address, int64_t now_ms)
 {
     struct shared *shared = metrics->shared;
-    static const struct hash_key key;
-    const uint64_t master = hash_bytes(&key, bytes_of(address)) | 1;
+    const uint64_t master = hash_of(address);
     const uint64_t before = atomic_exchange(&shared->master, master);
 
     if (before == master)
@@ -423,30 +439,35 @@ metrics_started_s(const struct metrics *metrics)
     return metrics->shared->started_s;
 }
 
-/* How many slots have this bit. */
-static unsigned
-count_slots(const struct metrics *metrics, unsigned bit)
+unsigned
+metrics_workers(const struct metrics *metrics)
 {
     int used = atomic_load(&metrics->shared->used);
     unsigned count = 0;
 
-    for (int slot = 0; slot < used; slot++) {
-        if (atomic_load(&metrics->shared->slots[slot]) & bit)
-            count++;
-    }
+    for (int slot = 0; slot < used; slot++)
+        count += atomic_load(&metrics->shared->slots[slot].is_taken);
     return count;
 }
 
-unsigned
-metrics_workers(const struct metrics *metrics)
+int
+metrics_outages_end(const struct metrics *metrics)
 {
-    return count_slots(metrics, METRICS_TAKEN);
+    const struct address *addresses = metrics->shared->addresses;
+    int i = 0;
+
+    while (i < ADDRESSES &&
+           atomic_load_explicit(&addresses[i].hash, memory_order_relaxed) != 0)
+        i++;
+    return i < ADDRESSES ? OUTAGE_SERVER + i : OUTAGE__MAX;
 }
 
 unsigned
 metrics_outage_count(const struct metrics *metrics, enum outage what)
 {
-    return count_slots(metrics, 1U << what);
+    const int64_t state = atomic_load(&metrics->shared->outages[what]);
+
+    return state > 0 ? (unsigned)state : 0;
 }
 
 const char *
@@ -456,96 +477,120 @@ metrics_outage_text(enum outage what)
     return outage_texts[what < OUTAGE_SERVER ? what : OUTAGE_SERVER];
 }
 
-/*
- * Counts one worker less in an outage; returns true if it was the last. If a
- * worker is killed between setting its bit and counting itself, the count is
- * one too low until all have left, so it must not fall below zero.
- */
-static bool
-outage_decrement(struct metrics *metrics, enum outage what)
+static int64_t
+ended_at(int64_t now_ms)
 {
-    unsigned inside = atomic_load(&metrics->shared->inside[what]);
+    return now_ms > 0 ? -2 * now_ms : -2;
+}
 
-    while (inside > 0 &&
-           !atomic_compare_exchange_weak(&metrics->shared->inside[what],
-                                         &inside, inside - 1))
-        continue;
-    return inside == 1;
+static int64_t
+end_ms(int64_t state)
+{
+    return -state / 2;
+}
+
+static bool
+is_unreported(int64_t state)
+{
+    return state < 0 && state % 2 == 0;
 }
 
 bool
 metrics_outage_enter(struct metrics *metrics, int slot, enum outage what)
 {
-    unsigned bit = 1U << what;
+    _Atomic int64_t *outage = &metrics->shared->outages[what];
+    int64_t state = atomic_load(outage);
 
     assert(slot >= 0 && slot < METRICS_SLOTS);
-    if (atomic_fetch_or(&metrics->shared->slots[slot], bit) & bit)
+    if (atomic_exchange(&metrics->shared->slots[slot].is_in[what], true))
         return false;
-    if (atomic_fetch_add(&metrics->shared->inside[what], 1) != 0)
-        return false;
-    (void)atomic_fetch_and(&metrics->shared->ending, ~bit);
-    return atomic_exchange(&metrics->shared->left_ms[what], 0) == 0;
+    while (!atomic_compare_exchange_weak(outage, &state,
+                                         state > 0 ? state + 1 : 1))
+        continue;
+    return state <= 0 && !is_unreported(state);
 }
 
+/*
+ * If a worker is killed between is_in[] and the number, the number is one too
+ * low until all have left, so it must not fall below zero.
+ */
 void
 metrics_outage_leave(struct metrics *metrics, int slot, enum outage what,
                      int64_t now_ms)
 {
-    unsigned bit = 1U << what;
+    _Atomic int64_t *outage = &metrics->shared->outages[what];
+    int64_t state = atomic_load(outage);
 
     assert(slot >= 0 && slot < METRICS_SLOTS);
-    if (!(atomic_load(&metrics->shared->slots[slot]) & bit))
+    if (!atomic_load(&metrics->shared->slots[slot].is_in[what]))
         return;
-    if (outage_decrement(metrics, what)) {
-        atomic_store(&metrics->shared->left_ms[what], now_ms > 0 ? now_ms : 1);
-        (void)atomic_fetch_or(&metrics->shared->ending, bit);
-    }
-    (void)atomic_fetch_and(&metrics->shared->slots[slot], ~bit);
+    while (state > 0 &&
+           !atomic_compare_exchange_weak(
+               outage, &state, state > 1 ? state - 1 : ended_at(now_ms)))
+        continue;
+    atomic_store(&metrics->shared->slots[slot].is_in[what], false);
 }
 
 bool
 metrics_outage_is_over(struct metrics *metrics, enum outage what,
                        int64_t now_ms)
 {
-    _Atomic int64_t *left = &metrics->shared->left_ms[what];
-    int64_t left_ms = atomic_load_explicit(left, memory_order_relaxed);
+    _Atomic int64_t *outage = &metrics->shared->outages[what];
+    int64_t state = atomic_load_explicit(outage, memory_order_relaxed);
 
-    if (left_ms == 0 || now_ms - left_ms < METRICS_OUTAGE_QUIET_MS ||
-        !atomic_compare_exchange_strong(left, &left_ms, 0))
-        return false;
-    (void)atomic_fetch_and(&metrics->shared->ending, ~(1U << what));
-    return true;
+    return is_unreported(state) &&
+           now_ms - end_ms(state) >= METRICS_OUTAGE_QUIET_MS &&
+           atomic_compare_exchange_strong(outage, &state, state - 1);
 }
 
 bool
 metrics_outage_is_ending(const struct metrics *metrics)
 {
-    return atomic_load_explicit(&metrics->shared->ending,
-                                memory_order_relaxed) != 0;
+    const _Atomic int64_t *outages = metrics->shared->outages;
+    const int end = metrics_outages_end(metrics);
+
+    for (int i = 0; i < end; i++) {
+        if (is_unreported(
+                atomic_load_explicit(&outages[i], memory_order_relaxed)))
+            return true;
+    }
+    return false;
+}
+
+bool
+metrics_outage_is_shown(const struct metrics *metrics, enum outage what,
+                        int64_t now_ms)
+{
+    const int64_t state = atomic_load(&metrics->shared->outages[what]);
+
+    return state > 0 ||
+           (state < 0 && now_ms - end_ms(state) < METRICS_OUTAGE_SHOWN_MS);
 }
 
 /* Whether the place is that of the address, or was free and is now. */
 static bool
-take_place(struct address *place, const char *address)
+claim(struct address *place, uint64_t hash, const char *address)
 {
-    int state = ADDRESS_FREE;
+    uint64_t before = 0;
 
-    if (!atomic_compare_exchange_strong(&place->state, &state, ADDRESS_TAKEN))
-        return state == ADDRESS_SET && strcmp(place->text, address) == 0;
+    if (!atomic_compare_exchange_strong(&place->hash, &before, hash))
+        return before == hash;
     (void)snprintf(place->text, sizeof(place->text), "%s", address);
-    atomic_store(&place->state, ADDRESS_SET);
+    atomic_store(&place->has_text, true);
     return true;
 }
 
 enum outage
 metrics_outage_of(struct metrics *metrics, const char *address)
 {
+    struct address *addresses = metrics->shared->addresses;
+    uint64_t hash;
     int i = 0;
 
     if (address == NULL)
         return OUTAGE_STORE;
-    while (i < ADDRESSES &&
-           !take_place(&metrics->shared->addresses[i], address))
+    hash = hash_of(address);
+    while (i < ADDRESSES && !claim(&addresses[i], hash, address))
         i++;
     return (enum outage)(OUTAGE_SERVER + i);
 }
@@ -556,7 +601,7 @@ metrics_outage_address(const struct metrics *metrics, enum outage what)
     const int i = (int)what - OUTAGE_SERVER;
 
     if (i < 0 || i >= ADDRESSES ||
-        atomic_load(&metrics->shared->addresses[i].state) != ADDRESS_SET)
+        !atomic_load(&metrics->shared->addresses[i].has_text))
         return NULL;
     return metrics->shared->addresses[i].text;
 }
@@ -608,9 +653,8 @@ int
 metrics_slot_take(struct metrics *metrics)
 {
     for (int slot = 0; slot < METRICS_SLOTS; slot++) {
-        if (atomic_load(&metrics->shared->slots[slot]) & METRICS_TAKEN)
+        if (atomic_exchange(&metrics->shared->slots[slot].is_taken, true))
             continue;
-        atomic_store(&metrics->shared->slots[slot], METRICS_TAKEN);
         if (slot >= atomic_load(&metrics->shared->used))
             atomic_store(&metrics->shared->used, slot + 1);
         return slot;
@@ -624,6 +668,6 @@ metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms)
     for (int what = 0; what < OUTAGE__MAX; what++)
         metrics_outage_leave(metrics, slot, (enum outage)what, now_ms);
     atomic_store(&metrics->shared->blocks[slot].parked, 0);
-    atomic_store(&metrics->shared->pids[slot], 0);
-    atomic_store(&metrics->shared->slots[slot], 0);
+    atomic_store(&metrics->shared->slots[slot].pid, 0);
+    atomic_store(&metrics->shared->slots[slot].is_taken, false);
 }

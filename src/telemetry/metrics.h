@@ -77,7 +77,7 @@ enum outage {
     OUTAGE_STORE = 0, /* the breaker of a worker is open */
     OUTAGE_SERVER,    /* the first of those of single servers: each address has
                          its own, see metrics_outage_of() */
-    OUTAGE__MAX = OUTAGE_SERVER + 23
+    OUTAGE__MAX = 512
 };
 
 #define METRICS_ADDRESS_SIZE 272 /* of a server: host, port, and a NUL */
@@ -248,6 +248,9 @@ int64_t metrics_started_s(const struct metrics *metrics);
 /* How many slots are taken. */
 unsigned metrics_workers(const struct metrics *metrics);
 
+/* Every outage that ever began is below this number. */
+int metrics_outages_end(const struct metrics *metrics);
+
 /* How many workers are in an outage. */
 unsigned metrics_outage_count(const struct metrics *metrics, enum outage what);
 
@@ -279,8 +282,16 @@ bool metrics_outage_is_over(struct metrics *metrics, enum outage what,
 bool metrics_outage_is_ending(const struct metrics *metrics);
 
 /*
+ * An outage is shown while it lasts, and for so long afterwards: servers that
+ * have been replaced do not stay in the metrics. Source: S22.2.
+ */
+#define METRICS_OUTAGE_SHOWN_MS 3600000
+bool metrics_outage_is_shown(const struct metrics *metrics, enum outage what,
+                             int64_t now_ms);
+
+/*
  * The outage of a server. Each address has its own, for all workers and as long
- * as the service lives; addresses beyond 22 share the last one.
+ * as the service lives; addresses beyond 510 share the last one. Source: S22.2.
  *
  * address   NULL: OUTAGE_STORE.
  */

@@ -20,13 +20,6 @@
 /* The label of requests that name no existing method. */
 #define NO_METHOD "none"
 
-/* The data from which samples are printed. */
-struct source {
-    const struct metrics *metrics;
-    const struct metrics_labels *labels;
-    struct process_usage usage;
-};
-
 enum family {
     FAMILY_REQUESTS = 0,
     FAMILY_DURATION,
@@ -63,17 +56,24 @@ enum family {
     FAMILY__MAX
 };
 
-typedef void put_fn(const struct source *source, const char *name,
+/* The data from which samples are printed. */
+struct source {
+    const struct metrics *metrics;
+    const struct metrics_labels *labels;
+    struct process_usage usage;
+    uint64_t numbers[FAMILY__MAX]; /* of families of one sample, unlabelled */
+};
+
+typedef void put_fn(const struct source *source, enum family family,
                     struct buf *out);
 
-static put_fn put_requests, put_durations, put_accounts, put_tokens, put_parked,
-    put_breaker_open, put_server_breakers, put_switches, put_master_age,
-    put_sentinels, put_workers, put_build_info, put_model_info, put_start_time;
-static put_fn put_workers_wanted, put_published, put_cpu, put_memory, put_files;
+static put_fn put_counters, put_number, put_requests, put_durations,
+    put_accounts, put_tokens, put_server_breakers, put_cpu, put_build_info,
+    put_model_info;
 
 struct family_row {
     const char *name, *type, *help;
-    put_fn *put; /* NULL: prints the rows of counters[] with this family */
+    put_fn *put;
 };
 
 static const struct family_row families[FAMILY__MAX] = {
@@ -87,7 +87,7 @@ static const struct family_row families[FAMILY__MAX] = {
     [FAMILY_NGINX] = {"scoring_nginx_responses_total", "counter",
                       "Errors and redirections that nginx answered by itself, "
                       "by code.",
-                      NULL},
+                      put_counters},
     [FAMILY_ACCOUNTS] =
         {"scoring_account_requests_total", "counter",
          "API requests of listed accounts, by account and code.", put_accounts},
@@ -96,44 +96,45 @@ static const struct family_row families[FAMILY__MAX] = {
                        "list; 1 is the newest salt.",
                        put_tokens},
     [FAMILY_PARKED] = {"scoring_requests_parked", "gauge",
-                       "Requests that wait for the store.", put_parked},
+                       "Requests that wait for the store.", put_number},
     [FAMILY_CACHE_HITS] = {"scoring_cache_hits_total", "counter",
-                           "Scores answered from the cache.", NULL},
+                           "Scores answered from the cache.", put_counters},
     [FAMILY_CACHE_MISSES] = {"scoring_cache_misses_total", "counter",
                              "Scores computed, because the cache had none or "
                              "could not be read.",
-                             NULL},
+                             put_counters},
     [FAMILY_RECORDS] = {"scoring_records_total", "counter",
                         "Records in requests for many scores, by result.",
-                        NULL},
+                        put_counters},
     [FAMILY_STORE_OPERATIONS] = {"scoring_store_operations_total", "counter",
                                  "Operations on the store, by kind and "
                                  "result.",
-                                 NULL},
+                                 put_counters},
     [FAMILY_STORE_RETRIES] = {"scoring_store_retries_total", "counter",
-                              "Reads repeated on a new connection.", NULL},
+                              "Reads repeated on a new connection.",
+                              put_counters},
     [FAMILY_REDIRECTIONS] = {"scoring_store_redirections_total", "counter",
                              "Keys that a Redis Cluster redirected to another "
                              "server.",
-                             NULL},
+                             put_counters},
     [FAMILY_CONNECTIONS] = {"scoring_store_connections_total", "counter",
                             "Attempts to connect to the store, by result.",
-                            NULL},
+                            put_counters},
     [FAMILY_BREAKER_OPENED] = {"scoring_store_breaker_opened_total", "counter",
                                "How often a worker stopped asking the store.",
-                               NULL},
+                               put_counters},
     [FAMILY_BREAKER_OPEN] = {"scoring_store_breaker_open", "gauge",
                              "Workers that do not ask the store at present.",
-                             put_breaker_open},
+                             put_number},
     [FAMILY_SWITCHES] = {"scoring_store_master_switches_total", "counter",
                          "How often the sentinels named a new master.",
-                         put_switches},
+                         put_number},
     [FAMILY_MASTER_AGE] = {"scoring_store_master_age_seconds", "gauge",
                            "Time since the last change of the master; 0 "
                            "without sentinels.",
-                           put_master_age},
+                           put_number},
     [FAMILY_SENTINELS] = {"scoring_store_sentinels_reachable", "gauge",
-                          "Sentinels that are reachable.", put_sentinels},
+                          "Sentinels that are reachable.", put_number},
     [FAMILY_SERVER_BREAKER_OPEN] = {"scoring_store_server_breaker_open",
                                     "gauge",
                                     "Workers that do not ask this server of a "
@@ -141,28 +142,28 @@ static const struct family_row families[FAMILY__MAX] = {
                                     put_server_breakers},
     [FAMILY_ERRORS] = {"scoring_errors_total", "counter",
                        "Faults of the service and its environment, by kind.",
-                       NULL},
+                       put_counters},
     [FAMILY_LOG_LINES_LOST] = {"scoring_log_lines_lost_total", "counter",
                                "Log lines dropped because their reader was too "
                                "slow.",
-                               NULL},
+                               put_counters},
     [FAMILY_WORKERS] = {"scoring_workers", "gauge",
                         "Worker processes, including those that are stopping.",
-                        put_workers},
+                        put_number},
     [FAMILY_WORKERS_WANTED] = {"scoring_workers_wanted", "gauge",
                                "Worker processes that the settings require.",
-                               put_workers_wanted},
+                               put_number},
     [FAMILY_PUBLISHED] =
         {"scoring_published_salts", "gauge",
          "Published default salts in force, of users and of the "
          "admin.",
-         put_published},
+         put_number},
     [FAMILY_WORKER_RESTARTS] = {"scoring_worker_restarts_total", "counter",
                                 "Workers replaced: killed by a signal, ended "
                                 "by themselves, reloaded, or stalled.",
-                                NULL},
+                                put_counters},
     [FAMILY_RELOADS] = {"scoring_settings_reloads_total", "counter",
-                        "Reloads of the settings, by result.", NULL},
+                        "Reloads of the settings, by result.", put_counters},
     [FAMILY_BUILD_INFO] =
         {"scoring_build_info", "gauge",
          "Always 1; the labels are the version and the commit "
@@ -174,17 +175,16 @@ static const struct family_row families[FAMILY__MAX] = {
                            put_model_info},
     [FAMILY_START_TIME] =
         {"process_start_time_seconds", "gauge",
-         "Start time of the service, in seconds since the epoch.",
-         put_start_time},
+         "Start time of the service, in seconds since the epoch.", put_number},
     [FAMILY_CPU] = {"process_cpu_seconds_total", "counter",
                     "Processor time of the parent and all workers.", put_cpu},
     [FAMILY_MEMORY] = {"process_resident_memory_bytes", "gauge",
                        "Memory of the parent and the workers; shared memory "
                        "counts once for each.",
-                       put_memory},
+                       put_number},
     [FAMILY_FILES] = {"process_open_fds", "gauge",
                       "Open file descriptors of the parent and the workers.",
-                      put_files},
+                      put_number},
 };
 
 struct counter_row {
@@ -253,6 +253,7 @@ static const struct counter_row counters[METRIC__MAX] = {
     [METRIC_NGINX_OTHER] = {FAMILY_NGINX, "{code=\"other\"}"},
 };
 
+/* The rows of counters[] with this family. */
 static void
 put_counters(const struct source *source, enum family family, struct buf *out)
 {
@@ -262,6 +263,13 @@ put_counters(const struct source *source, enum family family, struct buf *out)
                        counters[i].labels,
                        metrics_get(source->metrics, (enum metric)i));
     }
+}
+
+static void
+put_number(const struct source *source, enum family family, struct buf *out)
+{
+    buf_printf(out, "%s %" PRIu64 "\n", families[family].name,
+               source->numbers[family]);
 }
 
 /* The label of a method's number; NULL if there is no such method. */
@@ -274,8 +282,10 @@ method_name(const struct source *source, size_t method)
 }
 
 static void
-put_requests(const struct source *source, const char *name, struct buf *out)
+put_requests(const struct source *source, enum family family, struct buf *out)
 {
+    const char *name = families[family].name;
+
     for (size_t method = 0; method < METRICS_METHODS; method++) {
         const char *label = method_name(source, method);
         int code;
@@ -326,8 +336,10 @@ put_histogram(const struct metrics_durations *durations, const char *name,
 }
 
 static void
-put_durations(const struct source *source, const char *name, struct buf *out)
+put_durations(const struct source *source, enum family family, struct buf *out)
 {
+    const char *name = families[family].name;
+
     for (size_t method = 0; method < METRICS_METHODS; method++) {
         const char *label = method_name(source, method);
         struct metrics_durations durations;
@@ -364,8 +376,9 @@ put_account(const struct source *source, const char *name, struct bytes label,
 }
 
 static void
-put_accounts(const struct source *source, const char *name, struct buf *out)
+put_accounts(const struct source *source, enum family family, struct buf *out)
 {
+    const char *name = families[family].name;
     const struct metrics_labels *labels = source->labels;
     struct bytes label;
     size_t place, i = 0;
@@ -376,144 +389,90 @@ put_accounts(const struct source *source, const char *name, struct buf *out)
 }
 
 static void
-put_tokens(const struct source *source, const char *name, struct buf *out)
+put_tokens(const struct source *source, enum family family, struct buf *out)
 {
     for (size_t salt = 1; salt <= METRICS_SALTS; salt++)
-        buf_printf(out, "%s{salt=\"%zu\"} %" PRIu64 "\n", name, salt,
-                   metrics_get_tokens(source->metrics, salt));
+        buf_printf(out, "%s{salt=\"%zu\"} %" PRIu64 "\n", families[family].name,
+                   salt, metrics_get_tokens(source->metrics, salt));
 }
 
 static void
-put_parked(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 "\n", name,
-               metrics_get_parked(source->metrics));
-}
-
-static void
-put_breaker_open(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %u\n", name,
-               metrics_outage_count(source->metrics, OUTAGE_STORE));
-}
-
-static void
-put_server_breakers(const struct source *source, const char *name,
+put_server_breakers(const struct source *source, enum family family,
                     struct buf *out)
 {
-    for (int i = 0; i < OUTAGE__MAX; i++) {
+    const int end = metrics_outages_end(source->metrics);
+    const int64_t now_ms = clock_mono_ms();
+
+    for (int i = OUTAGE_SERVER; i < end; i++) {
         const enum outage what = (enum outage)i;
         const char *server = metrics_outage_address(source->metrics, what);
 
-        if (server != NULL)
-            buf_printf(out, "%s{server=\"%s\"} %u\n", name, server,
-                       metrics_outage_count(source->metrics, what));
+        if (server != NULL &&
+            metrics_outage_is_shown(source->metrics, what, now_ms))
+            buf_printf(out, "%s{server=\"%s\"} %u\n", families[family].name,
+                       server, metrics_outage_count(source->metrics, what));
     }
 }
 
 static void
-put_workers(const struct source *source, const char *name, struct buf *out)
+put_cpu(const struct source *source, enum family family, struct buf *out)
 {
-    buf_printf(out, "%s %u\n", name, metrics_workers(source->metrics));
-}
-
-static void
-put_workers_wanted(const struct source *source, const char *name,
-                   struct buf *out)
-{
-    buf_printf(out, "%s %u\n", name,
-               metrics_get_setting(source->metrics, METRICS_WANTED));
-}
-
-static void
-put_published(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %u\n", name,
-               metrics_get_setting(source->metrics, METRICS_PUBLISHED));
-}
-
-static void
-put_cpu(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s ", name);
+    buf_printf(out, "%s ", families[family].name);
     put_seconds(out, source->usage.cpu_ms * US_PER_MS);
     buf_add_text(out, "\n");
 }
 
 static void
-put_memory(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 "\n", name, source->usage.memory_bytes);
-}
-
-static void
-put_files(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 "\n", name, source->usage.files);
-}
-
-static void
-put_switches(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 "\n", name,
-               metrics_get_switches(source->metrics));
-}
-
-static void
-put_master_age(const struct source *source, const char *name, struct buf *out)
-{
-    const int64_t age_ms =
-        metrics_master_age_ms(source->metrics, clock_mono_ms());
-
-    buf_printf(out, "%s %" PRId64 "\n", name, age_ms / MS_PER_S);
-}
-
-static void
-put_sentinels(const struct source *source, const char *name, struct buf *out)
-{
-    buf_printf(out, "%s %" PRIu64 "\n", name,
-               metrics_get_sentinels(source->metrics));
-}
-
-static void
-put_build_info(const struct source *source, const char *name, struct buf *out)
+put_build_info(const struct source *source, enum family family, struct buf *out)
 {
     (void)source;
-    buf_printf(out, "%s{version=\"%s\",commit=\"%s\"} 1\n", name,
-               SCORING_VERSION, SCORING_COMMIT);
+    buf_printf(out, "%s{version=\"%s\",commit=\"%s\"} 1\n",
+               families[family].name, SCORING_VERSION, SCORING_COMMIT);
 }
 
 static void
-put_model_info(const struct source *source, const char *name, struct buf *out)
+put_model_info(const struct source *source, enum family family, struct buf *out)
 {
-    buf_printf(out, "%s{model=\"%s\"} 1\n", name, source->labels->model);
+    buf_printf(out, "%s{model=\"%s\"} 1\n", families[family].name,
+               source->labels->model);
 }
 
 static void
-put_start_time(const struct source *source, const char *name, struct buf *out)
+read_numbers(struct source *source)
 {
-    buf_printf(out, "%s %" PRId64 "\n", name,
-               metrics_started_s(source->metrics));
+    const struct metrics *m = source->metrics;
+    uint64_t *numbers = source->numbers;
+
+    numbers[FAMILY_PARKED] = metrics_get_parked(m);
+    numbers[FAMILY_BREAKER_OPEN] = metrics_outage_count(m, OUTAGE_STORE);
+    numbers[FAMILY_SWITCHES] = metrics_get_switches(m);
+    numbers[FAMILY_MASTER_AGE] =
+        (uint64_t)(metrics_master_age_ms(m, clock_mono_ms()) / MS_PER_S);
+    numbers[FAMILY_SENTINELS] = metrics_get_sentinels(m);
+    numbers[FAMILY_WORKERS] = metrics_workers(m);
+    numbers[FAMILY_WORKERS_WANTED] = metrics_get_setting(m, METRICS_WANTED);
+    numbers[FAMILY_PUBLISHED] = metrics_get_setting(m, METRICS_PUBLISHED);
+    numbers[FAMILY_START_TIME] = (uint64_t)metrics_started_s(m);
+    numbers[FAMILY_MEMORY] = source->usage.memory_bytes;
+    numbers[FAMILY_FILES] = source->usage.files;
 }
 
 void
 metrics_text_put(const struct metrics *metrics,
                  const struct metrics_labels *labels, struct buf *out)
 {
-    struct source source = {metrics, labels, {0}};
+    struct source source = {.metrics = metrics, .labels = labels};
     pid_t pids[METRICS_SLOTS + 1];
 
     source.usage = process_sum(
         pids, metrics_list_pids(metrics, pids, sizeof(pids) / sizeof(pids[0])));
     source.usage.cpu_ms = metrics_at_least(metrics, source.usage.cpu_ms);
+    read_numbers(&source);
     for (size_t i = 0; i < FAMILY__MAX; i++) {
         const struct family_row *row = &families[i];
 
         buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help,
                    row->name, row->type);
-        if (row->put != NULL)
-            row->put(&source, row->name, out);
-        else
-            put_counters(&source, (enum family)i, out);
+        row->put(&source, (enum family)i, out);
     }
 }

@@ -3,9 +3,11 @@
  * happens to a worker's part when the worker is killed.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "support/calls.h"
@@ -447,4 +449,204 @@ TEST_SINGLE(server_room, "what is beyond shares the last number")
     }
     CU_ASSERT_PTR_NULL(metrics_outage_address(metrics, (enum outage)last));
     metrics_free(metrics);
+}
+
+struct shown_case {
+    const char *name;
+    int64_t after_ms; /* its end; -1: while it lasts */
+    bool is_reported, want;
+};
+
+static const struct shown_case shown_rows[] = {
+    {"while it lasts", -1, false, true},
+    {"at its end", 0, false, true},
+    {"when the end has been reported", 3000, true, true},
+    {"just before an hour has passed", 3599999, true, true},
+    {"not after an hour", 3600000, true, false},
+    {"not after an hour, also unreported", 3600000, false, false},
+};
+
+TEST_CASES(shown, struct shown_case, shown_rows)
+{
+    struct metrics *metrics = metrics_new();
+    const int64_t end_ms = 5000;
+    enum outage what;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    what = metrics_outage_of(metrics, "10.0.0.1:7001");
+    CU_ASSERT_FALSE(metrics_outage_is_shown(metrics, what, end_ms));
+    (void)metrics_outage_enter(metrics, 0, what);
+    if (c->after_ms >= 0)
+        metrics_outage_leave(metrics, 0, what, end_ms);
+    if (c->is_reported)
+        CU_ASSERT_TRUE(metrics_outage_is_over(metrics, what, end_ms + 3000));
+    CU_ASSERT_EQUAL(
+        metrics_outage_is_shown(metrics, what, end_ms + c->after_ms), c->want);
+    metrics_free(metrics);
+}
+
+TEST_SINGLE(outages_end, "is above all that can have begun")
+{
+    struct metrics *metrics = metrics_new();
+    char address[32];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    for (int i = OUTAGE_SERVER; i < OUTAGE__MAX; i++) {
+        CU_ASSERT_EQUAL(metrics_outages_end(metrics),
+                        i < OUTAGE__MAX - 1 ? i : OUTAGE__MAX);
+        (void)snprintf(address, sizeof(address), "h:%d", i);
+        (void)metrics_outage_of(metrics, address);
+    }
+    CU_ASSERT_EQUAL(metrics_outages_end(metrics), OUTAGE__MAX);
+    metrics_free(metrics);
+}
+
+/*
+ * Two workers at the same time: at each instruction of what one does, the other
+ * does all of its own. The processor interrupts the first after each step.
+ */
+
+#define STEP_FLAG 0x100 /* in EFLAGS: an interrupt after each instruction */
+#define LATER_MS  (2 * METRICS_OUTAGE_QUIET_MS)
+
+typedef void worker_fn(struct metrics *metrics, int slot);
+
+static struct {
+    struct metrics *metrics;
+    worker_fn *other;
+    volatile long left; /* steps until the other has its turn */
+    volatile bool has_met;
+    unsigned begun;
+    enum outage places[2];
+} pair;
+
+static void
+on_step(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)info;
+#ifdef __x86_64__
+    greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+    if (pair.left-- > 0) {
+        *flags |= STEP_FLAG;
+        return;
+    }
+    *flags &= ~(greg_t)STEP_FLAG;
+#else
+    (void)context;
+#endif
+    pair.has_met = true;
+    pair.other(pair.metrics, 1);
+}
+
+/* Returns whether the other came in while the first was at work. */
+static bool
+pair_meet(worker_fn *first, worker_fn *other, long steps)
+{
+    bool is_between;
+
+    pair.other = other;
+    pair.left = steps;
+    pair.has_met = false;
+    (void)raise(SIGTRAP);
+    first(pair.metrics, 0);
+    is_between = pair.has_met;
+    pair.left = 0; /* else the next step is the turn of the other */
+    if (!pair.has_met)
+        on_step(0, NULL, &(ucontext_t){0});
+    return is_between;
+}
+
+static void
+find_and_enter(struct metrics *metrics, int slot)
+{
+    const enum outage what = metrics_outage_of(metrics, "10.0.0.1:7001");
+
+    pair.places[slot] = what;
+    pair.begun += metrics_outage_enter(metrics, slot, what);
+}
+
+static void
+enter(struct metrics *metrics, int slot)
+{
+    pair.begun += metrics_outage_enter(metrics, slot, OUTAGE_STORE);
+}
+
+static void
+leave(struct metrics *metrics, int slot)
+{
+    metrics_outage_leave(metrics, slot, OUTAGE_STORE, 1);
+}
+
+static void
+check_found(struct metrics *metrics)
+{
+    CU_ASSERT_EQUAL(pair.places[0], OUTAGE_SERVER);
+    CU_ASSERT_EQUAL(pair.places[1], OUTAGE_SERVER);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_SERVER), 2);
+    CU_ASSERT_EQUAL(pair.begun, 1);
+    CU_ASSERT_PTR_NOT_NULL(metrics_outage_address(metrics, OUTAGE_SERVER));
+}
+
+static void
+check_entered(struct metrics *metrics)
+{
+    CU_ASSERT_EQUAL(pair.begun, 1);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 2);
+}
+
+static void
+check_one_left(struct metrics *metrics)
+{
+    CU_ASSERT_EQUAL(pair.begun, 1);
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 1);
+    CU_ASSERT_FALSE(metrics_outage_is_over(metrics, OUTAGE_STORE, LATER_MS));
+}
+
+static void
+check_both_left(struct metrics *metrics)
+{
+    CU_ASSERT_EQUAL(metrics_outage_count(metrics, OUTAGE_STORE), 0);
+    CU_ASSERT_TRUE(metrics_outage_is_over(metrics, OUTAGE_STORE, LATER_MS));
+    CU_ASSERT_FALSE(metrics_outage_is_over(metrics, OUTAGE_STORE, LATER_MS));
+}
+
+struct pair_case {
+    const char *name;
+    int inside; /* the slots that are in the outage before, as bits */
+    worker_fn *first, *other;
+    void (*check)(struct metrics *metrics);
+    int stride; /* steps from one turn of the other to the next */
+};
+
+static const struct pair_case pair_rows[] = {
+    {"two find a server", 0, find_and_enter, find_and_enter, check_found, 151},
+    {"two enter", 0, enter, enter, check_entered, 1},
+    {"one enters while the last leaves", 1, leave, enter, check_one_left, 1},
+    {"the last leaves while one enters", 2, enter, leave, check_one_left, 1},
+    {"two leave", 3, leave, leave, check_both_left, 1},
+};
+
+TEST_CASES(pair, struct pair_case, pair_rows)
+{
+    const struct sigaction action = {.sa_sigaction = on_step,
+                                     .sa_flags = SA_SIGINFO};
+    struct sigaction before;
+    bool is_between = true;
+
+    CU_ASSERT_EQUAL_FATAL(sigaction(SIGTRAP, &action, &before), 0);
+    for (long steps = 0; is_between; steps += c->stride) {
+        pair.metrics = metrics_new();
+        CU_ASSERT_PTR_NOT_NULL_FATAL(pair.metrics);
+        pair.begun = 0;
+        for (int slot = 0; slot < 2; slot++) {
+            if (c->inside & 1 << slot)
+                enter(pair.metrics, slot);
+        }
+        is_between = pair_meet(c->first, c->other, steps);
+        c->check(pair.metrics);
+        metrics_free(pair.metrics);
+    }
+    CU_ASSERT_EQUAL(sigaction(SIGTRAP, &before, NULL), 0);
 }

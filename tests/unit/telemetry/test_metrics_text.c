@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "scoring/api.h"
 #include "support/cases.h"
 #include "telemetry/metrics_text.h"
@@ -114,6 +115,9 @@ static const struct line_case line_rows[] = {
     {DURATION "_sum{method=\"none\"} 0.00003"},
     {"scoring_requests_parked 5"},
     {"scoring_store_breaker_open 1"},
+    {"scoring_store_master_switches_total 0"},
+    {"scoring_store_master_age_seconds 0"},
+    {"scoring_store_sentinels_reachable 0"},
     {"scoring_workers 1"},
     {"scoring_workers_wanted 0"},
     {"scoring_published_salts 0"},
@@ -326,6 +330,38 @@ TEST_CASES(counter, struct counter_case, counter_rows)
     (void)snprintf(line, sizeof(line), "%s %d", c->name, 1000 + (int)c->metric);
     CU_ASSERT_TRUE(has_line(text, line));
     free(text);
+}
+
+#define HOUR_MS 3600000
+#define SERVER  "scoring_store_server_breaker_open{server="
+
+/* A server that is down, one that was, and one that never was. */
+TEST_SINGLE(servers, "are shown while they are down, and an hour longer")
+{
+    struct metrics *metrics = metrics_new();
+    const int64_t now_ms = clock_mono_ms();
+    struct buf out = {0};
+    enum outage old;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
+    (void)metrics_outage_enter(metrics, 0, metrics_outage_of(metrics, "h:1"));
+    (void)metrics_outage_of(metrics, "h:2");
+    old = metrics_outage_of(metrics, "h:3");
+    (void)metrics_outage_enter(metrics, 0, old);
+    metrics_outage_leave(metrics, 0, old, now_ms);
+    metrics_text_put(metrics, &labels, &out);
+    (void)metrics_outage_enter(metrics, 0, old);
+    metrics_outage_leave(metrics, 0, old, now_ms - HOUR_MS);
+    buf_add_text(&out, "later\n");
+    metrics_text_put(metrics, &labels, &out);
+    buf_add(&out, "", 1);
+    CU_ASSERT_FALSE_FATAL(out.failed);
+    CU_ASSERT_TRUE(has_line(out.data, SERVER "\"h:3\"} 0"));
+    CU_ASSERT_FALSE(has_line(out.data, SERVER "\"h:2\"} 0"));
+    CU_ASSERT_TRUE(has_line(strstr(out.data, "later"), SERVER "\"h:1\"} 1"));
+    buf_free(&out);
+    metrics_free(metrics);
 }
 
 TEST_SINGLE(all, "counters are there, each once")
