@@ -40,6 +40,8 @@ static const enum metric fault_metrics[OUTCOME_FAULT__MAX] = {
 _Static_assert(API_METHODS_MAX < METRICS_METHODS,
                "each method has a counter, and so has no method");
 _Static_assert(AUTH_SALTS_MAX <= METRICS_SALTS, "each salt has a counter");
+_Static_assert(ACCOUNT_NAME_MAX <= LOG_ACCOUNT_MAX,
+               "each name of an account fits into a line");
 _Static_assert(OUTCOME_STATUSES_MAX <= METRICS_STATUSES,
                "each status has a counter");
 

@@ -26,7 +26,6 @@
 
 #define LOG_FIELDS      5   /* id, trace_id, path, method, context */
 #define LOG_FIELD_MAX   128 /* bytes of each of them */
-#define LOG_ACCOUNT_MAX 256 /* bytes of an account's name: S11.2 */
 #define LOG_TEXT_ESCAPE 4   /* bytes of an escaped byte as text: \xHH */
 #define LOG_JSON_ESCAPE 5   /* bytes of an escaped byte as JSON: \\xHH */
 #define LOG_TAIL_MAX    16  /* "..." and the end of a line, in any format */

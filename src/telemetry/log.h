@@ -37,6 +37,8 @@ struct log_plan {
  */
 #define LOG_LINE_MAX 4096
 
+#define LOG_ACCOUNT_MAX 256 /* bytes of an account's name, which is not cut */
+
 /* The size of the buffer. While it is full, new lines are dropped. */
 #define LOG_BUFFER_BYTES (256 * 1024)
 
