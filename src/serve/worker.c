@@ -262,16 +262,19 @@ pause_accepting(struct worker *worker, double pause_s)
     arm(worker->loop, &worker->accept_pause, pause_s);
 }
 
-/* An idle connection makes room for the new one (S1.2). If there is none, it
- * waits: without a pause the socket would stay readable, and the loop busy. */
+/* If descriptors are missing, an idle connection makes room (S1.2). Otherwise
+ * without a pause the socket would stay readable, and the loop busy. */
 static void
-accept_failed(struct worker *worker, const char *why)
+accept_failed(struct worker *worker, int error)
 {
+    const bool needs_room = error == EMFILE || error == ENFILE;
+
     metrics_add(worker->metrics, METRIC_ERROR_ACCEPT, 1);
-    if (conn_close_idle(&worker->shared))
+    if (needs_room && conn_close_idle(&worker->shared))
         return;
     if (!worker->accept_failing)
-        log_error(worker->log, "cannot accept connections: %s", why);
+        log_error(worker->log, "cannot accept connections: %s",
+                  strerror(error));
     worker->accept_failing = true;
     pause_accepting(worker, ACCEPT_PAUSE_S);
 }
@@ -291,11 +294,11 @@ accept_one(struct worker *worker)
 
     if (fd == -1) {
         if (!is_transient(errno))
-            accept_failed(worker, strerror(errno));
+            accept_failed(worker, errno);
         return false;
     }
     if (!conn_open(&worker->shared, fd)) {
-        accept_failed(worker, strerror(ENOMEM));
+        accept_failed(worker, ENOMEM);
         return false;
     }
     worker->accept_failing = false;

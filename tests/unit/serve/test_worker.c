@@ -709,6 +709,43 @@ TEST_SINGLE(room, "without a descriptor an idle connection makes room")
     bench_end(&bench);
 }
 
+struct room_case {
+    const char *name;
+    int error; /* of the first try for the second connection */
+    bool makes_room;
+};
+
+static const struct room_case room_rows[] = {
+    {"no descriptor", EMFILE, true},
+    {"no descriptor in the system", ENFILE, true},
+    {"no memory", ENOMEM, false},
+    {"gone before it was taken", ECONNABORTED, false},
+};
+
+/* An idle connection is closed only if its descriptor helps. */
+TEST_CASES(room_for, struct room_case, room_rows)
+{
+    struct bench bench;
+    int idle, next;
+
+    calls_fail_later(CALL_ACCEPT, 1, c->error); /* in the worker, too */
+    bench_start(&bench, false);
+    (void)calls_has_failed(CALL_ACCEPT);
+    idle = fcgi_peer_connect(bench.socket);
+    send_body(idle, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(idle, CLOCK_PATIENCE_MS), 422);
+    settle(&bench);
+    next = fcgi_peer_connect(bench.socket);
+    send_body(next, "{}");
+    CU_ASSERT_EQUAL(fcgi_peer_status(next, CLOCK_PATIENCE_MS), 422);
+    CU_ASSERT_EQUAL(
+        fcgi_peer_is_closed(idle, c->makes_room ? CLOCK_PATIENCE_MS : 0),
+        c->makes_room);
+    (void)close(idle);
+    (void)close(next);
+    bench_end(&bench);
+}
+
 struct accept_case {
     const char *name;
     int error; /* of the first try */
