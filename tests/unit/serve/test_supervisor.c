@@ -1172,27 +1172,53 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
     service_end(&service);
 }
 
+/* Asks for a path of a listener. The caller frees the answer. */
+static void
+ask(const struct service *service, const char *listener, const char *path,
+    struct fcgi_peer_answer *ret_answer)
+{
+    const struct fcgi_peer_exchange exchange = {
+        .verb = "GET", .path = path, .listener = listener};
+    struct buffer whole = {0};
+    char socket_path[FILES_PATH_MAX];
+    int fd;
+
+    files_path(socket_path, "%.100s/socket", service->folder);
+    fd = fcgi_peer_connect(socket_path);
+    fcgi_peer_whole(&whole, &exchange);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
+    CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, ret_answer),
+                    FCGI_PEER_ANSWERED);
+    buffer_free(&whole);
+    (void)close(fd);
+}
+
 /* What the service answers to `scoring reload`. */
 static void
 check_reloads(const struct service *service, const char *want)
 {
-    static const struct fcgi_peer_exchange exchange = {.verb = "GET",
-                                                       .path = "reloads"};
     struct fcgi_peer_answer answer = {0};
-    struct buffer whole = {0};
-    char path[FILES_PATH_MAX];
-    int fd;
 
-    files_path(path, "%.100s/socket", service->folder);
-    fd = fcgi_peer_connect(path);
-    fcgi_peer_whole(&whole, &exchange);
-    CU_ASSERT_TRUE(fcgi_peer_send(fd, &whole));
-    CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
-                    FCGI_PEER_ANSWERED);
+    ask(service, NULL, "reloads", &answer);
     CU_ASSERT_STRING_EQUAL(fcgi_peer_answer_body(&answer), want);
     fcgi_peer_answer_free(&answer);
-    buffer_free(&whole);
-    (void)close(fd);
+}
+
+/* The metrics that follow from the settings in force (S23.2). */
+static void
+check_gauges(const struct service *service, size_t workers, int published)
+{
+    struct fcgi_peer_answer answer = {0};
+    char want[2][64];
+
+    ask(service, "metrics", "/metrics", &answer);
+    (void)snprintf(want[0], sizeof(want[0]), "\nscoring_workers_wanted %zu\n",
+                   workers);
+    (void)snprintf(want[1], sizeof(want[1]), "\nscoring_published_salts %d\n",
+                   published);
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(fcgi_peer_answer_body(&answer), want[i]));
+    fcgi_peer_answer_free(&answer);
 }
 
 struct reload_case {
@@ -1215,6 +1241,7 @@ static const struct reload_case reload_rows[] = {
      "settings read again: "},
     {"fewer workers", TWO, "SCORING_WORKERS=1\n", true, 1,
      "settings read again: "},
+    {"salts of one's own", TWO, OWN, true, 2, "settings read again: "},
     {"a bad value", TWO, "SCORING_WORKERS=no\n", false, 2,
      "] E settings: SCORING_WORKERS: "},
     {"an unknown name", TWO, "SCORING_WORKER=1\n", false, 2,
@@ -1244,7 +1271,7 @@ static const struct reload_case reload_rows[] = {
 TEST_CASES(reload, struct reload_case, reload_rows)
 {
     char path[FILES_PATH_MAX], setting[FILES_PATH_MAX], folder[FILES_PATH_MAX];
-    const char *settings[] = {STORE, setting, NULL};
+    const char *settings[] = {STORE, setting, NULL}, *in_force;
     struct change change = {.count = c->workers};
     struct proc_found before;
     struct service service;
@@ -1271,6 +1298,9 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     CU_ASSERT_EQUAL(is_among(&change.gone, before.pid[0]), !c->is_taken);
     check_reloads(&service, c->is_taken ? "{\"ok\": 1, \"failed\": 0}"
                                         : "{\"ok\": 0, \"failed\": 1}");
+    in_force = c->is_taken ? c->settings : c->before;
+    check_gauges(&service, c->workers,
+                 strstr(in_force, "SCORING_SALT=") != NULL ? 0 : 2);
     CU_ASSERT_FALSE(has_said(&service, " died"));
     CU_ASSERT_TRUE(proc_stop(&service.proc));
     CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
