@@ -14,6 +14,9 @@
  *     several, guarded STRLEN before MGET   the chunks fit the lengths
  *     in a Cluster     GETRANGE per key     each key may be redirected, and
  *                                           none is refused because of another
+ *     ... cut values   GETRANGE again       ranges grow from pass to pass, so
+ *                                           that at most 1 MiB is pending,
+ *                                           whatever the lengths are
  *
  * The lengths of many values are unknown at first, so the first chunk is
  * smaller. A value that is known to be too large is not requested, and decides
@@ -34,9 +37,26 @@
 #define FLIGHT_BYTES ((size_t)256 << 10)
 #define KEPT_FIRST   4 /* initial room for kept replies */
 
-/* The last offset of GETRANGE, from 0: one byte more than a value may have. */
-static const struct bytes range_end = {"1048576", 7};
-_Static_assert(STORE_VALUE_BYTES_MAX == 1048576, "range_end is this number");
+/*
+ * How one key is read. Of several keys in a Cluster all are read in the first
+ * pass, and in each later pass those whose values were longer: such a value is
+ * cut off after one byte more. Usual values need one pass.
+ */
+enum { PASS_SHORT = 0, PASS_MEDIUM, PASS_LONG, PASS_WHOLE, PASS_GET, PASSES };
+
+static const struct {
+    size_t bytes;     /* of a value that is complete */
+    size_t keys_max;  /* pending: they come to 1 MiB, as the largest value */
+    struct bytes end; /* the last offset of GETRANGE, from 0 */
+} passes[PASSES] = {
+    [PASS_SHORT] = {4096, 256, {"4096", 4}},
+    [PASS_MEDIUM] = {32768, 32, {"32768", 5}},
+    [PASS_LONG] = {262144, 4, {"262144", 6}},
+    [PASS_WHOLE] = {STORE_VALUE_BYTES_MAX, 1, {"1048576", 7}},
+    /* Here only the connection bounds a reply. */
+    [PASS_GET] = {STORE_VALUE_BYTES_MAX, 16, {"", 0}},
+};
+_Static_assert(STORE_VALUE_BYTES_MAX == 1048576, "an end is this number");
 
 /* The replies that the values of a fetch point into. */
 struct kept {
@@ -115,6 +135,13 @@ refuse(struct store_fetch *fetch, const redisReply *reply)
     redis_error_words(reply->str, fetch->refusal);
 }
 
+/* The sum of all parts ends with the split, which abandons its parts. */
+static bool
+has_sum(const struct store_fetch *fetch)
+{
+    return fetch->sum != NULL && !fetch->is_abandoned;
+}
+
 /* Counts the length of a value that has arrived or been measured. */
 static void
 count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
@@ -122,17 +149,29 @@ count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
     if (length > STORE_VALUE_BYTES_MAX) {
         value->kind = STORE_LARGE_VALUE;
         fetch->has_large_value = true;
-    } else {
-        fetch->bytes += length;
+        return;
     }
+    fetch->bytes += length;
+    if (has_sum(fetch))
+        *fetch->sum += length;
+}
+
+static void
+uncount(struct store_fetch *fetch, size_t bytes)
+{
+    fetch->bytes -= bytes;
+    if (has_sum(fetch))
+        *fetch->sum -= bytes;
 }
 
 /* A single large value takes precedence: the log can then name its key. */
 static void
 check_sum(struct store_fetch *fetch)
 {
+    const size_t bytes = has_sum(fetch) ? *fetch->sum : fetch->bytes;
+
     if (fetch->status == STORE_OK && !fetch->has_large_value &&
-        fetch->bytes > fetch->bytes_max)
+        bytes > fetch->bytes_max)
         fetch->status = STORE_LARGE;
 }
 
@@ -148,7 +187,9 @@ settle(struct store_fetch *fetch)
         fetch->kept = NULL;
     else
         kept = NULL;
-    if (!fetch->is_lost) { /* otherwise the link reports the loss */
+    if (fetch->is_lost) { /* the link reports it */
+        uncount(fetch, fetch->bytes);
+    } else {
         check_sum(fetch);
         store_link_reply(fetch->link, fetch, fetch->status, fetch->refusal);
     }
@@ -187,33 +228,65 @@ keep(struct store_fetch *fetch, redisReply **reply)
     *reply = NULL;
 }
 
+/* The value points into the reply. */
 static void
-take_error(struct store_fetch *fetch, struct store_value *value,
-           const redisReply *reply)
+take_data(struct store_fetch *fetch, struct store_value *value,
+          enum store_value_kind kind, redisReply **reply)
 {
-    if (redis_error_is(reply->str, "WRONGTYPE")) {
-        value->kind = STORE_WRONG_TYPE;
-    } else if (fetch->link->is_single && (redis_error_is(reply->str, "MOVED") ||
-                                          redis_error_is(reply->str, "ASK"))) {
-        value->kind = STORE_ELSEWHERE;
-        value->data = (struct bytes){reply->str, (size_t)reply->len};
+    value->kind = kind;
+    value->data = (struct bytes){(*reply)->str, (size_t)(*reply)->len};
+    if (fetch->link->is_single)
+        keep(fetch, reply);
+}
+
+/* Of a value that was cut off only the length is kept. */
+static void
+take_string(struct store_fetch *fetch, struct store_value *value,
+            redisReply **reply)
+{
+    const size_t length = (size_t)(*reply)->len;
+
+    count_value(fetch, value, length);
+    check_sum(fetch);
+    if (!goes_on(fetch))
+        return;
+    if (length > passes[fetch->pass].bytes) {
+        value->data.length = length;
+        fetch->again++;
     } else {
-        refuse(fetch, reply);
+        take_data(fetch, value, STORE_STRING, reply);
     }
 }
 
-/* Returns false if this is no reply to GET or GETRANGE. */
+static void
+take_error(struct store_fetch *fetch, struct store_value *value,
+           redisReply **reply)
+{
+    const char *words = (*reply)->str;
+
+    if (redis_error_is(words, "WRONGTYPE"))
+        value->kind = STORE_WRONG_TYPE;
+    else if (fetch->link->is_single &&
+             (redis_error_is(words, "MOVED") || redis_error_is(words, "ASK")))
+        take_data(fetch, value, STORE_ELSEWHERE, reply);
+    else
+        refuse(fetch, *reply);
+}
+
+/* Returns false if this is no reply to GET or GETRANGE. A value that nobody
+ * wants any more is not kept. */
 static bool
 take_value(struct store_fetch *fetch, const struct redis_command *command,
-           const redisReply *reply)
+           redisReply **reply)
 {
     struct store_value *value = &fetch->values[command->first];
 
-    switch (reply->type) {
+    uncount(fetch, value->data.length);
+    value->data.length = 0;
+    switch ((*reply)->type) {
     case REDIS_REPLY_STRING:
-        value->kind = STORE_STRING;
-        value->data = (struct bytes){reply->str, (size_t)reply->len};
-        count_value(fetch, value, value->data.length);
+        if (goes_on(fetch))
+            take_string(fetch, value, reply);
         return true;
     case REDIS_REPLY_NIL:
         return true;
@@ -225,15 +298,12 @@ take_value(struct store_fetch *fetch, const struct redis_command *command,
     }
 }
 
-/* The value of one key has been taken. */
+/* The reply to one key has been taken. */
 static void
-settle_value(struct store_fetch *fetch, redisReply **reply)
+settle_value(struct store_fetch *fetch)
 {
     if (fetch->link->is_single) {
-        keep(fetch, reply);
         fetch->chunks--;
-        fetch->taken++;
-        check_sum(fetch);
         ask_each(fetch);
     }
     settle(fetch);
@@ -255,11 +325,11 @@ on_get(void *arg, const struct redis_command *command, redisReply **reply)
 
     if (*reply == NULL)
         return lose(fetch, command, true);
-    if (!take_value(fetch, command, *reply))
+    if (!take_value(fetch, command, reply))
         return lose(fetch, command, false);
     if (may_range(fetch) && fetch->status == STORE_OK)
         fetch->link->has_no_range = true;
-    settle_value(fetch, reply);
+    settle_value(fetch);
     return true;
 }
 
@@ -272,7 +342,21 @@ is_denied(const redisReply *reply)
             redis_error_is(reply->str, "ERR"));
 }
 
-static bool add_value(struct store_fetch *fetch, size_t i, bool is_range);
+static bool add_value(struct store_fetch *fetch, size_t i);
+
+/* One key is read at once with GET, several in a pass of their own. */
+static void
+go_without_range(struct store_fetch *fetch, size_t i)
+{
+    fetch->is_denied = true;
+    if (fetch->link->is_single) {
+        fetch->again++;
+        return;
+    }
+    fetch->pass = PASS_GET;
+    if (!add_value(fetch, i))
+        fetch->status = STORE_MEMORY;
+}
 
 /* GETRANGE answers "" for an absent key as for an empty value. */
 static bool
@@ -283,17 +367,13 @@ on_range(void *arg, const struct redis_command *command, redisReply **reply)
 
     if (*reply == NULL)
         return lose(fetch, command, true);
-    if (is_denied(*reply) && goes_on(fetch)) {
-        if (!add_value(fetch, command->first, false))
-            fetch->status = STORE_MEMORY;
-        settle(fetch);
-        return true;
-    }
-    if (!take_value(fetch, command, *reply))
+    if (is_denied(*reply) && goes_on(fetch))
+        go_without_range(fetch, command->first);
+    else if (!take_value(fetch, command, reply))
         return lose(fetch, command, false);
     if (value->kind == STORE_STRING && value->data.length == 0)
         value->kind = STORE_ABSENT;
-    settle_value(fetch, reply);
+    settle_value(fetch);
     return true;
 }
 
@@ -312,8 +392,10 @@ on_asking(void *arg, const struct redis_command *command, redisReply **reply)
 /* Adds GETRANGE or GET of key i. Returns false, with nothing added, if memory
  * runs out. */
 static bool
-add_value(struct store_fetch *fetch, size_t i, bool is_range)
+add_value(struct store_fetch *fetch, size_t i)
 {
+    const struct bytes range_end = passes[fetch->pass].end;
+    const bool is_range = fetch->pass != PASS_GET;
     const struct redis_command command = {.done = is_range ? on_range : on_get,
                                           .arg = fetch,
                                           .first = i,
@@ -518,31 +600,55 @@ ask_more(struct store_fetch *fetch)
     }
 }
 
-/* The same with one command per key. */
-static void
-ask_each(struct store_fetch *fetch)
+/* One command per key. */
+
+/* Whether a pass requests this value: the first one and that with GET those
+ * that have not arrived, a later one those that were cut off. */
+static bool
+is_wanted(const struct store_fetch *fetch, const struct store_value *value)
 {
-    const size_t keys_max = is_known(fetch) || fetch->count <= WHOLE_KEYS
-                                ? CHUNK_KEYS
-                                : SAMPLE_KEYS;
+    return value->kind == STORE_ABSENT &&
+           (!fetch->is_repeated || value->data.length > 0);
+}
 
-    while (goes_on(fetch) && fetch->next < fetch->count &&
-           fetch->chunks < keys_max) {
-        const size_t bytes = expected_bytes(fetch, fetch->next);
+static void
+ask_pass(struct store_fetch *fetch)
+{
+    const size_t keys_max = passes[fetch->pass].keys_max;
 
-        if (fetch->chunks == 0)
-            fetch->flight = 0;
-        if (fetch->chunks > 0 && fetch->flight + bytes > FLIGHT_BYTES)
-            return;
-        if (!reserve_kept(fetch) ||
-            !add_value(fetch, fetch->next, may_range(fetch))) {
+    for (; goes_on(fetch) && fetch->next < fetch->count &&
+           fetch->chunks < keys_max;
+         fetch->next++) {
+        if (!is_wanted(fetch, &fetch->values[fetch->next]))
+            continue;
+        if (!reserve_kept(fetch) || !add_value(fetch, fetch->next)) {
             fetch->status = STORE_MEMORY;
             return;
         }
-        fetch->flight += bytes;
         fetch->chunks++;
-        fetch->next++;
     }
+}
+
+/* Requests as many keys as may be pending. A pass begins when the one before
+ * has been answered. */
+static void
+ask_each(struct store_fetch *fetch)
+{
+    ask_pass(fetch);
+    if (fetch->chunks > 0 || fetch->again == 0 || !goes_on(fetch))
+        return;
+    fetch->is_repeated = !fetch->is_denied;
+    fetch->pass = fetch->is_denied ? PASS_GET : fetch->pass + 1;
+    fetch->next = fetch->again = 0;
+    ask_pass(fetch);
+}
+
+static unsigned
+first_pass(const struct store_fetch *fetch)
+{
+    if (!may_range(fetch))
+        return PASS_GET;
+    return fetch->link->is_single && fetch->count > 1 ? PASS_SHORT : PASS_WHOLE;
 }
 
 static void
@@ -550,11 +656,12 @@ ask_values(struct store_fetch *fetch)
 {
     fetch->next = 0;
     fetch->bytes = 0;
+    fetch->pass = first_pass(fetch);
     if (fetch->link->is_single)
         ask_each(fetch);
     else if (fetch->count > 1)
         ask_more(fetch);
-    else if (!add_value(fetch, 0, may_range(fetch)))
+    else if (!add_value(fetch, 0))
         fetch->status = STORE_MEMORY;
 }
 

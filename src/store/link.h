@@ -25,6 +25,8 @@ struct store_fetch {
     size_t count;
     struct store_value *values; /* one per key; the link fills them */
     size_t bytes_max;           /* of all values; more: STORE_LARGE */
+    size_t *sum; /* of the bytes of all parts of a split read, counted by their
+                    links unless abandoned; NULL: there are no other parts */
     bool is_guarded;   /* never request too large a reply: the value of one key
                           is cut off, the lengths of several are read first */
     bool is_abandoned; /* nobody waits for it: keys may have been freed */
@@ -40,6 +42,10 @@ struct store_fetch {
     size_t chunks;        /* pending, of one or several keys each */
     size_t flight;        /* estimated bytes of the pending chunks */
     size_t bytes;         /* of the values that have arrived, or are measured */
+    size_t again;         /* keys to request again, in the next pass */
+    unsigned pass;        /* how single keys are requested */
+    bool is_repeated;     /* in this pass, only values that were cut off */
+    bool is_denied;       /* GETRANGE was: the next pass uses GET */
     bool is_measured;     /* the lengths of the values are known */
     bool has_large_value; /* one is STORE_LARGE_VALUE: the read is decided */
     bool is_lost;         /* the connection ended before the last reply */

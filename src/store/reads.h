@@ -23,8 +23,8 @@ struct read_plan {
     void *arg;
     struct store_node *node; /* to ask; NULL: the node that has the first key */
     bool is_asking;          /* as in struct store_fetch */
-    bool is_part;            /* of a split read: not counted as pending; its
-                                done() may call read_take_kept() */
+    size_t *sum; /* as in struct store_fetch. With it the read is a part: not
+                    counted as pending; its done() may call read_take_kept() */
 };
 
 /* Returns NULL only if memory runs out. The store owns the read. */

@@ -31,7 +31,7 @@ struct split {
     struct read_plan plan;
     LIST_HEAD(, part) parts;
     size_t pending; /* parts that have not been answered */
-    size_t bytes;   /* of all values that have arrived */
+    size_t bytes;   /* of all values that have arrived: the links count */
     struct store_value values[];
 };
 
@@ -104,7 +104,7 @@ part_send(struct part *part, struct store_node *node, bool is_asking)
     plan.arg = part;
     plan.node = node;
     plan.is_asking = is_asking;
-    plan.is_part = true;
+    plan.sum = &split->bytes;
     part->read = read_begin(split->store, &plan);
     split->pending += part->read != NULL;
     return part->read != NULL;
@@ -189,12 +189,11 @@ take_values(struct part *part, const struct store_value *values,
 
     *ret_is_redirected = false;
     for (size_t i = 0; i < part->count; i++) {
-        split->values[part->places[i]] = values[i];
-        if (values[i].kind == STORE_STRING)
-            split->bytes += values[i].data.length;
+        if (values[i].kind == STORE_ELSEWHERE)
+            *ret_is_redirected = true;
+        else
+            split->values[part->places[i]] = values[i];
         is_decided = is_decided || values[i].kind == STORE_LARGE_VALUE;
-        *ret_is_redirected =
-            *ret_is_redirected || values[i].kind == STORE_ELSEWHERE;
     }
     return is_decided;
 }

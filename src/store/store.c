@@ -212,12 +212,13 @@ read_begin(struct store *store, const struct read_plan *plan)
     read->fetch.values = read->values;
     read->fetch.bytes_max = store->config.answer_bytes_max;
     read->fetch.is_asking = plan->is_asking;
-    read->fetch.is_kept = plan->is_part;
+    read->fetch.is_kept = plan->sum != NULL;
+    read->fetch.sum = plan->sum;
     read->need = plan->need;
     read->deadline_ms = plan->deadline_ms;
     read->node = plan->node;
     read->is_fixed = plan->node != NULL;
-    read->is_part = plan->is_part;
+    read->is_part = plan->sum != NULL;
     read->done = plan->done;
     read->arg = plan->arg;
     TAILQ_INSERT_TAIL(&store->by_state[READ_FRESH], read, in_state);
@@ -627,6 +628,7 @@ read_send(struct store *store, struct read *read)
                                  .count = fetch->count,
                                  .values = fetch->values,
                                  .bytes_max = store->config.answer_bytes_max,
+                                 .sum = fetch->sum,
                                  .is_asking = fetch->is_asking,
                                  .is_kept = fetch->is_kept};
         memset(read->values, 0, fetch->count * sizeof(read->values[0]));

@@ -251,8 +251,10 @@ step_answer(char name, const char *more)
         *value = (struct store_value){STORE_STRING, fetch->keys[i]};
         if (*more == '\0' ||
             (more[1] != '*' &&
-             !bytes_equal(fetch->keys[i], (struct bytes){more + 1, length})))
+             !bytes_equal(fetch->keys[i], (struct bytes){more + 1, length}))) {
+            *fetch->sum += value->data.length;
             continue;
+        }
         if (*more == 'L') {
             value->kind = STORE_LARGE_VALUE;
             continue;
