@@ -16,15 +16,24 @@ fail() {
     exit 1
 }
 
-# missing GROUP...: the packages of these groups that are not installed
-missing() {
-    local group package only status
+# listed GROUP...: prints the packages of these groups
+listed() {
+    local group package only
     while read -r group package only; do
         case " $* " in *" $group "*) ;; *) continue ;; esac
         [ -z "$only" ] || [ "$only" = "${VERSION_CODENAME:-}" ] || continue
-        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-        [ "$status" = installed ] || printf '%s\n' "$package"
+        printf '%s\n' "$package"
     done < <(grep -v '^\(#\|$\)' "$list")
+}
+
+# missing PACKAGE...: prints those that are not installed
+missing() {
+    local package installed
+    # It fails if dpkg does not know one of them.
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    for package; do
+        [[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || printf '%s\n' "$package"
+    done
 }
 
 # not_offered PACKAGE...: those that apt cannot install
@@ -84,7 +93,8 @@ for group; do
 done
 # shellcheck source=/dev/null
 [ ! -r /etc/os-release ] || . /etc/os-release
-mapfile -t packages < <(missing "$@")
+mapfile -t packages < <(listed "$@")
+mapfile -t packages < <(missing "${packages[@]}")
 [ ${#packages[@]} -gt 0 ] || exit 0
 system=${PRETTY_NAME:-this system}
 command -v apt-get >/dev/null ||
