@@ -7,6 +7,7 @@ Every text that stands in a test file, macros expanded, becomes one input of
 each target that can do something with it: FOLDER/<target>/<digest>.
 """
 import ast
+import functools
 import hashlib
 import os
 import re
@@ -74,6 +75,7 @@ SESSIONS = [
 ]
 
 
+@functools.cache
 def texts(path):
     """The string literals of one file, adjacent ones joined."""
     source = subprocess.run(["gcc", "-E", "-D_GNU_SOURCE", "-Isrc", "-Itests", path], check=True,
@@ -84,9 +86,8 @@ def texts(path):
             own = f'"{path}"' in line
         elif own:
             lines.append(line)
-    for run in LITERALS.findall("\n".join(lines)):
-        parts = LITERAL.findall(run)
-        yield b"".join(ast.literal_eval(f'b"{part}"') for part in parts)
+    return [b"".join(ast.literal_eval(f'b"{part}"') for part in LITERAL.findall(run))
+            for run in LITERALS.findall("\n".join(lines))]
 
 
 def rows(*modules):
@@ -186,9 +187,10 @@ def inputs():
 
 def main():
     counts = {}
-    for target, data in inputs():
+    for target, data in dict.fromkeys(inputs()):  # each once
         folder = os.path.join(sys.argv[1], target)
-        os.makedirs(folder, exist_ok=True)
+        if target not in counts:
+            os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, hashlib.sha1(data).hexdigest()), "wb") as seed:
             seed.write(data)
         counts[target] = counts.get(target, 0) + 1
