@@ -38,12 +38,12 @@ cut_blocks() {
         is_open { print > file }' "$text"
 }
 
-# Copies the objects, too: only files that an example changes are compiled again.
-copy_checkout() {
-    deploy/sources.sh "$tree" "${COMMIT:-}"
-    [ ! -d build/release ] || {
-        mkdir "$tree/build" && cp -a build/release "$tree/build/"
-    }
+# changed_by SECTION-FOLDER: prints the C files that it changes or adds
+changed_by() {
+    {
+        sed -n 's|^+++ b/||p' "$1"/*.diff
+        [ ! -d "$1/new" ] || (cd "$1/new" && find . -type f)
+    } | grep '\.[ch]$'
 }
 
 change_as_told() { # change_as_told SECTION-FOLDER
@@ -52,7 +52,7 @@ change_as_told() { # change_as_told SECTION-FOLDER
     for block in "$1"/*.diff; do
         patch --directory="$tree" --strip=1 --batch <"$block" || return
     done
-    make -C "$tree" --no-print-directory format-check
+    make -C "$tree" --no-print-directory format-check C_FILES="$(changed_by "$1" | paste -sd' ')"
 }
 
 # Without optimization, which would take most of the time.
@@ -74,7 +74,8 @@ count() { # count WHAT COMMAND...
 }
 
 cut_blocks
-copy_checkout
+# Only what an example changes is compiled again.
+tests/support/copy.sh "$tree" "${COMMIT:-}"
 declare -A blocks=()
 for section in "$work"/sections/*/; do
     section=${section%/}

@@ -39,13 +39,6 @@ cut_blocks() {
         /^#/ { is_inside = $0 == section }' "${documents[@]}"
 }
 
-copy_checkout() {
-    deploy/sources.sh "$work/tree" "${COMMIT:-}"
-    [ ! -d build/release ] || { # saves building it again
-        mkdir "$work/tree/build" && cp -a build/release "$work/tree/build/"
-    }
-}
-
 # run_stack COMMAND: starts `make run`, and waits until it is ready
 run_stack() {
     local end=$((SECONDS + ready_s))
@@ -111,7 +104,7 @@ for used in "$port" "$metrics_port"; do
 done
 cut_blocks
 if [ "$mode" = run ]; then
-    copy_checkout
+    tests/support/copy.sh "$work/tree" "${COMMIT:-}"
     cd "$work/tree" || exit 1
 fi
 # The caller's settings must not affect the test.
