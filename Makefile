@@ -1,6 +1,9 @@
 # The scoring API. `make help` lists the targets. The tools and flags below can be
 # set on the command line or in the environment.
 
+# Without the built-in rules, for which make would search with each header.
+MAKEFLAGS += -r
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -46,6 +49,9 @@ LDFLAGS_release = $(HARDEN_LD)
 # The release uses mimalloc: see docs/performance.md. Empty: the C library's.
 ALLOCATOR ?= -lmimalloc
 ALLOCATOR_release = $(ALLOCATOR)
+# The code of tests is not optimized: half of the time to build everything would be for
+# this. Fortified functions need optimization.
+CFLAGS_release_tests = $(CFLAGS_release) -O0 -U_FORTIFY_SOURCE
 CFLAGS_asan = $(SANITIZE)
 LDFLAGS_asan = $(SANITIZE)
 # Atomic, because several processes update the same counts.
@@ -132,6 +138,8 @@ $(FUZZ:tests/fuzz/%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(SUPPORT_A) $(OBJECTS)
 $(SUPPORT_A): $(SUPPORT_O)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+build/release/tests/%.o: CFLAGS_release := $(CFLAGS_release_tests)
+build/release/tests/bench/%.o: CFLAGS_release := $(CFLAGS_release)
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $@")
