@@ -11,7 +11,8 @@
 # A pool runs the steps. Most tests wait, for servers and for the ends of time limits;
 # but tests that measure time need their share of the cores. So each step has a weight,
 # and the weights of running steps add up to at most $capacity. Steps that only compute
-# run at a low priority (nice).
+# run at a low priority (nice). Each step's log ends with when it began, how long it
+# took, and the CPU time that it used.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -24,7 +25,7 @@ export AGAIN=${AGAIN:-3}
 by_itself='^(unit|check-image|integration|memory|valgrind|all)( |$)'
 
 # Weight, nice, and step. Whenever there is capacity, the first step that fits is
-# started; so heavy steps come first.
+# started; so heavy steps come first, and then those that take long.
 quick=(
     "2 0 unit"
     "1 0 integration FILTER=auth/,interests/" # a smoke over the real stack
@@ -35,34 +36,37 @@ quick=(
     "1 19 check-deps"
     "1 0 memory"
 )
+# It needs the service only, and waits: the tests are built beside it.
+early=(
+    "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
+)
 full=(
     # Most of its rows wait. What only computes runs beside it.
     "$((capacity - 1)) 0 integration"
     "1 19 check-dist"
     "1 19 fuzz-known"
     "1 19 check-kubernetes"
-    "1 19 differential DIFF_TEXTS=30000 DIFF_SEED=1"
-    "1 19 check-docs"
+    "1 19 check-alerts"
     "1 19 format-check"
     "1 19 shellcheck"
-    "1 19 check-deps"
+    "1 19 check-docs"
+    "1 19 differential DIFF_TEXTS=30000 DIFF_SEED=1"
     "1 19 check-mutants"
     "1 19 check-hardening"
+    "1 19 check-deps"
     "1 19 check-version"
-    "1 19 check-alerts"
-    "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
-    "1 0 contributing-check" # builds, and runs the unit tests, too
     "1 0 check-upgrade" # builds the last release first
+    "1 0 contributing-check" # builds, and runs the unit tests, too
     "1 0 soak SOAK_SECONDS=15"
     "1 0 readme-check"
-    "1 0 compose-check"
     "1 0 check-openapi"
     "1 0 memory"
-    "1 0 cases"
-    "1 0 check-completion"
     "1 0 check-nginx"
     "1 0 check-install"
+    "1 0 check-completion"
+    "1 0 cases"
     "1 0 check-dotenv"
+    "1 0 compose-check"
     # They measure time: nothing runs beside them.
     "$capacity 0 check-image" # the unit tests, with the files of the image only
 )
@@ -73,11 +77,12 @@ sanitized=(
     "1 0 memory VARIANT=asan"
     "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
 )
+builds=("1 0 all")
 case ${1:-} in
-"") steps=("${full[@]}") build="all tests bench-tools" ;;
---sanitized) steps=("${sanitized[@]}") build="all tests VARIANT=asan" ;;
---quick) steps=("${quick[@]}") build="all $(printf 'build/release/%s ' unit memory integration cases)" ;;
-*) steps=("${@/#/$capacity 0 }") build=all ;;
+"") steps=("${full[@]}") builds+=("1 19 tests bench-tools") ;;
+--sanitized) steps=("${sanitized[@]}") builds=("1 0 all tests VARIANT=asan") early=() ;;
+--quick) steps=("${quick[@]}") builds+=("1 0 $(printf 'build/release/%s ' unit memory integration cases)") early=() ;;
+*) steps=("${@/#/$capacity 0 }") early=() ;;
 esac
 
 folder=$(mktemp -d)
@@ -98,14 +103,16 @@ count() { # count WORD FILE: the number before it in the step's closing line
 
 # Adds a line "passed failed skipped" to the counts.
 run_step() { # run_step NICE STEP
-    local status=0 passed failed log start=$SECONDS
+    local status=0 passed failed log
+    local TIMEFORMAT="-- from $SECONDS s on: %0R s; CPU: %0U + %0S s"
     local -a words
     read -ra words <<<"$2"
     log=$(mktemp "$folder/log.XXXXXX")
     printf '\n== make %s\n' "$2" >"$log"
-    nice -n "$1" "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" \
-        >>"$log" 2>&1 || status=$?
-    printf -- '-- %d s\n' $((SECONDS - start)) >>"$log"
+    {
+        time nice -n "$1" "${MAKE:-make}" --no-print-directory -j"$(nproc)" "${words[@]}" \
+            >>"$log" 2>&1
+    } 2>>"$log" || status=$?
     passed=$(count passed "$log")
     failed=$(count failed "$log")
     if [ -z "$passed" ]; then
@@ -146,25 +153,50 @@ start_due() { # start_due: starts the steps for which there is capacity
         [ "$weight" -le "$free" ] || continue
         unset "steps[i]"
         run_step "$nice" "$step" &
-        weights[$!]=$weight
+        running[$!]="$weight $step"
         free=$((free - weight))
     done
 }
 
-missing=0 free=$capacity
-declare -A weights=()
-run_step 0 "$build"
-if [ "$(sum 2)" -eq 0 ]; then
-    wanted=$((${#steps[@]} + 1))
-    set -m # each step gets its own process group, which end() can kill
+# Runs the steps; if one is named, until this one has ended.
+run_pool() { # run_pool [STEP]
+    local ended weight step
     while start_due && [ "$free" -lt "$capacity" ]; do
         wait -n -p ended
-        free=$((free + weights[$ended]))
+        read -r weight step <<<"${running[$ended]}"
+        free=$((free + weight))
+        [ "$step" != "${1-}" ] || return 0
     done
-    set +m
+}
+
+# Builds everything, and then starts the early steps beside the last build.
+build_all() {
+    local build step later=("${steps[@]}")
+    steps=()
+    for build in "${builds[@]}"; do
+        read -r _ _ step <<<"$build"
+        steps=("$build" "${steps[@]}")
+        run_pool "$step"
+        if ! grep -qxF "1 0 0 $step" "$folder/counts"; then
+            steps=()
+            return 1
+        fi
+        steps+=("${early[@]}") early=()
+    done
+    steps+=("${later[@]}")
+}
+
+missing=0 free=$capacity wanted=$((${#builds[@]} + ${#early[@]} + ${#steps[@]}))
+declare -A running=()
+set -m # each step gets its own process group, which end() can kill
+if build_all; then
+    run_pool
     # A step that was killed has no count.
     missing=$((wanted - $(wc -l <"$folder/counts")))
+    set +m
     run_again
+else
+    run_pool # what runs already
 fi
 
 unsteady=$(cat "$folder/unsteady" 2>/dev/null)
