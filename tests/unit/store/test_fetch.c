@@ -390,6 +390,8 @@ static const struct fetch_case fetch_rows[] = {
      10 * SMALL, true, 0},
     {"16 of 1 MiB without ranges", 1, 16, 0, MIB, STORE_OK, 2, BYTES_MAX,
      BYTES_MAX, true, 0},
+    {"two of more than 1 MiB without ranges", 1, 2, 0, MIB + 1, STORE_OK, 2,
+     2 * MIB + 2, 0, true, 0},
     {"17 without ranges", 1, 17, 0, MIB, STORE_LARGE, 3, BYTES_MAX, BYTES_MAX,
      true, 0},
     {"10,000 without ranges", 1, 10000, 32, MIB, STORE_LARGE, 0, BYTES_MAX,
