@@ -41,7 +41,8 @@ struct rig {
     struct redis_url url;
     struct store *store;
     struct link_turns turns;
-    char reason[REASON_SIZE]; /* of the outage; "": there is none */
+    char reason[REASON_SIZE]; /* of the last outage; "": there was none */
+    const char *begin;        /* of the reason that is awaited */
 };
 
 static void
@@ -51,7 +52,7 @@ on_event(void *arg, enum store_event event, const char *server,
     struct rig *rig = arg;
 
     (void)server;
-    if (event == STORE_EVENT_DOWN && rig->reason[0] == '\0')
+    if (event == STORE_EVENT_DOWN)
         (void)snprintf(rig->reason, sizeof(rig->reason), "%s", detail);
 }
 
@@ -95,13 +96,16 @@ start_server(struct rig *rig, enum deed deed)
 static void
 rig_start(struct rig *rig, enum redis_url_kind kind, enum deed deed)
 {
-    const struct store_config config = {.attempts = 1,
-                                        .connect_timeout_ms = CONNECT_MS,
-                                        .command_timeout_ms = COMMAND_MS,
-                                        .deadline_ms = CLOCK_PATIENCE_MS,
-                                        .answer_bytes_max = 1 << 20,
-                                        .event = on_event,
-                                        .event_arg = rig};
+    /* The limit that the row is not about never strikes on a busy machine. */
+    const bool is_full = deed == DEED_FULL;
+    const struct store_config config = {
+        .attempts = 1,
+        .connect_timeout_ms = is_full ? CONNECT_MS : CLOCK_PATIENCE_MS,
+        .command_timeout_ms = is_full ? CLOCK_PATIENCE_MS : COMMAND_MS,
+        .deadline_ms = CLOCK_PATIENCE_MS,
+        .answer_bytes_max = 1 << 20,
+        .event = on_event,
+        .event_arg = rig};
     struct store_route *route;
 
     *rig = (struct rig){
@@ -134,13 +138,14 @@ rig_end(struct rig *rig)
     ev_loop_destroy(rig->loop);
 }
 
+/* A sentinel that is slow on a busy machine is another reason, at first. */
 static bool
 is_down(void *arg)
 {
     const struct rig *rig = arg;
 
     (void)ev_run(rig->loop, EVRUN_ONCE);
-    return rig->reason[0] != '\0';
+    return strncmp(rig->reason, rig->begin, strlen(rig->begin)) == 0;
 }
 
 struct limit_case {
@@ -169,9 +174,10 @@ TEST_CASES(limit, struct limit_case, limit_rows)
     size_t length;
 
     rig_start(&rig, c->kind, c->deed);
-    CU_ASSERT_TRUE(clock_wait(is_down, &rig, CLOCK_PATIENCE_MS));
+    rig.begin = c->begin;
+    if (!clock_wait(is_down, &rig, CLOCK_PATIENCE_MS))
+        CU_ASSERT_STRING_EQUAL(rig.reason, c->begin);
     length = strlen(rig.reason);
-    CU_ASSERT_EQUAL(strncmp(rig.reason, c->begin, strlen(c->begin)), 0);
     CU_ASSERT_STRING_EQUAL(rig.reason + (length > strlen(c->end)
                                              ? length - strlen(c->end)
                                              : length),
