@@ -28,8 +28,9 @@ def defaults():
 
 
 def nginx_settings():
-    """The settings that `make run` hands down to nginx."""
-    lists = re.findall(r"^nginx_share\+?=,?(.*)$", (TOP / "deploy/run.sh").read_text(), re.M)
+    """The settings that the scripts hand down to nginx."""
+    text = (TOP / "deploy/nginx-settings.sh").read_text()
+    lists = re.findall(r"^nginx_settings=(?:\$nginx_settings,)?(.*)$", text, re.M)
     return ",".join(lists).split(",")
 
 
