@@ -209,20 +209,16 @@ is_low_surrogate(unsigned unit)
 static bool
 scan_unit(struct scan *scan, bool is_name)
 {
-    const unsigned char *at = scan->at, *end = scan->end;
-    unsigned unit = 0;
+    const unsigned char *digits = scan->at;
 
-    for (int i = 0; i < UNIT_DIGITS; i++, at++) {
-        if (at == end || hex_values[*at] == 0) {
-            scan->at = at;
+    while (scan->at < digits + UNIT_DIGITS) {
+        if (scan->at == scan->end || hex_values[*scan->at] == 0)
             return scan_fail(scan, JSON_ESCAPE);
-        }
-        unit = unit * 16 + hex_values[*at] - 1;
+        scan->at++;
     }
-    scan->at = at;
-    if (unit == 0 && is_name && scan->edit != NULL)
-        memcpy(scan->edit + (scan->at - scan->start) - UNIT_DIGITS, "ffff",
-               UNIT_DIGITS);
+    if (is_name && scan->edit != NULL &&
+        memcmp(digits, "0000", UNIT_DIGITS) == 0)
+        memcpy(scan->edit + (digits - scan->start), "ffff", UNIT_DIGITS);
     return true;
 }
 
@@ -270,9 +266,17 @@ utf8_length(const unsigned char *at, const unsigned char *end,
     return is_continuation(at[3]) ? 4 : 0;
 }
 
+/* Whether this is an escape without digits. */
+static bool
+is_short_escape(const unsigned char *at, const unsigned char *end)
+{
+    return *at == '\\' && end - at >= 2 && at[1] != 'u' &&
+           escaped_bytes[at[1]] != '\0';
+}
+
 /*
- * Scans to the next quote, backslash or fault, and returns its class. At the
- * end of the text the class is not meaningful.
+ * Scans to the next quote, fault, or escape with digits, and returns its class.
+ * At the end of the text the class is not meaningful.
  */
 static enum byte_class
 scan_plain(struct scan *scan)
@@ -281,9 +285,11 @@ scan_plain(struct scan *scan)
     enum byte_class class = BYTE_PLAIN;
     ptrdiff_t length = 1;
 
-    while (length > 0) {
+    while (length > 0 || (at < end && class == BYTE_PLAIN)) {
         while (at < end && byte_classes[*at] == BYTE_PLAIN)
             at++;
+        while (at < end && is_short_escape(at, end))
+            at += 2;
         class = at < end ? byte_classes[*at] : BYTE_PLAIN;
         length = class >= BYTE_LEAD_2 ? utf8_length(at, end, class) : 0;
         at += length;
@@ -395,23 +401,24 @@ scan_literal(struct scan *scan, const char *word)
 static unsigned
 escaped_unit(const char *escape)
 {
-    unsigned unit = 0;
+    const unsigned char *digits = (const unsigned char *)escape + 2;
 
     if (escape[1] != 'u')
         return 0;
-    for (int i = 2; i < UNIT_LENGTH; i++)
-        unit = unit * 16 + hex_values[(unsigned char)escape[i]] - 1;
-    return unit;
+    return ((unsigned)hex_values[digits[0]] << 12) +
+           ((unsigned)hex_values[digits[1]] << 8) +
+           ((unsigned)hex_values[digits[2]] << 4) + hex_values[digits[3]] -
+           0x1111; /* each is its value plus 1 */
 }
 
 /*
  * The character that the two escapes at the beginning of length bytes encode,
- * or 0 if they are not a surrogate pair. All escapes are well-formed.
+ * or 0 if they are not a surrogate pair. high is the unit of the first one. All
+ * escapes are well-formed.
  */
 static unsigned
-escaped_pair(const char *escapes, size_t length)
+escaped_pair(unsigned high, const char *escapes, size_t length)
 {
-    unsigned high = escaped_unit(escapes);
     unsigned low;
 
     if (!is_high_surrogate(high) || length < PAIR_LENGTH ||
@@ -438,7 +445,7 @@ escaped_character(const char *escape, size_t length, size_t *ret_length)
         return REPLACEMENT;
     if (!is_high_surrogate(unit))
         return unit;
-    character = escaped_pair(escape, length);
+    character = escaped_pair(unit, escape, length);
     if (character == 0)
         return REPLACEMENT;
     *ret_length = PAIR_LENGTH;
@@ -508,8 +515,10 @@ join_surrogates(char *text, size_t length)
 
     while (from < length) {
         bool is_escape = text[from] == '\\';
-        unsigned character =
-            is_escape ? escaped_pair(text + from, length - from) : 0;
+        unsigned character = is_escape
+                                 ? escaped_pair(escaped_unit(text + from),
+                                                text + from, length - from)
+                                 : 0;
 
         if (character != 0) {
             to = put_utf8(to, character);
