@@ -266,14 +266,6 @@ utf8_length(const unsigned char *at, const unsigned char *end,
     return is_continuation(at[3]) ? 4 : 0;
 }
 
-/* Whether this is an escape without digits. */
-static bool
-is_short_escape(const unsigned char *at, const unsigned char *end)
-{
-    return *at == '\\' && end - at >= 2 && at[1] != 'u' &&
-           escaped_bytes[at[1]] != '\0';
-}
-
 /*
  * Scans to the next quote, fault, or escape with digits, and returns its class.
  * At the end of the text the class is not meaningful.
@@ -288,8 +280,9 @@ scan_plain(struct scan *scan)
     while (length > 0 || (at < end && class == BYTE_PLAIN)) {
         while (at < end && byte_classes[*at] == BYTE_PLAIN)
             at++;
-        while (at < end && is_short_escape(at, end))
-            at += 2;
+        while (end - at >= 2 && at[0] == '\\' && at[1] != 'u' &&
+               escaped_bytes[at[1]] != '\0')
+            at += 2; /* an escape without digits */
         class = at < end ? byte_classes[*at] : BYTE_PLAIN;
         length = class >= BYTE_LEAD_2 ? utf8_length(at, end, class) : 0;
         at += length;

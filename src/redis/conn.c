@@ -289,27 +289,20 @@ redis_conn_commands(struct redis_conn *conn)
 }
 
 /*
- * A shortcut for most connections to a Cluster in most turns. Not during the
- * handshake, in which TLS has data of its own to send.
- */
-static bool
-has_nothing_to_send(const struct redis_conn *conn)
-{
-    return conn->phase == PHASE_READY && conn->commands.out.length == 0 &&
-           !ev_is_active(&conn->writable);
-}
-
-/*
  * The loop watches for "writable" only while the kernel's buffer is full, which
- * is rare: this saves system calls.
+ * is rare: this saves system calls. So does a shortcut for connections with
+ * nothing to send, as most to a Cluster in most turns; not during the
+ * handshake, in which TLS has data of its own to send.
  */
 void
 redis_conn_flush(struct redis_conn *conn)
 {
     struct buf *out = &conn->commands.out;
+    const bool is_idle = conn->phase == PHASE_READY && out->length == 0 &&
+                         !ev_is_active(&conn->writable);
     bool waiting = false;
 
-    if (has_nothing_to_send(conn) || conn->phase < PHASE_SHAKING)
+    if (is_idle || conn->phase < PHASE_SHAKING)
         return;
     if (!conn->is_ticking && conn->commands.count > 0)
         start_clock(conn);

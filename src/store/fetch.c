@@ -135,13 +135,6 @@ refuse(struct store_fetch *fetch, const redisReply *reply)
     redis_error_words(reply->str, fetch->refusal);
 }
 
-/* The sum of all parts ends with the split, which abandons its parts. */
-static bool
-has_sum(const struct store_fetch *fetch)
-{
-    return fetch->sum != NULL && !fetch->is_abandoned;
-}
-
 /* Counts the length of a value that has arrived or been measured. */
 static void
 count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
@@ -152,7 +145,7 @@ count_value(struct store_fetch *fetch, struct store_value *value, size_t length)
         return;
     }
     fetch->bytes += length;
-    if (has_sum(fetch))
+    if (fetch->sum != NULL)
         *fetch->sum += length;
 }
 
@@ -160,7 +153,7 @@ static void
 uncount(struct store_fetch *fetch, size_t bytes)
 {
     fetch->bytes -= bytes;
-    if (has_sum(fetch))
+    if (fetch->sum != NULL)
         *fetch->sum -= bytes;
 }
 
@@ -168,7 +161,7 @@ uncount(struct store_fetch *fetch, size_t bytes)
 static void
 check_sum(struct store_fetch *fetch)
 {
-    const size_t bytes = has_sum(fetch) ? *fetch->sum : fetch->bytes;
+    const size_t bytes = fetch->sum != NULL ? *fetch->sum : fetch->bytes;
 
     if (fetch->status == STORE_OK && !fetch->has_large_value &&
         bytes > fetch->bytes_max)
@@ -281,7 +274,8 @@ take_value(struct store_fetch *fetch, const struct redis_command *command,
 {
     struct store_value *value = &fetch->values[command->first];
 
-    uncount(fetch, value->data.length);
+    if (value->data.length > 0)
+        uncount(fetch, value->data.length);
     value->data.length = 0;
     switch ((*reply)->type) {
     case REDIS_REPLY_STRING:
@@ -643,20 +637,17 @@ ask_each(struct store_fetch *fetch)
     ask_pass(fetch);
 }
 
-static unsigned
-first_pass(const struct store_fetch *fetch)
-{
-    if (!may_range(fetch))
-        return PASS_GET;
-    return fetch->link->is_single && fetch->count > 1 ? PASS_SHORT : PASS_WHOLE;
-}
-
 static void
 ask_values(struct store_fetch *fetch)
 {
     fetch->next = 0;
     fetch->bytes = 0;
-    fetch->pass = first_pass(fetch);
+    if (!may_range(fetch))
+        fetch->pass = PASS_GET;
+    else if (fetch->link->is_single && fetch->count > 1)
+        fetch->pass = PASS_SHORT;
+    else
+        fetch->pass = PASS_WHOLE;
     if (fetch->link->is_single)
         ask_each(fetch);
     else if (fetch->count > 1)

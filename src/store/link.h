@@ -26,7 +26,7 @@ struct store_fetch {
     struct store_value *values; /* one per key; the link fills them */
     size_t bytes_max;           /* of all values; more: STORE_LARGE */
     size_t *sum; /* of the bytes of all parts of a split read, counted by their
-                    links unless abandoned; NULL: there are no other parts */
+                    links; NULL: there are no other parts, or abandoned */
     bool is_guarded;   /* never request too large a reply: the value of one key
                           is cut off, the lengths of several are read first */
     bool is_abandoned; /* nobody waits for it: keys may have been freed */

@@ -168,6 +168,7 @@ read_drop(struct store *store, struct read *read)
     TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
     store->pending -= !read->is_part;
     read->fetch.is_abandoned = true;
+    read->fetch.sum = NULL; /* it may be freed */
 }
 
 /*

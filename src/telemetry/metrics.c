@@ -77,7 +77,7 @@ struct shared {
      * Each outage in one word, so that a worker that enters it and one that
      * leaves it act one after the other. > 0: so many workers are in it; 0: it
      * never began; < 0: it is over, and this is -(2 * the ms when the last
-     * worker left), or 1 less when this has been reported.
+     * worker left), or 1 less when this has been reported: REPORTED.
      */
     _Atomic int64_t outages[OUTAGE__MAX];
     struct address addresses[ADDRESSES];
@@ -477,6 +477,9 @@ metrics_outage_text(enum outage what)
     return outage_texts[what < OUTAGE_SERVER ? what : OUTAGE_SERVER];
 }
 
+/* The lowest bit of the state of an outage that is over, and is reported. */
+#define REPORTED 1
+
 static int64_t
 ended_at(int64_t now_ms)
 {
@@ -487,12 +490,6 @@ static int64_t
 end_ms(int64_t state)
 {
     return -state / 2;
-}
-
-static bool
-is_unreported(int64_t state)
-{
-    return state < 0 && state % 2 == 0;
 }
 
 bool
@@ -507,7 +504,7 @@ metrics_outage_enter(struct metrics *metrics, int slot, enum outage what)
     while (!atomic_compare_exchange_weak(outage, &state,
                                          state > 0 ? state + 1 : 1))
         continue;
-    return state <= 0 && !is_unreported(state);
+    return state == 0 || (state < 0 && (state & REPORTED) != 0);
 }
 
 /*
@@ -538,7 +535,7 @@ metrics_outage_is_over(struct metrics *metrics, enum outage what,
     _Atomic int64_t *outage = &metrics->shared->outages[what];
     int64_t state = atomic_load_explicit(outage, memory_order_relaxed);
 
-    return is_unreported(state) &&
+    return state < 0 && (state & REPORTED) == 0 &&
            now_ms - end_ms(state) >= METRICS_OUTAGE_QUIET_MS &&
            atomic_compare_exchange_strong(outage, &state, state - 1);
 }
@@ -546,12 +543,16 @@ metrics_outage_is_over(struct metrics *metrics, enum outage what,
 bool
 metrics_outage_is_ending(const struct metrics *metrics)
 {
-    const _Atomic int64_t *outages = metrics->shared->outages;
-    const int end = metrics_outages_end(metrics);
+    const struct shared *shared = metrics->shared;
+    int64_t state;
 
-    for (int i = 0; i < end; i++) {
-        if (is_unreported(
-                atomic_load_explicit(&outages[i], memory_order_relaxed)))
+    for (int i = 0; i < OUTAGE__MAX; i++) {
+        if (i >= OUTAGE_SERVER &&
+            atomic_load_explicit(&shared->addresses[i - OUTAGE_SERVER].hash,
+                                 memory_order_relaxed) == 0)
+            return false; /* places are claimed in their order */
+        state = atomic_load_explicit(&shared->outages[i], memory_order_relaxed);
+        if (state < 0 && (state & REPORTED) == 0)
             return true;
     }
     return false;
