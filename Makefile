@@ -452,8 +452,8 @@ Test
   make coverage            lines and branches of src/ that the tests reach
                            (COVERAGE_FILTER=part of an integration test's name)
   make mutants             break the code and see whether a test notices
-  make check-mutants       whether each change known to be harmless still exists
                            (MUTANTS=300 MUTANTS_GOAL=90 MUTANTS_SEED= MUTANTS_FILES=)
+  make check-mutants       whether each change known to be harmless still exists
   make cases               test the test runner
   make other-debian        build and test on the other one of Debian 12 and 13
 

@@ -223,8 +223,10 @@ is_served(void *arg)
 static void
 reload(const struct stack *stack, const char *text)
 {
-    struct reload wanted = {stack, stack_log_count(stack, "\\] I ready: ") + 1};
+    struct reload wanted = {.stack = stack};
 
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] I ready: ", 1));
+    wanted.lines = stack_log_count(stack, "\\] I ready: ") + 1;
     CU_ASSERT_TRUE(files_write(path, text));
     CU_ASSERT_EQUAL(kill(stack_parent(stack), SIGHUP), 0);
     CU_ASSERT_TRUE(clock_wait(is_served, &wanted, CLOCK_PATIENCE_MS));

@@ -43,7 +43,10 @@ write_model(int number)
     CU_ASSERT_EQUAL(rename(path, model_path), 0);
 }
 
-/* Starts a stack with its own model file. */
+/*
+ * Starts a stack with its own model file. Workers that have not been up for a
+ * moment are replaced by a reload without a line about them.
+ */
 static void
 start(struct stack *stack)
 {
@@ -60,6 +63,7 @@ start(struct stack *stack)
     write_model(0);
     CU_ASSERT_TRUE_FATAL(stack_launch(stack, &plan));
     CU_ASSERT_TRUE_FATAL(stack_is_ready(stack, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(stack_log_wait(stack, "\\] I ready: 2 worker", 1));
 }
 
 static void
