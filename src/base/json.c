@@ -209,13 +209,13 @@ is_low_surrogate(unsigned unit)
 static bool
 scan_unit(struct scan *scan, bool is_name)
 {
-    const unsigned char *digits = scan->at;
+    const unsigned char *digits = scan->at, *at = digits;
 
-    while (scan->at < digits + UNIT_DIGITS) {
-        if (scan->at == scan->end || hex_values[*scan->at] == 0)
-            return scan_fail(scan, JSON_ESCAPE);
-        scan->at++;
-    }
+    while (at < digits + UNIT_DIGITS && at < scan->end && hex_values[*at] > 0)
+        at++;
+    scan->at = at;
+    if (at < digits + UNIT_DIGITS)
+        return scan_fail(scan, JSON_ESCAPE);
     if (is_name && scan->edit != NULL &&
         memcmp(digits, "0000", UNIT_DIGITS) == 0)
         memcpy(scan->edit + (digits - scan->start), "ffff", UNIT_DIGITS);
