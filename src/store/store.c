@@ -8,9 +8,9 @@
  *           |                                            ^
  *         FRESH --- the next turn ---+                   | read_finish()
  *           |                        |                   |
- *           | no connection yet      |    +--------------+--------------+
- *           v                        |    |              |              |
- *         PARKED --- connected ------+    |          answered        deadline:
+ *           | no connection yet,     |    +--------------+--------------+
+ *           v or behind (S20.10)     |    |              |              |
+ *         PARKED --- may be sent ----+    |          answered        deadline:
  *           ^                        v    |              |         TIMEOUT; no
  *           | lost, and an attempt  route: which node?   |      connection, no
  *           | is left; or another    |    |              |      attempt left,

@@ -30,6 +30,21 @@ link_fake_do_nothing(struct store_link *link)
     (void)link;
 }
 
+void
+link_fake_own(struct store_route *route, const struct store_node_owner *owner,
+              void *arg)
+{
+    for (size_t i = 0; i < route->count; i++)
+        store_node_set_owner(route->nodes[i], owner, arg);
+}
+
+void
+link_fake_free(struct store_route *route)
+{
+    for (size_t i = 0; i < route->count; i++)
+        store_node_free(route->nodes[i]);
+}
+
 static void
 on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {

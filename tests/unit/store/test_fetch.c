@@ -208,14 +208,6 @@ take_trip(void)
 
 /* The route. */
 
-static void
-route_own(struct store_route *route, const struct store_node_owner *owner,
-          void *arg)
-{
-    for (size_t i = 0; i < route->count; i++)
-        store_node_set_owner(route->nodes[i], owner, arg);
-}
-
 static struct store_node *
 route_node_of(struct store_route *route, struct bytes key)
 {
@@ -233,18 +225,11 @@ route_follow(struct store_route *route, struct store_node *from,
     return NULL;
 }
 
-static void
-route_free(struct store_route *route)
-{
-    for (size_t i = 0; i < route->count; i++)
-        store_node_free(route->nodes[i]);
-}
-
 static const struct store_route_ops route_ops = {
-    .own = route_own,
+    .own = link_fake_own,
     .node_of = route_node_of,
     .follow = route_follow,
-    .free = route_free,
+    .free = link_fake_free,
 };
 
 static void

@@ -360,6 +360,7 @@ TEST_SINGLE(servers, "are shown while they are down, and an hour longer")
     CU_ASSERT_TRUE(has_line(out.data, SERVER "\"h:3\"} 0"));
     CU_ASSERT_FALSE(has_line(out.data, SERVER "\"h:2\"} 0"));
     CU_ASSERT_TRUE(has_line(strstr(out.data, "later"), SERVER "\"h:1\"} 1"));
+    CU_ASSERT_PTR_NULL(strstr(strstr(out.data, "later"), SERVER "\"h:3\""));
     buf_free(&out);
     metrics_free(metrics);
 }
