@@ -4,8 +4,10 @@
  * published model. Implements S15 of docs/protocol.md.
  */
 #include <assert.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <sys/param.h>
 
 #include "base/json.h"
 #include "scoring/model.h"
@@ -197,23 +199,44 @@ read_given(struct reading *reading, const char *name,
 }
 
 /*
- * Points are a multiple of 0.1 if they equal tenths / 10.0: strtod() and the
- * division both round to the nearest double. strtod() stops at the end of the
- * number: in an object another byte always follows.
+ * The tenths of points; -1 if they are not a multiple of 0.1 from 0 to 100. By
+ * their digits: as a double, 0.10000000000000000001 is 0.1, and 1e-400 is 0.
+ * strspn() and strtol() stop: in an object another byte always follows.
  */
+static int
+points_tenths(const struct json_item *item)
+{
+    static const int worth[] = {1, 10, 100, 1000}; /* 0.1, 1, 10 and 100 */
+    const bool is_negative = *item->value == '-';
+    const char *digits = item->value + is_negative;
+    const size_t whole = strspn(digits, "0123456789");
+    const size_t length = strspn(digits, "0123456789.");
+    long place = (long)whole; /* of a digit in worth[] */
+    int tenths = 0;
+
+    if (whole == 0)
+        return -1;
+    if (digits[length] == 'e' || digits[length] == 'E')
+        place +=
+            MAX(MIN(strtol(digits + length + 1, NULL, 10), INT_MAX), INT_MIN);
+    for (size_t i = 0; i < length; i++) {
+        if (digits[i] != '.' && digits[i] != '0') {
+            if (place < 0 || place >= (long)COUNT(worth))
+                return -1;
+            tenths += (digits[i] - '0') * worth[place];
+        }
+        place -= digits[i] != '.';
+    }
+    return tenths > (is_negative ? 0 : MODEL_TENTHS_MAX) ? -1 : tenths;
+}
+
 static void
 read_points(struct reading *reading, const char *name,
             const struct json_item *item)
 {
-    const bool is_number =
-        *item->value == '-' || (*item->value >= '0' && *item->value <= '9');
-    const double points = is_number ? strtod(item->value, NULL) : -1.0;
-    const double most = (double)MODEL_TENTHS_MAX / MODEL_TENTHS;
-    int tenths = -1;
+    const int tenths = points_tenths(item);
 
-    if (points >= 0.0 && points <= most)
-        tenths = (int)(points * MODEL_TENTHS + 0.5);
-    if (tenths < 0 || (double)tenths / MODEL_TENTHS != points)
+    if (tenths < 0)
         add_fault(reading, item->line, bytes_of(name), FAULT_POINTS);
     else
         reading->rule->tenths = tenths;
