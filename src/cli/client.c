@@ -18,8 +18,9 @@
 struct client {
     const struct interests_plan *plan;
     const struct redis_url *redis;
-    struct interests_report report;
-    char key[INTERESTS_KEY_MAX + 1];
+    struct report report;
+    char room[INTERESTS_KEY_MAX];
+    struct bytes key;
     struct shards *shards;
     struct session *session;
     bool is_answered;
@@ -35,9 +36,9 @@ fail(struct client *client)
     const bool has_moved =
         client->session != NULL && session_has_moved(client->session);
 
-    interests_report_store(&client->report, client->redis,
-                           shards_error(client->shards), "");
-    return interests_report_status(has_moved ? EX_TEMPFAIL : EX_UNAVAILABLE);
+    report_store(&client->report, client->redis, shards_error(client->shards),
+                 "");
+    return report_status(has_moved ? EX_TEMPFAIL : EX_UNAVAILABLE);
 }
 
 static int
@@ -46,14 +47,13 @@ run(const struct interests_plan *plan, const struct redis_url *redis,
 {
     struct client client = {.plan = plan, .redis = redis};
 
-    (void)snprintf(client.key, sizeof(client.key), INTERESTS_KEY_PREFIX "%lld",
-                   (long long)plan->client_id);
+    client.key = interests_key(plan->client_id, client.room);
     client.shards = shards_new(redis, plan->limit_ms);
     if (client.shards == NULL) {
-        interests_report_say(&client.report, "out of memory");
+        report_say(&client.report, "out of memory");
         return EX_OSERR;
     }
-    client.session = shards_open_for(client.shards, bytes_of(client.key));
+    client.session = shards_open_for(client.shards, client.key);
     if (client.session == NULL || !work(&client))
         client.status = fail(&client);
     shards_free(client.shards);
@@ -63,7 +63,7 @@ run(const struct interests_plan *plan, const struct redis_url *redis,
 static int
 refuse_value(struct client *client, const char *words)
 {
-    interests_report_key(&client->report, bytes_of(client->key), words);
+    report_key(&client->report, client->key, words);
     return EX_DATAERR;
 }
 
@@ -83,9 +83,9 @@ print_value(struct client *client, struct bytes value)
 static void
 note_absence(struct client *client)
 {
-    interests_report_say(&client->report,
-                         "note: the store has no interests of client %lld",
-                         (long long)client->plan->client_id);
+    report_say(&client->report,
+               "note: the store has no interests of client %lld",
+               (long long)client->plan->client_id);
 }
 
 static bool
@@ -121,7 +121,7 @@ static bool
 get(struct client *client)
 {
     const struct redis_command command = {.done = on_value, .arg = client};
-    const struct bytes key = bytes_of(client->key);
+    const struct bytes key = client->key;
     struct redis_commands *commands =
         session_commands(client->session, 1, key.length);
 
@@ -146,8 +146,7 @@ write_with(struct client *client, enum writer_command command,
     if (writer == NULL)
         return session_fail(client->session, "out of memory");
     is_good = writer_ask_replicas(writer, client->plan->limit_ms / 2) &&
-              writer_add(writer, bytes_of(client->key), value) &&
-              writer_finish(writer);
+              writer_add(writer, client->key, value) && writer_finish(writer);
     *ret_deleted = writer_deleted(writer);
     writer_free(writer);
     return is_good;

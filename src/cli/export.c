@@ -21,7 +21,7 @@
 
 struct export
 {
-    struct interests_report report;
+    struct report report;
     const struct redis_url *redis;
     struct shards *shards;
     bool has_moved; /* a slot of the Cluster has moved meanwhile */
@@ -58,19 +58,17 @@ found(void *arg, const struct scan_item *item)
     int64_t client_id;
 
     if (!interests_key_parse(item->key, &client_id)) {
-        interests_report_key(&export->report, item->key,
-                             "there is no such client id");
+        report_key(&export->report, item->key, "there is no such client id");
         return true;
     }
     if (item->kind != SCAN_STRING) {
-        interests_report_key(&export->report, item->key,
-                             kind_faults[item->kind]);
+        report_key(&export->report, item->key, kind_faults[item->kind]);
         return true;
     }
     error = interests_line_print(client_id, item->value, &export->text);
     if (error != INTERESTS_LINE_OK) {
-        interests_report_key(&export->report, item->key,
-                             interests_line_error_text(error));
+        report_key(&export->report, item->key,
+                   interests_line_error_text(error));
         return true;
     }
     export->clients++;
@@ -93,10 +91,9 @@ say_unopened(struct export *export)
 {
     const int status = errno == EBADF ? EX_IOERR : EX_CANTCREAT;
 
-    interests_report_say(&export->report, "%s: %s", export->report.name,
-                         interrupt_signal() != 0 ? "interrupted"
-                                                 : strerror(errno));
-    return interests_report_status(status);
+    report_say(&export->report, "%s: %s", export->report.name,
+               interrupt_signal() != 0 ? "interrupted" : strerror(errno));
+    return report_status(status);
 }
 
 /* Reports that the scan or the output has failed. Returns the exit status. */
@@ -104,21 +101,18 @@ static int
 say_failure(struct export *export)
 {
     if (interrupt_signal() != 0)
-        interests_report_say(&export->report, "%s: interrupted",
-                             export->report.name);
+        report_say(&export->report, "%s: interrupted", export->report.name);
     else if (export->is_output_lost)
-        interests_report_say(&export->report, "%s: %s", export->report.name,
-                             strerror(export->output_errno));
+        report_say(&export->report, "%s: %s", export->report.name,
+                   strerror(export->output_errno));
     else
-        interests_report_store(&export->report, export->redis,
-                               export->has_moved
-                                   ? "slots of the cluster are being moved"
-                                   : shards_error(export->shards),
-                               export->has_moved ? ": run it again later" : "");
+        report_store(&export->report, export->redis,
+                     export->has_moved ? "slots of the cluster are being moved"
+                                       : shards_error(export->shards),
+                     export->has_moved ? ": run it again later" : "");
     if (export->has_moved)
-        return interests_report_status(EX_TEMPFAIL);
-    return interests_report_status(export->is_output_lost ? EX_IOERR
-                                                          : EX_UNAVAILABLE);
+        return report_status(EX_TEMPFAIL);
+    return report_status(export->is_output_lost ? EX_IOERR : EX_UNAVAILABLE);
 }
 
 /* Scans one server after the other. Returns false also if slots have moved. */
@@ -154,14 +148,13 @@ write_clients(struct export *export)
         export->output_errno = errno;
         return say_failure(export);
     }
-    interests_report_rest(&export->report);
+    report_rest(&export->report);
     if (export->report.faults == 0)
         return EX_OK;
-    interests_report_say(&export->report,
-                         "%lld keys are damaged and left out, %lld clients "
-                         "are exported",
-                         (long long)export->report.faults,
-                         (long long)export->clients);
+    report_say(&export->report,
+               "%lld keys are damaged and left out, %lld clients "
+               "are exported",
+               (long long)export->report.faults, (long long)export->clients);
     return EX_DATAERR;
 }
 
@@ -185,13 +178,13 @@ interests_export(const struct interests_plan *plan,
     }
     export.shards = shards_new(redis, plan->limit_ms);
     if (export.shards == NULL) {
-        interests_report_say(&export.report, "out of memory");
+        report_say(&export.report, "out of memory");
         status = EX_OSERR;
     } else {
         status = write_clients(&export);
     }
     if (status == EX_OK && plan->shows_progress)
-        interests_report_end(&export.report, export.clients, "exported");
+        report_end(&export.report, export.clients, "exported");
     progress_erase(&export.report.progress);
     shards_free(export.shards);
     interests_output_free(export.output);

@@ -25,7 +25,7 @@ static const char changed[] = "the file has changed since it was checked";
 
 struct import {
     const struct interests_plan *plan;
-    struct interests_report report;
+    struct report report;
     int fd;
     int64_t start; /* the offset of the first line */
     int64_t size;  /* bytes to read */
@@ -45,20 +45,18 @@ take_fault(struct import *import, int64_t number,
 {
     import->has_changed = import->writers != NULL;
     if (!import->has_changed)
-        interests_report_line(&import->report, number, error, fault);
+        report_line(&import->report, number, error, fault);
     return !import->has_changed;
 }
 
 static bool
 write_client(struct import *import, const struct interests_line *line)
 {
-    char key[INTERESTS_KEY_MAX + 1];
+    char room[INTERESTS_KEY_MAX];
+    const struct bytes key = interests_key(line->client_id, room);
 
-    (void)snprintf(key, sizeof(key), INTERESTS_KEY_PREFIX "%lld",
-                   (long long)line->client_id);
-    return writer_add(
-        import->writers[shards_find(import->shards, bytes_of(key))],
-        bytes_of(key), line->interests);
+    return writer_add(import->writers[shards_find(import->shards, key)], key,
+                      line->interests);
 }
 
 /* Each digest is a key of the next: the order of the clients counts, too. */
@@ -97,7 +95,7 @@ static int
 stop(struct import *import, const char *why, int status)
 {
     import->why = interrupt_signal() != 0 ? "interrupted" : why;
-    return interests_report_status(status);
+    return report_status(status);
 }
 
 /* The store has failed. EX_TEMPFAIL if a Cluster is moving slots: try later. */
@@ -173,16 +171,16 @@ check_file(struct import *import)
 {
     int status = read_file(import, "checking");
 
-    interests_report_rest(&import->report);
+    report_rest(&import->report);
     if (status != EX_OK)
-        interests_report_say(&import->report, "%s: %s; nothing is written",
-                             import->report.name, import->why);
+        report_say(&import->report, "%s: %s; nothing is written",
+                   import->report.name, import->why);
     if (status != EX_OK || import->report.faults == 0)
         return status;
-    interests_report_say(&import->report,
-                         "%s: %lld of %lld lines are bad; nothing is written",
-                         import->report.name, (long long)import->report.faults,
-                         (long long)import->lines);
+    report_say(&import->report,
+               "%s: %lld of %lld lines are bad; nothing is written",
+               import->report.name, (long long)import->report.faults,
+               (long long)import->lines);
     return EX_DATAERR;
 }
 
@@ -217,12 +215,11 @@ write_file(struct import *import)
     if (status == EX_OK && import->digest != checked)
         status = stop(import, changed, EX_DATAERR);
     if (status != EX_OK)
-        interests_report_say(
-            &import->report,
-            "%s: %s; at least %s%lld clients are written: run it again",
-            import->report.name, import->why,
-            shards_count(import->shards) == 1 ? "the first " : "",
-            (long long)confirmed(import));
+        report_say(&import->report,
+                   "%s: %s; at least %s%lld clients are written: run it again",
+                   import->report.name, import->why,
+                   shards_count(import->shards) == 1 ? "the first " : "",
+                   (long long)confirmed(import));
     return status;
 }
 
@@ -268,12 +265,11 @@ write_to_store(struct import *import, const struct redis_url *redis)
         status = write_file(import);
     } else if (import->shards == NULL ||
                shards_error(import->shards)[0] == '\0') {
-        interests_report_say(&import->report, "out of memory");
+        report_say(&import->report, "out of memory");
     } else {
         status = stop_by_store(import);
-        interests_report_store(&import->report, redis,
-                               shards_error(import->shards),
-                               "; nothing is written");
+        report_store(&import->report, redis, shards_error(import->shards),
+                     "; nothing is written");
     }
     free_writers(import);
     shards_free(import->shards);
@@ -293,8 +289,7 @@ interests_import(const struct interests_plan *plan,
             ? "standard input"
             : plan->path;
     import.report.progress.is_shown = plan->shows_progress;
-    status =
-        interests_input_open(plan, &import.report, &import.fd, &import.size);
+    status = input_open(plan, &import.report, &import.fd, &import.size);
     if (status != EX_OK)
         return status;
     import.start = lseek(import.fd, 0, SEEK_CUR);
@@ -302,8 +297,8 @@ interests_import(const struct interests_plan *plan,
     if (status == EX_OK && !plan->is_dry_run)
         status = write_to_store(&import, redis);
     if (status == EX_OK && plan->shows_progress)
-        interests_report_end(&import.report, import.clients,
-                             plan->is_dry_run ? "checked" : "written");
+        report_end(&import.report, import.clients,
+                   plan->is_dry_run ? "checked" : "written");
     progress_erase(&import.report.progress);
     (void)close(import.fd);
     return status;

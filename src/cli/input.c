@@ -56,7 +56,7 @@ write_all(int fd, const char *data, size_t length)
 
 /* Returns NULL, or the name of what has failed, with errno set. */
 static const char *
-copy(int from, int to, struct interests_report *report)
+copy(int from, int to, struct report *report)
 {
     char data[COPY_STEP];
     int64_t copied = 0;
@@ -80,15 +80,15 @@ copy(int from, int to, struct interests_report *report)
 }
 
 static int
-spool(const struct interests_plan *plan, struct interests_report *report,
-      int from, int *ret_fd)
+spool(const struct interests_plan *plan, struct report *report, int from,
+      int *ret_fd)
 {
     int fd = spool_make(plan->spool_folder);
     const char *failed;
 
     if (fd < 0) {
-        interests_report_say(report, "%s: %s: needed to read %s twice",
-                             plan->spool_folder, strerror(errno), report->name);
+        report_say(report, "%s: %s: needed to read %s twice",
+                   plan->spool_folder, strerror(errno), report->name);
         return EX_CANTCREAT;
     }
     progress_start(&report->progress, "reading", "KiB", 0);
@@ -97,17 +97,16 @@ spool(const struct interests_plan *plan, struct interests_report *report,
         *ret_fd = fd;
         return EX_OK;
     }
-    interests_report_say(report, "%s: %s; nothing is written",
-                         failed != NULL ? failed : report->name,
-                         interrupt_signal() != 0 ? "interrupted"
-                                                 : strerror(errno));
+    report_say(report, "%s: %s; nothing is written",
+               failed != NULL ? failed : report->name,
+               interrupt_signal() != 0 ? "interrupted" : strerror(errno));
     (void)close(fd);
-    return interests_report_status(EX_IOERR);
+    return report_status(EX_IOERR);
 }
 
 int
-interests_input_begin(const char *path, struct interests_report *report,
-                      int *ret_fd, int64_t *ret_size)
+input_begin(const char *path, struct report *report, int *ret_fd,
+            int64_t *ret_size)
 {
     const int stream = stream_of_path(path, STDIN_FILENO);
     int fd = stream >= 0 ? stream_dup(stream, O_WRONLY)
@@ -117,12 +116,11 @@ interests_input_begin(const char *path, struct interests_report *report,
     if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
         const int error = fd < 0 ? errno : EISDIR;
 
-        interests_report_say(report, "%s: %s", report->name,
-                             interrupt_signal() != 0 ? "interrupted"
-                                                     : strerror(error));
+        report_say(report, "%s: %s", report->name,
+                   interrupt_signal() != 0 ? "interrupted" : strerror(error));
         if (fd >= 0)
             (void)close(fd);
-        return interests_report_status(stream >= 0 ? EX_IOERR : EX_NOINPUT);
+        return report_status(stream >= 0 ? EX_IOERR : EX_NOINPUT);
     }
     *ret_fd = fd;
     *ret_size = S_ISREG(st.st_mode)
@@ -132,15 +130,14 @@ interests_input_begin(const char *path, struct interests_report *report,
 }
 
 int
-interests_input_open(const struct interests_plan *plan,
-                     struct interests_report *report, int *ret_fd,
-                     int64_t *ret_size)
+input_open(const struct interests_plan *plan, struct report *report,
+           int *ret_fd, int64_t *ret_size)
 {
     int64_t size = 0;
     int from = -1, fd, status;
     struct stat st;
 
-    status = interests_input_begin(plan->path, report, &from, &size);
+    status = input_begin(plan->path, report, &from, &size);
     fd = from;
     if (status == EX_OK && size < 0) {
         status = spool(plan, report, from, &fd);

@@ -1,5 +1,5 @@
-#ifndef INTERESTS_INPUT_H
-#define INTERESTS_INPUT_H
+#ifndef CLI_INPUT_H
+#define CLI_INPUT_H
 
 #include "cli/report.h"
 
@@ -12,8 +12,8 @@
  *
  * Returns EX_OK; or reports the error, and returns another exit status.
  */
-int interests_input_begin(const char *path, struct interests_report *report,
-                          int *ret_fd, int64_t *ret_size);
+int input_begin(const char *path, struct report *report, int *ret_fd,
+                int64_t *ret_size);
 
 /*
  * Opens the file of the plan so that it can be read twice: input from a pipe or
@@ -24,8 +24,7 @@ int interests_input_begin(const char *path, struct interests_report *report,
  *
  * Returns EX_OK; or reports the error, and returns another exit status.
  */
-int interests_input_open(const struct interests_plan *plan,
-                         struct interests_report *report, int *ret_fd,
-                         int64_t *ret_size);
+int input_open(const struct interests_plan *plan, struct report *report,
+               int *ret_fd, int64_t *ret_size);
 
 #endif

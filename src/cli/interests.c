@@ -16,7 +16,6 @@
 #include "cli/command.h"
 #include "cli/export.h"
 #include "cli/import.h"
-#include "scoring/interests.h"
 
 #define TIMEOUT_DEFAULT_S 5 /* enough for a busy Redis */
 #define TIMEOUT_MAX_S     3600
@@ -98,20 +97,6 @@ run_export(const struct command *command, int argc, char **argv)
     return run_work(interests_export, &plan);
 }
 
-/* Reads an id in canonical form, in which the service uses it in keys. */
-static bool
-read_id(const char *word, int64_t *ret_client_id)
-{
-    struct buf key = {0};
-    bool is_good;
-
-    buf_printf(&key, INTERESTS_KEY_PREFIX "%s", word);
-    is_good =
-        !key.failed && interests_key_parse(buf_bytes(&key), ret_client_id);
-    buf_free(&key);
-    return is_good;
-}
-
 /* Like read_plan(); the first word is the id of a client. */
 static char **
 read_client(const struct command *command, int argc, char **argv,
@@ -119,7 +104,8 @@ read_client(const struct command *command, int argc, char **argv,
 {
     char **words = read_plan(command, argc, argv, NULL, plan);
 
-    if (words == NULL || read_id(words[0], &plan->client_id))
+    if (words == NULL ||
+        interests_id_parse(bytes_of(words[0]), &plan->client_id))
         return words;
     (void)command_misused(
         command, "ID must be an integer of 64 bits, without leading zeros",

@@ -7,7 +7,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/line.h"
@@ -198,22 +197,23 @@ interests_line_print(int64_t client_id, struct bytes value, struct buf *out)
 }
 
 bool
+interests_id_parse(struct bytes text, int64_t *ret_client_id)
+{
+    const size_t sign = text.length > 0 && *text.at == '-';
+
+    if (text.length > sign && text.at[sign] == '0' && text.length > 1)
+        return false;
+    return parse_id(text, ret_client_id);
+}
+
+bool
 interests_key_parse(struct bytes key, int64_t *ret_client_id)
 {
     const size_t prefix = sizeof(INTERESTS_KEY_PREFIX) - 1;
-    char canonical[INTERESTS_KEY_MAX + 1];
-    int64_t client_id;
-    int length;
 
-    if (key.length <= prefix ||
-        memcmp(key.at, INTERESTS_KEY_PREFIX, prefix) != 0 ||
-        !parse_id((struct bytes){key.at + prefix, key.length - prefix},
-                  &client_id))
+    if (key.length < prefix ||
+        memcmp(key.at, INTERESTS_KEY_PREFIX, prefix) != 0)
         return false;
-    length = snprintf(canonical, sizeof(canonical), INTERESTS_KEY_PREFIX "%lld",
-                      (long long)client_id);
-    if (!bytes_equal(key, (struct bytes){canonical, (size_t)length}))
-        return false;
-    *ret_client_id = client_id;
-    return true;
+    return interests_id_parse(
+        (struct bytes){key.at + prefix, key.length - prefix}, ret_client_id);
 }

@@ -61,6 +61,12 @@ enum interests_line_error
 interests_line_print(int64_t client_id, struct bytes value, struct buf *out);
 
 /*
+ * Reads an id as it stands in keys: an integer of 64 bits, without leading
+ * zeros. Returns false if it is none.
+ */
+bool interests_id_parse(struct bytes text, int64_t *ret_client_id);
+
+/*
  * Reads the id in a key of the store. Returns false for a key that the service
  * never uses, such as "i:x" or "i:007".
  */

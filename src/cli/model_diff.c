@@ -30,7 +30,7 @@
 
 struct diff {
     const struct model *old, *new;
-    struct interests_report report;
+    struct report report;
     struct field_limits limits;
     struct json_tokener *tokener;
     struct field_faults faults;
@@ -111,8 +111,7 @@ take_line(struct diff *diff, struct line line, int64_t number)
         return;
     buf_clear(&diff->faults.text);
     if (!read_known(diff, line, &known)) {
-        interests_report_words(&diff->report, number,
-                               buf_bytes(&diff->faults.text));
+        report_words(&diff->report, number, buf_bytes(&diff->faults.text));
         return;
     }
     diff->counts[known]++;
@@ -135,18 +134,17 @@ read_lines(struct diff *diff, struct line_reader *reader)
         if (result == LINE_READER_LINE)
             take_line(diff, line, line_reader_number(reader));
         else if (result == LINE_READER_LONG)
-            interests_report_words(&diff->report, line_reader_number(reader),
-                                   bytes_of("is longer than 1 MiB"));
+            report_words(&diff->report, line_reader_number(reader),
+                         bytes_of("is longer than 1 MiB"));
         progress_set(&diff->report.progress, line_reader_offset(reader),
                      line_reader_number(reader));
     }
-    interests_report_rest(&diff->report);
+    report_rest(&diff->report);
     if (result == LINE_READER_END)
         return EX_OK;
-    interests_report_say(&diff->report, "%s: %s", diff->report.name,
-                         interrupt_signal() != 0 ? "interrupted"
-                                                 : strerror(errno));
-    return interests_report_status(EX_IOERR);
+    report_say(&diff->report, "%s: %s", diff->report.name,
+               interrupt_signal() != 0 ? "interrupted" : strerror(errno));
+    return report_status(EX_IOERR);
 }
 
 static int
@@ -156,12 +154,12 @@ read_file(struct diff *diff, const char *path)
     int64_t size;
     int fd, status;
 
-    status = interests_input_begin(path, &diff->report, &fd, &size);
+    status = input_begin(path, &diff->report, &fd, &size);
     if (status != EX_OK)
         return status;
     reader = line_reader_new(fd, LINE_MAX_BYTES + LINE_READER_AROUND);
     if (reader == NULL) {
-        interests_report_say(&diff->report, "out of memory");
+        report_say(&diff->report, "out of memory");
         status = EX_OSERR;
     } else {
         progress_start(&diff->report.progress, "scoring", "lines",
@@ -413,10 +411,10 @@ print_diff(struct diff *diff)
     }
     status = command_output_status();
     if (diff->report.faults > 0)
-        interests_report_say(&diff->report,
-                             "%s: %lld lines are not the arguments of a score, "
-                             "and are left out",
-                             diff->report.name, (long long)diff->report.faults);
+        report_say(&diff->report,
+                   "%s: %lld lines are not the arguments of a score, "
+                   "and are left out",
+                   diff->report.name, (long long)diff->report.faults);
     return status == EX_OK && diff->report.faults > 0 ? EX_DATAERR : status;
 }
 
@@ -432,13 +430,13 @@ model_diff(const struct model *old, const struct model *new, const char *path,
                            : path;
     diff.report.progress.is_shown = shows_progress;
     if (!date_of_time(clock_wall_s(), &diff.limits.today)) {
-        interests_report_say(&diff.report, "the clock shows no date");
+        report_say(&diff.report, "the clock shows no date");
         return EX_OSERR;
     }
     json_prepare();
     diff.tokener = json_tokener_new_ex(JSON_TOKENER_DEPTH);
     if (diff.tokener == NULL) {
-        interests_report_say(&diff.report, "out of memory");
+        report_say(&diff.report, "out of memory");
         return EX_OSERR;
     }
     status = read_file(&diff, path);

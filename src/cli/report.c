@@ -18,15 +18,14 @@
 
 /* Counts a fault. Returns whether to print it; erases the line of progress. */
 static bool
-next_fault(struct interests_report *report)
+next_fault(struct report *report)
 {
     progress_erase(&report->progress);
     return report->faults++ < SHOWN_MAX;
 }
 
 void
-interests_report_words(struct interests_report *report, int64_t number,
-                       struct bytes words)
+report_words(struct report *report, int64_t number, struct bytes words)
 {
     if (!next_fault(report))
         return;
@@ -35,9 +34,8 @@ interests_report_words(struct interests_report *report, int64_t number,
 }
 
 void
-interests_report_line(struct interests_report *report, int64_t number,
-                      enum interests_line_error error,
-                      const struct json_fault *fault)
+report_line(struct report *report, int64_t number,
+            enum interests_line_error error, const struct json_fault *fault)
 {
     if (!next_fault(report))
         return;
@@ -51,8 +49,7 @@ interests_report_line(struct interests_report *report, int64_t number,
 
 /* Bytes of a key that are not printable ASCII are shown as '?'. */
 void
-interests_report_key(struct interests_report *report, struct bytes key,
-                     const char *words)
+report_key(struct report *report, struct bytes key, const char *words)
 {
     const size_t shown =
         key.length < KEY_SHOWN_MAX ? key.length : KEY_SHOWN_MAX;
@@ -67,7 +64,7 @@ interests_report_key(struct interests_report *report, struct bytes key,
 }
 
 void
-interests_report_rest(struct interests_report *report)
+report_rest(struct report *report)
 {
     if (report->faults > SHOWN_MAX)
         (void)fprintf(stderr, "scoring: and %lld more like these\n",
@@ -75,7 +72,7 @@ interests_report_rest(struct interests_report *report)
 }
 
 void
-interests_report_say(struct interests_report *report, const char *format, ...)
+report_say(struct report *report, const char *format, ...)
 {
     va_list args;
 
@@ -88,32 +85,29 @@ interests_report_say(struct interests_report *report, const char *format, ...)
 }
 
 void
-interests_report_end(struct interests_report *report, int64_t clients,
-                     const char *outcome)
+report_end(struct report *report, int64_t clients, const char *outcome)
 {
     const int64_t tenths = (clock_mono_ms() - report->began_ms) * 10 / MS_PER_S;
 
-    interests_report_say(report, "%s: %lld clients are %s in %lld.%lld s",
-                         report->name, (long long)clients, outcome,
-                         (long long)(tenths / 10), (long long)(tenths % 10));
+    report_say(report, "%s: %lld clients are %s in %lld.%lld s", report->name,
+               (long long)clients, outcome, (long long)(tenths / 10),
+               (long long)(tenths % 10));
 }
 
 void
-interests_report_store(struct interests_report *report,
-                       const struct redis_url *redis, const char *why,
-                       const char *outcome)
+report_store(struct report *report, const struct redis_url *redis,
+             const char *why, const char *outcome)
 {
     struct buf address = {0};
 
     redis_url_print_address(redis, &address);
-    interests_report_say(report, "the store: %.*s: %s%s", (int)address.length,
-                         address.data != NULL ? address.data : "", why,
-                         outcome);
+    report_say(report, "the store: %.*s: %s%s", (int)address.length,
+               address.data != NULL ? address.data : "", why, outcome);
     buf_free(&address);
 }
 
 int
-interests_report_status(int status)
+report_status(int status)
 {
     const int number = interrupt_signal();
 

@@ -1,5 +1,5 @@
-#ifndef INTERESTS_REPORT_H
-#define INTERESTS_REPORT_H
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
 
 #include <stdint.h>
 
@@ -23,7 +23,7 @@ struct interests_plan {
  * The messages of a command on standard error. Only the first 20 faults are
  * printed. Start with a zeroed struct, with name and began_ms set.
  */
-struct interests_report {
+struct report {
     const char *name; /* of the file */
     struct progress progress;
     int64_t faults;
@@ -33,34 +33,30 @@ struct interests_report {
 #define INTERESTS_OTHER_TYPE "is not a string, but of another type"
 
 /* Report a fault of a line, with its number from 1, or of a key. */
-void interests_report_line(struct interests_report *report, int64_t number,
-                           enum interests_line_error error,
-                           const struct json_fault *fault);
-void interests_report_words(struct interests_report *report, int64_t number,
-                            struct bytes words);
-void interests_report_key(struct interests_report *report, struct bytes key,
-                          const char *words);
+void report_line(struct report *report, int64_t number,
+                 enum interests_line_error error,
+                 const struct json_fault *fault);
+void report_words(struct report *report, int64_t number, struct bytes words);
+void report_key(struct report *report, struct bytes key, const char *words);
 
 /* Reports how many faults have not been printed, if any. */
-void interests_report_rest(struct interests_report *report);
+void report_rest(struct report *report);
 
 /* Prints a line. */
-void interests_report_say(struct interests_report *report, const char *format,
-                          ...) __attribute__((format(printf, 2, 3)));
+void report_say(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Reports success: "NAME: 3 clients are OUTCOME in 0.1 s". */
-void interests_report_end(struct interests_report *report, int64_t clients,
-                          const char *outcome);
+void report_end(struct report *report, int64_t clients, const char *outcome);
 
 /* Reports a failure of the store: its address, the reason, and the outcome. */
-void interests_report_store(struct interests_report *report,
-                            const struct redis_url *redis, const char *why,
-                            const char *outcome);
+void report_store(struct report *report, const struct redis_url *redis,
+                  const char *why, const char *outcome);
 
 /*
  * The exit status of a command that has failed: 128 plus the signal that has
  * ended it (S26.4), else the given status.
  */
-int interests_report_status(int status);
+int report_status(int status);
 
 #endif

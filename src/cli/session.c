@@ -157,8 +157,7 @@ make_conn(struct session *session, const struct redis_url *server)
 {
     const struct redis_conn_config config = {
         .server = server,
-        .probe_key = bytes_of(
-            session->is_node ? "" : INTERESTS_KEY_PREFIX "0"), /* any id */
+        .probe_key = bytes_of(session->is_node ? "" : INTERESTS_KEY_ANY),
         .wants_cluster = session->is_node,
         .reply_elements_max = session->is_node ? SLOTS_COUNT : 0,
         .connect_limit_ms = session->limit_ms,

@@ -20,12 +20,10 @@
 #include "config/text.h"
 #include "telemetry/metrics.h"
 
-#define NAME_PREFIX      "SCORING_" /* unknown names with it are an error */
-#define NAME_CONFIG_FILE CONFIG_FILE_NAME
-#define NAME_ACCOUNTS    CONFIG_ACCOUNTS_NAME
-#define NAME_SUFFIX      "_FILE" /* after a secret's name: names its file */
-#define NAME_SIZE        64      /* for any name, the suffix and a NUL */
-#define NAME_TIME_ZONE   "TZ"    /* libc reads it, too */
+#define NAME_PREFIX    "SCORING_" /* unknown names with it are an error */
+#define NAME_SUFFIX    "_FILE"    /* after a secret's name: names its file */
+#define NAME_SIZE      64         /* for any name, the suffix and a NUL */
+#define NAME_TIME_ZONE "TZ"       /* libc reads it, too */
 
 /* Two, so that a core is busy while one of its workers waits. */
 #define WORKERS_PER_CORE 2
@@ -293,7 +291,7 @@ environment_names_check(char *const environment[], struct buf *errors)
         char *shown;
 
         if (!name_has_prefix(name.at) || name_is_known(name) ||
-            bytes_equal(name, bytes_of(NAME_CONFIG_FILE)) ||
+            bytes_equal(name, bytes_of(CONFIG_FILE_NAME)) ||
             name_is_of_kubernetes(name))
             continue;
         shown = strndup(name.at, name.length);
@@ -304,7 +302,7 @@ environment_names_check(char *const environment[], struct buf *errors)
     return is_good;
 }
 
-/* NAME_CONFIG_FILE in the file itself would have no effect: it is an error. */
+/* CONFIG_FILE_NAME in the file itself would have no effect: it is an error. */
 static bool
 file_names_check(const struct config_file *file, struct buf *errors)
 {
@@ -316,7 +314,7 @@ file_names_check(const struct config_file *file, struct buf *errors)
         if (!name_has_prefix(name) || name_is_known(bytes_of(name)))
             continue;
         is_good = config_error(errors, name, NULL,
-                               strcmp(name, NAME_CONFIG_FILE) == 0
+                               strcmp(name, CONFIG_FILE_NAME) == 0
                                    ? "only works in the environment"
                                    : "there is no such setting");
     }
@@ -339,13 +337,13 @@ file_is_missing(const char *path)
 static bool
 file_load(struct loader *loader)
 {
-    const char *path = environment_get(loader->environment, NAME_CONFIG_FILE);
+    const char *path = environment_get(loader->environment, CONFIG_FILE_NAME);
 
     if (path == NULL && !file_is_missing(CONFIG_FILE_DEFAULT))
         path = CONFIG_FILE_DEFAULT;
     if (path == NULL || *path == '\0')
         return true;
-    return config_file_read(&loader->file, NAME_CONFIG_FILE, path,
+    return config_file_read(&loader->file, CONFIG_FILE_NAME, path,
                             loader->errors);
 }
 
@@ -422,7 +420,7 @@ accounts_errors(struct buf *errors, const char *path, struct bytes lines)
         const char *stop = memchr(at, '\n', (size_t)(end - at));
 
         stop = stop != NULL ? stop + 1 : end;
-        buf_add_text(errors, NAME_ACCOUNTS ": \"");
+        buf_add_text(errors, CONFIG_ACCOUNTS_NAME ": \"");
         config_escape(errors, path);
         buf_add_text(errors, "\": ");
         buf_add(errors, at, (size_t)(stop - at));
@@ -441,13 +439,13 @@ config_read_accounts(const char *path, const struct auth_salts *admin_salts,
     struct stat st;
 
     if (problem != NULL) {
-        (void)config_error(errors, NAME_ACCOUNTS, path, "%s", problem);
+        (void)config_error(errors, CONFIG_ACCOUNTS_NAME, path, "%s", problem);
         return NULL;
     }
     accounts = accounts_read(bytes_of(text), admin_salts, &lines);
     config_text_free(text);
     if (lines.failed)
-        (void)config_error(errors, NAME_ACCOUNTS, path, "out of memory");
+        (void)config_error(errors, CONFIG_ACCOUNTS_NAME, path, "out of memory");
     else
         accounts_errors(errors, path, buf_bytes(&lines));
     buf_free(&lines);
@@ -579,7 +577,7 @@ guarded_name(const struct config *config, size_t i)
 {
     if (config->accounts != NULL &&
         guarded[i].published == offsetof(struct config, salts_published))
-        return NAME_ACCOUNTS;
+        return CONFIG_ACCOUNTS_NAME;
     return guarded[i].name;
 }
 
@@ -603,7 +601,7 @@ accounts_may_replace(const struct config *old, const struct config *config,
     if (before == NULL || after == NULL ||
         bytes_equal(before->name, after->name))
         return true;
-    return config_error(errors, NAME_ACCOUNTS, NULL,
+    return config_error(errors, CONFIG_ACCOUNTS_NAME, NULL,
                         "a salt would become a published one, which is refused "
                         "while the service runs");
 }
@@ -615,7 +613,7 @@ config_may_replace(const struct config *old, const struct config *config,
     bool is_good = true;
 
     if (old->file_lines > 0 && config->file_lines == 0)
-        is_good = config_error(errors, NAME_CONFIG_FILE, NULL,
+        is_good = config_error(errors, CONFIG_FILE_NAME, NULL,
                                "holds no setting any more");
     for (size_t i = 0; i < sizeof(guarded) / sizeof(guarded[0]); i++) {
         const size_t at = guarded[i].published;
@@ -771,7 +769,7 @@ config_help(struct buf *out)
     }
     buf_add_text(out,
                  "\n(*) or in a file: NAME" NAME_SUFFIX " gives its path\n"
-                 "\n" NAME_CONFIG_FILE " names a file of NAME=value lines, as "
+                 "\n" CONFIG_FILE_NAME " names a file of NAME=value lines, as "
                  "--config does; without\neither it is " CONFIG_FILE_DEFAULT
                  ", if that exists. The environment wins.\n");
 }

@@ -291,7 +291,7 @@ step_account(struct api_call *call, const struct request *request)
     if (account->used == NULL)
         return 0;
     call->arrived_ns = request->arrived_ns;
-    wait_ns = limit_take(&account->limit, account->used, 1, call->arrived_ns);
+    wait_ns = limit_take(&account->limit, account->used, call->arrived_ns);
     if (wait_ns == 0)
         return 0;
     (void)snprintf(call->header, sizeof(call->header), "Retry-After: %" PRId64,

@@ -10,12 +10,12 @@
 #include <openssl/params.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "scoring/auth.h"
 
 #define SHA512_SIZE 64 /* bytes */
 #define MAC_SIZE    32 /* bytes of an HMAC-SHA-256 */
 
-#define HOUR_S          3600
 #define HOUR_LABEL_SIZE sizeof("YYYYMMDDHH")
 
 /*
@@ -287,7 +287,7 @@ admin_check(struct auth *auth, struct bytes token, time_t now,
     result =
         salts_check(auth, salts, bytes_of(hour.label), nothing, token, &place);
     if (hour.age_s < auth->secrets->admin_grace_s) {
-        if (!hour_read(now - HOUR_S, &before))
+        if (!hour_read(now - S_PER_HOUR, &before))
             return AUTH_NO_HOUR;
         result_before = salts_check(auth, salts, bytes_of(before.label),
                                     nothing, token, &place_before);

@@ -81,12 +81,8 @@ add_keys(struct method_plan *method_plan, const int64_t *ids, size_t count)
     if (!buf_reserve(text, count * INTERESTS_KEY_MAX))
         return false;
     for (size_t i = 0; i < count; i++) {
-        const char *at = text->data + text->length;
-        size_t before = text->length;
-
-        buf_add_text(text, INTERESTS_KEY_PREFIX);
-        buf_add_int(text, ids[i]);
-        method_plan->keys[i] = (struct bytes){at, text->length - before};
+        method_plan->keys[i] = interests_key(ids[i], text->data + text->length);
+        text->length += method_plan->keys[i].length;
     }
     method_plan->key_count = count;
     return true;

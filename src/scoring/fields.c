@@ -31,7 +31,6 @@ static const char *const error_texts[] = {
     [FIELD_TOO_OLD] = "must not be more than 70 years ago",
     [FIELD_GENDER] = "must be an integer: 0, 1 or 2",
     [FIELD_IDS_TYPE] = "must be a non-empty array of integers",
-    [FIELD_IDS_EMPTY] = "must be a non-empty array of integers",
     [FIELD_IDS_ITEM] = ("must hold only integers of 64 bits, not in "
                         "quotes and without a fraction"),
     [FIELD_IDS_MANY] = "must not hold so many ids",
@@ -234,7 +233,7 @@ field_client_ids(struct json_object *value, const struct field_limits *limits,
         return FIELD_IDS_TYPE;
     ids.count = json_object_array_length(value);
     if (ids.count == 0)
-        return FIELD_IDS_EMPTY;
+        return FIELD_IDS_TYPE;
     if (ids.count > limits->client_ids_max)
         return FIELD_IDS_MANY;
     ids.item = calloc(ids.count, sizeof(*ids.item));

@@ -24,7 +24,6 @@ enum field_error {
     FIELD_TOO_OLD,
     FIELD_GENDER,
     FIELD_IDS_TYPE,
-    FIELD_IDS_EMPTY,
     FIELD_IDS_ITEM,
     FIELD_IDS_MANY,
     FIELD_IDS_LARGE, /* their stored values are too large together */

@@ -26,8 +26,7 @@ not_before(int64_t used_ns, int64_t now_ns)
 }
 
 int64_t
-limit_take(const struct limit *limit, limit_used *used, int64_t count,
-           int64_t now_ns)
+limit_take(const struct limit *limit, limit_used *used, int64_t now_ns)
 {
     const int64_t last_ns = now_ns + (limit->burst - 1) * limit->interval_ns;
     int64_t before_ns = atomic_load_explicit(used, memory_order_relaxed);
@@ -40,8 +39,8 @@ limit_take(const struct limit *limit, limit_used *used, int64_t count,
         if (from_ns > last_ns)
             return from_ns - last_ns;
     } while (!atomic_compare_exchange_weak_explicit(
-        used, &before_ns, from_ns + count * limit->interval_ns,
-        memory_order_relaxed, memory_order_relaxed));
+        used, &before_ns, from_ns + limit->interval_ns, memory_order_relaxed,
+        memory_order_relaxed));
     return 0;
 }
 

@@ -26,17 +26,16 @@ typedef _Atomic int64_t limit_used;
 struct limit limit_make(int64_t rate, int64_t burst);
 
 /*
- * Takes count requests, at least 1, if at least one is left; if fewer than
- * count are left, the following requests wait longer. Source: docs/protocol.md,
- * S11.5.
+ * Takes a request, if one is left. Source: docs/protocol.md, S11.5.
  *
- * Returns 0; or, if none was left and none was taken, the nanoseconds until one
- * is left.
+ * Returns 0; or, if none was left, the nanoseconds until one is.
  */
-int64_t limit_take(const struct limit *limit, limit_used *used, int64_t count,
-                   int64_t now_ns);
+int64_t limit_take(const struct limit *limit, limit_used *used, int64_t now_ns);
 
-/* Takes count more requests, even if none is left. */
+/*
+ * Takes count more requests, even if none is left: the following ones wait
+ * longer.
+ */
 void limit_take_more(const struct limit *limit, limit_used *used, int64_t count,
                      int64_t now_ns);
 

@@ -590,7 +590,7 @@ start(struct worker *worker, const struct config *config)
         .command_timeout_ms = config->store_timeout_ms,
         .deadline_ms = config->store_deadline_ms,
         .answer_bytes_max = (size_t)config->max_answer_bytes,
-        .probe_key = bytes_of(INTERESTS_KEY_PREFIX "0"),
+        .probe_key = bytes_of(INTERESTS_KEY_ANY),
         .event = on_store_event,
         .event_arg = worker,
     };

@@ -328,7 +328,7 @@ static const struct ids_case ids_rows[] = {
      FIELD_IDS_ITEM,
      0,
      {0}},
-    {"empty", "[]", FIELD_IDS_EMPTY, 0, {0}},
+    {"empty", "[]", FIELD_IDS_TYPE, 0, {0}},
     {"null", "null", FIELD_EMPTY, 0, {0}},
     {"item null", "[1, null]", FIELD_IDS_ITEM, 0, {0}},
     {"item 1.0", "[1.0]", FIELD_IDS_ITEM, 0, {0}},

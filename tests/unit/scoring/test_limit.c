@@ -42,8 +42,8 @@ TEST_CASES(take, struct take_case, take_rows)
     limit_used used = 0;
 
     for (int i = 0; i < c->at_once; i++)
-        CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS), 0);
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS + c->after_ns),
+        CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), 0);
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS + c->after_ns),
                     c->want_ns);
 }
 
@@ -52,7 +52,7 @@ TEST_SINGLE(no_limit, "without a limit nothing is used")
     const struct limit none = {0};
     limit_used used = 0;
 
-    CU_ASSERT_EQUAL(limit_take(&none, &used, 1000000, START_NS), 0);
+    CU_ASSERT_EQUAL(limit_take(&none, &used, START_NS), 0);
     limit_take_more(&none, &used, 1000000, START_NS);
     CU_ASSERT_EQUAL(used, 0);
 }
@@ -62,10 +62,10 @@ TEST_SINGLE(refused, "what is refused takes nothing")
     const struct limit limit = limit_make(10, 1);
     limit_used used = 0;
 
-    (void)limit_take(&limit, &used, 1, START_NS);
+    (void)limit_take(&limit, &used, START_NS);
     for (int i = 0; i < 100; i++)
-        CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS), MS(100));
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS + MS(100)), 0);
+        CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), MS(100));
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS + MS(100)), 0);
 }
 
 TEST_SINGLE(batch, "a batch is let in while one is left, and the next wait")
@@ -74,9 +74,10 @@ TEST_SINGLE(batch, "a batch is let in while one is left, and the next wait")
     limit_used used = 0;
 
     for (int i = 0; i < 4; i++)
-        (void)limit_take(&limit, &used, 1, START_NS);
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 100, START_NS), 0);
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS), MS(10000));
+        (void)limit_take(&limit, &used, START_NS);
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), 0);
+    limit_take_more(&limit, &used, 99, START_NS);
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), MS(10000));
 }
 
 TEST_SINGLE(more, "a batch that is let in first and counted afterwards")
@@ -84,9 +85,9 @@ TEST_SINGLE(more, "a batch that is let in first and counted afterwards")
     const struct limit limit = limit_make(10, 5);
     limit_used used = 0;
 
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS), 0);
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), 0);
     limit_take_more(&limit, &used, 99, START_NS);
-    CU_ASSERT_EQUAL(limit_take(&limit, &used, 1, START_NS), MS(9600));
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), MS(9600));
 }
 
 struct carry_case {
@@ -115,9 +116,10 @@ TEST_CASES(carry, struct carry_case, carry_rows)
     const struct limit from = make(c->from_rate), to = make(c->to_rate);
     limit_used used = 0;
 
-    (void)limit_take(&from, &used, 11, START_NS);
+    (void)limit_take(&from, &used, START_NS);
+    limit_take_more(&from, &used, 10, START_NS);
     limit_carry(&from, &to, &used, START_NS);
-    CU_ASSERT_EQUAL(limit_take(&to, &used, 1, START_NS), c->want_ns);
+    CU_ASSERT_EQUAL(limit_take(&to, &used, START_NS), c->want_ns);
 }
 
 #define PROCESSES 4
@@ -140,8 +142,7 @@ TEST_SINGLE(shared, "processes that take at once share one burst")
         if (fork() != 0)
             continue;
         for (int try = 0; try < TRIES; try++)
-            shared->taken +=
-                limit_take(&limit, &shared->used, 1, START_NS) == 0;
+            shared->taken += limit_take(&limit, &shared->used, START_NS) == 0;
         _exit(0);
     }
     for (int i = 0; i < PROCESSES; i++)

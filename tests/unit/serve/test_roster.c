@@ -61,7 +61,7 @@ TEST_SINGLE(stays, "what is counted of an account over two reloads")
     place_a = a->place;
     place_b = find(first, "b")->place;
     CU_ASSERT_NOT_EQUAL(place_a, place_b);
-    CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, 1, START_NS), 0);
+    CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, START_NS), 0);
     metrics_add_account(metrics, place_a, 0);
     roster_place(roster, second, metrics, START_NS);
     roster_place(roster, NULL, metrics, START_NS);
@@ -71,7 +71,7 @@ TEST_SINGLE(stays, "what is counted of an account over two reloads")
     CU_ASSERT_EQUAL(find(third, "b")->place, place_b);
     CU_ASSERT_NOT_EQUAL(find(third, "new")->place, place_a);
     CU_ASSERT_NOT_EQUAL(find(third, "new")->place, place_b);
-    CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, 1, START_NS), NS_PER_S);
+    CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, START_NS), NS_PER_S);
     CU_ASSERT_EQUAL(metrics_get_account(metrics, place_a, 0), 1);
     accounts_free(first);
     accounts_free(second);
@@ -93,9 +93,8 @@ TEST_SINGLE(rate, "another rate is used as much as the one before")
 
         roster_place(roster, accounts, metrics, START_NS);
         if (i == 0)
-            (void)limit_take(&a->limit, a->used, 1, START_NS);
-        CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, 1, START_NS),
-                        want_ns[i]);
+            (void)limit_take(&a->limit, a->used, START_NS);
+        CU_ASSERT_EQUAL(limit_take(&a->limit, a->used, START_NS), want_ns[i]);
         accounts_free(accounts);
     }
     metrics_free(metrics);
