@@ -129,6 +129,7 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     [STORE_EVENT_CACHE_REFUSED] = {.act = on_refused, .what = REFUSAL_CACHE},
     [STORE_EVENT_WRITE_FAILED] = {on_refused, REFUSAL_WRITE, true,
                                   METRIC_CACHE_WRITE_LOST},
+    [STORE_EVENT_WRITE_DROPPED] = COUNTED(METRIC_CACHE_WRITE_LOST),
     [STORE_EVENT_READ_OK] = {.act = on_done, .what = REFUSAL_READ},
     [STORE_EVENT_MANY_OK] = {.act = on_done, .what = REFUSAL_MANY},
     [STORE_EVENT_CACHE_OK] = {.act = on_done, .what = REFUSAL_CACHE},

@@ -612,7 +612,7 @@ store_node_retire(struct store_node *node)
 {
     node->link->ops->free(node->link);
     for (; node->writes_sent > 0; node->writes_sent--)
-        report(node, STORE_EVENT_WRITE_FAILED, "the server is no longer used");
+        report(node, STORE_EVENT_WRITE_DROPPED, NULL);
     if (store_node_is_down(node))
         report(node, STORE_EVENT_UP, NULL);
     node->owner->lost(node->arg, node, STORE_LOSS_MOVED, node->fault,

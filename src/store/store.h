@@ -133,6 +133,8 @@ enum store_event {
     STORE_EVENT_MANY_OK,       /* a required read of several keys did */
     STORE_EVENT_CACHE_OK,      /* a cache read did */
     STORE_EVENT_WRITE_FAILED,  /* a cache write was lost */
+    STORE_EVENT_WRITE_DROPPED, /* a cache write was pending on a server that
+                                  is no longer used */
     STORE_EVENT_WROTE,         /* a cache write succeeded */
     STORE_EVENT_MASTER,        /* the sentinels name a new master; detail is its
                                   address */

@@ -71,6 +71,8 @@ on_event(void *arg, enum store_event event, const char *server,
         trace("UP");
     else if (event == STORE_EVENT_WRITE_FAILED)
         trace("write");
+    else if (event == STORE_EVENT_WRITE_DROPPED)
+        trace("dropped");
 }
 
 static void
@@ -91,13 +93,15 @@ on_lost(void *arg, struct store_node *node, enum store_loss loss,
         [STORE_LOSS_SENT] = "sent",
         [STORE_LOSS_WAITED] = "waited",
         [STORE_LOSS_AGAIN] = "again",
+        [STORE_LOSS_MOVED] = "moved",
     };
 
     (void)arg;
     (void)fault;
     CU_ASSERT_PTR_EQUAL(node, fake.node);
     CU_ASSERT_PTR_NULL(blamed);
-    CU_ASSERT_STRING_EQUAL(reason, "so");
+    if (loss != STORE_LOSS_MOVED)
+        CU_ASSERT_STRING_EQUAL(reason, "so");
     trace(words[loss]);
 }
 
@@ -382,7 +386,8 @@ static const struct node_case node_rows[] = {
      ""},
 };
 
-TEST_CASES(node, struct node_case, node_rows)
+static void
+start(void (*state)(void))
 {
     static const struct store_config config = {
         .attempts = 3, .deadline_ms = DEADLINE_MS, .probe_key = {"i:0", 3}};
@@ -392,10 +397,38 @@ TEST_CASES(node, struct node_case, node_rows)
     fake.node = store_node_new(&config, &fake.base);
     CU_ASSERT_PTR_NOT_NULL_FATAL(fake.node);
     store_node_set_owner(fake.node, &owner, NULL);
-    c->state();
+    state();
     fake.trace[0] = '\0';
+}
+
+TEST_CASES(node, struct node_case, node_rows)
+{
+    start(c->state);
     c->event();
     CU_ASSERT_STRING_EQUAL(store_node_state(fake.node), c->want);
     CU_ASSERT_STRING_EQUAL(fake.trace, c->trace);
     store_node_free(fake.node);
+}
+
+struct retire_case {
+    const char *name;
+    void (*state)(void);
+    int writes;
+    const char *trace;
+};
+
+/* A server that is no longer used is not a fault: its writes do not fail. */
+static const struct retire_case retire_rows[] = {
+    {"up", be_up, 0, "moved"},
+    {"up, with writes pending", be_up, 2, "dropped dropped moved"},
+    {"down, with a write pending", be_down_trial, 1, "dropped UP moved"},
+};
+
+TEST_CASES(retire, struct retire_case, retire_rows)
+{
+    start(c->state);
+    for (int i = 0; i < c->writes; i++)
+        CU_ASSERT(store_node_write(fake.node, bytes_of("k"), bytes_of("v"), 1));
+    store_node_retire(fake.node);
+    CU_ASSERT_STRING_EQUAL(fake.trace, c->trace);
 }
