@@ -29,4 +29,28 @@ bytes_equal(struct bytes a, struct bytes b)
            (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
+/* The position of the first mark; the length of the text if it has none. */
+static inline size_t
+bytes_find(struct bytes text, char mark)
+{
+    const char *at =
+        text.length > 0 ? memchr(text.at, mark, text.length) : NULL;
+
+    return at != NULL ? (size_t)(at - text.at) : text.length;
+}
+
+/*
+ * Removes from a text what is before the first mark, and the mark, and returns
+ * it without the mark. Without a mark this is the whole text.
+ */
+static inline struct bytes
+bytes_cut(struct bytes *text, char mark)
+{
+    const struct bytes part = {text->at, bytes_find(*text, mark)};
+    const size_t used = part.length + (part.length < text->length);
+
+    *text = (struct bytes){text->at + used, text->length - used};
+    return part;
+}
+
 #endif

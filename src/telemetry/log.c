@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/outcome.h"
 #include "base/request.h"
@@ -128,16 +130,15 @@ struct log {
     struct sink sink;
     struct metrics *metrics; /* of this process, or NULL: nothing is counted */
     bool is_torn;            /* the last write ended within a line */
-    uint64_t waiting;        /* lines in data[] */
+    uint64_t waiting;        /* lines in out */
     uint64_t lost;           /* lines since the start */
     uint64_t untold;         /* those of them that no line has reported */
-    uint64_t telling;        /* those that a line in data[] reports */
+    uint64_t telling;        /* those that a line in out reports */
     time_t second;           /* the time that stamp[] shows */
     size_t stamp_length;
     char stamp[LOG_STAMP_MAX];
-    size_t line_limit; /* data[] may be filled up to here by the current line */
-    size_t length;
-    char data[LOG_BUFFER_BYTES]; /* unused pages cost nothing */
+    size_t line_limit; /* out may be filled up to here by the current line */
+    struct buf out; /* LOG_BUFFER_BYTES, of which unused pages cost nothing */
 };
 
 static bool
@@ -183,119 +184,75 @@ log_open(const struct log_plan *plan)
         if (log->file == NULL)
             goto out;
     }
-    if (open_sink(file, &log->sink))
+    if (buf_reserve(&log->out, LOG_BUFFER_BYTES) && open_sink(file, &log->sink))
         return log;
 out:
+    buf_free(&log->out);
     free(log->file);
     free(log);
     return NULL;
-}
-
-static void
-put(struct log *log, struct bytes text)
-{
-    memcpy(log->data + log->length, text.at, text.length);
-    log->length += text.length;
-}
-
-static void
-put_char(struct log *log, char c)
-{
-    log->data[log->length++] = c;
-}
-
-static void
-put_number(struct log *log, uint64_t number)
-{
-    char digits[LOG_DIGITS_MAX];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(log, (struct bytes){digits + at, sizeof(digits) - at});
 }
 
 /* Microseconds as milliseconds with three decimals. */
 static void
 put_ms(struct log *log, int64_t us)
 {
-    uint64_t rest = us > 0 ? (uint64_t)us : 0;
+    const int64_t rest = us > 0 ? us : 0;
+    const char decimals[] = {'.', (char)('0' + rest / 100 % 10),
+                             (char)('0' + rest / 10 % 10),
+                             (char)('0' + rest % 10)};
 
-    put_number(log, rest / 1000);
-    put_char(log, '.');
-    put_char(log, (char)('0' + rest / 100 % 10));
-    put_char(log, (char)('0' + rest / 10 % 10));
-    put_char(log, (char)('0' + rest % 10));
-}
-
-static bool
-is_plain(unsigned char byte, enum log_charset set)
-{
-    return (log_plain[byte] & set) != 0;
+    buf_add_int(&log->out, rest / US_PER_MS);
+    buf_add(&log->out, decimals, sizeof(decimals));
 }
 
 static void
 put_escape(struct log *log, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
+    const char escape[] = {'\\', '\\', 'x', hex[byte >> 4], hex[byte & 15]};
+    const size_t skipped = log->format == LOG_JSON ? 0 : 1;
 
-    if (log->format == LOG_JSON)
-        put_char(log, '\\');
-    put_char(log, '\\');
-    put_char(log, 'x');
-    put_char(log, hex[byte >> 4]);
-    put_char(log, hex[byte & 15]);
+    buf_add(&log->out, escape + skipped, sizeof(escape) - skipped);
 }
 
 /*
  * Puts at most max bytes of a text, and "..." if it is cut there or by the
- * line.
+ * line. The bytes before the first escape, mostly all, are copied at once.
  */
 static void
-put_escaped(struct log *log, struct bytes text, size_t max,
-            enum log_charset set)
+put_text(struct log *log, struct bytes text, size_t max, enum log_charset set)
 {
-    size_t i;
+    const size_t end = MIN(text.length, max);
+    size_t i = 0;
 
-    for (i = 0; i < text.length && i < max; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
+    if (log->out.length + end + LOG_JSON_ESCAPE <= log->line_limit)
+        while (i < end && (log_plain[(unsigned char)text.at[i]] & set) != 0 &&
+               text.at[i] != '"' && text.at[i] != '\\')
+            i++;
+    buf_add(&log->out, text.at, i);
+    for (; i < end; i++) {
+        const unsigned char byte = (unsigned char)text.at[i];
 
-        if (log->length + LOG_JSON_ESCAPE > log->line_limit)
+        if (log->out.length + LOG_JSON_ESCAPE > log->line_limit)
             break;
-        if (!is_plain(byte, set)) {
+        if ((log_plain[byte] & set) == 0) {
             put_escape(log, byte);
             continue;
         }
         if (log->format == LOG_JSON && (byte == '"' || byte == '\\'))
-            put_char(log, '\\');
-        put_char(log, (char)byte);
+            buf_add(&log->out, "\\", 1);
+        buf_add(&log->out, &text.at[i], 1);
     }
     if (i < text.length)
-        put(log, bytes_of("..."));
-}
-
-/* Whether no byte of a text needs an escape, also in JSON. */
-static bool
-is_verbatim(struct bytes text, enum log_charset set)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        if (!is_plain((unsigned char)text.at[i], set))
-            return false;
-    }
-    return set != LOG_MESSAGE; /* a message may have quotes, see JSON */
+        buf_add_text(&log->out, "...");
 }
 
 static void
 put_word(struct log *log, struct bytes word)
 {
-    if (word.length == 0)
-        put_char(log, '-');
-    else if (word.length <= LOG_FIELD_MAX && is_verbatim(word, LOG_WORD))
-        put(log, word);
-    else
-        put_escaped(log, word, LOG_FIELD_MAX, LOG_WORD);
+    put_text(log, word.length > 0 ? word : bytes_of("-"), LOG_FIELD_MAX,
+             LOG_WORD);
 }
 
 /* Whether an account's name needs no quotes in text form. Source: S28.1. */
@@ -303,7 +260,7 @@ static bool
 is_bare(struct bytes name)
 {
     for (size_t i = 0; i < name.length; i++) {
-        if (!is_plain((unsigned char)name.at[i], LOG_MESSAGE) ||
+        if ((log_plain[(unsigned char)name.at[i]] & LOG_MESSAGE) == 0 ||
             strchr(" \"\\=", name.at[i]) != NULL)
             return false;
     }
@@ -321,21 +278,21 @@ put_account(struct log *log, struct bytes name)
     const bool is_quoted = log->format == LOG_TEXT && !is_bare(name);
 
     if (is_quoted)
-        put_char(log, '"');
+        buf_add(&log->out, "\"", 1);
     for (size_t i = 0; i < name.length; i++) {
         const char c = name.at[i];
 
         if (log->format == LOG_TEXT &&
-            !is_plain((unsigned char)c, LOG_MESSAGE)) {
+            (log_plain[(unsigned char)c] & LOG_MESSAGE) == 0) {
             put_escape(log, (unsigned char)c);
             continue;
         }
         if (c == '"' || c == '\\')
-            put_char(log, '\\');
-        put_char(log, c);
+            buf_add(&log->out, "\\", 1);
+        buf_add(&log->out, &name.at[i], 1);
     }
     if (is_quoted)
-        put_char(log, '"');
+        buf_add(&log->out, "\"", 1);
 }
 
 static bool
@@ -357,17 +314,12 @@ put_items(struct log *log, struct bytes items)
     const char *separator = "\"";
 
     while (items.length > 0) {
-        const char *comma = memchr(items.at, ',', items.length);
-        size_t length =
-            comma != NULL ? (size_t)(comma - items.at) : items.length;
-        size_t used = comma != NULL ? length + 1 : length;
+        const struct bytes item = bytes_cut(&items, ',');
 
-        put(log, bytes_of(separator));
-        put_escaped(log, (struct bytes){items.at, length}, length, LOG_WORD);
-        put_char(log, '"');
+        buf_add_text(&log->out, separator);
+        put_text(log, item, item.length, LOG_WORD);
+        buf_add(&log->out, "\"", 1);
         separator = ",\"";
-        items.at += used;
-        items.length -= used;
     }
 }
 
@@ -375,58 +327,36 @@ put_items(struct log *log, struct bytes items)
  * Puts "name=value" as a member, whose value is a number or an array of words.
  */
 static void
-put_context_json(struct log *log, struct bytes context)
+put_context_json(struct log *log, struct bytes value)
 {
-    const char *equals = memchr(context.at, '=', context.length);
-    size_t length =
-        equals != NULL ? (size_t)(equals - context.at) : context.length;
-    size_t used = equals != NULL ? length + 1 : length;
-    struct bytes value = {context.at + used, context.length - used};
+    const struct bytes name = bytes_cut(&value, '=');
 
-    put(log, bytes_of(",\""));
-    put_escaped(log, (struct bytes){context.at, length}, length, LOG_WORD);
-    put(log, bytes_of("\":"));
+    buf_add_text(&log->out, ",\"");
+    put_text(log, name, name.length, LOG_WORD);
+    buf_add_text(&log->out, "\":");
     if (is_number(value)) {
-        put(log, value);
+        buf_add_bytes(&log->out, value);
         return;
     }
-    put_char(log, '[');
+    buf_add(&log->out, "[", 1);
     put_items(log, value);
-    put_char(log, ']');
-}
-
-static void
-put_context_field(struct log *log, struct bytes field)
-{
-    switch (log->format) {
-    case LOG_TEXT:
-        put_char(log, ' ');
-        if (is_verbatim(field, LOG_CONTEXT))
-            put(log, field);
-        else
-            put_escaped(log, field, LOG_FIELD_MAX, LOG_CONTEXT);
-        break;
-    case LOG_JSON:
-        put_context_json(log, field);
-        break;
-    }
+    buf_add(&log->out, "]", 1);
 }
 
 /* Puts the fields of a context, which are separated by spaces. */
 static void
 put_context(struct log *log, struct bytes context)
 {
-    if (context.length > LOG_FIELD_MAX)
-        context.length = LOG_FIELD_MAX;
+    context.length = MIN(context.length, LOG_FIELD_MAX);
     while (context.length > 0) {
-        const char *space = memchr(context.at, ' ', context.length);
-        const size_t length =
-            space != NULL ? (size_t)(space - context.at) : context.length;
-        const size_t used = space != NULL ? length + 1 : length;
+        const struct bytes field = bytes_cut(&context, ' ');
 
-        put_context_field(log, (struct bytes){context.at, length});
-        context.at += used;
-        context.length -= used;
+        if (log->format == LOG_JSON) {
+            put_context_json(log, field);
+            continue;
+        }
+        buf_add(&log->out, " ", 1);
+        put_text(log, field, LOG_FIELD_MAX, LOG_CONTEXT);
     }
 }
 
@@ -460,10 +390,10 @@ put_stamp(struct log *log)
 
     if (second != log->second)
         make_stamp(log, second);
-    put(log, (struct bytes){log->stamp, log->stamp_length});
+    buf_add(&log->out, log->stamp, log->stamp_length);
     if (!has_ms || log->stamp_length < sizeof("000+00:00"))
         return;
-    ms = log->data + log->length - sizeof("000+00:00") + 1;
+    ms = log->out.data + log->out.length - sizeof("000+00:00") + 1;
     ms[0] = (char)('0' + now_ms / 100 % 10);
     ms[1] = (char)('0' + now_ms / 10 % 10);
     ms[2] = (char)('0' + now_ms % 10);
@@ -492,26 +422,26 @@ publish(struct log *log)
 static bool
 line_begin(struct log *log, char level)
 {
-    if (sizeof(log->data) - log->length < LOG_LINE_MAX) {
+    if (log->out.capacity - log->out.length < LOG_LINE_MAX) {
         lose(log, 1);
         publish(log);
         return false;
     }
-    log->line_limit = log->length + LOG_LINE_MAX - LOG_TAIL_MAX;
+    log->line_limit = log->out.length + LOG_LINE_MAX - LOG_TAIL_MAX;
     if (log->is_journal)
-        put(log,
-            bytes_of(level == 'E' ? LOG_PRIORITY_ERROR : LOG_PRIORITY_INFO));
+        buf_add_text(&log->out,
+                     level == 'E' ? LOG_PRIORITY_ERROR : LOG_PRIORITY_INFO);
     if (!log->is_journal || log->format == LOG_JSON)
         put_stamp(log);
-    put(log, log->form->level);
-    put_char(log, level);
+    buf_add_bytes(&log->out, log->form->level);
+    buf_add(&log->out, &level, 1);
     return true;
 }
 
 static void
 line_end(struct log *log)
 {
-    put(log, log->form->end);
+    buf_add_bytes(&log->out, log->form->end);
     log->waiting++;
     publish(log);
 }
@@ -519,7 +449,7 @@ line_end(struct log *log)
 static void
 log_message(struct log *log, char level, const char *format, va_list args)
 {
-    char text[LOG_LINE_MAX]; /* more than a line has: put_escaped() cuts it */
+    char text[LOG_LINE_MAX]; /* more than a line has: put_text() cuts it */
     int length = vsnprintf(text, sizeof(text), format, args);
 
     if (length < 0)
@@ -528,10 +458,9 @@ log_message(struct log *log, char level, const char *format, va_list args)
         length = sizeof(text) - 1;
     if (!line_begin(log, level))
         return;
-    put(log, log->form->message);
-    put_escaped(log, (struct bytes){text, (size_t)length}, SIZE_MAX,
-                LOG_MESSAGE);
-    put(log, log->form->message_end);
+    buf_add_bytes(&log->out, log->form->message);
+    put_text(log, (struct bytes){text, (size_t)length}, SIZE_MAX, LOG_MESSAGE);
+    buf_add_bytes(&log->out, log->form->message_end);
     line_end(log);
 }
 
@@ -570,23 +499,23 @@ log_request(struct log *log, const struct request *request,
         return;
     if (!line_begin(log, is_fault ? 'E' : 'I'))
         return;
-    put(log, form->request);
+    buf_add_bytes(&log->out, form->request);
     put_word(log, request->id);
     if (request->trace_id.length > 0) {
-        put(log, form->trace_id);
+        buf_add_bytes(&log->out, form->trace_id);
         put_word(log, request->trace_id);
     }
-    put(log, form->path);
+    buf_add_bytes(&log->out, form->path);
     put_word(log, request->path);
-    put(log, form->method);
+    buf_add_bytes(&log->out, form->method);
     put_word(log, outcome->method);
     if (outcome->account.at != NULL) {
-        put(log, form->account);
+        buf_add_bytes(&log->out, form->account);
         put_account(log, outcome->account);
     }
-    put(log, form->code);
-    put_number(log, outcome->code > 0 ? (uint64_t)outcome->code : 0);
-    put(log, form->ms);
+    buf_add_bytes(&log->out, form->code);
+    buf_add_int(&log->out, MAX(outcome->code, 0));
+    buf_add_bytes(&log->out, form->ms);
     put_ms(log, duration_us);
     put_context(log, outcome->context);
     line_end(log);
@@ -596,8 +525,8 @@ log_request(struct log *log, const struct request *request,
 static size_t
 whole_lines(const struct log *log, size_t from)
 {
-    const char *start = log->data + from;
-    size_t length = log->length - from;
+    const char *start = log->out.data + from;
+    size_t length = log->out.length - from;
     const char *end;
 
     if (length <= log->sink.write_max)
@@ -612,13 +541,13 @@ consume(struct log *log, size_t length)
 {
     if (length == 0)
         return;
-    log->is_torn = log->data[length - 1] != '\n';
-    log->length -= length;
-    memmove(log->data, log->data + length, log->length);
+    log->is_torn = log->out.data[length - 1] != '\n';
+    log->out.length -= length;
+    memmove(log->out.data, log->out.data + length, log->out.length);
     log->waiting = 0;
-    for (size_t i = 0; i < log->length; i++)
-        log->waiting += log->data[i] == '\n';
-    if (log->length == 0)
+    for (size_t i = 0; i < log->out.length; i++)
+        log->waiting += log->out.data[i] == '\n';
+    if (log->out.length == 0)
         log->telling = 0;
 }
 
@@ -629,8 +558,8 @@ drop_all(struct log *log)
     lose(log, log->waiting);
     log->untold += log->telling;
     log->waiting = log->telling = 0;
-    log->data[0] = '\n';
-    log->length = log->is_torn ? 1 : 0;
+    log->out.data[0] = '\n';
+    log->out.length = log->is_torn ? 1 : 0;
     sink_restart(&log->sink);
 }
 
@@ -640,13 +569,13 @@ drop_all(struct log *log)
 static void
 drop_rest(struct log *log)
 {
-    const char *end = memchr(log->data, '\n', log->length);
+    const char *end = memchr(log->out.data, '\n', log->out.length);
 
     if (!log->is_torn || end == NULL)
         return;
-    if (end != log->data) /* else only its line feed was left */
+    if (end != log->out.data) /* else only its line feed was left */
         lose(log, 1);
-    consume(log, (size_t)(end - log->data) + 1);
+    consume(log, (size_t)(end - log->out.data) + 1);
 }
 
 /* Returns true if it has written something, and the buffer is empty. */
@@ -656,9 +585,9 @@ drain(struct log *log)
     size_t done = 0;
     bool is_broken = false;
 
-    while (done < log->length && !is_broken) {
-        ssize_t written =
-            sink_write(&log->sink, log->data + done, whole_lines(log, done));
+    while (done < log->out.length && !is_broken) {
+        ssize_t written = sink_write(&log->sink, log->out.data + done,
+                                     whole_lines(log, done));
 
         if (written < 0 && errno == EINTR)
             continue;
@@ -672,7 +601,7 @@ drain(struct log *log)
     consume(log, done);
     if (is_broken)
         drop_all(log);
-    return done > 0 && !is_broken && log->length == 0;
+    return done > 0 && !is_broken && log->out.length == 0;
 }
 
 static void
@@ -696,7 +625,7 @@ log_flush(struct log *log)
 size_t
 log_pending(const struct log *log)
 {
-    return log->length;
+    return log->out.length;
 }
 
 bool
@@ -726,7 +655,7 @@ log_count_in(struct log *log, struct metrics *metrics)
 void
 log_forget(struct log *log)
 {
-    log->length = 0;
+    log->out.length = 0;
     log->lost = log->untold = log->telling = log->waiting = 0;
     sink_restart(&log->sink);
     publish(log);
@@ -742,6 +671,7 @@ static void
 log_free(struct log *log)
 {
     sink_close(&log->sink);
+    buf_free(&log->out);
     free(log->file);
     free(log);
 }
@@ -751,13 +681,13 @@ log_take_over(struct log *log, struct log *old)
 {
     const bool is_same = log->file == NULL && old->file == NULL;
 
-    assert(log->length == 0);
+    assert(log->out.length == 0);
     log_flush(old);
     if (!is_same)
         drop_rest(old);
     log->is_torn = is_same && old->is_torn;
-    memcpy(log->data, old->data, old->length);
-    log->length = old->length;
+    memcpy(log->out.data, old->out.data, old->out.length);
+    log->out.length = old->out.length;
     log->lost = old->lost;
     log->untold = old->untold;
     log->telling = old->telling;
@@ -773,7 +703,7 @@ await_reader(struct log *log)
     const int64_t end_ms = clock_mono_ms() + LOG_END_MS;
 
     log_flush(log);
-    while (log->length > 0 && clock_mono_ms() < end_ms) {
+    while (log->out.length > 0 && clock_mono_ms() < end_ms) {
         (void)poll(NULL, 0, LOG_END_TICK_MS);
         log_flush(log);
     }
