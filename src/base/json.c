@@ -179,18 +179,12 @@ scan_take(struct scan *scan, char mark)
     return true;
 }
 
-static bool
-is_digit(int c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Whether a byte directly after a number or a literal would belong to it. */
 static bool
 is_word(int c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '.' || c == '+' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || c == '.' || c == '+' || c == '-';
 }
 
 static bool
@@ -321,7 +315,7 @@ scan_digits(struct scan *scan)
 {
     const unsigned char *at = scan->at;
 
-    while (at < scan->end && is_digit(*at))
+    while (at < scan->end && *at >= '0' && *at <= '9')
         at++;
     if (at == scan->at)
         return scan_fail(scan, JSON_NUMBER);
@@ -467,19 +461,10 @@ put_utf8(char *to, unsigned character)
     return to;
 }
 
-/* The number of bytes before the first backslash. */
-static size_t
-plain_length(const char *text, size_t length)
-{
-    const char *escape = memchr(text, '\\', length);
-
-    return escape != NULL ? (size_t)(escape - text) : length;
-}
-
 size_t
 json_unescape(char *text, size_t length)
 {
-    size_t from = plain_length(text, length), taken;
+    size_t from = bytes_find((struct bytes){text, length}, '\\'), taken;
     char *to = text + from;
 
     while (from < length) {
@@ -503,7 +488,7 @@ json_unescape(char *text, size_t length)
 static size_t
 join_surrogates(char *text, size_t length)
 {
-    size_t from = plain_length(text, length);
+    size_t from = bytes_find((struct bytes){text, length}, '\\');
     char *to = text + from;
 
     while (from < length) {
@@ -568,39 +553,24 @@ scan_value(struct scan *scan)
         return scan_literal(scan, "false");
     case 'n':
         return scan_literal(scan, "null");
+    case '-':
+    case '0' ... '9':
+        return scan_number(scan);
     default:
-        if (scan_peek(scan) == '-' || is_digit(scan_peek(scan)))
-            return scan_number(scan);
         return scan_fail(scan, JSON_VALUE);
     }
 }
 
 /*
- * Notes a member of the outermost object, if it is wanted. Its value is the
- * text from value to scan->at. Its name is decoded in place: nothing reads it
- * again.
+ * Notes the value of a member of the outermost object, if it is wanted. The
+ * name is then decoded in place: nothing reads it again.
  */
-static void
-note_member(struct scan *scan, const unsigned char *name, size_t name_length,
-            const unsigned char *value)
-{
-    char *text = scan->edit + (name - scan->start);
-    size_t length = json_unescape(text, name_length);
-
-    for (size_t i = 0; i < scan->wanted_count; i++) {
-        struct json_member *member = &scan->wanted[i];
-
-        if (!bytes_equal(member->name, (struct bytes){text, length}))
-            continue;
-        member->value = scan->edit + (value - scan->start);
-        member->length = (size_t)(scan->at - value);
-    }
-}
-
 static bool
 scan_member(struct scan *scan)
 {
     const unsigned char *name = scan->at + 1, *name_end, *value;
+    char *text;
+    size_t length;
 
     if (scan_peek(scan) != '"')
         return scan_fail(scan, JSON_NAME);
@@ -614,8 +584,18 @@ scan_member(struct scan *scan)
     value = scan->at;
     if (!scan_value(scan))
         return false;
-    if (scan->depth == 1 && scan->wanted_count > 0)
-        note_member(scan, name, (size_t)(name_end - name), value);
+    if (scan->depth > 1 || scan->wanted_count == 0)
+        return true;
+    text = scan->edit + (name - scan->start);
+    length = json_unescape(text, (size_t)(name_end - name));
+    for (size_t i = 0; i < scan->wanted_count; i++) {
+        struct json_member *member = &scan->wanted[i];
+
+        if (!bytes_equal(member->name, (struct bytes){text, length}))
+            continue;
+        member->value = scan->edit + (value - scan->start);
+        member->length = (size_t)(scan->at - value);
+    }
     return true;
 }
 
@@ -695,37 +675,6 @@ json_is_string_array(struct bytes text)
         return false;
     scan_space(&scan);
     return scan.at == scan.end;
-}
-
-/*
- * Lets json-c read a checked text. When it is out of memory, json-c before 0.17
- * reports success, and stops before the end with a part of the value.
- */
-static bool
-parse(struct json_tokener *tokener, const char *text, size_t length,
-      struct json_object **ret_value)
-{
-    bool is_strict = json_c_version_num() != JSON_C_0_18;
-    struct json_object *value;
-    bool is_whole;
-
-    if (length > INT_MAX)
-        return false;
-    json_tokener_set_flags(tokener, is_strict ? JSON_TOKENER_STRICT : 0);
-    value = json_tokener_parse_ex(tokener, text, (int)length);
-    is_whole = json_tokener_get_parse_end(tokener) == length;
-    if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        /* json-c ends a number or a literal only at the next byte. */
-        value = json_tokener_parse_ex(tokener, " ", 1);
-        is_whole = json_tokener_get_parse_end(tokener) == 1;
-    }
-    if (json_tokener_get_error(tokener) != json_tokener_success || !is_whole) {
-        json_object_put(value);
-        json_tokener_reset(tokener);
-        return false;
-    }
-    *ret_value = value;
-    return true;
 }
 
 bool
@@ -962,9 +911,34 @@ json_prepare(void)
     (void)uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
+/*
+ * When it is out of memory, json-c before 0.17 reports success, and stops
+ * before the end with a part of the value.
+ */
 bool
 json_decode(struct json_tokener *tokener, char *text, size_t length,
             struct json_object **ret_value)
 {
-    return parse(tokener, text, join_surrogates(text, length), ret_value);
+    const bool is_strict = json_c_version_num() != JSON_C_0_18;
+    struct json_object *value;
+    bool is_whole;
+
+    length = join_surrogates(text, length);
+    if (length > INT_MAX)
+        return false;
+    json_tokener_set_flags(tokener, is_strict ? JSON_TOKENER_STRICT : 0);
+    value = json_tokener_parse_ex(tokener, text, (int)length);
+    is_whole = json_tokener_get_parse_end(tokener) == length;
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        /* json-c ends a number or a literal only at the next byte. */
+        value = json_tokener_parse_ex(tokener, " ", 1);
+        is_whole = json_tokener_get_parse_end(tokener) == 1;
+    }
+    if (json_tokener_get_error(tokener) != json_tokener_success || !is_whole) {
+        json_object_put(value);
+        json_tokener_reset(tokener);
+        return false;
+    }
+    *ret_value = value;
+    return true;
 }

@@ -22,21 +22,7 @@ const struct envelope_member envelope_members[ENVELOPE_MEMBERS] = {
                 "no method has an empty name"},
 };
 
-/* A JSON value that begins with n is null. */
-static enum field_error
-member_check(const struct envelope_member *row,
-             const struct json_member *member)
-{
-    const bool is_required = row->flags == FIELD_REQUIRED;
-
-    if (member->length == 0)
-        return is_required ? FIELD_MISSING : FIELD_OK;
-    if (*member->value == 'n')
-        return is_required ? FIELD_NULL : FIELD_OK;
-    return *member->value == row->opening ? FIELD_OK : row->otherwise;
-}
-
-/* Adds a fault for each wrong member. */
+/* Adds a fault for each wrong member. A value that begins with n is null. */
 static bool
 members_check(const struct json_member members[ENVELOPE_MEMBERS],
               struct field_faults *faults)
@@ -44,12 +30,20 @@ members_check(const struct json_member members[ENVELOPE_MEMBERS],
     bool are_good = true;
 
     for (size_t i = 0; i < ENVELOPE_MEMBERS; i++) {
-        enum field_error error =
-            member_check(&envelope_members[i], &members[i]);
+        const struct envelope_member *row = &envelope_members[i];
+        const struct json_member *member = &members[i];
+        const bool is_required = row->flags == FIELD_REQUIRED;
+        enum field_error error = FIELD_OK;
 
+        if (member->length == 0)
+            error = is_required ? FIELD_MISSING : FIELD_OK;
+        else if (*member->value == 'n')
+            error = is_required ? FIELD_NULL : FIELD_OK;
+        else if (*member->value != row->opening)
+            error = row->otherwise;
         if (error == FIELD_OK)
             continue;
-        field_add_fault(faults, envelope_members[i].name, error);
+        field_add_fault(faults, row->name, error);
         are_good = false;
     }
     return are_good;
@@ -67,17 +61,6 @@ member_text(const struct json_member *member)
     return (struct bytes){text, json_unescape(text, member->length - 2)};
 }
 
-/* Whether a text, whose syntax has been checked, is an object. */
-static bool
-is_object(const char *text, size_t length)
-{
-    size_t i = 0;
-
-    while (i < length && strchr(" \t\r\n", text[i]) != NULL)
-        i++;
-    return text[i] == '{';
-}
-
 enum envelope_result
 envelope_read(char *text, size_t length, size_t values_max,
               struct envelope *ret_envelope, struct json_fault *fault,
@@ -89,7 +72,7 @@ envelope_read(char *text, size_t length, size_t values_max,
         members[i].name = bytes_of(envelope_members[i].name);
     if (!json_find(text, length, values_max, members, ENVELOPE_MEMBERS, fault))
         return ENVELOPE_JSON;
-    if (!is_object(text, length)) {
+    if (text[strspn(text, " \t\r\n")] != '{') { /* there is a value */
         buf_add_text(&faults->text, "the request must be a JSON object");
         return ENVELOPE_FIELDS;
     }
