@@ -8,6 +8,7 @@
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/scan.h"
 #include "cli/session.h"
 #include "cli/shards.h"
 #include "cli/writer.h"
@@ -71,9 +72,11 @@ static int
 print_value(struct client *client, struct bytes value)
 {
     struct buf line = {0};
-    const enum interests_line_error error =
-        interests_line_print(client->plan->client_id, value, &line);
+    enum interests_line_error error;
 
+    if (value.length > SCAN_VALUE_MAX)
+        return refuse_value(client, INTERESTS_TOO_LARGE);
+    error = interests_line_print(client->plan->client_id, value, &line);
     if (error == INTERESTS_LINE_OK)
         return command_print_text(&line);
     buf_free(&line);
@@ -117,18 +120,46 @@ on_value(void *arg, const struct redis_command *command, redisReply **reply)
     }
 }
 
+/* Requests something of the key. Returns false if the session has failed. */
 static bool
-get(struct client *client)
+ask(struct client *client, const char *name, redis_reply_fn *done)
 {
-    const struct redis_command command = {.done = on_value, .arg = client};
+    const struct redis_command command = {.done = done, .arg = client};
     const struct bytes key = client->key;
     struct redis_commands *commands =
         session_commands(client->session, 1, key.length);
 
     if (commands == NULL)
         return false;
-    redis_commands_add(commands, &command, "GET", 1);
+    redis_commands_add(commands, &command, name, 1);
     redis_commands_add_argument(commands, key);
+    return true;
+}
+
+/* STRLEN, so that a large value is not sent. GET reports all other faults. */
+static bool
+on_length(void *arg, const struct redis_command *command, redisReply **reply)
+{
+    struct client *client = arg;
+
+    (void)command;
+    if (*reply == NULL)
+        return true;
+    if ((*reply)->type == REDIS_REPLY_INTEGER &&
+        (*reply)->integer > (int64_t)SCAN_VALUE_MAX) {
+        client->is_answered = true;
+        client->status = refuse_value(client, INTERESTS_TOO_LARGE);
+        return true;
+    }
+    (void)ask(client, "GET", on_value);
+    return true;
+}
+
+static bool
+get(struct client *client)
+{
+    if (!ask(client, "STRLEN", on_length))
+        return false;
     while (!client->is_answered)
         if (!session_turn(client->session))
             return false;

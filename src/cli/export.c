@@ -34,7 +34,7 @@ struct export
 
 static const char *const kind_faults[] = {
     [SCAN_OTHER_TYPE] = INTERESTS_OTHER_TYPE,
-    [SCAN_TOO_LARGE] = "is longer than 1 MiB",
+    [SCAN_TOO_LARGE] = INTERESTS_TOO_LARGE,
 };
 
 static bool
@@ -127,8 +127,8 @@ scan_all(struct export *export, const struct scan *scan)
             return false;
         }
     }
-    export->has_moved = shards_have_moved(export->shards);
-    return !export->has_moved;
+    return shards_check_moved(export->shards, &export->has_moved) &&
+           !export->has_moved;
 }
 
 static int

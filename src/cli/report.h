@@ -31,6 +31,7 @@ struct report {
 };
 
 #define INTERESTS_OTHER_TYPE "is not a string, but of another type"
+#define INTERESTS_TOO_LARGE  "is longer than 1 MiB"
 
 /* Report a fault of a line, with its number from 1, or of a key. */
 void report_line(struct report *report, int64_t number,

@@ -85,12 +85,15 @@ bytes_in(const redisReply *reply)
     return (struct bytes){reply->str, (size_t)reply->len};
 }
 
+/* A value whose length was unknown, or has grown, may be too large. */
 static void
 visit(struct walk *walk, struct bytes key, enum scan_kind kind,
       struct bytes value)
 {
-    const struct scan_item item = {.key = key, .kind = kind, .value = value};
+    struct scan_item item = {.key = key, .kind = kind, .value = value};
 
+    if (value.length > SCAN_VALUE_MAX)
+        item.kind = SCAN_TOO_LARGE;
     if (!is_over(walk) && !walk->scan->found(walk->scan->arg, &item))
         walk->has_stopped = true;
 }
@@ -237,7 +240,7 @@ on_length(void *arg, const struct redis_command *command, redisReply **reply)
         (void)session_refuse(walk->session, *reply);
     else if ((*reply)->type != REDIS_REPLY_INTEGER)
         return false;
-    else if ((*reply)->integer > SCAN_VALUE_MAX)
+    else if ((*reply)->integer > (int64_t)SCAN_VALUE_MAX)
         visit(walk, key, SCAN_TOO_LARGE, none);
     else
         *length = (*reply)->integer > 0 ? (*reply)->integer : 0;

@@ -2,6 +2,7 @@
 #define SCAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -9,7 +10,7 @@
 struct session;
 
 /* Bytes; a longer value is not read: for the service it is damaged (S18.3). */
-#define SCAN_VALUE_MAX ((int64_t)1 << 20)
+#define SCAN_VALUE_MAX ((size_t)1 << 20)
 
 enum scan_kind {
     SCAN_STRING = 0,

@@ -244,17 +244,19 @@ shards_find(const struct shards *shards, struct bytes key)
 }
 
 bool
-shards_have_moved(struct shards *shards)
+shards_check_moved(struct shards *shards, bool *ret_have_moved)
 {
-    struct slots *slots;
-    bool has_moved;
+    struct slots *slots = NULL;
 
-    if (shards->slots == NULL)
-        return false;
-    slots = find_map(shards);
-    has_moved = slots == NULL || !slots_have_same_owners(slots, shards->slots);
+    if (shards->slots != NULL) {
+        slots = find_map(shards);
+        if (slots == NULL)
+            return false;
+    }
+    *ret_have_moved =
+        slots != NULL && !slots_have_same_owners(slots, shards->slots);
     slots_free(slots);
-    return has_moved;
+    return true;
 }
 
 const char *

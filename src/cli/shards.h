@@ -37,10 +37,10 @@ struct session *shards_session(struct shards *shards, size_t number);
 size_t shards_find(const struct shards *shards, struct bytes key);
 
 /*
- * Whether slots have moved since shards_open(), or are being moved: keys may
- * have been missed, or found twice. Asks the Cluster, over a new connection.
+ * Finds out whether slots have moved since shards_open(): keys may have been
+ * missed, or found twice. Asks the Cluster, over a new connection.
  */
-bool shards_have_moved(struct shards *shards);
+bool shards_check_moved(struct shards *shards, bool *ret_have_moved);
 
 /* Like session_error(), for the first session that has failed. */
 const char *shards_error(const struct shards *shards);

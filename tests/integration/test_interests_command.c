@@ -631,6 +631,57 @@ TEST_SINGLE(client_limits, "of length and type")
     bench_run(bench, "\"$scoring\" interests get 2", EX_OK, "\\[\"x\"\\]");
 }
 
+#define MIB 1048576
+
+/* An array without interests: brackets, and line feeds between them. */
+static void
+set_wide(struct bench *bench, int bytes)
+{
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "EVAL %s 0 %d",
+                            "redis.call('SET', 'i:1', '[' .. "
+                            "string.rep('\\n', ARGV[1] - 2) .. ']')",
+                            bytes));
+}
+
+struct wide_case {
+    const char *name;
+    int bytes;
+    int status;
+    const char *pattern;
+};
+
+#define TOO_LARGE "^scoring: i:1: is longer than 1 MiB\n"
+
+static const struct wide_case wide_rows[] = {
+    {"1 MiB", MIB, EX_OK, "^" CLIENT("1", "\\[\\]") "$"},
+    {"a byte more", MIB + 1, EX_DATAERR, TOO_LARGE},
+};
+
+/*
+ * What the service could not read is the value's fault, and not the store's:
+ * S18.3 and S19.9. Export reads without the right to STRLEN.
+ */
+TEST_CASES(wide, struct wide_case, wide_rows)
+{
+    struct bench *bench = shared_bench();
+
+    set_wide(bench, c->bytes);
+    bench_run(bench, "\"$scoring\" interests get 1", c->status, c->pattern);
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER importer on >" PASSWORD
+                                           " ~i:* -@all +get +scan"));
+    bench->username = "importer";
+    bench_run(bench, "\"$scoring\" interests export", c->status, c->pattern);
+    bench->username = "";
+}
+
+TEST_SINGLE(overfull, "a value that no reply may have is at fault, too")
+{
+    struct bench *bench = shared_bench();
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SETRANGE i:1 70000000 x"));
+    bench_run(bench, "\"$scoring\" interests get 1", EX_DATAERR, TOO_LARGE "$");
+}
+
 /* Each with the one command that it needs, and without it. */
 TEST_SINGLE(client_permission, "needed, and no other")
 {
