@@ -10,15 +10,16 @@
 #include <stdlib.h>
 
 #include "cli/line.h"
+#include "scoring/document.h"
 #include "scoring/interests.h"
 
 #define ID_DIGITS_MAX 20 /* of an int64, with its sign */
 
 enum member { MEMBER_ID = 0, MEMBER_INTERESTS, MEMBER__MAX };
 
-static const char *const names[MEMBER__MAX] = {
-    [MEMBER_ID] = "client_id",
-    [MEMBER_INTERESTS] = "interests",
+static const struct document_row rows[MEMBER__MAX] = {
+    [MEMBER_ID] = {.name = "client_id"},
+    [MEMBER_INTERESTS] = {.name = "interests"},
 };
 
 static const char *const error_texts[] = {
@@ -27,9 +28,9 @@ static const char *const error_texts[] = {
     [INTERESTS_LINE_NO_OBJECT] = "must be a JSON object",
     [INTERESTS_LINE_UNKNOWN] = "a member other than client_id and interests",
     [INTERESTS_LINE_REPEATED] = "a member is repeated",
-    [INTERESTS_LINE_NO_ID] = "client_id: is missing",
+    [INTERESTS_LINE_NO_ID] = "client_id: is required",
     [INTERESTS_LINE_BAD_ID] = "client_id: must be an integer of 64 bits",
-    [INTERESTS_LINE_NO_INTERESTS] = "interests: is missing",
+    [INTERESTS_LINE_NO_INTERESTS] = "interests: is required",
     [INTERESTS_LINE_BAD_INTERESTS] = "interests: must be an array of strings",
     [INTERESTS_LINE_LONG] = "is longer than 131072 bytes",
 };
@@ -73,23 +74,22 @@ interests_line_is_empty(struct line text)
 static enum interests_line_error
 find_members(struct line text, struct bytes values[MEMBER__MAX])
 {
-    struct json_walk walk = json_walk(text.at, text.length, 0);
+    static const enum interests_line_error errors[] = {
+        [DOCUMENT_END] = INTERESTS_LINE_OK,
+        [DOCUMENT_REPEATED] = INTERESTS_LINE_REPEATED,
+        [DOCUMENT_UNKNOWN] = INTERESTS_LINE_UNKNOWN,
+    };
+    struct document_members members = {rows, MEMBER__MAX,
+                                       json_walk(text.at, text.length, 0), 0};
+    enum document_next next;
     struct json_item item;
+    size_t i = 0;
 
-    if (walk.closing != '}')
+    if (members.walk.closing != '}')
         return INTERESTS_LINE_NO_OBJECT;
-    while (json_walk_next(&walk, &item)) {
-        size_t i = 0;
-
-        while (i < MEMBER__MAX && !bytes_equal(item.name, bytes_of(names[i])))
-            i++;
-        if (i == MEMBER__MAX)
-            return INTERESTS_LINE_UNKNOWN;
-        if (values[i].at != NULL)
-            return INTERESTS_LINE_REPEATED;
+    while ((next = document_next(&members, &item, &i)) == DOCUMENT_MEMBER)
         values[i] = (struct bytes){item.value, item.length};
-    }
-    return INTERESTS_LINE_OK;
+    return errors[next];
 }
 
 /* Parses the id in a line or a key. Leading zeros are accepted. */

@@ -3,8 +3,6 @@
  * table of names. Implements S11 of docs/protocol.md, except what an account
  * may do, which api.c checks, and its rate (limit.c).
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include "base/number.h"
 #include "scoring/accounts.h"
 #include "scoring/api.h"
+#include "scoring/document.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -21,8 +20,6 @@
 #define ACCOUNTS_SLOTS (4 * ACCOUNTS_MAX)
 
 #define ACCOUNTS_FAULTS_MAX 20 /* reported one by one; then counted */
-
-#define FAULT_SIZE 256 /* the text of one fault */
 
 /* A number is copied with a NUL; a longer one is out of bounds. */
 #define NUMBER_SIZE 16
@@ -44,61 +41,15 @@ struct accounts {
     char text[];               /* the file; names and salts point into it */
 };
 
+/* The state of accounts_read(). */
 struct reader {
     struct accounts *accounts;
     const struct auth_salts *admin_salts;
-    struct buf *errors;
-    size_t faults;
-    const struct bytes *name;   /* of the account being read, or NULL */
+    struct document document;
+    struct account *account;    /* that is being read */
+    size_t entries;             /* so far, also those of a repeated name */
     size_t lines[ACCOUNTS_MAX]; /* where each account begins */
 };
-
-/* Reads a member of an account; on a fault, reports it and returns false. */
-typedef bool member_read(struct reader *reader, const struct json_item *item,
-                         struct account *account);
-
-static member_read read_salts, read_methods, read_rate, read_burst,
-    read_disabled;
-
-static const struct member {
-    const char *name;
-    member_read *read;
-} members[] = {
-    {"salts", read_salts}, {"methods", read_methods},   {"rate", read_rate},
-    {"burst", read_burst}, {"disabled", read_disabled},
-};
-
-/*
- * Reports a fault: the line, the account, the member, and what is expected;
- * never the actual value, which may be a salt in the wrong place.
- *
- * member   NULL: the fault concerns no member.
- *
- * Returns false.
- */
-static bool __attribute__((format(printf, 4, 5)))
-fault(struct reader *reader, size_t line, const char *member,
-      const char *format, ...)
-{
-    char words[FAULT_SIZE];
-    va_list args;
-
-    if (++reader->faults > ACCOUNTS_FAULTS_MAX)
-        return false;
-    va_start(args, format);
-    (void)vsnprintf(words, sizeof(words), format, args);
-    va_end(args);
-    buf_printf(reader->errors, "line %zu: ", line);
-    if (reader->name != NULL) {
-        buf_add_text(reader->errors, "account ");
-        json_add_string(reader->errors, *reader->name);
-        buf_add_text(reader->errors, ": ");
-    }
-    if (member != NULL)
-        buf_printf(reader->errors, "%s: ", member);
-    buf_printf(reader->errors, "%s\n", words);
-    return false;
-}
 
 /* The members of an account. */
 
@@ -109,37 +60,40 @@ read_salt(struct reader *reader, const struct json_item *item,
     struct bytes salt;
 
     if (!json_item_text(item, &salt))
-        return fault(reader, item->line, "salts", "must be an array of texts");
+        return document_fault(&reader->document, item->line, "salts",
+                              "must be an array of texts");
     if (salt.length == 0)
-        return fault(reader, item->line, "salts", "a salt must not be empty");
+        return document_fault(&reader->document, item->line, "salts",
+                              "a salt must not be empty");
     if (salts->count == AUTH_SALTS_MAX)
-        return fault(reader, item->line, "salts", "must be at most %d texts",
-                     AUTH_SALTS_MAX);
+        return document_fault(&reader->document, item->line, "salts",
+                              "must be at most %d texts", AUTH_SALTS_MAX);
     if (auth_salt_clashes(salt, reader->admin_salts))
-        return fault(reader, item->line, "salts",
-                     "no salt may be equal to, or the end of, one of the "
-                     "admin's, nor have one of these at its end");
+        return document_fault(
+            &reader->document, item->line, "salts",
+            "no salt may be equal to, or the end of, one of the "
+            "admin's, nor have one of these at its end");
     salts->item[salts->count++] = salt;
     return true;
 }
 
-static bool
-read_salts(struct reader *reader, const struct json_item *item,
-           struct account *account)
+static void
+read_salts(void *arg, const struct json_item *item)
 {
     struct json_walk walk = json_walk(item->value, item->length, item->line);
+    struct reader *reader = arg;
+    struct auth_salts *salts = &reader->account->salts;
     struct json_item salt;
+    bool is_good = true;
 
     if (*item->value != '[')
-        return fault(reader, item->line, "salts", "must be an array of texts");
-    while (json_walk_next(&walk, &salt)) {
-        if (!read_salt(reader, &salt, &account->salts))
-            return false;
-    }
-    if (account->salts.count == 0)
-        return fault(reader, item->line, "salts",
-                     "must be at least one text, the newest first");
-    return true;
+        is_good = document_fault(&reader->document, item->line, "salts",
+                                 "must be an array of texts");
+    while (is_good && json_walk_next(&walk, &salt))
+        is_good = read_salt(reader, &salt, salts);
+    if (is_good && salts->count == 0)
+        (void)document_fault(&reader->document, item->line, "salts",
+                             "must be at least one text, the newest first");
 }
 
 /* The bit of a method; 0 if there is none of this name. */
@@ -155,30 +109,29 @@ method_bit(struct bytes name)
     return 0;
 }
 
-static bool
-read_methods(struct reader *reader, const struct json_item *item,
-             struct account *account)
+static void
+read_methods(void *arg, const struct json_item *item)
 {
     struct json_walk walk = json_walk(item->value, item->length, item->line);
+    struct reader *reader = arg;
     struct json_item method;
     struct bytes name;
-    uint64_t bit;
+    uint64_t bit = 1;
 
-    account->methods = 0;
+    reader->account->methods = 0;
     if (*item->value != '[')
-        return fault(reader, item->line, "methods",
-                     "must be an array of names of methods");
-    while (json_walk_next(&walk, &method)) {
+        (void)document_fault(&reader->document, item->line, "methods",
+                             "must be an array of names of methods");
+    while (*item->value == '[' && bit != 0 && json_walk_next(&walk, &method)) {
         bit = json_item_text(&method, &name) ? method_bit(name) : 0;
         if (bit == 0)
-            return fault(reader, method.line, "methods",
-                         "there is no such method");
-        account->methods |= bit;
+            (void)document_fault(&reader->document, method.line, "methods",
+                                 "there is no such method");
+        reader->account->methods |= bit;
     }
-    return true;
 }
 
-static bool
+static void
 read_number(struct reader *reader, const struct json_item *item,
             const char *member, int64_t *ret_number)
 {
@@ -186,107 +139,64 @@ read_number(struct reader *reader, const struct json_item *item,
 
     if (item->length < sizeof(digits))
         memcpy(digits, item->value, item->length);
-    if (number_parse(digits, 1, LIMIT_MAX, ret_number))
-        return true;
-    return fault(reader, item->line, member, "must be an integer from 1 to %d",
-                 LIMIT_MAX);
+    if (!number_parse(digits, 1, LIMIT_MAX, ret_number))
+        (void)document_fault(&reader->document, item->line, member,
+                             "must be an integer from 1 to %d", LIMIT_MAX);
 }
 
-static bool
-read_rate(struct reader *reader, const struct json_item *item,
-          struct account *account)
+static void
+read_rate(void *arg, const struct json_item *item)
 {
-    return read_number(reader, item, "rate", &account->rate);
+    struct reader *reader = arg;
+
+    read_number(reader, item, "rate", &reader->account->rate);
 }
 
-static bool
-read_burst(struct reader *reader, const struct json_item *item,
-           struct account *account)
+static void
+read_burst(void *arg, const struct json_item *item)
 {
-    return read_number(reader, item, "burst", &account->burst);
+    struct reader *reader = arg;
+
+    read_number(reader, item, "burst", &reader->account->burst);
 }
 
-static bool
-read_disabled(struct reader *reader, const struct json_item *item,
-              struct account *account)
+static void
+read_disabled(void *arg, const struct json_item *item)
 {
+    struct reader *reader = arg;
+
     if (*item->value != 't' && *item->value != 'f')
-        return fault(reader, item->line, "disabled", "must be true or false");
-    account->is_disabled = *item->value == 't';
-    return true;
+        (void)document_fault(&reader->document, item->line, "disabled",
+                             "must be true or false");
+    reader->account->is_disabled = *item->value == 't';
 }
 
-/* The number of a member in the table; COUNT(members) if there is none. */
-static size_t
-member_find(struct bytes name)
-{
-    size_t i = 0;
+enum member { SALTS = 0, METHODS, RATE, BURST, DISABLED };
 
-    while (i < COUNT(members) && !bytes_equal(name, bytes_of(members[i].name)))
-        i++;
-    return i;
-}
+static const struct document_row members[] = {
+    [SALTS] = {"salts", true, read_salts},
+    [METHODS] = {"methods", false, read_methods},
+    [RATE] = {"rate", false, read_rate},
+    [BURST] = {"burst", false, read_burst},
+    [DISABLED] = {"disabled", false, read_disabled},
+};
 
+/* Reads a whole account, to report each of its faults. */
 static void
-unknown_member(struct reader *reader, const struct json_item *item)
+entry_read(struct reader *reader, const struct json_item *entry)
 {
-    struct buf name = {0};
+    struct account *account = reader->account;
+    const unsigned given = document_read(&reader->document, entry, members,
+                                         COUNT(members), reader);
 
-    json_add_string(&name, item->name);
-    buf_add(&name, "", 1);
-    (void)fault(reader, item->line, name.failed ? NULL : name.data,
-                "there is no such member");
-    buf_free(&name);
-}
-
-/* given: a mask of the numbers of members. */
-static bool
-is_given(unsigned given, const char *member)
-{
-    return (given >> member_find(bytes_of(member)) & 1) != 0;
-}
-
-/* Checks what concerns several members. */
-static void
-entry_finish(struct reader *reader, size_t line, unsigned given,
-             struct account *account)
-{
-    if (!is_given(given, "salts"))
-        (void)fault(reader, line, "salts", "is missing");
-    if (is_given(given, "burst") && !is_given(given, "rate"))
-        (void)fault(reader, line, "burst", "goes with rate");
+    if ((given & 1U << BURST) != 0 && (given & 1U << RATE) == 0)
+        (void)document_fault(&reader->document, entry->line, "burst",
+                             "goes with rate");
     if (account->rate == 0)
         return;
     if (account->burst == 0)
         account->burst = account->rate;
     account->limit = limit_make(account->rate, account->burst);
-}
-
-/* Reads a whole account, to report each of its faults. */
-static void
-entry_read(struct reader *reader, const struct json_item *entry,
-           struct account *account)
-{
-    struct json_walk walk = json_walk(entry->value, entry->length, entry->line);
-    struct json_item item;
-    unsigned given = 0;
-
-    if (walk.closing != '}') {
-        (void)fault(reader, entry->line, NULL, "must be an object");
-        return;
-    }
-    while (json_walk_next(&walk, &item)) {
-        const size_t i = member_find(item.name);
-
-        if (i == COUNT(members))
-            unknown_member(reader, &item);
-        else if (given & 1U << i)
-            (void)fault(reader, item.line, members[i].name, "stands twice");
-        else
-            (void)members[i].read(reader, &item, account);
-        given |= i < COUNT(members) ? 1U << i : 0;
-    }
-    entry_finish(reader, entry->line, given, account);
 }
 
 /* Names. */
@@ -317,15 +227,30 @@ slot_find(const struct accounts *accounts, struct bytes name, uint64_t hash)
     return slot;
 }
 
+/* Sets the account that faults concern; NULL: none. */
+static void
+where_set(struct reader *reader, const struct bytes *name)
+{
+    struct buf *where = &reader->document.where;
+
+    buf_clear(where);
+    if (name == NULL)
+        return;
+    buf_add_text(where, "account ");
+    json_add_string(where, *name);
+    buf_add_text(where, ": ");
+}
+
 static void
 name_check(struct reader *reader, const struct json_item *entry)
 {
     if (entry->name.length > ACCOUNT_NAME_MAX)
-        (void)fault(reader, entry->line, NULL,
-                    "the name has more than %d bytes", ACCOUNT_NAME_MAX);
+        (void)document_fault(&reader->document, entry->line, NULL,
+                             "the name has more than %d bytes",
+                             ACCOUNT_NAME_MAX);
     else if (json_has_control(entry->name))
-        (void)fault(reader, entry->line, NULL,
-                    "the name has a control character");
+        (void)document_fault(&reader->document, entry->line, NULL,
+                             "the name has a control character");
 }
 
 /* Also an account with faults is added, to compare others with it. */
@@ -338,12 +263,14 @@ account_add(struct reader *reader, const struct json_item *entry)
     const uint64_t hash = name_hash(accounts, entry->name);
     const size_t slot = slot_find(accounts, entry->name, hash);
 
-    reader->name = &entry->name;
+    reader->account = &account;
+    where_set(reader, &entry->name);
     name_check(reader, entry);
     if (accounts->slots[slot] != 0)
-        (void)fault(reader, entry->line, NULL, "stands twice");
-    entry_read(reader, entry, &account);
-    reader->name = NULL;
+        (void)document_fault(&reader->document, entry->line, NULL,
+                             "is repeated");
+    entry_read(reader, entry);
+    where_set(reader, NULL);
     if (accounts->slots[slot] != 0)
         return;
     accounts->items[accounts->count] = account;
@@ -383,7 +310,7 @@ shared_check(struct reader *reader)
     size_t count = 0;
 
     if (all == NULL) {
-        (void)fault(reader, 1, NULL, "out of memory");
+        (void)document_fault(&reader->document, 1, NULL, "out of memory");
         return;
     }
     for (size_t i = 0; i < accounts->count; i++) {
@@ -397,39 +324,40 @@ shared_check(struct reader *reader)
         if (all[i].number == all[i - 1].number ||
             !bytes_equal(all[i].salt, all[i - 1].salt))
             continue;
-        reader->name = &accounts->items[all[i].number].name;
-        (void)fault(reader, reader->lines[all[i].number], "salts",
-                    "one of them is a salt of the account of line %zu, too",
-                    reader->lines[all[i - 1].number]);
+        where_set(reader, &accounts->items[all[i].number].name);
+        (void)document_fault(
+            &reader->document, reader->lines[all[i].number], "salts",
+            "one of them is a salt of the account of line %zu, too",
+            reader->lines[all[i - 1].number]);
     }
-    reader->name = NULL;
+    where_set(reader, NULL);
     free(all);
 }
 
-static bool
+static void
 file_read(struct reader *reader)
 {
+    struct document *document = &reader->document;
     struct accounts *accounts = reader->accounts;
-    const struct bytes text = {accounts->text, accounts->length};
     struct json_walk walk;
     struct json_item entry;
-    struct json_fault problem;
 
-    if (!json_check(text, &problem))
-        return fault(reader, json_line(text, problem.offset), NULL, "%s",
-                     json_error_text(problem.error));
+    if (!document_check(document,
+                        (struct bytes){accounts->text, accounts->length}))
+        return;
     walk = json_walk(accounts->text, accounts->length, 1);
     if (walk.closing != '}')
-        return fault(reader, walk.line, NULL,
-                     "the file must be an object of accounts");
-    for (size_t count = 1; json_walk_next(&walk, &entry); count++) {
-        if (count > ACCOUNTS_MAX)
-            return fault(reader, entry.line, NULL, "more than %d accounts",
-                         ACCOUNTS_MAX);
+        (void)document_fault(document, walk.line, NULL,
+                             "the file must be an object of accounts");
+    while (walk.closing == '}' && json_walk_next(&walk, &entry)) {
+        if (reader->entries++ == ACCOUNTS_MAX) {
+            (void)document_fault(document, entry.line, NULL,
+                                 "more than %d accounts", ACCOUNTS_MAX);
+            return;
+        }
         account_add(reader, &entry);
     }
     shared_check(reader);
-    return reader->faults == 0;
 }
 
 static struct accounts *
@@ -459,15 +387,16 @@ accounts_read(struct bytes text, const struct auth_salts *admin_salts,
         buf_add_text(errors, "out of memory\n");
         goto out;
     }
-    *reader = (struct reader){
-        .accounts = accounts, .admin_salts = admin_salts, .errors = errors};
+    reader->accounts = accounts;
+    reader->admin_salts = admin_salts;
+    reader->document.faults = errors;
+    reader->document.faults_max = ACCOUNTS_FAULTS_MAX;
     if (getentropy(&accounts->key, sizeof(accounts->key)) != 0)
-        (void)fault(reader, 1, NULL, "the system has no random bytes");
+        (void)document_fault(&reader->document, 1, NULL,
+                             "the system has no random bytes");
     else
-        is_good = file_read(reader);
-    if (reader->faults > ACCOUNTS_FAULTS_MAX)
-        buf_printf(errors, "%zu more faults\n",
-                   reader->faults - ACCOUNTS_FAULTS_MAX);
+        file_read(reader);
+    is_good = document_end(&reader->document);
 out:
     free(reader);
     if (is_good)

@@ -10,12 +10,11 @@
 #include <sys/param.h>
 
 #include "base/json.h"
+#include "scoring/document.h"
 #include "scoring/model.h"
 #include "scoring/person.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-#define SHOWN_MAX 32 /* bytes of an unknown member's name in a fault */
 
 #define DIGEST_SHOWN 4 /* bytes in the log: enough to tell models apart */
 
@@ -31,81 +30,12 @@ const struct model model_published = {
         },
 };
 
-enum model_fault {
-    FAULT_UNKNOWN = 0,
-    FAULT_REPEATED,
-    FAULT_MISSING,
-    FAULT_NAME,
-    FAULT_RULES,
-    FAULT_RULE,
-    FAULT_TAKEN,
-    FAULT_GIVEN,
-    FAULT_INPUT,
-    FAULT_TWICE,
-    FAULT_POINTS,
-    FAULT__MAX
-};
-
-static const char *const fault_texts[FAULT__MAX] = {
-    [FAULT_UNKNOWN] = "there is no such member",
-    [FAULT_REPEATED] = "is repeated",
-    [FAULT_MISSING] = "is required",
-    [FAULT_NAME] = "must be 1 to 64 characters of A-Z a-z 0-9 . _ -",
-    [FAULT_RULES] = "must be an array of 1 to 64 rules",
-    [FAULT_RULE] = "must be an object",
-    [FAULT_TAKEN] = "another rule has the same",
-    [FAULT_GIVEN] = "must be a non-empty array of arguments",
-    [FAULT_INPUT] = "may only hold ",
-    [FAULT_TWICE] = "holds an argument twice",
-    [FAULT_POINTS] = "must be a multiple of 0.1 from 0 to 100",
-};
-
 /* The state of model_read(). */
 struct reading {
+    struct document document;
     struct model model;
     struct model_rule *rule; /* the rule being read */
-    size_t rule_number;      /* from 1; 0 outside of rules */
-    struct buf *faults;
 };
-
-/* A member of the model or of a rule. */
-struct member {
-    const char *name;
-    void (*read)(struct reading *reading, const char *name,
-                 const struct json_item *item);
-};
-
-/* The beginning of a name, cut after a whole character of UTF-8. */
-static struct bytes
-shown(struct bytes name)
-{
-    if (name.length <= SHOWN_MAX)
-        return name;
-    name.length = SHOWN_MAX;
-    while (name.length > 0 && (name.at[name.length] & 0xc0) == 0x80)
-        name.length--;
-    return name;
-}
-
-static void
-add_fault(struct reading *reading, size_t line, struct bytes member,
-          enum model_fault fault)
-{
-    struct buf *out = reading->faults;
-
-    buf_printf(out, "line %zu: ", line);
-    if (reading->rule_number > 0)
-        buf_printf(out, "rule %zu: ", reading->rule_number);
-    if (fault == FAULT_UNKNOWN)
-        json_add_string(out, shown(member));
-    else
-        buf_add_bytes(out, member);
-    buf_add_text(out, fault == FAULT_RULE ? "" : ": ");
-    buf_add_text(out, fault_texts[fault]);
-    if (fault == FAULT_INPUT)
-        person_add_names(~0U, ", ", out);
-    buf_add_text(out, "\n");
-}
 
 static bool
 is_name(struct bytes text)
@@ -125,38 +55,41 @@ is_name(struct bytes text)
 
 /* ret_name has room for MODEL_NAME_MAX characters and a NUL. */
 static bool
-read_name(struct reading *reading, const char *name,
+read_name(struct reading *reading, const char *member,
           const struct json_item *item, char *ret_name)
 {
     struct bytes text;
 
-    if (!json_item_text(item, &text) || !is_name(text)) {
-        add_fault(reading, item->line, bytes_of(name), FAULT_NAME);
-        return false;
-    }
+    if (!json_item_text(item, &text) || !is_name(text))
+        return document_fault(&reading->document, item->line, member,
+                              "must be 1 to %d characters of "
+                              "A-Z a-z 0-9 . _ -",
+                              MODEL_NAME_MAX);
     memcpy(ret_name, text.at, text.length);
     ret_name[text.length] = '\0';
     return true;
 }
 
 static void
-read_model_name(struct reading *reading, const char *name,
-                const struct json_item *item)
+read_model_name(void *arg, const struct json_item *item)
 {
-    (void)read_name(reading, name, item, reading->model.name);
+    struct reading *reading = arg;
+
+    (void)read_name(reading, "model", item, reading->model.name);
 }
 
 static void
-read_reason(struct reading *reading, const char *name,
-            const struct json_item *item)
+read_reason(void *arg, const struct json_item *item)
 {
+    struct reading *reading = arg;
     const struct model *model = &reading->model;
 
-    if (!read_name(reading, name, item, reading->rule->reason))
+    if (!read_name(reading, "reason", item, reading->rule->reason))
         return;
     for (size_t i = 0; i < model->rule_count; i++) {
         if (strcmp(model->rules[i].reason, reading->rule->reason) == 0)
-            add_fault(reading, item->line, bytes_of(name), FAULT_TAKEN);
+            (void)document_fault(&reading->document, item->line, "reason",
+                                 "another rule has the same");
     }
 }
 
@@ -176,10 +109,21 @@ input_bit(const struct json_item *item)
 }
 
 static void
-read_given(struct reading *reading, const char *name,
-           const struct json_item *item)
+fault_input(struct document *document, size_t line)
+{
+    struct buf names = {0};
+
+    person_add_names(~0U, ", ", &names);
+    (void)document_fault(document, line, "given", "may only hold %.*s",
+                         (int)names.length, names.data);
+    buf_free(&names);
+}
+
+static void
+read_given(void *arg, const struct json_item *item)
 {
     struct json_walk walk = json_walk(item->value, item->length, item->line);
+    struct reading *reading = arg;
     struct model_rule *rule = reading->rule;
     struct json_item input;
     size_t count = 0;
@@ -189,13 +133,15 @@ read_given(struct reading *reading, const char *name,
 
         count++;
         if (bit == 0)
-            add_fault(reading, input.line, bytes_of(name), FAULT_INPUT);
+            fault_input(&reading->document, input.line);
         else if ((rule->given & bit) != 0)
-            add_fault(reading, input.line, bytes_of(name), FAULT_TWICE);
+            (void)document_fault(&reading->document, input.line, "given",
+                                 "holds an argument twice");
         rule->given |= bit;
     }
     if (count == 0)
-        add_fault(reading, item->line, bytes_of(name), FAULT_GIVEN);
+        (void)document_fault(&reading->document, item->line, "given",
+                             "must be a non-empty array of arguments");
 }
 
 /*
@@ -231,60 +177,31 @@ points_tenths(const struct json_item *item)
 }
 
 static void
-read_points(struct reading *reading, const char *name,
-            const struct json_item *item)
+read_points(void *arg, const struct json_item *item)
 {
+    struct reading *reading = arg;
     const int tenths = points_tenths(item);
 
     if (tenths < 0)
-        add_fault(reading, item->line, bytes_of(name), FAULT_POINTS);
+        (void)document_fault(&reading->document, item->line, "points",
+                             "must be a multiple of 0.1 from 0 to 100");
     else
         reading->rule->tenths = tenths;
 }
 
-static const struct member rule_members[] = {
-    {"reason", read_reason},
-    {"given", read_given},
-    {"points", read_points},
+static const struct document_row rule_members[] = {
+    {"reason", true, read_reason},
+    {"given", true, read_given},
+    {"points", true, read_points},
 };
 
-/* Reads the members of an object: each must be there, once, and no others. */
 static void
-read_members(struct reading *reading, const struct json_item *object,
-             const struct member *members, size_t count)
-{
-    struct json_walk walk =
-        json_walk(object->value, object->length, object->line);
-    struct json_item item;
-    unsigned seen = 0;
-    size_t i;
-
-    while (json_walk_next(&walk, &item)) {
-        for (i = 0; i < count; i++) {
-            if (bytes_equal(item.name, bytes_of(members[i].name)))
-                break;
-        }
-        if (i == count)
-            add_fault(reading, item.line, item.name, FAULT_UNKNOWN);
-        else if ((seen >> i & 1U) != 0)
-            add_fault(reading, item.line, item.name, FAULT_REPEATED);
-        else
-            members[i].read(reading, members[i].name, &item);
-        seen |= 1U << i;
-    }
-    for (i = 0; i < count; i++) {
-        if ((seen >> i & 1U) == 0)
-            add_fault(reading, object->line, bytes_of(members[i].name),
-                      FAULT_MISSING);
-    }
-}
-
-static void
-read_rules(struct reading *reading, const char *name,
-           const struct json_item *item)
+read_rules(void *arg, const struct json_item *item)
 {
     struct json_walk walk = json_walk(item->value, item->length, item->line);
+    struct reading *reading = arg;
     struct model *model = &reading->model;
+    struct buf *where = &reading->document.where;
     struct json_item rule;
     bool are_many = false;
 
@@ -293,21 +210,22 @@ read_rules(struct reading *reading, const char *name,
         if (are_many)
             break;
         reading->rule = &model->rules[model->rule_count];
-        reading->rule_number = model->rule_count + 1;
-        if (*rule.value == '{')
-            read_members(reading, &rule, rule_members, COUNT(rule_members));
-        else
-            add_fault(reading, rule.line, bytes_of(""), FAULT_RULE);
+        buf_clear(where);
+        buf_printf(where, "rule %zu: ", model->rule_count + 1);
+        (void)document_read(&reading->document, &rule, rule_members,
+                            COUNT(rule_members), reading);
         model->rule_count++;
     }
-    reading->rule_number = 0;
+    buf_clear(where);
     if (model->rule_count == 0 || are_many)
-        add_fault(reading, item->line, bytes_of(name), FAULT_RULES);
+        (void)document_fault(&reading->document, item->line, "rules",
+                             "must be an array of 1 to %d rules",
+                             MODEL_RULES_MAX);
 }
 
-static const struct member model_members[] = {
-    {"model", read_model_name},
-    {"rules", read_rules},
+static const struct document_row model_members[] = {
+    {"model", true, read_model_name},
+    {"rules", true, read_rules},
 };
 
 /* A file with the content of the published model has no digest either. */
@@ -334,23 +252,14 @@ bool
 model_read(char *text, size_t length, struct model *ret_model,
            struct buf *faults)
 {
-    const size_t before = faults->length;
-    struct reading reading = {.faults = faults};
+    struct reading reading = {
+        .document = {.faults = faults, .faults_max = SIZE_MAX}};
     const struct json_item whole = {.value = text, .length = length, .line = 1};
-    struct json_fault fault;
 
-    if (!json_check((struct bytes){text, length}, &fault)) {
-        buf_printf(faults, "line %zu: %s\n",
-                   json_line((struct bytes){text, length}, fault.offset),
-                   json_error_text(fault.error));
-        return false;
-    }
-    if (json_walk(text, length, 1).closing != '}') {
-        add_fault(&reading, 1, bytes_of(""), FAULT_RULE);
-        return false;
-    }
-    read_members(&reading, &whole, model_members, COUNT(model_members));
-    if (faults->failed || faults->length > before)
+    if (document_check(&reading.document, (struct bytes){text, length}))
+        (void)document_read(&reading.document, &whole, model_members,
+                            COUNT(model_members), &reading);
+    if (!document_end(&reading.document))
         return false;
     if (!set_digest(&reading.model)) {
         buf_add_text(faults, "out of memory\n");

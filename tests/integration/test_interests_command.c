@@ -233,7 +233,7 @@ static const struct import_case import_rows[] = {
 
     {"one bad line among good ones",
      LINE("2", "[]") "\n{\"client_id\": 3}\n" LINE("4", "[]"), EX_DATAERR,
-     "^scoring: file:3: interests: is missing\n"
+     "^scoring: file:3: interests: is required\n"
      "scoring: file: 1 of 4 lines are bad; nothing is written\n$",
      OLD},
     {"every bad line",
@@ -242,7 +242,7 @@ static const struct import_case import_rows[] = {
      "^scoring: file:1: invalid JSON at byte 0: a value was expected\n"
      "scoring: file:2: client_id: must be an integer of 64 bits\n"
      "scoring: file:3: interests: must be an array of strings\n"
-     "scoring: file:4: client_id: is missing\n"
+     "scoring: file:4: client_id: is required\n"
      "scoring: file:5: must be a JSON object\n"
      "scoring: file: 5 of 5 lines are bad; nothing is written\n$",
      OLD},

@@ -133,8 +133,8 @@ static const struct bad_case bad_rows[] = {
     {"an account twice",
      TEXT("{\"acme\": {\"salts\": [\"s\"]},\n\"acm\\u0065\": {\"salts\": "
           "[\"t\"]}}"),
-     "line 2: account \"acme\": stands twice\n"},
-    {"no salts", TEXT("{\"acme\": {}}"), "line 1: " SALTS "is missing\n"},
+     "line 2: account \"acme\": is repeated\n"},
+    {"no salts", TEXT("{\"acme\": {}}"), "line 1: " SALTS "is required\n"},
     {"salts that are null", BAD_SALTS("null"),
      "line 1: " SALTS "must be an array of texts\n"},
     {"salts that are a text", BAD_SALTS("\"s\""),
@@ -187,15 +187,15 @@ static const struct bad_case bad_rows[] = {
     {"an unknown member", BAD(",\n\"Rate\": 1"),
      "line 2: account \"acme\": \"Rate\": there is no such member\n"},
     {"salts twice", BAD(", \"salts\": [\"t\"]"),
-     "line 1: account \"acme\": salts: stands twice\n"},
+     "line 1: account \"acme\": salts: is repeated\n"},
     {"methods twice", BAD(", \"methods\": [], \"methods\": []"),
-     "line 1: account \"acme\": methods: stands twice\n"},
+     "line 1: account \"acme\": methods: is repeated\n"},
     {"a rate twice", BAD(", \"rate\": 1, \"rate\": 1"),
-     "line 1: account \"acme\": rate: stands twice\n"},
+     "line 1: account \"acme\": rate: is repeated\n"},
     {"a burst twice", BAD(", \"rate\": 1, \"burst\": 1, \"burst\": 1"),
-     "line 1: account \"acme\": burst: stands twice\n"},
+     "line 1: account \"acme\": burst: is repeated\n"},
     {"disabled twice", BAD(", \"disabled\": true, \"disabled\": false"),
-     "line 1: account \"acme\": disabled: stands twice\n"},
+     "line 1: account \"acme\": disabled: is repeated\n"},
     {"257 bytes", TEXT(NAMED(BYTES_256 "x")),
      "line 1: account \"" BYTES_256 "x\": the name has more than 256 bytes\n"},
     {"a control character", TEXT(NAMED("a\\u000ab")),
@@ -216,7 +216,7 @@ static const struct bad_case bad_rows[] = {
      "line 1: account \"a\\u000ab\": salts: must be an array of texts\n"},
     {"an account twice, and a member of the second",
      TEXT("{\"acme\": {\"salts\": [\"s\"]},\n\"acme\": {\"salts\": []}}"),
-     "line 2: account \"acme\": stands twice\n"
+     "line 2: account \"acme\": is repeated\n"
      "line 2: " SALTS "must be at least one text, the newest first\n"},
     {"all members of an account",
      TEXT("{\"acme\": {\"salts\": \"s\", \"methods\": 1,\n\"rate\": 0, "
@@ -232,7 +232,7 @@ static const struct bad_case bad_rows[] = {
      TEXT("{\"a\": {\"rate\": 0, \"burst\": \"x\"},\n\"b\": []}"),
      "line 1: account \"a\": rate: " NUMBER
      "line 1: account \"a\": burst: " NUMBER
-     "line 1: account \"a\": salts: is missing\n"
+     "line 1: account \"a\": salts: is required\n"
      "line 2: account \"b\": must be an object\n"},
     {"a wrong rate, and a burst",
      TEXT("{\"acme\": {\"salts\": [\"s\"], \"rate\": 0, \"burst\": 1}}"),
@@ -242,7 +242,7 @@ static const struct bad_case bad_rows[] = {
           "[\"t\"]},\n\"b\": {\"salts\": [\"u\"]},\n\"c\": {\"salts\": "
           "[\"s\"]}}"),
      "line 1: account \"a\": \"x\": there is no such member\n"
-     "line 3: account \"b\": stands twice\n"
+     "line 3: account \"b\": is repeated\n"
      "line 4: account \"c\": salts: one of them is a salt of the account of "
      "line 1, too\n"},
 };
