@@ -140,21 +140,12 @@ print_answer(const struct config *config, const struct question *question)
 static void
 print_notes(const struct config *config)
 {
-    const struct bytes notes = config_notes(config);
-    const char *at = notes.length > 0 ? notes.at : "";
-    const char *end = at + notes.length;
-
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        int length = (int)((stop != NULL ? stop : end) - at);
-
-        (void)fprintf(stderr, "scoring: note: %.*s\n", length, at);
-        at += length + 1;
-    }
+    command_print_lines("note: ", config_notes(config));
     if (config->salts_published != CONFIG_NONE ||
         config->admin_salts_published != CONFIG_NONE)
-        (void)fprintf(stderr, "scoring: note: a published default salt is in "
-                              "force: anyone can make tokens\n");
+        command_print_lines("note: ",
+                            bytes_of("a published default salt is in force: "
+                                     "anyone can make tokens"));
 }
 
 static int

@@ -258,19 +258,21 @@ command_print_text(struct buf *text)
 }
 
 void
+command_print_lines(const char *prefix, struct bytes lines)
+{
+    while (lines.length > 0) {
+        const struct bytes line = bytes_cut(&lines, '\n');
+
+        (void)fprintf(stderr, "scoring: %s%.*s\n", prefix, (int)line.length,
+                      line.at);
+    }
+}
+
+void
 command_print_errors(const struct buf *errors)
 {
-    const char *at = errors->data, *end = at + errors->length;
-
-    if (errors->length == 0)
-        (void)fprintf(stderr, "scoring: out of memory\n");
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        int length = (int)((stop != NULL ? stop : end) - at);
-
-        (void)fprintf(stderr, "scoring: %.*s\n", length, at);
-        at += length + 1;
-    }
+    command_print_lines("", errors->length > 0 ? buf_bytes(errors)
+                                               : bytes_of("out of memory"));
 }
 
 struct config *

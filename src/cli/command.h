@@ -91,6 +91,9 @@ int command_print_text(struct buf *text);
 /* Flushes standard output. Returns EX_OK, or prints the error: EX_IOERR. */
 int command_output_status(void);
 
+/* Prints the lines on standard error, each with a prefix after "scoring: ". */
+void command_print_lines(const char *prefix, struct bytes lines);
+
 /* Prints the lines on standard error; no lines mean that memory ran out. */
 void command_print_errors(const struct buf *errors);
 

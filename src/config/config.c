@@ -410,24 +410,6 @@ salts_check(const struct auth_secrets *secrets, struct buf *errors)
     return true;
 }
 
-/* Adds each of the lines, preceded by the name of the setting and the path. */
-static void
-accounts_errors(struct buf *errors, const char *path, struct bytes lines)
-{
-    const char *at = lines.at, *end = at + lines.length;
-
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-
-        stop = stop != NULL ? stop + 1 : end;
-        buf_add_text(errors, CONFIG_ACCOUNTS_NAME ": \"");
-        config_escape(errors, path);
-        buf_add_text(errors, "\": ");
-        buf_add(errors, at, (size_t)(stop - at));
-        at = stop;
-    }
-}
-
 struct accounts *
 config_read_accounts(const char *path, const struct auth_salts *admin_salts,
                      struct buf *errors, unsigned *ret_mode)
@@ -444,10 +426,7 @@ config_read_accounts(const char *path, const struct auth_salts *admin_salts,
     }
     accounts = accounts_read(bytes_of(text), admin_salts, &lines);
     config_text_free(text);
-    if (lines.failed)
-        (void)config_error(errors, CONFIG_ACCOUNTS_NAME, path, "out of memory");
-    else
-        accounts_errors(errors, path, buf_bytes(&lines));
+    config_error_lines(errors, CONFIG_ACCOUNTS_NAME, path, &lines);
     buf_free(&lines);
     if (accounts == NULL)
         return NULL;

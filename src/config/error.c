@@ -43,6 +43,21 @@ config_escape(struct buf *out, const char *text)
     escape(out, text, SIZE_MAX);
 }
 
+static void
+add_error(struct buf *errors, const char *name, const char *given,
+          struct bytes words)
+{
+    escape(errors, name, SHOWN_MAX);
+    if (given != NULL) {
+        buf_add_text(errors, ": \"");
+        escape(errors, given, SHOWN_MAX);
+        buf_add_text(errors, "\"");
+    }
+    buf_add_text(errors, ": ");
+    buf_add_bytes(errors, words);
+    buf_add_text(errors, "\n");
+}
+
 bool
 config_error(struct buf *errors, const char *name, const char *given,
              const char *format, ...)
@@ -53,15 +68,18 @@ config_error(struct buf *errors, const char *name, const char *given,
     va_start(args, format);
     (void)vsnprintf(words, sizeof(words), format, args);
     va_end(args);
-
-    escape(errors, name, SHOWN_MAX);
-    if (given != NULL) {
-        buf_add_text(errors, ": \"");
-        escape(errors, given, SHOWN_MAX);
-        buf_add_text(errors, "\"");
-    }
-    buf_add_text(errors, ": ");
-    buf_add_text(errors, words);
-    buf_add_text(errors, "\n");
+    add_error(errors, name, given, bytes_of(words));
     return false;
+}
+
+void
+config_error_lines(struct buf *errors, const char *name, const char *given,
+                   const struct buf *lines)
+{
+    struct bytes rest = buf_bytes(lines);
+
+    if (lines->failed)
+        rest = bytes_of("out of memory");
+    while (rest.length > 0)
+        add_error(errors, name, given, bytes_cut(&rest, '\n'));
 }

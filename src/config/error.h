@@ -18,6 +18,13 @@ bool config_error(struct buf *errors, const char *name, const char *given,
                   const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/*
+ * Adds such a line for each line of a text, whose control characters are
+ * escaped. If the text has failed, memory has run out.
+ */
+void config_error_lines(struct buf *errors, const char *name, const char *given,
+                        const struct buf *lines);
+
 /* Adds a text, with control characters, quotes and backslashes escaped. */
 void config_escape(struct buf *out, const char *text);
 

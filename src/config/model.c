@@ -15,7 +15,7 @@ config_read_model(const char *setting, const char *path,
     const char *name = setting != NULL ? setting : path;
     const char *given = setting != NULL ? path : NULL;
     struct buf faults = {0};
-    char *text = NULL, *rest, *line;
+    char *text = NULL;
     const char *problem = config_text_read(path, CONFIG_TEXT_JSON, &text);
     bool is_good;
 
@@ -23,12 +23,8 @@ config_read_model(const char *setting, const char *path,
         return config_error(errors, name, given, "%s", problem);
     is_good = model_read(text, strlen(text), ret_model, &faults);
     config_text_free(text);
-    buf_add(&faults, "", 1);
-    if (!is_good && faults.failed)
-        (void)config_error(errors, name, given, "out of memory");
-    rest = is_good ? NULL : faults.data;
-    while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
-        (void)config_error(errors, name, given, "%s", line);
+    if (!is_good)
+        config_error_lines(errors, name, given, &faults);
     buf_free(&faults);
     return is_good;
 }

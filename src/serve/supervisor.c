@@ -445,14 +445,12 @@ on_stop(struct supervisor *s, int64_t now)
 static void
 log_errors(struct log *log, const struct buf *errors)
 {
-    const char *at = errors->data, *end = at + errors->length;
+    struct bytes rest = buf_bytes(errors);
 
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        int length = (int)((stop != NULL ? stop : end) - at);
+    while (rest.length > 0) {
+        const struct bytes line = bytes_cut(&rest, '\n');
 
-        log_error(log, "settings: %.*s", length, at);
-        at += length + 1;
+        log_error(log, "settings: %.*s", (int)line.length, line.at);
     }
 }
 
