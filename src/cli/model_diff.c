@@ -24,6 +24,8 @@
 
 #define LINE_MAX_BYTES (1024 * 1024) /* like the default of a body */
 
+static const char too_long[] = "is longer than 1 MiB";
+
 #define PATTERNS (1U << PERSON__MAX) /* sets of known inputs */
 
 #define PERCENT 100.0
@@ -109,6 +111,10 @@ take_line(struct diff *diff, struct line line, int64_t number)
     line = line_reader_strip(line, number == 1);
     if (interests_line_is_empty(line))
         return;
+    if (line.length > LINE_MAX_BYTES) {
+        report_words(&diff->report, number, bytes_of(too_long));
+        return;
+    }
     buf_clear(&diff->faults.text);
     if (!read_known(diff, line, &known)) {
         report_words(&diff->report, number, buf_bytes(&diff->faults.text));
@@ -135,7 +141,7 @@ read_lines(struct diff *diff, struct line_reader *reader)
             take_line(diff, line, line_reader_number(reader));
         else if (result == LINE_READER_LONG)
             report_words(&diff->report, line_reader_number(reader),
-                         bytes_of("is longer than 1 MiB"));
+                         bytes_of(too_long));
         progress_set(&diff->report.progress, line_reader_offset(reader),
                      line_reader_number(reader));
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
@@ -529,6 +530,53 @@ TEST_CASES(command, struct command_case, command_rows)
         (void)printf("%s\n", text);
     free(text);
     files_folder_remove(folder);
+}
+
+/* A line of so many bytes, without what is around it. */
+struct width_case {
+    const char *name;
+    size_t bytes;
+    const char *before, *after;
+    int status;
+};
+
+#define MIB  ((size_t)1 << 20)
+#define MARK "\xef\xbb\xbf"
+
+static const struct width_case width_rows[] = {
+    {"1 MiB", MIB, "", "\n", EX_OK},
+    {"a byte more", MIB + 1, "", "\n", EX_DATAERR},
+    {"1 MiB, of Windows", MIB, "", "\r\n", EX_OK},
+    {"a byte more, of Windows", MIB + 1, "", "\r\n", EX_DATAERR},
+    {"1 MiB, of Windows, after a mark", MIB, MARK, "\r\n", EX_OK},
+    {"a byte more, after a mark", MIB + 1, MARK, "\n", EX_DATAERR},
+    {"1 MiB, without an end", MIB, "", "", EX_OK},
+    {"a byte more, without an end", MIB + 1, "", "", EX_DATAERR},
+};
+
+/* `scoring model diff` takes it, or names it: S15.3. */
+TEST_CASES(width, struct width_case, width_rows)
+{
+    static const char person[] =
+        "{\"phone\": \"79175002040\", \"email\": \"@\"";
+    static const char *const none[] = {NULL};
+    char path[FILES_PATH_MAX];
+    const char *const argv[] = {
+        getenv("RUN_BINARY"), "model", "diff", "published",
+        "published",          path,    NULL};
+    const struct proc_plan plan = {
+        .argv = argv, .output = "/dev/null", .environment = none};
+    struct buffer text = {0};
+    struct proc proc;
+
+    buffer_printf(&text, "%s%s%*s}%s", c->before, person,
+                  (int)(c->bytes - sizeof(person)), "", c->after);
+    CU_ASSERT_TRUE_FATAL(files_make(path, text.data, text.length));
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &plan));
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), c->status);
+    (void)unlink(path);
+    buffer_free(&text);
 }
 
 static const char *const broken_model[] = {

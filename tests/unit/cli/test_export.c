@@ -26,6 +26,7 @@
 /* What the server does instead of answering a command. */
 enum deed {
     GOES_ON = 0,
+    IS_SECOND, /* the same; nobody listens at the first host of the URL */
     ENDS,
     ENDS_AFTER, /* it answers, and ends */
     REFUSES,
@@ -47,6 +48,7 @@ struct end_case {
 
 static const struct end_case end_rows[] = {
     {"goes on", "", 1, GOES_ON, EX_OK, false, NULL},
+    {"is the second host", "", 1, IS_SECOND, EX_OK, false, NULL},
     {"ends at the map", "SLOTS", 1, ENDS, EX_UNAVAILABLE, true, BROKE},
     {"ends after the map", "SLOTS", 1, ENDS_AFTER, EX_UNAVAILABLE, false,
      REFUSED},
@@ -204,9 +206,8 @@ TEST_CASES(end, struct end_case, end_rows)
 {
     char folder[FILES_PATH_MAX], copy[FILES_PATH_MAX], said[FILES_PATH_MAX];
     struct server server = {.c = c};
-    struct redis_url_host host = {.host = HOST};
     struct interests_plan plan = {.path = copy, .limit_ms = CLOCK_PATIENCE_MS};
-    struct redis_url url = {.kind = REDIS_URL_CLUSTER, .host_count = 1};
+    struct redis_url url = {.kind = REDIS_URL_CLUSTER};
     struct proc peer = {.pid = 0};
     int listener;
 
@@ -220,8 +221,10 @@ TEST_CASES(end, struct end_case, end_rows)
     peer.pid = script_fork(listener, &server_ops, &server,
                            2 * CLOCK_PATIENCE_MS / MS_PER_S);
     (void)close(listener);
-    host.port = server.port;
-    url.hosts[0] = host;
+    if (c->deed == IS_SECOND)
+        url.hosts[url.host_count++] =
+            (struct redis_url_host){HOST, ports_free()};
+    url.hosts[url.host_count++] = (struct redis_url_host){HOST, server.port};
     CU_ASSERT_EQUAL(run_export(&plan, &url, said), c->status);
     expect_message(said, c, server.port);
     expect_text(copy, c->status == EX_OK

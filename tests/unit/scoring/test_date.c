@@ -2,6 +2,9 @@
  * Dates: the days that exist, the format DD.MM.YYYY, and their order. Expected
  * values are from docs/protocol.md, S12, and the calendar.
  */
+#include <stdlib.h>
+#include <time.h>
+
 #include "scoring/date.h"
 #include "support/cases.h"
 
@@ -165,4 +168,37 @@ TEST_CASES(order, struct order_case, order_rows)
     int got = date_compare(c->a, c->b);
 
     CU_ASSERT_EQUAL((got > 0) - (got < 0), c->want);
+}
+
+/* 2026-11-30 22:30 in UTC. */
+#define EVENING 1796077800
+
+struct zone_case {
+    const char *name;
+    const char *zone; /* TZ, by its rule: hours west of Greenwich */
+    time_t time;
+    struct date want;
+};
+
+static const struct zone_case zone_rows[] = {
+    {"UTC", "XXX0", EVENING, {2026, 11, 30}},
+    {"a minute before midnight", "XXX-1:29", EVENING, {2026, 11, 30}},
+    {"midnight", "XXX-1:30", EVENING, {2026, 12, 1}},
+    {"far in the east", "XXX-14", EVENING, {2026, 12, 1}},
+    {"in the west", "XXX3", EVENING + 2 * 3600, {2026, 11, 30}},
+    {"the last second of a year", "XXX0", 1798761599, {2026, 12, 31}},
+    {"the first second of a year", "XXX0", 1798761600, {2027, 1, 1}},
+};
+
+/* Today is that of the local time zone: S12.2. */
+TEST_CASES(zone, struct zone_case, zone_rows)
+{
+    struct date got = untouched;
+
+    (void)setenv("TZ", c->zone, 1);
+    tzset();
+    CU_ASSERT_TRUE(date_of_time(c->time, &got));
+    CU_ASSERT_EQUAL(date_compare(got, c->want), 0);
+    (void)unsetenv("TZ");
+    tzset();
 }

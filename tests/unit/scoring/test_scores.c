@@ -536,6 +536,25 @@ TEST_SINGLE(bad, "each name is logged once")
     answer_free(&answer);
 }
 
+#define UNKNOWN                                                                \
+    ", \"Phone\": 1, \"phone \": 2, \"a\": 3, \"b\": null, \"c\": [4], "       \
+    "\"d\": {\"e\": 5}, \"scores\": [], \"client_ids\": 6, \"\": 7"
+
+/* More of them than a record can have known ones: S9.1. */
+TEST_SINGLE(unknown, "members are ignored, however many there are")
+{
+    struct answer answer =
+        ask("h&f", "online_scores",
+            bytes_of("{\"clients\": [{\"phone\": \"79175002040\", "
+                     "\"email\": \"@\"" UNKNOWN "}]" UNKNOWN "}"));
+
+    CU_ASSERT_EQUAL(answer.code, 200);
+    CU_ASSERT_STRING_EQUAL(
+        answer.body.data,
+        "{\"code\": 200, \"response\": {\"scores\": [{\"score\": 3.0}]}}");
+    answer_free(&answer);
+}
+
 struct refused_case {
     const char *name, *method, *arguments, *error, *context;
 };

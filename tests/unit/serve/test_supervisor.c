@@ -1331,6 +1331,43 @@ TEST_SINGLE(reload_zone, "a reload takes another TZ from the file of --config")
     files_folder_remove(folder);
 }
 
+static void
+write_model(const char *path, const char *points)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"model\": \"m\", \"rules\": [{\"reason\": \"phone\", "
+                   "\"given\": [\"phone\"], \"points\": %s}]}",
+                   points);
+    CU_ASSERT_TRUE(files_write(path, text));
+}
+
+/* S15.2. The digests are different, the names are not. */
+TEST_SINGLE(reload_model, "each change of the model is logged, and only these")
+{
+    static const char line[] = "] I the model changes from m (";
+    char path[FILES_PATH_MAX], setting[FILES_PATH_MAX], folder[FILES_PATH_MAX];
+    const char *const settings[] = {STORE, setting, NULL};
+    struct service service;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%.100s/model.json", folder);
+    files_path(setting, "SCORING_MODEL_FILE=%.200s", path);
+    write_model(path, "1");
+    service_serve(&service, settings);
+    for (unsigned i = 0; i < 3; i++) {
+        write_model(path, i < 2 ? "2" : "2.5");
+        proc_signal(&service.proc, SIGHUP);
+        CU_ASSERT_TRUE(await_said(&service, "settings read again: ", i + 1));
+        CU_ASSERT_EQUAL(times_said(&service, line), i < 2 ? 1 : 2);
+    }
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 /* As when a terminal closes, which all processes are told. */
 TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
 {

@@ -628,6 +628,11 @@ static const struct store_case blame_rows[] = {
      "t7 up c1:800 t8 big1 t9 up t10 ok2 ?",
      "open send1 send2 | 1=ok open send2 send1 | 1=ok open send2 send1 | "
      "1=ok open send2 send1 | 1=ok open send2 | 2=ok is-up"},
+    {"no attempt, either: a lost connection is the first",
+     "t0 up t1 c1:800 m2:800 t2 big1 t3 up c1:800 t4 big1 t5 up c1:800 t6 big1 "
+     "t7 up t8 down t9 t19 up t20 ok2",
+     "open send1 send2 | 1=ok open send2 send1 | 1=ok open send2 send1 | "
+     "1=ok open send2 | RETRY[gone] open send2 | 2=ok"},
     {"bytes are a proof of life",
      OVERDUE "t1264 up t1265 m2:3000 t1266 big2 T1267 up t1268 n3:3000 t1269",
      OVERDUE_TRACE "open send2 2=down | UP open next:-1 measure3 |"},
