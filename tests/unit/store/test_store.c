@@ -19,6 +19,7 @@
  *     still  the link has failed, after it was silent
  *     oom    the link is out of memory
  *     bad    the next flush finds the connection broken
+ *     moved  another server is the master
  *     again  each finished read begins another one, of key 9
  *     .      leaves a dot in the trace
  *     ?      traces whether the store is up
@@ -31,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/node.h"
 #include "store/route.h"
 #include "store/single.h"
 #include "store/store.h"
@@ -149,8 +151,81 @@ static const struct store_link_ops fake_ops = {
     .free = link_fake_do_nothing,
 };
 
+/* A route to a master that changes: its node is replaced by a new one. */
+static struct {
+    struct store_route base; /* first: a route begins with it */
+    struct store_node *node;
+    struct store_config config;
+    const struct store_node_owner *owner;
+    void *arg;
+    bool has_moved; /* another master is known, and the turn will use it */
+} group;
+
+static void
+group_own(struct store_route *route, const struct store_node_owner *owner,
+          void *arg)
+{
+    group.owner = owner;
+    group.arg = arg;
+    link_fake_own(route, owner, arg);
+}
+
+static struct store_node *
+group_node_of(struct store_route *route, struct bytes key)
+{
+    (void)route;
+    (void)key;
+    return group.node;
+}
+
+static void
+group_settle(struct store_route *route, int64_t now_ms)
+{
+    struct store_node *old = group.node;
+
+    (void)now_ms;
+    if (!group.has_moved)
+        return;
+    group.has_moved = false;
+    group.node = NULL;
+    route->count = 0;
+    store_node_retire(old);
+    fake.sent_count = 0;
+    group.node = store_node_new(&group.config, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(group.node);
+    store_node_set_owner(group.node, group.owner, group.arg);
+    route->count = 1;
+}
+
+static const struct store_route_ops group_ops = {
+    .own = group_own,
+    .node_of = group_node_of,
+    .settle = group_settle,
+    .free = link_fake_free,
+};
+
+static struct store_route *
+make_group(const struct store_config *config)
+{
+    memset(&group, 0, sizeof(group));
+    group.config = *config;
+    group.node = store_node_new(config, &fake.base);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(group.node);
+    group.base = (struct store_route){
+        .ops = &group_ops, .nodes = &group.node, .count = 1};
+    return &group.base;
+}
+
+typedef struct store_route *make_route(const struct store_config *config);
+
+static struct store_route *
+make_single(const struct store_config *config)
+{
+    return store_single_new(config, &fake.base);
+}
+
 static struct store *
-make_store(const struct store_config *config)
+make_store(const struct store_config *config, make_route *make)
 {
     struct store_config probing = *config;
     struct store_route *route;
@@ -158,7 +233,7 @@ make_store(const struct store_config *config)
     memset(&fake, 0, sizeof(fake));
     fake.base.ops = &fake_ops;
     probing.probe_key = bytes_of("i:0");
-    route = store_single_new(&probing, &fake.base);
+    route = make(&probing);
     CU_ASSERT_PTR_NOT_NULL_FATAL(route);
     fake.store = store_new(&probing, route);
     CU_ASSERT_PTR_NOT_NULL_FATAL(fake.store);
@@ -337,6 +412,8 @@ step_words(struct store *store, const char *step)
         fake.breaks = true;
     else if (strcmp(step, "again") == 0)
         fake.asks_again = true;
+    else if (strcmp(step, "moved") == 0)
+        group.has_moved = true;
     else if (strcmp(step, "w") == 0)
         store_write(store, bytes_of("key"), bytes_of("value"), 3600);
     else if (strcmp(step, "wok") == 0)
@@ -667,9 +744,29 @@ static const struct store_case blame_rows[] = {
      "open set send1 | WRITE_FAILED[its answer] open"},
 };
 
+/* Another master: what is pending is sent there, and nothing is lost (S21.4).
+ */
+static const struct store_case moved_rows[] = {
+    {"no attempt: a lost connection is the first",
+     "t0 up t1 m1:9000 t2 moved t3 up t4 moved t5 up t6 moved t7 up t8 down t9 "
+     "t19 up t20 ok1",
+     "open send1 | open send1 | open send1 | open send1 | RETRY[gone] "
+     "open send1 | 1=ok"},
+    {"no failure", "t0 up t1 m1:9000 t2 moved t3 ? up t4 ok1 ?",
+     "open send1 | open is-down send1 | 1=ok is-up"},
+    {"a cache read, too", "t0 up t1 c1:800 t2 moved t3 up t4 ok1",
+     "open send1 | open send1 | 1=ok"},
+    {"what waits for a connection", "t0 m1:9000 t1 moved t2 up t3 ok1",
+     "open open send1 | 1=ok"},
+    {"its deadline stays", "t0 up t1 m1:800 t2 moved t3 t799 . t800",
+     "open send1 | open . DOWN[no connection in time] 1=timeout"},
+    {"one that nobody waits for", "t0 up t1 m1:50 t2 t50 moved t51 up t52",
+     "open send1 | 1=timeout open"},
+};
+
 /* At the end of each script all pending reads must be answered. */
 static void
-run_script(const struct store_case *c)
+run_script_on(const struct store_case *c, make_route *make)
 {
     static const struct store_config config = {.attempts = 3,
                                                .connect_timeout_ms = 200,
@@ -680,7 +777,7 @@ run_script(const struct store_case *c)
     char *script = strdup(c->script), *rest = script;
     struct store *store;
 
-    store = make_store(&config);
+    store = make_store(&config, make);
     if (script != NULL)
         for (const char *step; (step = strsep(&rest, " ")) != NULL;)
             if (step[0] != '\0')
@@ -690,6 +787,12 @@ run_script(const struct store_case *c)
         (void)printf("want: %s\ngot:  %s\n", c->want, fake.trace);
     store_free(store);
     free(script);
+}
+
+static void
+run_script(const struct store_case *c)
+{
+    run_script_on(c, make_single);
 }
 
 TEST_CASES(start, struct store_case, start_rows)
@@ -720,6 +823,11 @@ TEST_CASES(trial, struct store_case, trial_rows)
 TEST_CASES(blame, struct store_case, blame_rows)
 {
     run_script(c);
+}
+
+TEST_CASES(moved, struct store_case, moved_rows)
+{
+    run_script_on(c, make_group);
 }
 
 TEST_CASES(check, struct store_case, check_rows)
@@ -760,7 +868,7 @@ TEST_CASES(connection, struct connection_case, connection_rows)
     const bool is_built = c->fault == REDIS_FAULT__MAX;
     struct store *store;
 
-    store = make_store(&config);
+    store = make_store(&config, make_single);
     (void)store_turn(store, 0);
     if (is_built)
         store_link_up(&fake.base);
@@ -790,7 +898,7 @@ fake_store(void)
     static const struct store_config config = {
         .attempts = 3, .command_timeout_ms = 300, .deadline_ms = 800};
 
-    return make_store(&config);
+    return make_store(&config, make_single);
 }
 
 TEST_SINGLE(free_writes, "what is told may write, and it comes to nothing")
