@@ -29,6 +29,19 @@ bytes_equal(struct bytes a, struct bytes b)
            (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
+/* Writes two lower-case hex digits for each byte, and a NUL. */
+static inline void
+bytes_to_hex(const unsigned char *data, size_t size, char *ret_hex)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        ret_hex[2 * i] = digits[data[i] >> 4];
+        ret_hex[2 * i + 1] = digits[data[i] & 0x0f];
+    }
+    ret_hex[2 * size] = '\0';
+}
+
 /* The position of the first mark; the length of the text if it has none. */
 static inline size_t
 bytes_find(struct bytes text, char mark)

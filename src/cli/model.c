@@ -46,7 +46,7 @@ run_check(const struct command *command, int argc, char **argv)
     buf_printf(&text, "%s: model ", words[0]);
     model_print_name(&model, &text);
     buf_printf(&text, ", %zu rule(s), scores 0.0 to ", model.rule_count);
-    model_add_points(model_tenths_max(&model), &text);
+    model_add_points(model_tenths(&model, MODEL_ALL_KNOWN), &text);
     buf_add_text(&text, ", no faults\n");
     return command_print_text(&text);
 }

@@ -245,7 +245,7 @@ print_model(const char *label, const struct model *model)
 
     model_print_name(model, &text);
     buf_add_text(&text, ": 0.0 to ");
-    model_add_points(model_tenths_max(model), &text);
+    model_add_points(model_tenths(model, MODEL_ALL_KNOWN), &text);
     (void)printf("%s  %.*s\n", label, (int)text.length,
                  text.data != NULL ? text.data : "");
     buf_free(&text);

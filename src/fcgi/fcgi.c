@@ -130,18 +130,6 @@ parse_length(struct bytes text, uint64_t *ret_length)
     return true;
 }
 
-/* Empty if there is no traceparent, or it is malformed. */
-static struct bytes
-trace_id(const struct fcgi *fcgi)
-{
-    struct bytes header = param(fcgi, "TRACEPARENT");
-    struct bytes id = {NULL, 0};
-
-    if (header.length > 0)
-        (void)trace_parse(header, &id);
-    return id;
-}
-
 static enum request_body
 body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
 {
@@ -161,24 +149,6 @@ body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
     return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_WHOLE;
 }
 
-/*
- * Reads stdin to its end: libfcgi would take the rest for the beginning of the
- * next exchange.
- */
-static bool
-read_body(struct fcgi *fcgi, size_t length)
-{
-    FCGX_Stream *in = fcgi->request.in;
-
-    if (length >= INT_MAX)
-        return false;
-    fcgi->body = malloc(length > 0 ? length : 1);
-    if (fcgi->body == NULL ||
-        FCGX_GetStr(fcgi->body, (int)length, in) != (int)length)
-        return false;
-    return FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
-}
-
 /* Ends the exchange, without closing its descriptor. */
 static void
 forget(struct fcgi *fcgi)
@@ -188,8 +158,12 @@ forget(struct fcgi *fcgi)
     fcgi_forget_body(fcgi);
 }
 
+/*
+ * Parses an exchange, with the whole of stdin: libfcgi would take the rest for
+ * the beginning of the next exchange.
+ */
 static enum fcgi_result
-parse(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
+parse(struct fcgi *fcgi, int fd, size_t length)
 {
     FCGX_Request *request = &fcgi->request;
 
@@ -198,8 +172,11 @@ parse(struct fcgi *fcgi, int fd, const struct fcgi_stdin *body)
     request->detached = 1;
     if (FCGX_Accept_r(request) != 0)
         return request->ipcFd == -1 ? FCGI_CLOSED : FCGI_FAULT;
-    if (FCGX_GetError(request->in) == 0 &&
-        read_body(fcgi, body->is_apart ? 0 : body->length))
+    if (length < INT_MAX)
+        fcgi->body = malloc(length > 0 ? length : 1);
+    if (FCGX_GetError(request->in) == 0 && fcgi->body != NULL &&
+        FCGX_GetStr(fcgi->body, (int)length, request->in) == (int)length &&
+        FCGX_GetChar(request->in) == EOF && FCGX_GetError(request->in) == 0)
         return FCGI_OK;
     forget(fcgi);
     return FCGI_FAULT;
@@ -212,19 +189,23 @@ fcgi_read(struct fcgi *fcgi, int fd, struct bytes exchange,
 {
     enum fcgi_result result;
     enum request_body state;
+    struct bytes trace_header, trace = {NULL, 0}; /* if it is malformed */
 
     unread = exchange;
-    result = parse(fcgi, fd, body);
+    result = parse(fcgi, fd, body->is_apart ? 0 : body->length);
     unread = (struct bytes){NULL, 0};
     if (result != FCGI_OK)
         return result;
     state = body_state(fcgi, body->length, body_max);
+    trace_header = param(fcgi, "TRACEPARENT");
+    if (trace_header.length > 0)
+        (void)trace_parse(trace_header, &trace);
     *ret_request = (struct request){
         .verb = param(fcgi, "REQUEST_METHOD"),
         .path = param(fcgi, "DOCUMENT_URI"),
         .listener = param(fcgi, "SCORING_LISTENER"),
         .id = request_id(fcgi),
-        .trace_id = trace_id(fcgi),
+        .trace_id = trace,
         .body_state = state,
         .body = body->is_apart ? body->bytes : fcgi->body,
         .body_length = state == REQUEST_BODY_WHOLE ? body->length : 0,
@@ -306,16 +287,6 @@ add_headers(struct buf *text, const struct outcome *outcome)
     buf_add_text(text, "\r\n");
 }
 
-static bool
-put_body(struct fcgi *fcgi, const struct outcome *outcome)
-{
-    bool good = put(fcgi, outcome->body);
-
-    for (size_t i = 0; i < outcome->part_count; i++)
-        good = good && put(fcgi, outcome->parts[i]);
-    return good && put(fcgi, outcome->end);
-}
-
 bool
 fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome)
 {
@@ -327,7 +298,10 @@ fcgi_answer(struct fcgi *fcgi, int fd, const struct outcome *outcome)
     buf_clear(&fcgi->headers);
     add_headers(&fcgi->headers, outcome);
     good = !fcgi->headers.failed && put(fcgi, buf_bytes(&fcgi->headers)) &&
-           put_body(fcgi, outcome);
+           put(fcgi, outcome->body);
+    for (size_t i = 0; i < outcome->part_count && good; i++)
+        good = put(fcgi, outcome->parts[i]);
+    good = good && put(fcgi, outcome->end);
     /* In this order the end of the request is in the same write(). */
     good = FCGX_FClose(request->err) == 0 && good;
     good = FCGX_FClose(request->out) == 0 && good;

@@ -31,22 +31,7 @@ static const struct phase phases[] = {
     [FCGI_SCAN_STDIN] = {5, FCGI_SCAN_END},
 };
 
-/* The length of the name, or then of the value, has been read. */
-static bool
-pair_length_done(struct fcgi_scan *scan)
-{
-    if (scan->pair_length > FCGI_SCAN_PARAMS_MAX)
-        return false;
-    if (!scan->pair_in_lengths) {
-        scan->pair_name = scan->pair_length;
-        scan->pair_in_lengths = true;
-        return true;
-    }
-    scan->pair_left = scan->pair_name + scan->pair_length;
-    scan->pair_in_lengths = false;
-    return true;
-}
-
+/* The length of the name comes first, then that of the value. */
 static bool
 pair_length_byte(struct fcgi_scan *scan, uint8_t byte)
 {
@@ -59,7 +44,14 @@ pair_length_byte(struct fcgi_scan *scan, uint8_t byte)
     } else {
         scan->pair_length = byte;
     }
-    return scan->pair_digits > 0 || pair_length_done(scan);
+    if (scan->pair_digits > 0)
+        return true;
+    if (scan->pair_in_lengths)
+        scan->pair_left = scan->pair_name + scan->pair_length;
+    else
+        scan->pair_name = scan->pair_length;
+    scan->pair_in_lengths = !scan->pair_in_lengths;
+    return scan->pair_length <= FCGI_SCAN_PARAMS_MAX;
 }
 
 /*
@@ -85,14 +77,6 @@ take_params(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
         at += text;
     }
     return true;
-}
-
-/* Whether the params do not end within a pair. */
-static bool
-params_are_whole(const struct fcgi_scan *scan)
-{
-    return scan->pair_left == 0 && scan->pair_digits == 0 &&
-           !scan->pair_in_lengths;
 }
 
 static bool
@@ -169,7 +153,10 @@ record_open(struct fcgi_scan *scan)
            scan->record_total <= FCGI_SCAN_HEAD_MAX;
 }
 
-/* A record has been read. An empty one ends its stream, and so the phase. */
+/*
+ * A record has been read. An empty one ends its stream, and so the phase;
+ * params must not end within a pair.
+ */
 static bool
 record_close(struct fcgi_scan *scan)
 {
@@ -178,7 +165,8 @@ record_close(struct fcgi_scan *scan)
     scan->header_length = 0;
     if (scan->phase != FCGI_SCAN_BEGIN && !is_empty)
         return true;
-    if (scan->phase == FCGI_SCAN_PARAMS && !params_are_whole(scan))
+    if (scan->phase == FCGI_SCAN_PARAMS &&
+        (scan->pair_left > 0 || scan->pair_digits > 0 || scan->pair_in_lengths))
         return false;
     scan->phase = phases[scan->phase].next;
     return true;
@@ -210,13 +198,6 @@ take_part(struct fcgi_scan *scan, const uint8_t *bytes, size_t length,
     return good;
 }
 
-static bool
-record_is_over(const struct fcgi_scan *scan)
-{
-    return scan->header_length == FCGI_SCAN_HEADER_LENGTH &&
-           scan->content_left == 0 && scan->padding_left == 0;
-}
-
 enum fcgi_scan_verdict
 fcgi_scan(struct fcgi_scan *scan, const void *bytes, size_t length)
 {
@@ -233,7 +214,9 @@ fcgi_scan(struct fcgi_scan *scan, const void *bytes, size_t length)
             buf_add(scan->head, at, taken);
         at += taken;
         scan->length += taken;
-        if (record_is_over(scan) && !record_close(scan))
+        if (scan->header_length == FCGI_SCAN_HEADER_LENGTH &&
+            scan->content_left == 0 && scan->padding_left == 0 &&
+            !record_close(scan))
             return FCGI_SCAN_BAD;
     }
     return scan->phase == FCGI_SCAN_END ? FCGI_SCAN_COMPLETE : FCGI_SCAN_MORE;

@@ -161,18 +161,7 @@ note_progress(struct redis_conn *conn, size_t replies, size_t bytes)
 
 /* Replies. */
 
-/*
- * Whether the server has become a replica since the handshake: only replicas
- * give these error replies. The command is lost, like all pending ones.
- */
-static bool
-is_demoted(const struct redis_conn *conn, const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_ERROR && conn->phase == PHASE_READY &&
-           (redis_error_is(reply->str, "READONLY") ||
-            redis_error_is(reply->str, "MASTERDOWN"));
-}
-
+/* The command is lost, like all pending ones. */
 static void
 leave_demoted(struct redis_conn *conn, const struct redis_command *command,
               redisReply *reply)
@@ -198,7 +187,10 @@ take_reply(struct redis_conn *conn, redisReply *reply)
         fail(conn, REDIS_FAULT_BROKEN, "an answer that nobody asked for");
         return;
     }
-    if (is_demoted(conn, reply)) {
+    /* Only a server that has become a replica gives these error replies. */
+    if (reply->type == REDIS_REPLY_ERROR && conn->phase == PHASE_READY &&
+        (redis_error_is(reply->str, "READONLY") ||
+         redis_error_is(reply->str, "MASTERDOWN"))) {
         leave_demoted(conn, &command, reply);
         return;
     }

@@ -190,11 +190,26 @@ has_unread_bytes(int fd)
 }
 
 static bool
-write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
+write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
+{
+    const char *failure =
+        redis_tls_write(stream->tls, stream->context, bytes, ret_waiting);
+
+    if (failure == NULL)
+        return true;
+    return redis_tls_is_starting(stream->tls) ? fail_tls(stream, failure)
+                                              : fail(stream, "%s", failure);
+}
+
+bool
+redis_stream_write(struct redis_stream *stream, struct bytes bytes,
+                   bool *ret_waiting)
 {
     struct buf *unsent = &stream->unsent;
     ssize_t sent = 0;
 
+    if (stream->tls != NULL)
+        return write_tls(stream, bytes, ret_waiting);
     if (unsent->length > 0) {
         buf_add_bytes(unsent, bytes);
         bytes = buf_bytes(unsent);
@@ -213,26 +228,6 @@ write_plain(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
         return fail(stream, "out of memory");
     *ret_waiting = bytes.length > 0;
     return true;
-}
-
-static bool
-write_tls(struct redis_stream *stream, struct bytes bytes, bool *ret_waiting)
-{
-    const char *failure =
-        redis_tls_write(stream->tls, stream->context, bytes, ret_waiting);
-
-    if (failure == NULL)
-        return true;
-    return redis_tls_is_starting(stream->tls) ? fail_tls(stream, failure)
-                                              : fail(stream, "%s", failure);
-}
-
-bool
-redis_stream_write(struct redis_stream *stream, struct bytes bytes,
-                   bool *ret_waiting)
-{
-    return stream->tls != NULL ? write_tls(stream, bytes, ret_waiting)
-                               : write_plain(stream, bytes, ret_waiting);
 }
 
 /* Whether the server may expect TLS: it has closed without a reply. */

@@ -117,18 +117,13 @@ api_free(struct api *api)
 static int
 step_path(struct api_call *call, const struct request *request)
 {
-    (void)call;
-    for (size_t i = 0; i < COUNT(paths); i++) {
-        if (bytes_equal(request->path, bytes_of(paths[i])))
-            return 0;
-    }
-    return 404;
-}
+    size_t i = 0;
 
-static int
-step_verb(struct api_call *call, const struct request *request)
-{
     (void)call;
+    while (i < COUNT(paths) && !bytes_equal(request->path, bytes_of(paths[i])))
+        i++;
+    if (i == COUNT(paths))
+        return 404;
     return bytes_equal(request->verb, bytes_of("POST")) ? 0 : 405;
 }
 
@@ -202,15 +197,6 @@ step_envelope(struct api_call *call, const struct request *request)
 /* A valid token alone does not let an unlisted account in: it was checked
  * against the salts of another one. */
 static int
-let_in(struct api_call *call, bool needs_account, size_t salt)
-{
-    if (needs_account && (call->account == NULL || call->account->is_disabled))
-        return 403;
-    call->salt = salt;
-    return 0;
-}
-
-static int
 step_token(struct api_call *call, const struct request *request)
 {
     const struct accounts *accounts = call->api->config->accounts;
@@ -226,7 +212,11 @@ step_token(struct api_call *call, const struct request *request)
         call->account = accounts_find(accounts, envelope->account, &salts);
     switch (auth_check(call->api->auth, &claim, salts, request->now, &salt)) {
     case AUTH_OK:
-        return let_in(call, needs_account, salt);
+        if (needs_account &&
+            (call->account == NULL || call->account->is_disabled))
+            return 403;
+        call->salt = salt;
+        return 0;
     case AUTH_REFUSED:
         return 403;
     case AUTH_NO_HOUR:
@@ -300,6 +290,16 @@ step_account(struct api_call *call, const struct request *request)
 }
 
 static int
+end_by_result(struct api_call *call, enum method_result result)
+{
+    const struct result_row *row = &results[result];
+
+    call->fault = row->fault;
+    call->fault_text = row->text;
+    return row->code;
+}
+
+static int
 step_arguments(struct api_call *call, const struct request *request)
 {
     const struct method *method = call->method;
@@ -320,33 +320,16 @@ step_arguments(struct api_call *call, const struct request *request)
     if (method->check != NULL &&
         !method->check(call->request, &call->plan.faults))
         return 422;
-    return 0;
-}
-
-static int
-end_by_result(struct api_call *call, enum method_result result)
-{
-    const struct result_row *row = &results[result];
-
-    call->fault = row->fault;
-    call->fault_text = row->text;
-    return row->code;
-}
-
-static int
-step_plan(struct api_call *call, const struct request *request)
-{
-    (void)request;
-    if (call->method->plan == NULL)
-        return 0;
-    return end_by_result(call, call->method->plan(call->request, &call->plan));
+    return method->plan == NULL
+               ? 0
+               : end_by_result(call, method->plan(call->request, &call->plan));
 }
 
 typedef int api_step(struct api_call *call, const struct request *request);
 
 static api_step *const steps[] = {
-    step_path,   step_verb,    step_body,      step_envelope, step_token,
-    step_method, step_account, step_arguments, step_plan,
+    step_path,   step_body,    step_envelope,  step_token,
+    step_method, step_account, step_arguments,
 };
 
 /* Writes the envelope of an error. 403 and 500 never have a text of their own.

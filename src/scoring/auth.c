@@ -46,18 +46,6 @@ struct hour {
     int64_t age_s;               /* since it began */
 };
 
-static void
-hex_encode(const unsigned char *data, size_t size, char *ret_hex)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < size; i++) {
-        ret_hex[2 * i] = digits[data[i] >> 4];
-        ret_hex[2 * i + 1] = digits[data[i] & 0x0f];
-    }
-    ret_hex[2 * size] = '\0';
-}
-
 /* A NULL key would mean the previous key, so an empty key is passed as "". */
 static bool
 mac_set_key(struct auth *auth, const void *key, size_t length)
@@ -206,26 +194,16 @@ token_end(EVP_MD_CTX *digest, struct bytes salt,
     if (EVP_DigestUpdate(digest, salt.at, salt.length) != 1 ||
         EVP_DigestFinal_ex(digest, sum, NULL) != 1)
         return false;
-    hex_encode(sum, sizeof(sum), ret_token);
+    bytes_to_hex(sum, sizeof(sum), ret_token);
     OPENSSL_cleanse(sum, sizeof(sum));
     return true;
 }
 
-/* The token with the i-th salt. The texts before the salt may be long, so they
- * are digested once, and each salt but the last uses a copy. */
-static bool
-token_of(struct auth *auth, const struct auth_salts *salts, size_t i,
-         char ret_token[AUTH_TOKEN_LENGTH + 1])
-{
-    if (i + 1 == salts->count)
-        return token_end(auth->digest, salts->item[i], ret_token);
-    return EVP_MD_CTX_copy_ex(auth->copy, auth->digest) == 1 &&
-           token_end(auth->copy, salts->item[i], ret_token);
-}
-
 /*
  * Tries all salts, also after one has matched: the time must reveal neither
- * where two tokens differ nor which salt is in use.
+ * where two tokens differ nor which salt is in use. The texts before the salt
+ * may be long, so they are digested once, and each salt but the last uses a
+ * copy.
  */
 static enum auth_result
 salts_check(struct auth *auth, const struct auth_salts *salts,
@@ -238,7 +216,11 @@ salts_check(struct auth *auth, const struct auth_salts *salts,
     if (!token_begin(auth, first, second))
         return AUTH_NO_DIGEST;
     for (size_t i = 0; i < salts->count; i++) {
-        if (!token_of(auth, salts, i, expected)) {
+        const bool is_last = i + 1 == salts->count;
+
+        if ((!is_last && EVP_MD_CTX_copy_ex(auth->copy, auth->digest) != 1) ||
+            !token_end(is_last ? auth->digest : auth->copy, salts->item[i],
+                       expected)) {
             result = AUTH_NO_DIGEST;
             break;
         }
@@ -338,6 +320,6 @@ auth_key(struct auth *auth, struct bytes text,
 
     if (!mac_make(auth, text, mac))
         return false;
-    hex_encode(mac, sizeof(mac), ret_hex);
+    bytes_to_hex(mac, sizeof(mac), ret_hex);
     return true;
 }

@@ -55,11 +55,13 @@ field_error_text(enum field_error error)
 }
 
 /* json-c's value of JSON's null is NULL. */
-static enum field_error
-text_read(struct json_object *value, struct bytes *ret_text)
+enum field_error
+field_string(struct json_object *value, const struct field_limits *limits,
+             void *dest)
 {
     size_t length;
 
+    (void)limits;
     if (value == NULL)
         return FIELD_EMPTY;
     if (!json_object_is_type(value, json_type_string))
@@ -67,16 +69,9 @@ text_read(struct json_object *value, struct bytes *ret_text)
     length = (size_t)json_object_get_string_len(value);
     if (length == 0)
         return FIELD_EMPTY;
-    *ret_text = (struct bytes){json_object_get_string(value), length};
+    *(field_string_dest *)dest =
+        (struct bytes){json_object_get_string(value), length};
     return FIELD_OK;
-}
-
-enum field_error
-field_string(struct json_object *value, const struct field_limits *limits,
-             void *dest)
-{
-    (void)limits;
-    return text_read(value, dest);
 }
 
 enum field_error
@@ -84,9 +79,8 @@ field_email(struct json_object *value, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = field_string(value, limits, &text);
 
-    (void)limits;
     if (error != FIELD_OK)
         return error;
     if (memchr(text.at, '@', text.length) == NULL)
@@ -110,42 +104,33 @@ integer_text_read(struct json_object *value, struct bytes *ret_text)
     return FIELD_OK;
 }
 
-static bool
-phone_is_valid(struct bytes text)
-{
-    if (text.length != PHONE_LENGTH || text.at[0] != PHONE_FIRST)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    }
-    return true;
-}
-
 enum field_error
 field_phone(struct json_object *value, const struct field_limits *limits,
             void *dest)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = field_string(value, limits, &text);
 
-    (void)limits;
     if (error == FIELD_NOT_STRING)
         error = integer_text_read(value, &text);
     if (error != FIELD_OK)
         return error;
-    if (!phone_is_valid(text))
+    if (text.length != PHONE_LENGTH || text.at[0] != PHONE_FIRST)
         return FIELD_PHONE;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return FIELD_PHONE;
+    }
     *(field_phone_dest *)dest = text;
     return FIELD_OK;
 }
 
 static enum field_error
-date_read(struct json_object *value, struct bytes *ret_text,
-          struct date *ret_date)
+date_read(struct json_object *value, const struct field_limits *limits,
+          struct bytes *ret_text, struct date *ret_date)
 {
     struct bytes text;
-    enum field_error error = text_read(value, &text);
+    enum field_error error = field_string(value, limits, &text);
 
     if (error != FIELD_OK)
         return error;
@@ -161,8 +146,7 @@ field_date(struct json_object *value, const struct field_limits *limits,
 {
     struct date date;
 
-    (void)limits;
-    return date_read(value, dest, &date);
+    return date_read(value, limits, dest, &date);
 }
 
 /*
@@ -176,7 +160,7 @@ field_birthday(struct json_object *value, const struct field_limits *limits,
 {
     struct bytes text;
     struct date date;
-    enum field_error error = date_read(value, &text, &date);
+    enum field_error error = date_read(value, limits, &text, &date);
 
     if (error != FIELD_OK)
         return error;

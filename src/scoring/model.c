@@ -323,12 +323,6 @@ model_tenths(const struct model *model, unsigned known)
     return tenths;
 }
 
-int
-model_tenths_max(const struct model *model)
-{
-    return model_tenths(model, ~0U);
-}
-
 void
 model_add_points(int tenths, struct buf *out)
 {
@@ -355,7 +349,7 @@ model_is_score(const struct model *model, struct bytes text)
             return false;
         tenths = tenths * 10 + digit;
     }
-    return tenths <= model_tenths_max(model);
+    return tenths <= model_tenths(model, MODEL_ALL_KNOWN);
 }
 
 /* Adds the rules that count (do_count), or those that do not, with the inputs

@@ -57,11 +57,10 @@ void model_print(const struct model *model, struct buf *out);
  * digest, for the log. */
 void model_print_name(const struct model *model, struct buf *out);
 
-/* The score in tenths of a point. known: a mask, from person_known(). */
+/* The score in tenths of a point. known: a mask, from person_known(); with
+ * MODEL_ALL_KNOWN it is the highest one. */
+#define MODEL_ALL_KNOWN (~0U)
 int model_tenths(const struct model *model, unsigned known);
-
-/* The highest score of the model, in tenths of a point. */
-int model_tenths_max(const struct model *model);
 
 /* Adds tenths as points with one decimal: 15 is "1.5". */
 void model_add_points(int tenths, struct buf *out);

@@ -109,6 +109,7 @@ answer(const void *request, struct method_plan *method_plan,
        struct buf *response)
 {
     const struct online_score *score = request;
+    bool is_hit;
 
     if (score != NULL) {
         const struct score_terms terms = {
@@ -117,15 +118,14 @@ answer(const void *request, struct method_plan *method_plan,
         score_add(&terms, person_known(&score->person), response);
         return METHOD_OK;
     }
-    if (status == STORE_OK && values != NULL &&
-        values[0].kind == STORE_STRING &&
-        model_is_score(method_plan->model, values[0].data)) {
-        method_plan->cache = OUTCOME_CACHE_HIT;
-        score_add_written(values[0].data, response);
-        return METHOD_OK;
-    }
-    method_plan->cache = OUTCOME_CACHE_MISS;
-    score_add_written(buf_bytes(&method_plan->write_value), response);
+    is_hit = status == STORE_OK && values != NULL &&
+             values[0].kind == STORE_STRING &&
+             model_is_score(method_plan->model, values[0].data);
+    method_plan->cache = is_hit ? OUTCOME_CACHE_HIT : OUTCOME_CACHE_MISS;
+    buf_add_text(response, "{\"score\": ");
+    buf_add_bytes(response, is_hit ? values[0].data
+                                   : buf_bytes(&method_plan->write_value));
+    buf_add_text(response, "}");
     return METHOD_OK;
 }
 

@@ -21,11 +21,3 @@ score_add(const struct score_terms *terms, unsigned known, struct buf *out)
                       out);
     buf_add_text(out, "}");
 }
-
-void
-score_add_written(struct bytes score, struct buf *out)
-{
-    buf_add_text(out, "{\"score\": ");
-    buf_add_bytes(out, score);
-    buf_add_text(out, "}");
-}

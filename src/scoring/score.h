@@ -24,7 +24,4 @@ struct score_terms {
 void score_add(const struct score_terms *terms, unsigned known,
                struct buf *out);
 
-/* Adds {"score": ...} with a score that is already a text. */
-void score_add_written(struct bytes score, struct buf *out);
-
 #endif

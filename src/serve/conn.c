@@ -521,54 +521,45 @@ on_values(void *arg, enum store_status status, const struct store_value *values)
 }
 
 static void
-conn_park(struct conn *conn)
-{
-    struct conn_shared *shared = conn->shared;
-    const struct api_wants *wants = &conn->wants;
-    int64_t arrived_ms = conn->arrived_us / US_PER_MS;
-
-    conn->state = CONN_PARKED;
-    if (!store_read(shared->store, wants->keys, wants->count, wants->need,
-                    clock_mono_ms(),
-                    arrived_ms + shared->config->store_deadline_ms, on_values,
-                    conn))
-        on_values(conn, STORE_MEMORY, NULL);
-}
-
-static void
 conn_plan(struct conn *conn)
 {
+    const struct conn_shared *shared = conn->shared;
+    const struct api_wants *wants = &conn->wants;
+
     if (endpoint_takes(&conn->request)) {
         answer_endpoint(conn);
         return;
     }
     conn->request.now = clock_wall_s();
     conn->request.arrived_ns = conn->arrived_us * NS_PER_US;
-    conn->call = api_plan(conn->shared->api, &conn->request, &conn->wants,
-                          &conn->outcome);
+    conn->call =
+        api_plan(shared->api, &conn->request, &conn->wants, &conn->outcome);
     conn->request.body = NULL;
     fcgi_forget_body(conn->fcgi);
     forget_gathered(conn);
-    if (conn->wants.count > 0)
-        conn_park(conn);
-    else
+    if (wants->count == 0) {
         conn_end(conn);
+        return;
+    }
+    conn->state = CONN_PARKED;
+    if (!store_read(shared->store, wants->keys, wants->count, wants->need,
+                    clock_mono_ms(),
+                    conn->arrived_us / US_PER_MS +
+                        shared->config->store_deadline_ms,
+                    on_values, conn))
+        on_values(conn, STORE_MEMORY, NULL);
 }
 
 /* Reading. */
-
-static size_t
-body_max(const struct conn *conn)
-{
-    return (size_t)conn->shared->config->max_body_bytes;
-}
 
 /* Lets libfcgi parse one complete exchange, and plans the request. */
 static void
 conn_take(struct conn *conn, struct bytes exchange,
           const struct fcgi_stdin *body)
 {
-    switch (fcgi_read(conn->fcgi, conn->fd, exchange, body, body_max(conn),
+    const size_t body_max = (size_t)conn->shared->config->max_body_bytes;
+
+    switch (fcgi_read(conn->fcgi, conn->fd, exchange, body, body_max,
                       &conn->request)) {
     case FCGI_OK:
         conn_plan(conn);
@@ -604,7 +595,8 @@ conn_take_gathered(struct conn *conn, bool is_last)
 static void
 gather_more(struct conn *conn)
 {
-    size_t before = conn->gather.scan.length;
+    const size_t body_max = (size_t)conn->shared->config->max_body_bytes;
+    const size_t before = conn->gather.scan.length;
     enum fcgi_scan_verdict verdict;
     ssize_t got;
 
@@ -617,8 +609,7 @@ gather_more(struct conn *conn)
         conn_fail(conn, got < 0 ? errno : ECONNRESET);
         return;
     }
-    verdict =
-        fcgi_gather_take(&conn->gather, received, (size_t)got, body_max(conn));
+    verdict = fcgi_gather_take(&conn->gather, received, (size_t)got, body_max);
     switch (verdict) {
     case FCGI_SCAN_MORE:
         count_gathered(conn);
@@ -650,8 +641,10 @@ set_whole_by(struct conn *conn, int64_t limit_ms)
 static void
 start_gathering(struct conn *conn, size_t got)
 {
+    const size_t body_max = (size_t)conn->shared->config->max_body_bytes;
+
     fcgi_gather_start(&conn->gather);
-    (void)fcgi_gather_take(&conn->gather, received, got, body_max(conn));
+    (void)fcgi_gather_take(&conn->gather, received, got, body_max);
     conn->state = CONN_GATHERING;
     set_whole_by(conn, CONN_GATHER_LIMIT_MS);
     conn->is_gathering = true;

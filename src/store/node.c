@@ -145,14 +145,17 @@ static const struct move moves[STATES][EVENTS] =
             },
 };
 
-static const char *const state_names[STATES] = {
-    [WAITING] = "waiting",
-    [CONNECTING] = "connecting",
-    [UP] = "up",
-    [SUSPECT] = "suspect",
-    [DOWN_WAITING] = "down, waiting",
-    [DOWN_CONNECTING] = "down, connecting",
-    [DOWN_TRIAL] = "down, on trial",
+static const struct {
+    const char *name;
+    bool is_connected;
+} states[STATES] = {
+    [WAITING] = {"waiting", false},
+    [CONNECTING] = {"connecting", false},
+    [UP] = {"up", true},
+    [SUSPECT] = {"suspect", true},
+    [DOWN_WAITING] = {"down, waiting", false},
+    [DOWN_CONNECTING] = {"down, connecting", false},
+    [DOWN_TRIAL] = {"down, on trial", true},
 };
 
 enum news { NEWS_NONE = 0, NEWS_UP, NEWS_DOWN };
@@ -192,17 +195,10 @@ report(const struct store_node *node, enum store_event event,
     node->owner->event(node->arg, event, node->address, detail);
 }
 
-static bool
-is_connected(const struct store_node *node)
-{
-    return node->state == UP || node->state == SUSPECT ||
-           node->state == DOWN_TRIAL;
-}
-
 bool
 store_node_is_usable(const struct store_node *node)
 {
-    return is_connected(node) && node->news == NEWS_NONE;
+    return states[node->state].is_connected && node->news == NEWS_NONE;
 }
 
 enum redis_role
@@ -384,7 +380,8 @@ is_refused(const struct store_node *node, bool was_connected)
 static void
 settle_down(struct store_node *node, int64_t now_ms)
 {
-    const bool was_connected = is_connected(node), lost = has_pending(node);
+    const bool was_connected = states[node->state].is_connected,
+               lost = has_pending(node);
     const bool is_failure = !was_connected || lost || store_node_is_down(node);
     enum event event = ENDED;
 
@@ -507,7 +504,8 @@ store_node_due_ms(const struct store_node *node)
 
     if (node->news != NEWS_NONE)
         return INT64_MIN;
-    if (is_connected(node) && !has_pending(node)) /* idle: check it then */
+    if (states[node->state].is_connected &&
+        !has_pending(node)) /* idle: check it then */
         due_ms = node->busy_at_ms + CHECK_WAIT_MS;
     if (node->state == UP)
         return due_ms;
@@ -569,7 +567,7 @@ store_node_write(struct store_node *node, struct bytes key, struct bytes value,
 const char *
 store_node_state(const struct store_node *node)
 {
-    return state_names[node->state];
+    return states[node->state].name;
 }
 
 /* Making and freeing. */

@@ -134,14 +134,6 @@ doubt(struct store *store, struct store_node *node)
         route->ops->doubt(route, node);
 }
 
-static struct store_node *
-node_of(struct store *store, struct bytes key)
-{
-    struct store_route *route = store->route;
-
-    return route != NULL ? route->ops->node_of(route, key) : NULL;
-}
-
 /* Reads. */
 
 static void
@@ -161,9 +153,9 @@ read_delete(struct store *store, struct read *read)
     free(read);
 }
 
-/* Ends the waiting for a read. */
-static void
-read_drop(struct store *store, struct read *read)
+/* The read is not freed yet: its queue may be iterated over just now. */
+void
+read_abandon(struct store *store, struct read *read)
 {
     TAILQ_REMOVE(&store->deadlines[read->need], read, in_deadlines);
     store->pending -= !read->is_part;
@@ -178,7 +170,7 @@ read_drop(struct store *store, struct read *read)
 static void
 read_finish(struct store *store, struct read *read, enum store_status status)
 {
-    read_drop(store, read);
+    read_abandon(store, read);
     read->done(read->arg, status, status == STORE_OK ? read->values : NULL);
     if (read->state != READ_SENT)
         read_delete(store, read);
@@ -247,13 +239,6 @@ store_read(struct store *store, const struct bytes *keys, size_t count,
     if (need == STORE_MUST && store->route->ops->follow != NULL)
         return split_begin(store, &plan);
     return read_begin(store, &plan) != NULL;
-}
-
-/* The read is not freed yet: its queue may be iterated over just now. */
-void
-read_abandon(struct store *store, struct read *read)
-{
-    read_drop(store, read);
 }
 
 void *
@@ -374,7 +359,9 @@ void
 store_write(struct store *store, struct bytes key, struct bytes value,
             int64_t ttl_s)
 {
-    struct store_node *node = node_of(store, key);
+    struct store_route *route = store->route; /* NULL: it is being freed */
+    struct store_node *node =
+        route != NULL ? route->ops->node_of(route, key) : NULL;
 
     if (node == NULL || store_node_is_down(node) || !store_node_is_usable(node))
         report(store, STORE_EVENT_WRITE_FAILED, "no connection");
@@ -651,6 +638,7 @@ read_send(struct store *store, struct read *read)
 static void
 dispatch_read(struct store *store, struct read *read)
 {
+    struct store_route *route = store->route;
     unsigned way;
     bool waits;
 
@@ -659,9 +647,9 @@ dispatch_read(struct store *store, struct read *read)
         return;
     }
     if (!read->is_fixed)
-        read->node = node_of(store, read->fetch.keys[0]);
+        read->node = route->ops->node_of(route, read->fetch.keys[0]);
     if (read->node == NULL) {
-        if (!store->route->is_starting)
+        if (!route->is_starting)
             read_finish(store, read, STORE_DOWN);
         else if (read->state == READ_FRESH)
             read_move(store, read, READ_PARKED);
