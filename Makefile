@@ -90,6 +90,7 @@ CASES_O = $(CASES:%.c=$B/%.o)
 SUPPORT_O = $(SUPPORT:%.c=$B/%.o)
 SUPPORT_A = $B/tests/support.a
 SCRIPTS = $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*/*.sh deploy/*/*.bash tests/*.sh tests/*/*.sh) .ci/run
+PYTHON = $(wildcard docs/web/*.py tests/*.py tests/*/*.py)
 C_FILES = $(wildcard docs/*.c src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 
@@ -286,8 +287,10 @@ format:
 	$(CLANG_FORMAT) -i $(C_FILES)
 format-check:
 	@$(call SKIP_WITHOUT,$(CLANG_FORMAT)); $(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
+# Python is always Debian's: the one that PATH has lacks the modules of its packages.
 shellcheck:
 	@shellcheck -S warning $(SCRIPTS)
+	@! grep -nE '(^|[^/])python3?( |$$)' Makefile $(SCRIPTS) $(PYTHON)
 check-deps:
 	@tests/check-deps.sh
 docs: all $B/tables
@@ -338,13 +341,13 @@ packages-bench:
 bench-tools: $(BENCH_TOOLS)
 bench: packages-bench
 	@$(MAKE) --no-print-directory -s all bench-tools
-	@python3 tests/bench/bench.py $B/scoring $B/tests/bench
+	@tests/bench/bench.py $B/scoring $B/tests/bench
 bench-scaling:
 	@BENCH_SCALING=1 $(MAKE) --no-print-directory bench
 # Handshakes and kept connections of HTTPS, against HTTP and nginx alone.
 bench-tls: packages-bench
 	@$(MAKE) --no-print-directory -s all
-	@python3 tests/bench/tls.py $B/scoring
+	@tests/bench/tls.py $B/scoring
 # Checks that the tools work; the figures of so short a run mean nothing.
 bench-smoke:
 	@BENCH_SECONDS=1 BENCH_ROUNDS=1 BENCH_ONLY='alone,echo,hot' $(MAKE) --no-print-directory bench
@@ -352,14 +355,14 @@ bench-smoke:
 # Instructions per request of nginx and the service, counted by callgrind; also those of
 # the binaries in BENCH_AGAINST.
 instructions: packages-bench all
-	@python3 tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
+	@tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
 
 # The functions, and their files, that a cached score passes through. TRACE_MOST: fails
 # above these numbers.
 TRACE_MOST ?= 232 29
 trace: packages-bench
 	@$(MAKE) --no-print-directory -s VARIANT=trace CFLAGS='-O0 -g' all
-	@python3 tests/bench/way.py build/trace/scoring $(TRACE_MOST)
+	@tests/bench/way.py build/trace/scoring $(TRACE_MOST)
 
 up:
 	docker compose up -d --build

@@ -7,8 +7,8 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:?which folder?}
 
-command -v python3 >/dev/null || {
-    echo 'web: python3 is missing: see deploy/packages.txt' >&2
+[ -x /usr/bin/python3 ] || {
+    echo 'web: /usr/bin/python3 is missing: see deploy/packages.txt' >&2
     exit 1
 }
 rm -rf "$folder"

@@ -35,7 +35,7 @@ for file in "$rules" "$dashboard"; do
     check "$file: metrics that do not exist" \
         "$(comm -23 <(named "$file") <(there_are "$1" | sort -u) | paste -sd' ')" ''
 done
-check "$dashboard: is JSON" "$(python3 -m json.tool "$dashboard" >/dev/null 2>&1 && echo yes)" yes
+check "$dashboard: is JSON" "$(/usr/bin/python3 -m json.tool "$dashboard" >/dev/null 2>&1 && echo yes)" yes
 
 # Each alert is expected twice: once with its annotations, once silent.
 for alert in $(sed -n 's/^ *- alert: //p' "$rules"); do

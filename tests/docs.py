@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make docs`: writes the tables of the code into the documents.
 
     tests/docs.py TABLES BINARY [--check]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Compares how `scoring check-config --get`, which `make run` uses, and docker compose
 read odd lines of a file of settings. Without docker compose that half is skipped; it
 needs no container engine.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make bench`: measures requests, and compares them with the ceilings: nginx alone,
 and a minimal FastCGI service.
 

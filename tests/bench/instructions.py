@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make instructions`: counts the instructions of a request in nginx and the service.
 
     instructions.py BINARY [BINARY...]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes figures into a document, from files that BENCH_JSON has named.
 
     report.py [--only SECTION] DOCUMENT FILE...

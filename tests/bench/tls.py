@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make bench-tls`: measures the CPU that HTTPS needs in nginx and the service.
 
     tls.py BINARY

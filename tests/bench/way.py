@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make trace`: lists the functions of src/ that one cached score passes through.
 
     way.py BINARY [FUNCTIONS FILES]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Compares the service's JSON decoder with Python's over generated texts.
 
     tests/differential/compare.py DECODE

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Makes the first inputs of the fuzz targets out of the rows of the unit tests.
 
     tests/fuzz/seeds.py FOLDER

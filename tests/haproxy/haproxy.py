@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make check-haproxy`: tests the configurations of deploy/haproxy, with only their
 addresses replaced, in front of two whole stacks, and of a master with two replicas and
 three sentinels. Hosts are restarted and killed under load, masters are promoted and

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Changes the sources at one place at a time, and checks whether a test fails.
 
     mutants.py [--count N] [--goal PER_CENT] [--seed S] [--jobs N] [--files PART]...

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make sentinel`: tests the service with a master, two replicas and three sentinels,
 under load, while these are killed, frozen, promoted and isolated. Every answer is
 checked: scores must be right and in time; interests must be right or 503, and not older

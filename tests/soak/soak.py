@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Mixed load through nginx while workers are killed, the service is reloaded, and Redis
 is frozen, killed and restarted, at random times from a seed. Every answer is compared
 with the model's; memory and descriptors must not grow.

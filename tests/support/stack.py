@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Starts the servers that the tests in Python and shell need: deploy/run.sh, and Redis.
 All listen on loopback or on unix sockets. Also reads their processes from /proc. The
 rows in C have support/stack.c: they start hundreds of stacks, each of which would have

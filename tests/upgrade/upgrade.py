@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`make check-upgrade`: replaces the program of the last release by that of this checkout
 under load, and back, like the package: the file is replaced, and the service ends and
 starts again on the same socket, behind nginx.

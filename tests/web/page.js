@@ -44,7 +44,7 @@ const screens = [
 /* How to run each sample, by its name on the page; FILE is the sample's file. */
 const programs = {
     curl: { file: 'sample.sh', command: ['sh', 'FILE'], needs: 'curl' },
-    Python: { file: 'sample.py', command: ['python3', 'FILE'] },
+    Python: { file: 'sample.py', command: ['/usr/bin/python3', 'FILE'] },
     PHP: { file: 'sample.php', command: ['php', 'FILE'] },
     Go: { file: 'sample.go', command: ['go', 'run', 'FILE'] },
     Node: { file: 'sample.mjs', command: ['node', 'FILE'] },
