@@ -18,7 +18,9 @@
 
 #define PROC_STARTED_MAX 64 /* programs started and not yet ended */
 #define PROC_NAME_MAX    64
-#define PROC_EXEC_FAILED 127 /* as in a shell */
+#define PROC_STAT_MAX    1024 /* a line of 52 numbers and a name of 15 bytes */
+#define PROC_NAMED_MAX   256  /* processes with one name */
+#define PROC_EXEC_FAILED 127  /* as in a shell */
 
 /* gcov's messages, of a run for coverage, are not the program's output. */
 #define PROC_GCOV_ERRORS "GCOV_ERROR_FILE"
@@ -168,18 +170,18 @@ struct entry {
 static bool
 entry_read(pid_t pid, struct entry *ret_entry)
 {
-    char path[PROC_NAME_MAX], line[1024];
+    char path[PROC_NAME_MAX], line[PROC_STAT_MAX];
     char *open_bracket, *close_bracket;
-    FILE *file;
-    size_t length;
+    ssize_t length;
+    int fd;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    file = fopen(path, "re");
-    if (file == NULL)
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
         return false;
-    length = fread(line, 1, sizeof(line) - 1, file);
-    (void)fclose(file);
-    line[length] = '\0';
+    length = read(fd, line, sizeof(line) - 1);
+    (void)close(fd);
+    line[length > 0 ? length : 0] = '\0';
     open_bracket = strchr(line, '(');
     close_bracket = strrchr(line, ')');
     if (open_bracket == NULL || close_bracket == NULL)
@@ -267,13 +269,6 @@ proc_end_orphans(void)
     return count;
 }
 
-struct search {
-    pid_t ancestor;
-    bool is_direct; /* children only */
-    const char *name;
-    struct proc_found found;
-};
-
 static bool
 is_below(pid_t pid, pid_t ancestor)
 {
@@ -287,43 +282,95 @@ is_below(pid_t pid, pid_t ancestor)
     return false;
 }
 
-static void
-search_visit(const struct entry *entry, void *arg)
-{
-    struct search *search = arg;
-    struct entry parent;
+/* All processes with a name, without zombies: /proc is read once for all that
+ * is asked about them. */
+struct named {
+    const char *name;
+    size_t count;
+    struct entry entries[PROC_NAMED_MAX];
+};
 
-    if (strcmp(entry->name, search->name) != 0 || entry->state == 'Z' ||
-        search->found.count == PROC_FOUND_MAX)
-        return;
-    if (search->is_direct && entry->parent != search->ancestor)
-        return;
-    if (!search->is_direct) {
-        if (entry->pid != search->ancestor &&
-            !is_below(entry->pid, search->ancestor))
-            return;
-        if (entry_read(entry->parent, &parent) &&
-            strcmp(parent.name, search->name) == 0)
-            return;
+static void
+add_named(const struct entry *entry, void *arg)
+{
+    struct named *named = arg;
+
+    if (strcmp(entry->name, named->name) == 0 && entry->state != 'Z' &&
+        named->count < PROC_NAMED_MAX)
+        named->entries[named->count++] = *entry;
+}
+
+static void
+found_add(struct proc_found *found, pid_t pid)
+{
+    if (found->count < PROC_FOUND_MAX)
+        found->pid[found->count++] = pid;
+}
+
+static struct proc_found
+children_among(const struct named *named, pid_t parent)
+{
+    struct proc_found found = {0};
+
+    for (size_t i = 0; i < named->count; i++) {
+        if (named->entries[i].parent == parent)
+            found_add(&found, named->entries[i].pid);
     }
-    search->found.pid[search->found.count++] = entry->pid;
+    return found;
+}
+
+static bool
+has_pid(const struct named *named, pid_t pid)
+{
+    for (size_t i = 0; i < named->count; i++) {
+        if (named->entries[i].pid == pid)
+            return true;
+    }
+    return false;
+}
+
+static struct proc_found
+masters_among(const struct named *named, pid_t ancestor)
+{
+    struct proc_found found = {0};
+
+    for (size_t i = 0; i < named->count; i++) {
+        const struct entry *entry = &named->entries[i];
+
+        if (!has_pid(named, entry->parent) &&
+            (entry->pid == ancestor || is_below(entry->pid, ancestor)))
+            found_add(&found, entry->pid);
+    }
+    return found;
 }
 
 struct proc_found
 proc_find_masters(pid_t ancestor, const char *name)
 {
-    struct search search = {.ancestor = ancestor, .name = name};
+    struct named named = {.name = name};
 
-    each_entry(search_visit, &search);
-    return search.found;
+    each_entry(add_named, &named);
+    return masters_among(&named, ancestor);
 }
 
 struct proc_found
 proc_find_children(pid_t parent, const char *name)
 {
-    struct search search = {
-        .ancestor = parent, .name = name, .is_direct = true};
+    struct named named = {.name = name};
 
-    each_entry(search_visit, &search);
-    return search.found;
+    each_entry(add_named, &named);
+    return children_among(&named, parent);
+}
+
+struct proc_found
+proc_find_workers(pid_t ancestor, const char *name)
+{
+    struct named named = {.name = name};
+    struct proc_found masters;
+
+    each_entry(add_named, &named);
+    masters = masters_among(&named, ancestor);
+    if (masters.count != 1)
+        return (struct proc_found){0};
+    return children_among(&named, masters.pid[0]);
 }

@@ -67,4 +67,8 @@ struct proc_found proc_find_masters(pid_t ancestor, const char *name);
 /* The children of a process with this name. */
 struct proc_found proc_find_children(pid_t parent, const char *name);
 
+/* The children, with this name, of the one master; none if there are several.
+ */
+struct proc_found proc_find_workers(pid_t ancestor, const char *name);
+
 #endif

@@ -321,11 +321,7 @@ stack_parent(const struct stack *stack)
 struct proc_found
 stack_workers(const struct stack *stack)
 {
-    pid_t parent = stack_parent(stack);
-
-    if (parent == 0)
-        return (struct proc_found){0};
-    return proc_find_children(parent, "scoring");
+    return proc_find_workers(stack->proc.pid, "scoring");
 }
 
 /* Never signals process 0, which would be the tests' own process group. */
