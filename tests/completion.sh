@@ -11,23 +11,25 @@ trap 'rm -rf "$work"' EXIT
 
 passed=0 failed=0
 
-# complete_line WORD...: prints what bash would offer for the last word, sorted
+# complete_line WORD...: sets offered to what bash would offer for the last word, sorted
 complete_line() {
     COMP_WORDS=("$binary" "$@")
     COMP_CWORD=$#
     _scoring "$binary" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-    printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' ' | sed 's/ *$//; s/^ *//'
+    [ "${#COMPREPLY[@]}" -lt 2 ] ||
+        mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | sort)
+    offered=${COMPREPLY[*]}
 }
 
 # expect WANT WORD...
 expect() {
-    local want=$1 got
+    local want=$1 offered
     shift
-    got=$(complete_line "$@")
-    if [ "$got" = "$want" ]; then
+    complete_line "$@"
+    if [ "$offered" = "$want" ]; then
         passed=$((passed + 1))
     else
-        printf 'FAILED: scoring %s: [%s], not [%s]\n' "$*" "$got" "$want"
+        printf 'FAILED: scoring %s: [%s], not [%s]\n' "$*" "$offered" "$want"
         failed=$((failed + 1))
     fi
 }
@@ -37,7 +39,7 @@ options_of() {
     {
         "$binary" "$@" --help | grep -oE -- '--[a-z-]+'
         printf '%s\n' --config --help
-    } | sort -u | tr '\n' ' ' | sed 's/ $//'
+    } | sort -u | paste -sd' '
 }
 
 . deploy/completion/scoring.bash
@@ -45,7 +47,7 @@ mkdir "$work/folder"
 touch "$work/folder/one.jsonl" "$work/folder/one.sock" "$work/folder/with space"
 
 mapfile -t commands < <("$binary" --help | sed -nE '/^Settings/q; s/^  ([a-z-]+) .*/\1/p')
-expect "$(printf '%s\n' "${commands[@]}" | sort | tr '\n' ' ' | sed 's/ $//')" ''
+expect "$(printf '%s\n' "${commands[@]}" | sort | paste -sd' ')" ''
 for command in "${commands[@]}"; do
     expect "$command" "$command"
     [[ $command == --* ]] || [[ $command =~ ^(interests|accounts|model)$ ]] ||
