@@ -15,18 +15,17 @@ VARIANT ?= release
 
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
-VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
-# From git in a checkout, from the file .commit in copies of the sources.
-COMMIT := $(shell { [ -e .git ] && git --no-optional-locks describe --always --abbrev=12 --dirty --exclude='*' || \
-    cat .commit; } 2>/dev/null)
-LIBS := json-c hiredis libcrypto libcares
 
+# The first use replaces these by their value: each program runs once, not for each file,
+# and not at all for a target that does not need its output.
+VERSION = $(eval VERSION := $(shell sed -n '/^## \[\([0-9.]*\)\].*/{s//\1/p;q}' CHANGELOG.md 2>/dev/null))$(VERSION)
+# From git in a checkout, from the file .commit in copies of the sources.
+COMMIT = $(eval COMMIT := $(shell { [ -e .git ] && git --no-optional-locks describe --always --abbrev=12 --dirty \
+    --exclude='*' || cat .commit; } 2>/dev/null))$(COMMIT)
 # rediss:// needs a hiredis with TLS, which it has from 1.0.
-ifneq ($(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo yes),)
-LIBS += hiredis_ssl libssl
-CPPFLAGS_TLS := -DHAVE_HIREDIS_SSL
-endif
-# The first use replaces these by their value: pkg-config runs once, not for each file.
+HAS_TLS = $(eval HAS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo yes))$(HAS_TLS)
+LIBS = json-c hiredis libcrypto libcares $(if $(HAS_TLS),hiredis_ssl libssl)
+CPPFLAGS_TLS = $(if $(HAS_TLS),-DHAVE_HIREDIS_SSL)
 CPPFLAGS_LIBS = $(eval CPPFLAGS_LIBS := $(shell pkg-config --cflags $(LIBS)))$(CPPFLAGS_LIBS)
 LDLIBS_LIBS = $(eval LDLIBS_LIBS := $(shell pkg-config --libs $(LIBS)))$(LDLIBS_LIBS)
 
@@ -269,7 +268,7 @@ differential: $B/decode
 
 # Each version of clang-format and clang-tidy has other results: one version is used,
 # and without it these targets are skipped.
-LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt 2>/dev/null)
+LLVM = $(eval LLVM := $(shell sed -n 's/.* clang-format-\([0-9]*\).*/\1/p' deploy/packages.txt 2>/dev/null))$(LLVM)
 CLANG_FORMAT ?= clang-format-$(LLVM)
 CLANG_TIDY ?= clang-tidy-$(LLVM)
 SKIP_WITHOUT = command -v $(1) >/dev/null || { echo 'skipped: there is no $(1) here'; \
