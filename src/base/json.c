@@ -333,19 +333,10 @@ scan_exponent(struct scan *scan)
 }
 
 static bool
-fits_int64(const unsigned char *digits, ptrdiff_t count, bool is_negative)
-{
-    const char *limit = is_negative ? INT64_SMALLEST : INT64_LARGEST;
-
-    if (count != INT64_DIGITS)
-        return count < INT64_DIGITS;
-    return memcmp(digits, limit, INT64_DIGITS) <= 0;
-}
-
-static bool
 scan_number(struct scan *scan)
 {
-    bool is_negative = *scan->at == '-';
+    const bool is_negative = *scan->at == '-';
+    const char *limit = is_negative ? INT64_SMALLEST : INT64_LARGEST;
     bool is_integer = true;
     const unsigned char *digits = scan->at + is_negative;
     ptrdiff_t count;
@@ -369,7 +360,9 @@ scan_number(struct scan *scan)
     }
     if (is_word(scan_peek(scan)))
         return scan_fail(scan, JSON_NUMBER);
-    if (is_integer && scan->edit && !fits_int64(digits, count, is_negative))
+    if (is_integer && scan->edit != NULL &&
+        (count > INT64_DIGITS ||
+         (count == INT64_DIGITS && memcmp(digits, limit, INT64_DIGITS) > 0)))
         scan->edit[digits + 1 - scan->start] = '.';
     return true;
 }

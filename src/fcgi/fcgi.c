@@ -113,35 +113,23 @@ request_id(const struct fcgi *fcgi)
     return id;
 }
 
-/* Returns false unless the text consists of 1 to FCGI_LENGTH_MAX digits. */
-static bool
-parse_length(struct bytes text, uint64_t *ret_length)
-{
-    uint64_t length = 0;
-
-    if (text.length == 0 || text.length > FCGI_LENGTH_MAX)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        length = length * 10 + (uint64_t)(text.at[i] - '0');
-    }
-    *ret_length = length;
-    return true;
-}
-
 static enum request_body
 body_state(const struct fcgi *fcgi, size_t got, size_t body_max)
 {
     struct bytes text = param(fcgi, "CONTENT_LENGTH");
-    uint64_t announced;
+    uint64_t announced = 0;
 
     if (got > body_max)
         return REQUEST_BODY_TOO_LARGE;
     if (text.length == 0)
         return got == 0 ? REQUEST_BODY_NONE : REQUEST_BODY_MISMATCH;
-    if (!parse_length(text, &announced))
+    if (text.length > FCGI_LENGTH_MAX)
         return REQUEST_BODY_MISMATCH;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return REQUEST_BODY_MISMATCH;
+        announced = announced * 10 + (uint64_t)(text.at[i] - '0');
+    }
     if (announced > body_max)
         return REQUEST_BODY_TOO_LARGE;
     if (announced != got)

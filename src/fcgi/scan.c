@@ -80,23 +80,16 @@ take_params(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
 }
 
 static bool
-take_begin(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
-{
-    size_t have = FCGI_SCAN_BEGIN_LENGTH - scan->content_left;
-
-    memcpy(scan->begin + have, bytes, length);
-    if (length < scan->content_left)
-        return true;
-    scan->keep = scan->begin[2] & FCGI_KEEP_CONN;
-    return (scan->begin[0] << 8 | scan->begin[1]) == FCGI_RESPONDER;
-}
-
-static bool
 take_content(struct fcgi_scan *scan, const uint8_t *bytes, size_t length)
 {
     switch (scan->phase) {
     case FCGI_SCAN_BEGIN:
-        return take_begin(scan, bytes, length);
+        memcpy(scan->begin + FCGI_SCAN_BEGIN_LENGTH - scan->content_left, bytes,
+               length);
+        if (length < scan->content_left)
+            return true;
+        scan->keep = scan->begin[2] & FCGI_KEEP_CONN;
+        return (scan->begin[0] << 8 | scan->begin[1]) == FCGI_RESPONDER;
     case FCGI_SCAN_PARAMS:
         return take_params(scan, bytes, length);
     case FCGI_SCAN_STDIN:

@@ -320,9 +320,9 @@ step_arguments(struct api_call *call, const struct request *request)
     if (method->check != NULL &&
         !method->check(call->request, &call->plan.faults))
         return 422;
-    return method->plan == NULL
-               ? 0
-               : end_by_result(call, method->plan(call->request, &call->plan));
+    if (method->plan == NULL)
+        return 0;
+    return end_by_result(call, method->plan(call->request, &call->plan));
 }
 
 typedef int api_step(struct api_call *call, const struct request *request);

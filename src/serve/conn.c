@@ -490,7 +490,7 @@ conn_end(struct conn *conn)
 
 /* Health, metrics and reloads. */
 static void
-answer_endpoint(struct conn *conn)
+answer_endpoint(struct conn *conn, const struct endpoint *endpoint)
 {
     const struct conn_shared *shared = conn->shared;
     const struct endpoint_view view = {
@@ -502,7 +502,7 @@ answer_endpoint(struct conn *conn)
     };
     struct buf body = {0};
 
-    endpoint_answer(&conn->request, &view, &body, &conn->outcome);
+    endpoint_answer(endpoint, &conn->request, &view, &body, &conn->outcome);
     conn_end(conn);
     buf_free(&body);
 }
@@ -524,10 +524,11 @@ static void
 conn_plan(struct conn *conn)
 {
     const struct conn_shared *shared = conn->shared;
+    const struct endpoint *endpoint = endpoint_find(&conn->request);
     const struct api_wants *wants = &conn->wants;
 
-    if (endpoint_takes(&conn->request)) {
-        answer_endpoint(conn);
+    if (endpoint != NULL) {
+        answer_endpoint(conn, endpoint);
         return;
     }
     conn->request.now = clock_wall_s();
@@ -652,17 +653,6 @@ start_gathering(struct conn *conn, size_t got)
     count_gathered(conn);
 }
 
-static void
-conn_take_whole(struct conn *conn, size_t got)
-{
-    const struct fcgi_scan *scan = &conn->gather.scan;
-    const struct fcgi_stdin body = {.length = scan->body_length};
-
-    conn->keep = scan->keep && scan->length == got;
-    conn_take(conn, (struct bytes){(const char *)received, scan->length},
-              &body);
-}
-
 /* Receives the beginning of a request, or all of it. Returns false if nothing
  * has arrived. */
 static bool
@@ -670,6 +660,8 @@ conn_receive(struct conn *conn)
 {
     size_t most = is_tight(conn->shared) ? CONN_TIGHT_BYTES : sizeof(received);
     ssize_t got = recv(conn->fd, received, most, MSG_DONTWAIT);
+    const struct fcgi_scan *scan = &conn->gather.scan;
+    struct fcgi_stdin body = {.length = 0};
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -680,7 +672,10 @@ conn_receive(struct conn *conn)
     conn->arrived_us = clock_mono_us();
     switch (fcgi_scan(&conn->gather.scan, received, (size_t)got)) {
     case FCGI_SCAN_COMPLETE:
-        conn_take_whole(conn, (size_t)got);
+        conn->keep = scan->keep && scan->length == (size_t)got;
+        body.length = scan->body_length;
+        conn_take(conn, (struct bytes){(const char *)received, scan->length},
+                  &body);
         break;
     case FCGI_SCAN_MORE:
         start_gathering(conn, (size_t)got);

@@ -23,7 +23,7 @@ static respond_fn respond_alive, respond_ready, respond_metrics, respond_reload,
 struct endpoint {
     bool is_metrics; /* which listener has it */
     const char *path;
-    respond_fn *respond;
+    respond_fn *respond; /* NULL: there is no such path */
 };
 
 /* The paths without a slash are for `scoring reload`: no path of HTTP is so. */
@@ -32,6 +32,8 @@ static const struct endpoint endpoints[] = {
     {false, "reload", respond_reload},   {false, "reloads", respond_reloads},
     {true, "/metrics", respond_metrics},
 };
+
+static const struct endpoint no_endpoint = {.is_metrics = true};
 
 static const char *const verbs[] = {"GET", "HEAD"};
 
@@ -144,9 +146,8 @@ verb_is_known(struct bytes verb)
     return false;
 }
 
-/* NULL if the listener of the request has no such path. */
-static const struct endpoint *
-find(const struct request *request)
+const struct endpoint *
+endpoint_find(const struct request *request)
 {
     const bool is_metrics = request->listener.length > 0;
 
@@ -155,25 +156,18 @@ find(const struct request *request)
             bytes_equal(request->path, bytes_of(endpoints[i].path)))
             return &endpoints[i];
     }
-    return NULL;
-}
-
-bool
-endpoint_takes(const struct request *request)
-{
-    return request->listener.length > 0 || find(request) != NULL;
+    return is_metrics ? &no_endpoint : NULL;
 }
 
 void
-endpoint_answer(const struct request *request, const struct endpoint_view *view,
-                struct buf *body, struct outcome *ret_outcome)
+endpoint_answer(const struct endpoint *endpoint, const struct request *request,
+                const struct endpoint_view *view, struct buf *body,
+                struct outcome *ret_outcome)
 {
-    const struct endpoint *endpoint = find(request);
-
     *ret_outcome = (struct outcome){.method_number = OUTCOME_NO_METHOD,
                                     .is_routine = true};
     outcome_set_code(ret_outcome, 200);
-    if (endpoint == NULL) {
+    if (endpoint->respond == NULL) {
         refuse(404, body, ret_outcome);
     } else if (!verb_is_known(request->verb)) {
         refuse(405, body, ret_outcome);

@@ -25,18 +25,20 @@ struct endpoint_view {
 };
 
 /*
- * Whether a request is for an endpoint, not for the API. On the listener of the
- * metrics no request is for the API.
+ * The endpoint that a request is for; NULL: the request is for the API. On the
+ * listener of the metrics no request is for the API.
  */
-bool endpoint_takes(const struct request *request);
+struct endpoint;
+const struct endpoint *endpoint_find(const struct request *request);
 
 /*
- * Answers a request that endpoint_takes().
+ * Answers a request for an endpoint.
  *
  * body          receives the body of the answer.
  * ret_outcome   refers to the body.
  */
-void endpoint_answer(const struct request *request,
+void endpoint_answer(const struct endpoint *endpoint,
+                     const struct request *request,
                      const struct endpoint_view *view, struct buf *body,
                      struct outcome *ret_outcome);
 

@@ -14,15 +14,15 @@ ask(const struct request *request, enum metrics_phase phase, bool store_is_up,
     struct metrics *metrics = metrics_new();
     const struct endpoint_view view = {
         .metrics = metrics, .store_is_up = store_is_up, .model = "m"};
-    bool is_taken;
+    const struct endpoint *endpoint;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, phase);
-    is_taken = endpoint_takes(request);
-    if (is_taken)
-        endpoint_answer(request, &view, body, ret_outcome);
+    endpoint = endpoint_find(request);
+    if (endpoint != NULL)
+        endpoint_answer(endpoint, request, &view, body, ret_outcome);
     metrics_free(metrics);
-    return is_taken;
+    return endpoint != NULL;
 }
 
 struct route_case {
@@ -99,7 +99,7 @@ TEST_SINGLE(reloads, "are counted, good ones and failed ones")
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_add(metrics, METRIC_RELOAD_OK, 12);
     metrics_add(metrics, METRIC_RELOAD_FAILED, 3);
-    endpoint_answer(&request, &view, &body, &outcome);
+    endpoint_answer(endpoint_find(&request), &request, &view, &body, &outcome);
     CU_ASSERT_TRUE(
         bytes_equal(outcome.body, bytes_of("{\"ok\": 12, \"failed\": 3}")));
     buf_free(&body);
@@ -188,7 +188,7 @@ TEST_CASES(role, struct role_case, role_rows)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, METRICS_SERVING);
-    endpoint_answer(&request, &view, &body, &outcome);
+    endpoint_answer(endpoint_find(&request), &request, &view, &body, &outcome);
     CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(buf_bytes(&body), bytes_of(c->want)));
     buf_free(&body);
@@ -209,7 +209,7 @@ TEST_SINGLE(another_worker, "has lost the store: degraded")
     metrics_set_phase(metrics, METRICS_SERVING);
     (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
                                OUTAGE_STORE);
-    endpoint_answer(&request, &view, &body, &outcome);
+    endpoint_answer(endpoint_find(&request), &request, &view, &body, &outcome);
     CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(
         buf_bytes(&body),
