@@ -218,7 +218,8 @@ put_escape(struct log *log, unsigned char byte)
 
 /*
  * Puts at most max bytes of a text, and "..." if it is cut there or by the
- * line. The bytes before the first escape, mostly all, are copied at once.
+ * line. The bytes before the first escape, mostly all, are copied at once,
+ * except in a message, in which JSON escapes printable bytes, too.
  */
 static void
 put_text(struct log *log, struct bytes text, size_t max, enum log_charset set)
@@ -226,9 +227,9 @@ put_text(struct log *log, struct bytes text, size_t max, enum log_charset set)
     const size_t end = MIN(text.length, max);
     size_t i = 0;
 
-    if (log->out.length + end + LOG_JSON_ESCAPE <= log->line_limit)
-        while (i < end && (log_plain[(unsigned char)text.at[i]] & set) != 0 &&
-               text.at[i] != '"' && text.at[i] != '\\')
+    if (set != LOG_MESSAGE &&
+        log->out.length + end + LOG_JSON_ESCAPE <= log->line_limit)
+        while (i < end && (log_plain[(unsigned char)text.at[i]] & set) != 0)
             i++;
     buf_add(&log->out, text.at, i);
     for (; i < end; i++) {
