@@ -300,8 +300,8 @@ check-docs: all $B/tables
 check-alerts: $B/tables
 	@tests/alerts.sh $B/tables
 # nginx's configuration, rendered from settings of every kind.
-check-nginx:
-	@tests/nginx.sh
+check-nginx: all
+	@tests/nginx.sh $B/scoring
 # What is installed, and scoring-nginx.
 check-install: all
 	@tests/install.sh $B/scoring

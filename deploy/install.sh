@@ -61,10 +61,11 @@ settings() {
         }
         NR == 1 {
             print "# Settings of the scoring service and of its nginx, with their defaults. After a\n" \
-                  "# change: systemctl reload scoring; scoring-nginx for those of nginx. What is\n" \
-                  "# wrong in here, `scoring check-config` says.\n#\n" \
-                  "# It is read, not run: put a value with spaces, \"#\", \"$\", quotes or backslashes\n" \
-                  "# into single quotes. A comment after a value needs a space before its \"#\"."
+                  "# change run `scoring check-config`, which reports every error in this file;\n" \
+                  "# then `systemctl reload scoring`, and for settings of nginx `scoring-nginx`.\n#\n" \
+                  "# The file is read, not run: put a value with spaces, \"#\", \"$\", quotes or\n" \
+                  "# backslashes into single quotes. A comment after a value needs a space before\n" \
+                  "# its \"#\"."
             next
         }
         /\n#?(RUN_DIR|TLS_FOLDER)=/ || /^# end: / { next }

@@ -1,5 +1,6 @@
 # Sourced by the scripts that start nginx: nginx_check checks its settings, nginx_render
-# renders its configuration.
+# renders its configuration. `scoring check-config` checks the same, but not whether
+# files can be read; nginx's container does not have it.
 #
 # nginx_check takes from the environment, where empty means the default: the names of
 # nginx_settings; NGINX_HTTPS_PUBLIC, the port of HTTPS for callers, if it differs;
@@ -53,11 +54,13 @@ nginx_addresses() {
         function is_v4(text,  part, count, i) {
             count = split(text, part, ".")
             for (i = 1; i <= count; i++)
-                if (part[i] !~ /^[0-9]+$/ || length(part[i]) > 3 || part[i] > 255)
+                if (part[i] !~ /^(0|[1-9][0-9]*)$/ || length(part[i]) > 3 || part[i] > 255)
                     return 0
             return count == 4
         }
-        function is_v6(text,  part, count, given, i) {
+        function is_v6(text,  part, count, given, gaps, i) {
+            if (text ~ /-/)
+                return 0
             gaps = gsub(/::/, ":-:", text) # at most one is allowed
             sub(/^:-/, "-", text)
             sub(/-:$/, "-", text)
@@ -107,7 +110,7 @@ nginx_listen() {
 nginx_file() {
     case $2 in
     *[[:cntrl:]\"\\\$]*)
-        nginx_fail "$1: \"$2\": must not hold quotes, \\ or \$"
+        nginx_fail "$1: \"$2\": must not hold control characters or any of \"\\\$"
         ;;
     esac
     [ -f "$2" ] && [ -r "$2" ] || nginx_fail "$1: $2: cannot be read"
@@ -142,7 +145,6 @@ nginx_http2() {
     fi
 }
 
-# The bounds are those of the service (src/config/settings.c).
 nginx_check_limits() {
     nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824
     SCORING_MAX_BODY_BYTES=$nginx_value

@@ -56,17 +56,14 @@ read_settings() {
     [ -z "$TZ" ] || with_zone=(env "TZ=$TZ")
 }
 
-check_settings() {
-    [ "$metrics_port" != "$nginx_http" ] ||
-        fail "METRICS_PORT: $metrics_port: must not be HTTP_PORT"
-    [ "$metrics_port" != "$nginx_https" ] || [ -z "$metrics_port" ] ||
-        fail "METRICS_PORT: $metrics_port: must not be HTTPS_PORT"
+check_run_dir() {
     local longest=$run_dir/redis/redis.sock LC_ALL=C # counts bytes
     ((${#longest} <= socket_path_max)) ||
         fail "RUN_DIR: $run_dir: too long for a socket below it (at most $((socket_path_max - 17)) bytes)"
-    # Neither nginx nor a URL accepts these characters, even quoted.
+    # Neither nginx nor a URL accepts these characters, even quoted. The service has
+    # checked the setting, but not the path to it.
     [[ $run_dir != *[[:cntrl:]\"\\\$*?[%#]* ]] ||
-        fail "RUN_DIR: $run_dir: must not hold any of \" \\ \$ * ? [ % #"
+        fail "RUN_DIR: $run_dir: must not hold control characters or any of \"\\\$*?[%#"
 }
 
 check_programs() {
@@ -358,7 +355,7 @@ esac
 . "$top/deploy/run-dir.sh"
 
 run_dir_resolve
-check_settings
+check_run_dir
 check_programs
 check_port_free HTTP_PORT "$nginx_http" "$host"
 [ -z "$nginx_https" ] || check_port_free HTTPS_PORT "$nginx_https" "$host"

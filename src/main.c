@@ -210,11 +210,12 @@ copy_environment(void)
 static int
 start_service(char *const environment[])
 {
-    struct config *config = command_load_config();
+    int status;
+    struct config *config = command_load_config(CONFIG_OF_SERVICE, &status);
     struct log *log;
 
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     prepare_process();
     log = log_open(&config->log);
     if (log == NULL) {

@@ -141,10 +141,11 @@ count 'it is not of the settings of the environment, and listens at the next por
     'listen 127.0.0.1:8000 default_server,listen 127.0.0.1:8001'
 before=$(cat "$site")
 echo 'METRICS_PORT=65536' >>"$conf"
-count 'a wrong setting' "$(run)" '78: METRICS_PORT: "65536": must be an integer from 1 to 65535'
+count 'a wrong setting' "$(run)" '78: scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535'
 echo 'SCORING_RATE_LIMIT=-1' >>"$conf"
 count 'a setting that is wrong for the service, too' \
-    "$(run)" '78: scoring: SCORING_RATE_LIMIT: "-1": must be an integer from 0 to 1000000'
+    "$(run)" "$(printf '%s\n' '78: scoring: SCORING_RATE_LIMIT: "-1": must be an integer from 0 to 1000000' \
+        'scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535')"
 count 'the site stays' "$(cat "$site")" "$before"
 count 'an argument' "$(run --add)" '1: scoring-nginx: usage: scoring-nginx [--remove]'
 stub id 'echo 1000'

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Renders nginx's configuration from settings of every kind, like deploy/run.sh and
 # deploy/nginx-start.sh, and lets nginx test it: nginx must accept it without a
-# message. Wrong settings must give one line that names them.
+# message. Wrong settings must give one line that names them. What these scripts and
+# `scoring check-config` accept must be the same.
+#
+#   tests/nginx.sh BINARY
 #
 # The last line is "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+binary=$(realpath "${1:?which binary?}")
 top=$PWD
 passed=0 failed=0
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-nginx.XXXXXX")
@@ -52,6 +56,46 @@ takes() {
 
 refuses() { # refuses LINE SETTING...
     count "${*:2}" "$(render "${@:2}" && echo 'it was taken')" "$1"
+}
+
+# by_scripts SETTING...: prints "accepted", or the first error
+by_scripts() (
+    # shellcheck source=deploy/nginx-settings.sh
+    . "$top/deploy/nginx-settings.sh"
+    declare TRUSTED_PROXIES='' "$@"
+    exec 2>&1
+    nginx_check_limits
+    nginx_check_http
+    nginx_check_https
+    echo accepted
+)
+
+# by_service SETTING...: the same
+by_service() {
+    local lines
+    if lines=$(env -i SCORING_CONFIG_FILE= "$@" "$binary" check-config 2>&1); then
+        echo accepted
+        return
+    fi
+    lines=${lines%%$'\n'*}
+    echo "${lines#scoring: }"
+}
+
+# agree SETTING...: expects that both accept the settings, or both refuse them with the
+# same line. Sets verdict.
+agree() {
+    verdict=$(by_service "$@")
+    count "check-config and the scripts agree: $*" "$verdict" "$(by_scripts "$@")"
+}
+
+# bounds NAME: sets min and max, which the service gives
+bounds() {
+    local given=none
+    if [[ $(by_service "$1=x") =~ 'must be an integer from '([0-9]+)' to '([0-9]+)$ ]]; then
+        given=${BASH_REMATCH[1]}-${BASH_REMATCH[2]}
+    fi
+    count "$1 has bounds" "${given/none/}" "$given"
+    min=${given%-*} max=${given#*-}
 }
 
 # The unprivileged user comes first: it could not write to files of root.
@@ -138,7 +182,7 @@ refuses "TLS_KEY: $work/cert.pem: is not a private key in PEM form, or has a pas
 refuses "TLS_KEY: $work/locked.pem: is not a private key in PEM form, or has a password" \
     "$cert" TLS_KEY="$work/locked.pem"
 refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
-refuses "TLS_KEY: \"a\$b\": must not hold quotes, \\ or \$" "$cert" 'TLS_KEY=a$b'
+refuses "TLS_KEY: \"a\$b\": must not hold control characters or any of \"\\\$" "$cert" 'TLS_KEY=a$b'
 count 'an expired certificate is reported' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
     "TLS_CERTIFICATE: $work/old.pem: has expired"
 refuses "HTTPS_PORT: 8080: must not be HTTP_PORT" "$cert" "$key" HTTPS_PORT=8080
@@ -152,6 +196,53 @@ for wrong in localhost 256.0.0.1 1.2.3 1.2.3.4.5 1.2.3.4/8 ::1::2 1:2:3:4:5:6:7 
 done
 for wrong in localhost 1.2.3.4/33 ::1/129 1.2.3.4/ 1.2.3.4/a 'all;' 10.0.0.0/8/8; do
     refuses "TRUSTED_PROXIES: \"$wrong\": $addresses or networks" TRUSTED_PROXIES="$wrong"
+done
+
+# The same settings, as check-config reads them: numbers on both sides of each bound.
+for name in $body $rate $open HTTP_PORT HTTPS_PORT TLS_HSTS_S; do
+    bounds "$name"
+    for value in $((min - 1)) "$min" "$max" $((max + 1)); do
+        agree "$name=$value"
+        inside=accepted
+        [ "$value" -ge "$min" ] && [ "$value" -le "$max" ] ||
+            inside="$name: \"$value\": $must $min to $max"
+        count "$name=$value" "$verdict" "$inside"
+    done
+done
+for value in '' ' ' x 00 007 +1 -0 ' 8' '8 ' 8.0 0x8 8e1 000000000000008 18446744073709551617; do
+    agree "TLS_HSTS_S=$value"
+done
+
+# Addresses, and networks.
+for value in '' ',' 127.0.0.1 0.0.0.0 255.255.255.255 1.2.3.256 01.2.3.4 1.2.3.00 1.2.3 1.2.3.4.5 1.2.3. \
+    1..2.3 -1.2.3.4 1.2.3.4: localhost '*' - ::- 1:2:3:4:5:6:7:- :: ::1 1:: 1:2:3:4:5:6:7:8 1:2:3:4:5:6:7 \
+    1:2:3:4:5:6:7:: ::2:3:4:5:6:7:8 1::3:4:5:6:7:8 1::2:3:4:5:6:7:8 ::: ::1::2 :1 1: g::1 12345:: \
+    00001:: ::1%lo ::ffff:10.0.0.1 ::ffff:10.0.0.01 1:2:3:4:5:6:10.0.0.1 1:2:3:4:5:6:7:10.0.0.1 10.0.0.1:: \
+    '[::1]' '[127.0.0.1]' '[]' '[' '[::1' '[[::1]]' $'127.0.0.1,\t::1 ,' '127.0.0.1;::1' '127.0.0.1, x' 1.2.3.4/8; do
+    agree "HTTP_ADDRESS=$value"
+done
+for value in '' ' , ' 10.0.0.0/8 10.0.0.1/0 10.0.0.1/32 10.0.0.1/33 10.0.0.1/ 10.0.0.1/a 10.0.0.1/08 10.0.0.1/-1 \
+    10.0.0.0/8/8 /8 ::/0 ::1/128 ::1/129 '[::1]/64' '[::1/64]' '::1 /128' 10.0.0.0/255.0.0.0 '10.0.0.0/8 x'; do
+    agree "TRUSTED_PROXIES=$value"
+done
+
+# HTTPS: both files or neither, and other ports.
+agree "$cert" "$key"
+agree "$cert"
+agree "$key"
+agree "$cert" "$key" HTTPS_PORT=8080
+agree "$cert" "$key" HTTPS_PORT=08081 HTTP_PORT=8081
+agree HTTPS_PORT=8080
+for path in 'a"b' 'a\b' 'a$b' $'a\001b' $'a\177b' $'a\nb'; do
+    for by in by_service by_scripts; do
+        verdict=$($by "$cert" "TLS_KEY=$path" | tail -n 1) || true
+        count "$by: TLS_KEY=$path" "${verdict##*: }" 'must not hold control characters or any of "\$'
+    done
+done
+for path in "$work/it's [a] {file} #1;~.pem" "$work/ключ.pem"; do
+    cp "$work/key.pem" "$path"
+    agree "$cert" "TLS_KEY=$path"
+    count "$path" "$verdict" accepted
 done
 
 printf '%d passed, %d failed\n' "$passed" "$failed"

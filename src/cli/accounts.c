@@ -23,11 +23,11 @@
 static struct config *
 load_accounts(const struct command *command, int *ret_status)
 {
-    struct config *config = command_load_config();
+    struct config *config = command_load_config(CONFIG_OF_SERVICE, ret_status);
 
-    *ret_status = EX_CONFIG;
     if (config == NULL || config->accounts != NULL)
         return config;
+    *ret_status = EX_CONFIG;
     (void)fprintf(stderr, "scoring: %s: SCORING_ACCOUNTS_FILE is not set\n",
                   command->name);
     config_free(config);
@@ -58,19 +58,22 @@ check_file(const char *path)
     struct accounts *accounts = NULL;
     struct config *config = NULL;
     unsigned mode = 0;
-    int status = EX_CONFIG;
+    int status;
 
-    if (setenv(CONFIG_ACCOUNTS_NAME, "", 1) == 0)
-        config = command_load_config();
+    if (setenv(CONFIG_ACCOUNTS_NAME, "", 1) != 0) {
+        (void)fprintf(stderr, "scoring: out of memory\n");
+        return EX_OSERR;
+    }
+    config = command_load_config(CONFIG_OF_SERVICE, &status);
     if (config == NULL)
         return status;
-    accounts = config_read_accounts(path, &config->secrets.admin_salts, &errors,
-                                    &mode);
+    accounts = config_read_accounts(NULL, path, &config->secrets.admin_salts,
+                                    &errors, &mode);
     if (accounts != NULL) {
         status = print_checked(path, accounts, mode);
     } else {
         command_print_errors(&errors);
-        status = access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
+        status = command_file_status(path, &errors);
     }
     accounts_free(accounts);
     config_free(config);

@@ -19,6 +19,7 @@ struct question {
     const char *names;     /* of several, separated by commas */
     const char *otherwise; /* printed instead of the default */
     bool may_be_secret;
+    bool is_of_service; /* not to check the settings of nginx */
 };
 
 /* Why a name is refused, or NULL. */
@@ -78,6 +79,7 @@ read_question(const struct command *command, int argc, char **argv,
         {.name = "default", .text = &question.otherwise},
         {.name = "shell", .text = &question.names},
         {.name = "secret", .flag = &question.may_be_secret},
+        {.name = "service", .flag = &question.is_of_service},
         {.name = NULL},
     };
     const char *at, *fault;
@@ -157,9 +159,10 @@ run_check_config(const struct command *command, int argc, char **argv)
 
     if (!read_question(command, argc, argv, &question))
         return EX_USAGE;
-    config = command_load_config();
+    config = command_load_config(
+        question.is_of_service ? CONFIG_OF_SERVICE : CONFIG_OF_ALL, &status);
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     status = print_answer(config, &question);
     if (question.name == NULL && question.names == NULL)
         print_notes(config);
@@ -181,6 +184,9 @@ const struct command command_check_config = {
         "given\n"
         "  --secret         print the value even if it is a secret; one salt "
         "per line\n"
+        "  --service        do not check the settings of nginx and make run, "
+        "as the\n"
+        "                   service does not when it starts\n"
         "\nPrints NAME=value lines, with secrets masked, and exits with 0; or "
         "reports every\nerror and exits with 78. `scoring --help` lists the "
         "settings.\n",

@@ -275,14 +275,23 @@ command_print_errors(const struct buf *errors)
                                                : bytes_of("out of memory"));
 }
 
+int
+command_file_status(const char *path, const struct buf *errors)
+{
+    if (errors->failed)
+        return EX_OSERR;
+    return access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
+}
+
 struct config *
-command_load_config(void)
+command_load_config(enum config_scope scope, int *ret_status)
 {
     struct buf errors = {0};
-    struct config *config = config_load(environ, &errors);
+    struct config *config = config_load(environ, scope, &errors);
 
     if (config == NULL || !config_use_time_zone(config)) {
         command_print_errors(&errors);
+        *ret_status = config != NULL || errors.failed ? EX_OSERR : EX_CONFIG;
         config_free(config);
         config = NULL;
     }

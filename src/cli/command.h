@@ -97,10 +97,15 @@ void command_print_lines(const char *prefix, struct bytes lines);
 /* Prints the lines on standard error; no lines mean that memory ran out. */
 void command_print_errors(const struct buf *errors);
 
+/* The exit status after the errors of a file that is an argument. */
+int command_file_status(const char *path, const struct buf *errors);
+
 /*
- * Loads the settings, which the caller owns. If they are wrong, prints every
- * error and returns NULL: exit with EX_CONFIG.
+ * Loads the settings, which the caller owns. If they are wrong, or memory runs
+ * out, prints every error and returns NULL.
+ *
+ * ret_status   set on failure only: EX_CONFIG, or EX_OSERR without memory.
  */
-struct config *command_load_config(void);
+struct config *command_load_config(enum config_scope scope, int *ret_status);
 
 #endif

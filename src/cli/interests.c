@@ -53,11 +53,11 @@ read_plan(const struct command *command, int argc, char **argv,
 static int
 run_work(work_fn *work, const struct interests_plan *plan)
 {
-    struct config *config = command_load_config();
     int status;
+    struct config *config = command_load_config(CONFIG_OF_SERVICE, &status);
 
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     (void)signal(SIGPIPE, SIG_IGN); /* write() fails with EPIPE instead */
     (void)signal(SIGXFSZ, SIG_IGN); /* write() fails with EFBIG instead */
     interrupt_catch();

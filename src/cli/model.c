@@ -24,7 +24,7 @@ load_model(const char *path, struct model *ret_model)
         *ret_model = model_published;
     } else if (!config_read_model(NULL, path, ret_model, &errors)) {
         command_print_errors(&errors);
-        status = access(path, R_OK) == 0 ? EX_DATAERR : EX_NOINPUT;
+        status = command_file_status(path, &errors);
     }
     buf_free(&errors);
     return status;
@@ -56,12 +56,13 @@ run_show(const struct command *command, int argc, char **argv)
 {
     struct config *config;
     struct buf text = {0};
+    int status;
 
     if (command_read(command, argc, argv, NULL) == NULL)
         return EX_USAGE;
-    config = command_load_config();
+    config = command_load_config(CONFIG_OF_SERVICE, &status);
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     model_print(&config->model.model, &text);
     config_free(config);
     return command_print_text(&text);
@@ -85,9 +86,9 @@ run_diff(const struct command *command, int argc, char **argv)
         status = load_model(words[1], &new);
     if (status != EX_OK)
         return status;
-    config = command_load_config();
+    config = command_load_config(CONFIG_OF_SERVICE, &status);
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     config_free(config);
     (void)signal(SIGPIPE, SIG_IGN); /* write() fails with EPIPE instead */
     interrupt_catch();

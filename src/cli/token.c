@@ -127,9 +127,9 @@ run_token(const struct command *command, int argc, char **argv)
 
     if (!read_wanted(command, argc, argv, &wanted))
         return EX_USAGE;
-    config = command_load_config();
+    config = command_load_config(CONFIG_OF_SERVICE, &status);
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     status = print_token(config, &wanted);
     config_free(config);
     return status;

@@ -16,6 +16,7 @@
 #include "config/error.h"
 #include "config/file.h"
 #include "config/kinds.h"
+#include "config/nginx.h"
 #include "config/settings.h"
 #include "config/text.h"
 #include "telemetry/metrics.h"
@@ -59,6 +60,7 @@ _Static_assert(offsetof(struct owner, config) == 0,
 
 struct loader {
     char *const *environment;
+    enum config_scope scope;
     struct config_file file;
     struct owner *owner;
     struct buf *errors;
@@ -98,7 +100,7 @@ given_keep(struct loader *loader, const char *name, const char *value,
     struct text *kept = malloc(sizeof(*kept) + size);
 
     if (kept == NULL)
-        return config_error(loader->errors, name, NULL, "out of memory");
+        return config_out_of_memory(loader->errors, name, NULL);
     kept->size = size;
     kept->next = loader->owner->texts;
     loader->owner->texts = kept;
@@ -174,7 +176,7 @@ secret_read(struct loader *loader, const struct config_setting *setting,
     bool is_kept;
 
     if (problem != NULL)
-        return config_error(loader->errors, file_name, path, "%s", problem);
+        return config_text_error(loader->errors, file_name, path, problem);
     line_ends_strip(content, setting->kind == &config_salts);
     is_kept = *content == '\0'
                   ? config_error(loader->errors, file_name, path, "is empty")
@@ -211,10 +213,20 @@ setting_find(struct loader *loader, const struct config_setting *setting,
     return value == NULL || given_keep(loader, setting->name, value, ret_given);
 }
 
+/* What the service does not use is stored as it is. */
+static const struct config_kind *
+kind_in_scope(const struct loader *loader, const struct config_setting *setting)
+{
+    if (setting->kind->is_of_nginx && loader->scope == CONFIG_OF_SERVICE)
+        return &config_text;
+    return setting->kind;
+}
+
 static bool
 setting_load(struct loader *loader, size_t index)
 {
     const struct config_setting *setting = &config_settings[index];
+    const struct config_kind *kind = kind_in_scope(loader, setting);
     char *config = (char *)&loader->owner->config;
     struct config_given given = {0};
 
@@ -222,8 +234,7 @@ setting_load(struct loader *loader, size_t index)
         if (!setting_find(loader, setting, (enum source)i, &given))
             return false;
     }
-    if (given.text != NULL && *given.text == '\0' &&
-        setting->kind->empty_is_none)
+    if (given.text != NULL && *given.text == '\0' && kind->empty_is_none)
         given.text = NULL;
     if (given.text != NULL)
         loader->owner->given |= UINT64_C(1) << index;
@@ -232,8 +243,8 @@ setting_load(struct loader *loader, size_t index)
         return false;
     if (given.text == NULL)
         return true;
-    return setting->kind->read(setting, &given, config + setting->offset,
-                               loader->errors);
+    return kind->read(setting, &given, config + setting->offset,
+                      loader->errors);
 }
 
 /* Whether this is the name of a setting, or of a secret's file. */
@@ -411,9 +422,12 @@ salts_check(const struct auth_secrets *secrets, struct buf *errors)
 }
 
 struct accounts *
-config_read_accounts(const char *path, const struct auth_salts *admin_salts,
-                     struct buf *errors, unsigned *ret_mode)
+config_read_accounts(const char *setting, const char *path,
+                     const struct auth_salts *admin_salts, struct buf *errors,
+                     unsigned *ret_mode)
 {
+    const char *name = setting != NULL ? setting : path;
+    const char *given = setting != NULL ? path : NULL;
     struct buf lines = {0};
     char *text = NULL;
     const char *problem = config_text_read(path, CONFIG_TEXT_JSON, &text);
@@ -421,12 +435,12 @@ config_read_accounts(const char *path, const struct auth_salts *admin_salts,
     struct stat st;
 
     if (problem != NULL) {
-        (void)config_error(errors, CONFIG_ACCOUNTS_NAME, path, "%s", problem);
+        (void)config_text_error(errors, name, given, problem);
         return NULL;
     }
     accounts = accounts_read(bytes_of(text), admin_salts, &lines);
     config_text_free(text);
-    config_error_lines(errors, CONFIG_ACCOUNTS_NAME, path, &lines);
+    config_error_lines(errors, name, given, &lines);
     buf_free(&lines);
     if (accounts == NULL)
         return NULL;
@@ -441,9 +455,9 @@ accounts_load(struct config *config, struct buf *errors)
 {
     if (config->accounts_file == NULL)
         return true;
-    config->accounts = config_read_accounts(config->accounts_file,
-                                            &config->secrets.admin_salts,
-                                            errors, &config->accounts_mode);
+    config->accounts = config_read_accounts(
+        CONFIG_ACCOUNTS_NAME, config->accounts_file,
+        &config->secrets.admin_salts, errors, &config->accounts_mode);
     return config->accounts != NULL;
 }
 
@@ -485,16 +499,19 @@ config_finish(struct owner *owner, const struct config_file *file)
 }
 
 struct config *
-config_load(char *const environment[], struct buf *errors)
+config_load(char *const environment[], enum config_scope scope,
+            struct buf *errors)
 {
     struct owner *owner = calloc(1, sizeof(*owner));
-    struct loader loader = {
-        .environment = environment, .owner = owner, .errors = errors};
+    struct loader loader = {.environment = environment,
+                            .scope = scope,
+                            .owner = owner,
+                            .errors = errors};
     struct config *config;
     bool is_good;
 
     if (owner == NULL) {
-        (void)config_error(errors, "settings", NULL, "out of memory");
+        (void)config_out_of_memory(errors, "settings", NULL);
         return NULL;
     }
     config = &owner->config;
@@ -510,6 +527,8 @@ config_load(char *const environment[], struct buf *errors)
     is_good &= credentials_check(&config->redis, errors);
     is_good &= sentinel_credentials_check(&config->redis, errors);
     is_good &= salts_check(&config->secrets, errors);
+    if (scope == CONFIG_OF_ALL)
+        is_good &= config_nginx_check(config, errors);
     is_good &= accounts_load(config, errors);
     if (is_good)
         config_finish(owner, &loader.file);

@@ -63,10 +63,16 @@ struct config {
     unsigned accounts_mode;    /* see config_read_accounts() */
     struct log_plan log;
     const char *time_zone; /* NULL: the system's */
-    /* For nginx and `make run`, whose scripts check them. */
+    /* For nginx and `make run`; the service does not look at them. */
     const char *http_port, *http_address, *https_port, *metrics_port, *run_dir;
     const char *tls_certificate, *tls_key, *tls_hsts_s, *trusted_proxies;
     size_t file_lines; /* lines with a name in the file of settings */
+};
+
+/* Which values must be valid. */
+enum config_scope {
+    CONFIG_OF_SERVICE = 0, /* those that the service itself uses */
+    CONFIG_OF_ALL          /* those of nginx and of `make run`, too */
 };
 
 /*
@@ -75,22 +81,26 @@ struct config {
  *
  * errors   receives a line for each error, which names the setting and ends
  *          with '\n': all errors, not only the first. Never the value of a
- *          secret.
+ *          secret. Its `failed` is set if memory ran out: then the settings may
+ *          be valid.
  *
  * Returns the settings, owned by the caller, or NULL with errors filled.
  */
-struct config *config_load(char *const environment[], struct buf *errors);
+struct config *config_load(char *const environment[], enum config_scope scope,
+                           struct buf *errors);
 
 /*
- * Reads a file of accounts, as for the setting SCORING_ACCOUNTS_FILE.
+ * Reads a file of accounts.
  *
+ * setting    the setting that names the file: each error begins with it; NULL:
+ *            each error begins with the path.
  * errors     as for config_load().
  * ret_mode   set on success only: the mode of the file if it exceeds 0640
  *            (S11.7), else 0.
  *
  * Returns the accounts, owned by the caller, or NULL with errors filled.
  */
-struct accounts *config_read_accounts(const char *path,
+struct accounts *config_read_accounts(const char *setting, const char *path,
                                       const struct auth_salts *admin_salts,
                                       struct buf *errors, unsigned *ret_mode);
 

@@ -72,14 +72,24 @@ config_error(struct buf *errors, const char *name, const char *given,
     return false;
 }
 
+bool
+config_out_of_memory(struct buf *errors, const char *name, const char *given)
+{
+    (void)config_error(errors, name, given, "out of memory");
+    errors->failed = true;
+    return false;
+}
+
 void
 config_error_lines(struct buf *errors, const char *name, const char *given,
                    const struct buf *lines)
 {
     struct bytes rest = buf_bytes(lines);
 
-    if (lines->failed)
-        rest = bytes_of("out of memory");
+    if (lines->failed) {
+        (void)config_out_of_memory(errors, name, given);
+        return;
+    }
     while (rest.length > 0)
         add_error(errors, name, given, bytes_cut(&rest, '\n'));
 }

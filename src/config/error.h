@@ -19,6 +19,13 @@ bool config_error(struct buf *errors, const char *name, const char *given,
     __attribute__((format(printf, 4, 5)));
 
 /*
+ * Adds a line that says "out of memory", and sets errors->failed: no error is
+ * added after it. Returns false.
+ */
+bool config_out_of_memory(struct buf *errors, const char *name,
+                          const char *given);
+
+/*
  * Adds such a line for each line of a text, whose control characters are
  * escaped. If the text has failed, memory has run out.
  */

@@ -3,7 +3,6 @@
  * Source of the rules: the package dotenv of compose-go, by which docker
  * compose reads such files.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,11 +289,11 @@ config_file_read(struct config_file *file, const char *name, const char *path,
     char *rest;
 
     if (problem != NULL)
-        return config_error(errors, name, path, "%s", problem);
+        return config_text_error(errors, name, path, problem);
     rest = file->text;
     file->lines = calloc(lines_count(rest), sizeof(*file->lines));
     if (file->lines == NULL)
-        return config_error(errors, name, path, "%s", strerror(ENOMEM));
+        return config_out_of_memory(errors, name, path);
 
     for (size_t number = 1; rest != NULL; number++) {
         char *text = strsep(&rest, "\n");

@@ -68,9 +68,9 @@ text_read(const struct config_setting *setting,
     return true;
 }
 
-static void
-text_print(const struct config_setting *setting, const void *dest,
-           enum config_view view, struct buf *out)
+void
+config_text_print(const struct config_setting *setting, const void *dest,
+                  enum config_view view, struct buf *out)
 {
     const char *text = *(const config_text_dest *)dest;
 
@@ -222,15 +222,19 @@ model_setting_print(const struct config_setting *setting, const void *dest,
 {
     const config_model_dest *model = dest;
 
-    text_print(setting, &model->path, view, out);
+    config_text_print(setting, &model->path, view, out);
 }
 
-const struct config_kind config_number = {number_read, number_print, false};
-const struct config_kind config_text = {text_read, text_print, true};
-const struct config_kind config_bytes = {bytes_read, bytes_print, true};
-const struct config_kind config_salts = {salts_read, salts_print, false};
-const struct config_kind config_redis = {redis_read, redis_print, true};
+const struct config_kind config_number = {number_read, number_print, false,
+                                          false};
+const struct config_kind config_text = {text_read, config_text_print, true,
+                                        false};
+const struct config_kind config_bytes = {bytes_read, bytes_print, true, false};
+const struct config_kind config_salts = {salts_read, salts_print, false, false};
+const struct config_kind config_redis = {redis_read, redis_print, true, false};
 const struct config_kind config_model = {model_setting_read,
-                                         model_setting_print, true};
-const struct config_kind config_choice = {choice_read, choice_print, false};
-const struct config_kind config_zone = {zone_read, text_print, false};
+                                         model_setting_print, true, false};
+const struct config_kind config_choice = {choice_read, choice_print, false,
+                                          false};
+const struct config_kind config_zone = {zone_read, config_text_print, false,
+                                        false};

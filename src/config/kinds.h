@@ -22,7 +22,8 @@ struct config_setting {
     size_t offset;          /* in struct config */
     const char *initial;    /* the default, written as a value; or NULL */
     const char *no_value;   /* describes what applies if initial is NULL */
-    int64_t min, max;       /* for config_number; else 0 */
+    int64_t min, max;       /* for the kinds of numbers; else 0 */
+    const char *refused;    /* for config_path: bytes that it must not hold */
     const char *choices[2]; /* for config_choice: the names of its values */
     bool is_secret;         /* never shown; may be given as NAME_FILE */
     bool needs_restart;     /* SIGHUP does not apply it everywhere */
@@ -41,7 +42,7 @@ struct config_given {
 /*
  * Parses a value into a member of struct config, of the type of its kind (see
  * below). On success sets *dest and returns true; otherwise adds a line to
- * errors and returns false.
+ * errors and returns false. Kinds of nginx also set *dest on failure.
  */
 typedef bool config_kind_read(const struct config_setting *setting,
                               const struct config_given *given, void *dest,
@@ -61,6 +62,8 @@ struct config_kind {
     config_kind_read *read;
     config_kind_print *print;
     bool empty_is_none; /* an empty value means the default */
+    bool is_of_nginx;   /* the service does not look at the value, which is
+                           stored as it is: see enum config_scope */
 };
 
 typedef int64_t config_number_dest;
@@ -70,10 +73,18 @@ typedef struct bytes config_bytes_dest;
 typedef struct auth_salts config_salts_dest;
 typedef struct redis_url config_redis_dest;
 typedef struct config_model config_model_dest;
+typedef const char *config_number_text_dest;
+typedef const char *config_path_dest;
+typedef const char *config_addresses_dest;
+typedef const char *config_networks_dest;
 typedef unsigned config_choice_dest; /* or an enum without negative values */
 
 extern const struct config_kind config_number, config_text, config_bytes,
-    config_salts, config_redis, config_model, config_choice, config_zone;
+    config_salts, config_redis, config_model, config_choice, config_zone,
+    config_number_text, config_path, config_addresses, config_networks;
+
+/* For kinds whose member is a text; NULL: none. */
+config_kind_print config_text_print;
 
 /* Does not compile unless the member has the type of the kind. */
 #define CONFIG_TO(kind_name, member)                                           \

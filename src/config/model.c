@@ -20,7 +20,7 @@ config_read_model(const char *setting, const char *path,
     bool is_good;
 
     if (problem != NULL)
-        return config_error(errors, name, given, "%s", problem);
+        return config_text_error(errors, name, given, problem);
     is_good = model_read(text, strlen(text), ret_model, &faults);
     config_text_free(text);
     if (!is_good)

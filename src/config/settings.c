@@ -18,6 +18,12 @@
 #define ANSWER_MAX     (1 << 30)
 #define RATE_MAX       1000000
 #define OPEN_MAX       65535 /* the most that nginx accepts */
+#define PORT_MAX       65535
+#define HSTS_MAX_S     INT32_MAX /* 68 years */
+
+/* Bytes that a path cannot have in a configuration of nginx, or in a URL. */
+#define NO_PATH_OF_NGINX "\"\\$"
+#define NO_PATH_OF_RUN   NO_PATH_OF_NGINX "*?[%#"
 
 /* REDIS_URL precedes the settings that replace parts of it. */
 const struct config_setting config_settings[] = {
@@ -202,52 +208,63 @@ const struct config_setting config_settings[] = {
      .note = "A zone that does not exist is an error. The default of docker "
              "compose is UTC."},
     {.name = "HTTP_PORT",
-     CONFIG_TO(config_text, http_port),
+     CONFIG_TO(config_number_text, http_port),
      .initial = "8080",
+     .min = 1,
+     .max = PORT_MAX,
      .needs_restart = true,
      .meaning = "port on which nginx serves HTTP"},
     {.name = "HTTP_ADDRESS",
-     CONFIG_TO(config_text, http_address),
+     CONFIG_TO(config_addresses, http_address),
      .initial = "127.0.0.1",
      .needs_restart = true,
      .meaning = "addresses on which nginx listens, separated by commas"},
     {.name = "HTTPS_PORT",
-     CONFIG_TO(config_text, https_port),
+     CONFIG_TO(config_number_text, https_port),
      .initial = "8443",
+     .min = 1,
+     .max = PORT_MAX,
      .needs_restart = true,
      .meaning = "port on which nginx serves HTTPS"},
     {.name = "TLS_CERTIFICATE",
-     CONFIG_TO(config_text, tls_certificate),
+     CONFIG_TO(config_path, tls_certificate),
      .no_value = "none",
+     .refused = NO_PATH_OF_NGINX,
      .needs_restart = true,
      .meaning =
          "PEM file of nginx's certificate; with TLS_KEY it turns HTTPS on",
      .note = "In docker compose: a file in TLS_FOLDER or below it."},
     {.name = "TLS_KEY",
-     CONFIG_TO(config_text, tls_key),
+     CONFIG_TO(config_path, tls_key),
      .no_value = "none",
+     .refused = NO_PATH_OF_NGINX,
      .needs_restart = true,
      .meaning = "PEM file of the certificate's key"},
     {.name = "TLS_HSTS_S",
-     CONFIG_TO(config_text, tls_hsts_s),
+     CONFIG_TO(config_number_text, tls_hsts_s),
      .initial = "0",
+     .min = 0,
+     .max = HSTS_MAX_S,
      .needs_restart = true,
      .meaning = "max-age of Strict-Transport-Security; 0: no such header"},
     {.name = "TRUSTED_PROXIES",
-     CONFIG_TO(config_text, trusted_proxies),
+     CONFIG_TO(config_networks, trusted_proxies),
      .no_value = "none",
      .needs_restart = true,
      .meaning = "proxies whose X-Forwarded-For nginx believes",
      .note = "Addresses and networks: 10.0.0.0/8,::1."},
     {.name = "METRICS_PORT",
-     CONFIG_TO(config_text, metrics_port),
+     CONFIG_TO(config_number_text, metrics_port),
      .no_value = "HTTP_PORT + 1",
+     .min = 1,
+     .max = PORT_MAX,
      .needs_restart = true,
      .meaning = "port of the metrics, for `make run`",
      .note = "In docker compose: 8081 on the network `metrics`."},
     {.name = "RUN_DIR",
-     CONFIG_TO(config_text, run_dir),
+     CONFIG_TO(config_path, run_dir),
      .no_value = "build/run",
+     .refused = NO_PATH_OF_RUN,
      .needs_restart = true,
      .meaning = "folder for everything that `make run` creates",
      .note =

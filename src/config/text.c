@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,7 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "config/error.h"
 #include "config/text.h"
+
+/* For the writer of a pipe. The parent of the workers waits, too. */
+#define WAIT_MS 2000
+
+static const char too_slow[] = "has not been written completely within 2 s";
+static const char no_memory[] = "out of memory";
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
@@ -38,10 +47,24 @@ struct text {
     char bytes[];
 };
 
-/* Reads up to text->size bytes. Returns -1 with errno set on failure. */
-static ssize_t
-descriptor_read(int fd, struct text *text)
+/* Waits until a pipe has bytes, or an end; false: not before the deadline. */
+static bool
+wait_for_bytes(int fd, int64_t deadline_ms)
 {
+    struct pollfd pipe = {.fd = fd, .events = POLLIN};
+    const int64_t left_ms = deadline_ms - clock_mono_ms();
+
+    if (left_ms <= 0)
+        return false;
+    (void)poll(&pipe, 1, (int)left_ms); /* an error is also one of read() */
+    return true;
+}
+
+/* Reads up to text->size bytes. Returns NULL, or what is wrong. */
+static const char *
+descriptor_read(int fd, struct text *text, size_t *ret_length)
+{
+    const int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     size_t length = 0;
 
     while (length < text->size) {
@@ -49,35 +72,39 @@ descriptor_read(int fd, struct text *text)
 
         if (got < 0 && errno == EINTR)
             continue;
+        if (got < 0 && errno == EAGAIN) {
+            if (!wait_for_bytes(fd, deadline_ms))
+                return too_slow;
+            continue;
+        }
         if (got < 0)
-            return -1;
+            return strerror(errno);
         if (got == 0)
             break;
         length += (size_t)got;
     }
-    return (ssize_t)length;
+    *ret_length = length;
+    return NULL;
 }
 
-/* O_NONBLOCK, so that a named pipe does not delay the start. */
+/* O_NONBLOCK, so that a named pipe without a writer does not delay the start.
+ */
 static const char *
 text_fill(const char *path, const struct kind *kind, struct text *text)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    ssize_t length;
+    const char *problem;
+    size_t length = 0;
 
     if (fd < 0)
         return strerror(errno);
-    length = descriptor_read(fd, text);
-    if (length < 0) {
-        const char *problem = strerror(errno);
-
-        (void)close(fd);
-        return problem;
-    }
+    problem = descriptor_read(fd, text, &length);
     (void)close(fd);
-    if ((size_t)length == text->size)
+    if (problem != NULL)
+        return problem;
+    if (length == text->size)
         return kind->too_large;
-    if (memchr(text->bytes, '\0', (size_t)length) != NULL)
+    if (memchr(text->bytes, '\0', length) != NULL)
         return "holds a NUL byte";
     text->bytes[length] = '\0';
     return NULL;
@@ -109,7 +136,7 @@ config_text_read(const char *path, enum config_text_kind kind, char **ret_text)
         return problem;
     text = malloc(sizeof(*text) + row->max_bytes + 1);
     if (text == NULL)
-        return strerror(ENOMEM);
+        return no_memory;
     text->size = row->max_bytes + 1;
     bytes = text->bytes;
     problem = text_fill(path, row, text);
@@ -121,6 +148,15 @@ config_text_read(const char *path, enum config_text_kind kind, char **ret_text)
         memmove(bytes, bytes + mark, strlen(bytes + mark) + 1);
     *ret_text = bytes;
     return NULL;
+}
+
+bool
+config_text_error(struct buf *errors, const char *name, const char *path,
+                  const char *problem)
+{
+    if (problem == no_memory)
+        return config_out_of_memory(errors, name, path);
+    return config_error(errors, name, path, "%s", problem);
 }
 
 void

@@ -311,6 +311,7 @@ shared_check(struct reader *reader)
 
     if (all == NULL) {
         (void)document_fault(&reader->document, 1, NULL, "out of memory");
+        reader->document.faults->failed = true;
         return;
     }
     for (size_t i = 0; i < accounts->count; i++) {
@@ -384,7 +385,7 @@ accounts_read(struct bytes text, const struct auth_salts *admin_salts,
     bool is_good = false;
 
     if (reader == NULL || accounts == NULL) {
-        buf_add_text(errors, "out of memory\n");
+        errors->failed = true;
         goto out;
     }
     reader->accounts = accounts;

@@ -43,6 +43,7 @@ struct account {
  * errors        receives one line, with a line feed, for each of the first 20
  *               faults: the line number in the file, the account and the
  *               member, and never a salt; and one line that counts the others.
+ *               Its `failed` is set if memory ran out.
  *
  * Returns the accounts, which the caller frees, or NULL with errors filled.
  */

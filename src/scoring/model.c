@@ -16,6 +16,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+#define MODEL_FAULTS_MAX 20 /* reported one by one; then counted */
+
 #define DIGEST_SHOWN 4 /* bytes in the log: enough to tell models apart */
 
 const struct model model_published = {
@@ -253,7 +255,7 @@ model_read(char *text, size_t length, struct model *ret_model,
            struct buf *faults)
 {
     struct reading reading = {
-        .document = {.faults = faults, .faults_max = SIZE_MAX}};
+        .document = {.faults = faults, .faults_max = MODEL_FAULTS_MAX}};
     const struct json_item whole = {.value = text, .length = length, .line = 1};
 
     if (document_check(&reading.document, (struct bytes){text, length}))
@@ -262,7 +264,7 @@ model_read(char *text, size_t length, struct model *ret_model,
     if (!document_end(&reading.document))
         return false;
     if (!set_digest(&reading.model)) {
-        buf_add_text(faults, "out of memory\n");
+        faults->failed = true;
         return false;
     }
     *ret_model = reading.model;

@@ -44,8 +44,9 @@ extern const struct model model_published;
  *
  * text       length bytes, decoded in place.
  * ret_model  set on success only.
- * faults     on failure receives a line, with a line feed, for each fault: the
- *            line number, the rule, the member, and what is wrong.
+ * faults     on failure receives a line, with a line feed, for each of the
+ * first 20 faults: the line number, the rule, the member, and what is wrong;
+ * and one that counts the others. Its `failed` is set if memory ran out.
  */
 bool model_read(char *text, size_t length, struct model *ret_model,
                 struct buf *faults);

@@ -502,7 +502,8 @@ static struct config *
 read_settings(struct supervisor *s)
 {
     struct buf errors = {0};
-    struct config *config = config_load(s->environment, &errors);
+    struct config *config =
+        config_load(s->environment, CONFIG_OF_SERVICE, &errors);
 
     if (config != NULL && !config_may_replace(s->config, config, &errors)) {
         config_free(config);
@@ -534,7 +535,9 @@ on_reload(struct supervisor *s, int64_t now)
     config_list_restart(s->config, config, &restart);
     replace_settings(s, config, log, now);
     if (restart.length > 0)
-        log_error(s->log, "settings changed that need a restart: %.*s",
+        log_error(s->log,
+                  "settings changed that need scoring-nginx, or a restart of "
+                  "make run: %.*s",
                   (int)restart.length, restart.data);
     config = NULL;
 out:

@@ -76,7 +76,8 @@ static void
 load(char *const environment[])
 {
     struct buf errors = {0};
-    struct config *config = config_load(environment, &errors);
+    struct config *config =
+        config_load(environment, CONFIG_OF_SERVICE, &errors);
 
     FUZZ_CHECK((config != NULL) == (errors.length == 0));
     if (config != NULL)

@@ -28,12 +28,13 @@ load_settings(char *setting)
 {
     char *environment[] = {setting, NULL}, **kept = environ;
     struct config *config;
+    int status;
 
     environ = environment;
-    config = command_load_config();
+    config = command_load_config(CONFIG_OF_SERVICE, &status);
     environ = kept;
     if (config == NULL)
-        return EX_CONFIG;
+        return status;
     config_free(config);
     return EX_OK;
 }
@@ -58,8 +59,8 @@ load_bad(void)
     "scoring: SCORING_WORKERS: \"x\": must be an integer from 1 to 1024\n"
 
 static const struct command_case command_rows[] = {
-    {"settings", load_good, EX_OK, EX_CONFIG, ""},
-    {"a mistake in the settings", load_bad, EX_CONFIG, EX_CONFIG, MISTAKE},
+    {"settings", load_good, EX_OK, EX_OSERR, ""},
+    {"a mistake in the settings", load_bad, EX_CONFIG, EX_OSERR, MISTAKE},
 };
 
 /* Runs it, with its standard error in said[]. */

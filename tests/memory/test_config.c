@@ -69,7 +69,7 @@ load(const struct config_case *c, struct buf *errors)
     if (c->accounts != NULL)
         environment[count++] = accounts_setting;
     environment[count] = c->file != NULL ? setting : NULL;
-    return config_load(environment, errors);
+    return config_load(environment, CONFIG_OF_SERVICE, errors);
 }
 
 static void
@@ -83,6 +83,7 @@ try(const void *row)
     CU_ASSERT((config != NULL) == c->is_good || has_failed);
     CU_ASSERT(config == NULL || c->is_good);
     CU_ASSERT(config != NULL || errors.length > 0 || errors.failed);
+    CU_ASSERT(config != NULL || !c->is_good || errors.failed);
     if (config != NULL)
         config_print(config, &printed);
     if (config != NULL && expected.length == 0)

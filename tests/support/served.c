@@ -110,7 +110,7 @@ load_settings(struct served *served)
     char *const environment[] = {NULL};
     struct buf errors = {0};
 
-    served->settings = config_load(environment, &errors);
+    served->settings = config_load(environment, CONFIG_OF_SERVICE, &errors);
     buf_free(&errors);
     if (served->settings == NULL)
         return false;

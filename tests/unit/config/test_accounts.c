@@ -30,7 +30,7 @@ load(const char *content, mode_t mode, char *salt, struct buf *errors)
     (void)snprintf(setting, sizeof(setting), "SCORING_ACCOUNTS_FILE=%s",
                    content != NULL ? path : "");
     CU_ASSERT_EQUAL(chmod(path, mode), 0);
-    config = config_load(environment, errors);
+    config = config_load(environment, CONFIG_OF_SERVICE, errors);
     (void)unlink(path);
     return config;
 }
@@ -82,13 +82,34 @@ TEST_SINGLE(errors, "each line names the setting and the file")
     buf_free(&errors);
 }
 
+TEST_SINGLE(named, "a file that no setting names is itself named")
+{
+    const struct auth_salts none = {0};
+    char path[FILES_PATH_MAX], want[3 * FILES_PATH_MAX];
+    struct buf errors = {0};
+    unsigned mode;
+
+    CU_ASSERT_TRUE_FATAL(files_make(path, "{\"a\": 1}", 8));
+    CU_ASSERT_PTR_NULL(config_read_accounts(NULL, path, &none, &errors, &mode));
+    (void)unlink(path);
+    CU_ASSERT_PTR_NULL(config_read_accounts(NULL, path, &none, &errors, &mode));
+    buf_add(&errors, "", 1);
+    (void)snprintf(want, sizeof(want),
+                   "%s: line 1: account \"a\": must be an object\n"
+                   "%s: No such file or directory\n",
+                   path, path);
+    CU_ASSERT_STRING_EQUAL(errors.data, want);
+    CU_ASSERT_FALSE(errors.failed);
+    buf_free(&errors);
+}
+
 TEST_SINGLE(missing, "a file that cannot be read")
 {
     char *const environment[] = {
         "SCORING_CONFIG_FILE=", "SCORING_ACCOUNTS_FILE=/none/at.all", NULL};
     struct buf errors = {0};
 
-    CU_ASSERT_PTR_NULL(config_load(environment, &errors));
+    CU_ASSERT_PTR_NULL(config_load(environment, CONFIG_OF_SERVICE, &errors));
     buf_add(&errors, "", 1);
     CU_ASSERT_STRING_EQUAL(errors.data,
                            "SCORING_ACCOUNTS_FILE: \"/none/at.all\": No such "

@@ -56,7 +56,7 @@ load(char *const env[ENV_MAX], const char *content, struct buf *errors)
         file_make(&file, "SCORING_CONFIG_FILE", content);
         environment[count] = file.setting;
     }
-    config = config_load(environment, errors);
+    config = config_load(environment, CONFIG_OF_SERVICE, errors);
     if (content != NULL)
         (void)unlink(file.path);
     return config;

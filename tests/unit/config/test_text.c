@@ -106,6 +106,58 @@ TEST_CASES(pieces, struct pieces_case, pieces_rows)
     (void)close(ends[0]);
 }
 
+/*
+ * The writer of a pipe is late: the first read finds nothing. With each reading
+ * of the clock some time passes.
+ */
+struct late_case {
+    const char *name;
+    int64_t step_ms;
+    const char *written;
+    bool has_ended; /* the writer */
+    const char *want, *problem;
+};
+
+#define TOO_SLOW "has not been written completely within 2 s"
+
+static const struct late_case late_rows[] = {
+    {"it comes in time", 1999, "late", true, "late", NULL},
+    {"it comes in time, and writes nothing", 1999, "", true, "", NULL},
+    {"it does not come in time", 2000, "late", true, NULL, TOO_SLOW},
+    {"it never comes", 2000, "", false, NULL, TOO_SLOW},
+    {"it does not end in time", 1000, "begun", false, NULL, TOO_SLOW},
+};
+
+TEST_CASES(late, struct late_case, late_rows)
+{
+    const size_t length = strlen(c->written);
+    char path[PATH_ROOM], *text = NULL;
+    const char *problem;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    CU_ASSERT_EQUAL(write(ends[1], c->written, length), (ssize_t)length);
+    if (c->has_ended)
+        (void)close(ends[1]);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+    calls_stop_clock();
+    calls_step_clock(c->step_ms);
+    calls_fail(CALL_READ, EAGAIN);
+    problem = config_text_read(path, CONFIG_TEXT_ANY, &text);
+    calls_let_clock_go();
+    CU_ASSERT_TRUE(calls_has_failed(CALL_READ));
+    CU_ASSERT_EQUAL(problem == NULL, c->problem == NULL);
+    if (problem != NULL && c->problem != NULL)
+        CU_ASSERT_STRING_EQUAL(problem, c->problem);
+    CU_ASSERT_EQUAL(text == NULL, c->want == NULL);
+    if (text != NULL && c->want != NULL)
+        CU_ASSERT_STRING_EQUAL(text, c->want);
+    config_text_free(text);
+    if (!c->has_ended)
+        (void)close(ends[1]);
+    (void)close(ends[0]);
+}
+
 struct read_case {
     const char *name;
     int error; /* of the first read */

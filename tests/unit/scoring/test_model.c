@@ -280,6 +280,44 @@ TEST_SINGLE(rules_most, "64 rules, and not one more")
     buf_free(&faults);
 }
 
+/* Faults beyond the 20th are only counted. */
+struct many_case {
+    const char *name;
+    int faults;
+    const char *want; /* the last line */
+};
+
+static const struct many_case many_rows[] = {
+    {"as many as are reported", 20,
+     "line 20: rule 1: given: may only hold phone, email, first_name, "
+     "last_name, birthday, gender\n"},
+    {"one more", 21, "1 more faults\n"},
+    {"as many as a file holds", 20020, "20000 more faults\n"},
+};
+
+TEST_CASES(many, struct many_case, many_rows)
+{
+    struct buf text = {0}, faults = {0};
+    const size_t length = strlen(c->want);
+    struct model model;
+    size_t lines = 0;
+
+    buf_add_text(&text, "{\"model\": \"m\", \"rules\": [{\"reason\": \"x\", "
+                        "\"points\": 1, \"given\": [0");
+    for (int i = 1; i < c->faults; i++)
+        buf_add_text(&text, ",\n0");
+    buf_add(&text, "]}]}", sizeof("]}]}"));
+    CU_ASSERT_FALSE(read_text(text.data, &model, &faults));
+    for (size_t i = 0; i < faults.length; i++)
+        lines += faults.data[i] == '\n';
+    CU_ASSERT_EQUAL(lines, c->faults > 20 ? 21 : 20);
+    CU_ASSERT_TRUE_FATAL(faults.length >= length);
+    CU_ASSERT_EQUAL(
+        memcmp(faults.data + faults.length - length, c->want, length), 0);
+    buf_free(&text);
+    buf_free(&faults);
+}
+
 TEST_SINGLE(published, "the file is the model that is built in")
 {
     struct buf shown = {0}, faults = {0};

@@ -196,7 +196,7 @@ run_program(const struct service *service, const char *const *settings)
     (void)signal(SIGVTALRM, spin);
     (void)signal(SIGPROF, wait_for_ever);
     (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
-    config = config_load(environment, &errors);
+    config = config_load(environment, CONFIG_OF_SERVICE, &errors);
     if (config == NULL)
         _exit(EX_CONFIG);
     log = log_open(&config->log);
@@ -1264,7 +1264,8 @@ static const struct reload_case reload_rows[] = {
      "] E settings: TZ: \"Europe/Nowhere\": there is no such time zone"},
     {"what needs a restart", TWO,
      "SCORING_WORKERS=1\nSCORING_RATE_LIMIT=5\nHTTP_PORT=1\n", true, 1,
-     "] E settings changed that need a restart: SCORING_RATE_LIMIT, "
+     "] E settings changed that need scoring-nginx, or a restart of make run: "
+     "SCORING_RATE_LIMIT, "
      "HTTP_PORT\n"},
 };
 

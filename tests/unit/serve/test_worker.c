@@ -88,7 +88,7 @@ run_worker(const struct bench *bench)
     else
         (void)snprintf(store, sizeof(store), "REDIS_URL=unix://%s",
                        bench->store);
-    config = config_load(environment, &errors);
+    config = config_load(environment, CONFIG_OF_SERVICE, &errors);
     log = log_open(&(struct log_plan){.file = bench->log});
     if (config == NULL || log == NULL)
         _exit(99);
