@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/wait.h"
 #include "config/error.h"
 #include "config/text.h"
 
@@ -47,24 +46,11 @@ struct text {
     char bytes[];
 };
 
-/* Waits until a pipe has bytes, or an end; false: not before the deadline. */
-static bool
-wait_for_bytes(int fd, int64_t deadline_ms)
-{
-    struct pollfd pipe = {.fd = fd, .events = POLLIN};
-    const int64_t left_ms = deadline_ms - clock_mono_ms();
-
-    if (left_ms <= 0)
-        return false;
-    (void)poll(&pipe, 1, (int)left_ms); /* an error is also one of read() */
-    return true;
-}
-
 /* Reads up to text->size bytes. Returns NULL, or what is wrong. */
 static const char *
 descriptor_read(int fd, struct text *text, size_t *ret_length)
 {
-    const int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    int64_t left_ms = WAIT_MS;
     size_t length = 0;
 
     while (length < text->size) {
@@ -73,7 +59,7 @@ descriptor_read(int fd, struct text *text, size_t *ret_length)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == EAGAIN) {
-            if (!wait_for_bytes(fd, deadline_ms))
+            if (!wait_readable(fd, &left_ms))
                 return too_slow;
             continue;
         }
