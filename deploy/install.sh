@@ -28,10 +28,21 @@ files() {
 0644 nginx/templates/scoring.conf.template $data/nginx/templates/scoring.conf.template
 0644 nginx/web.conf.template $data/nginx/web.conf.template
 0644 share/models/published.json $data/models/published.json
-0644 docs/operations.md $doc/operations.md
-0644 docs/protocol.md $doc/protocol.md
+0644 README.md $doc/README.md
+0644 SECURITY.md $doc/SECURITY.md
 0644 CHANGELOG.md $doc/CHANGELOG.md
+0644 docs/api.md $doc/api.md
+0644 docs/openapi.json $doc/openapi.json
+0644 docs/operations.md $doc/operations.md
+0644 docs/performance.md $doc/performance.md
+0644 docs/protocol.md $doc/protocol.md
 LIST
+    for file in deploy/grafana/scoring.json deploy/prometheus/scoring.rules.yml deploy/haproxy/* \
+        deploy/kubernetes/*/*; do
+        mode=0644
+        [ ! -x "$file" ] || mode=0755
+        echo "$mode $file $doc/examples/${file#deploy/}"
+    done
 }
 
 # Makes scoring.conf from .env.example: other ports, the path of the model, and without
@@ -100,15 +111,27 @@ fill_in() {
         -e "s,@NGINX_PID@,$NGINX_PID,g" "$1"
 }
 
+# The links and paths of a document, as they are where it is installed. What only the
+# sources have is no link.
+relink() {
+    sed -e 's,](docs/,](,g' -e 's,](\.\./,](,g' \
+        -e 's,\[\([^]]*\)\](\(CONTRIBUTING\.md\|LICENSE\)),\1 (see the sources),g' \
+        -e "s,deploy/\(grafana\|haproxy\|kubernetes\|prometheus\),$doc/examples/\1,g" \
+        -e "s,\([\` ]\)share/models/,\1$data/models/,g" "$1"
+}
+
 put() { # put MODE SOURCE TARGET
     case $2 in
-    deploy/systemd/* | deploy/scoring-nginx.sh)
-        install -d "$DESTDIR${3%/*}"
-        fill_in "$2" >"$DESTDIR$3"
-        chmod "$1" "$DESTDIR$3"
+    deploy/systemd/* | deploy/scoring-nginx.sh) edit=fill_in ;;
+    *.md) edit=relink ;;
+    *)
+        install -D -m "$1" "$2" "$DESTDIR$3"
+        return
         ;;
-    *) install -D -m "$1" "$2" "$DESTDIR$3" ;;
     esac
+    install -d "$DESTDIR${3%/*}"
+    $edit "$2" >"$DESTDIR$3"
+    chmod "$1" "$DESTDIR$3"
 }
 
 put_all() {

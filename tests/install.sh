@@ -76,6 +76,31 @@ count 'names that were not replaced' \
     "$(grep -rlE '@[A-Z_]+@' "$usr/sbin" "$work/units" "$usr/lib" "$etc")" ''
 count 'the model' "$("$binary" model check "$usr/share/scoring/models/published.json" >/dev/null && echo good)" good
 
+# The documents: what they link to and name is there.
+missing_links() {
+    grep -oE '\]\([^)# ]+' "$usr"/share/doc/scoring/*.md | while IFS=: read -r document link; do
+        link=${link#](}
+        case $link in http://* | https://*) continue ;; esac
+        [ -e "${document%/*}/$link" ] || echo "$document: $link"
+    done
+}
+missing_paths() {
+    grep -ohE "$usr/share/[a-z./-]+[a-z]" "$usr"/share/doc/scoring/*.md | sort -u | while read -r path; do
+        [ -e "$path" ] || echo "$path"
+    done
+}
+documents=$usr/share/doc/scoring
+count 'the documents' "$(cd "$documents" && echo *)" \
+    'CHANGELOG.md README.md SECURITY.md api.md examples openapi.json operations.md performance.md protocol.md'
+count 'the examples' "$(cd "$documents/examples" && echo *)" 'grafana haproxy kubernetes prometheus'
+count 'links of documents to files that are not there' "$(missing_links)" ''
+count 'paths in documents that are not there' "$(missing_paths)" ''
+count 'paths of documents that only the sources have' \
+    "$(grep -lE 'deploy/(grafana|haproxy|kubernetes|prometheus)|[` ]share/models' "$documents"/*.md)" ''
+count 'examples that differ from the sources' "$(diff -r deploy/haproxy "$documents/examples/haproxy"
+    diff -r deploy/kubernetes "$documents/examples/kubernetes")" ''
+count 'the mode of a script among them' "$(stat -c %a "$documents/examples/kubernetes/sentinel/start.sh")" 755
+
 # The settings: other ports, and nothing that concerns only make run and compose.
 settings() { SCORING_CONFIG_FILE=$conf "$binary" check-config 2>/dev/null; }
 count 'the settings are valid' "$(settings >/dev/null && echo valid)" valid
