@@ -6,7 +6,6 @@
 
 #include <CUnit/CUnit.h>
 
-#include "support/clock.h"
 #include "support/ports.h"
 #include "support/steps.h"
 
@@ -28,7 +27,6 @@ serve_step(struct script_connection *connection)
         return;
     buffer_free(&server->got);
     server->done++;
-    clock_sleep_ms(server->slow_ms);
     if (step->answer == steps_hang_up)
         script_hang_up(connection);
     else if (step->answer != NULL)

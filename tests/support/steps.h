@@ -2,7 +2,6 @@
 #define STEPS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "support/buffer.h"
 #include "support/files.h"
@@ -30,7 +29,6 @@ struct step {
  */
 struct steps {
     const struct step *steps; /* STEPS_MAX */
-    int64_t slow_ms;          /* before each answer */
     size_t done;
     bool is_strange;   /* it received other bytes than expected */
     struct buffer got; /* the bytes of the current step */
