@@ -146,7 +146,7 @@ nginx_http2() {
 }
 
 nginx_check_limits() {
-    nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 1073741824
+    nginx_number SCORING_MAX_BODY_BYTES "${SCORING_MAX_BODY_BYTES:-1048576}" 1 67108864
     SCORING_MAX_BODY_BYTES=$nginx_value
     nginx_number SCORING_RATE_LIMIT "${SCORING_RATE_LIMIT:-0}" 0 1000000
     nginx_rate=$nginx_value

@@ -62,7 +62,8 @@ static const struct status_row {
     {502, "Bad Gateway", "the service does not answer nginx",
      "repeat the request after 1, 2, then 4 seconds"},
     {503, NULL,
-     "the store is unavailable, or too many large bodies arrive at once",
+     "the store is unavailable, or too many large bodies arrive, or large "
+     "answers are read, at once",
      "wait for `Retry-After` seconds"},
     {504, "Gateway Timeout", "the service does not answer nginx in time",
      "repeat the request after 1, 2, then 4 seconds"},

@@ -118,7 +118,7 @@ takes '65535, 16383' $body=1 NGINX_SPOOL_BYTES=$((1024 * m))
 takes '4, 1' NGINX_SPOOL_BYTES=$((4 * m + 524288))
 takes '7, 1' $body=$((16 * m))
 takes '4, 1' $body=$((32 * m)) # a disk always has room for four
-takes '4, 1' $body=$((1024 * m))
+takes '4, 1' $body=$((64 * m))
 
 must='must be an integer from'
 refuses "$rate: \"x\": $must 0 to 1000000" $rate=x
@@ -127,9 +127,9 @@ refuses "$rate: \"-1\": $must 0 to 1000000" $rate=-1
 refuses "$rate: \"1000001\": $must 0 to 1000000" $rate=1000001
 refuses "$open: \"65536\": $must 0 to 65535" $open=65536
 refuses "$open: \"99999999999999999999\": $must 0 to 65535" $open=99999999999999999999
-refuses "$body: \"0\": $must 1 to 1073741824" $body=0
-refuses "$body: \"1073741825\": $must 1 to 1073741824" $body=1073741825
-refuses "$body: \"1m\": $must 1 to 1073741824" $body=1m
+refuses "$body: \"0\": $must 1 to 67108864" $body=0
+refuses "$body: \"67108865\": $must 1 to 67108864" $body=67108865
+refuses "$body: \"1m\": $must 1 to 67108864" $body=1m
 refuses "$body: $((32 * m)): four such bodies must fit into nginx's spool, which has $((128 * m)) bytes" \
     $body=$((32 * m)) NGINX_SPOOL_BYTES=$((128 * m))
 refuses "$body: $m: four such bodies must fit into nginx's spool, which has $((4 * m + 524287)) bytes" \

@@ -54,20 +54,32 @@ outcome_set_code(struct outcome *outcome, int code)
     outcome->type = OUTCOME_TYPE;
 }
 
+static void
+replace(struct outcome *outcome, int code, struct bytes body)
+{
+    outcome_set_code(outcome, code);
+    outcome->body = body;
+    outcome->part_count = 0;
+    outcome->end.length = 0;
+    outcome->records = outcome->bad_records = 0;
+    outcome->cache = OUTCOME_CACHE_UNUSED;
+    outcome->write_key.length = 0;
+}
+
 void
 outcome_break(struct outcome *outcome, enum outcome_fault fault,
               struct bytes text)
 {
-    outcome_set_code(outcome, 500);
-    outcome->body =
-        bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}");
-    outcome->part_count = 0;
-    outcome->end.length = 0;
-    outcome->records = outcome->bad_records = 0;
+    replace(outcome, 500,
+            bytes_of("{\"code\": 500, \"error\": \"Internal Server Error\"}"));
     outcome->fault = fault;
     outcome->fault_text = text;
-    outcome->cache = OUTCOME_CACHE_UNUSED;
-    outcome->write_key.length = 0;
+}
+
+void
+outcome_refuse(struct outcome *outcome, struct bytes body)
+{
+    replace(outcome, 503, body);
 }
 
 size_t

@@ -81,6 +81,14 @@ void outcome_set_code(struct outcome *outcome, int code);
 void outcome_break(struct outcome *outcome, enum outcome_fault fault,
                    struct bytes text);
 
+/*
+ * Replaces the answer by a constant 503, which needs no memory. Keeps method
+ * and context; it is no fault.
+ *
+ * body  of the new answer; lent.
+ */
+void outcome_refuse(struct outcome *outcome, struct bytes body);
+
 /* The length of the whole body in bytes. */
 size_t outcome_length(const struct outcome *outcome);
 

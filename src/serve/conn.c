@@ -59,6 +59,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -125,7 +126,19 @@
 #define CONN_SPOOL_SHARE 256
 #define CONN_SPOOL_EXTRA 4096
 
-/* Enough for the text of conn_unfit() and any text of strerror(). */
+/*
+ * The most that all workers hold of large answers (S4.2): so many times the
+ * largest sum of interests, and not less than what a worker keeps of requests,
+ * because other answers are large, too.
+ */
+#define CONN_HELD_ANSWERS   8
+#define CONN_HELD_MIN_BYTES CONN_GATHER_BYTES
+
+#define CONN_HELD_BODY                                                         \
+    "{\"code\": 503, \"error\": \"too many large answers are still being "     \
+    "read\"}"
+
+/* Enough for the text of spool_failed() and any text of strerror(). */
 #define CONN_FAULT_SIZE 128
 
 enum conn_state { CONN_IDLE = 0, CONN_GATHERING, CONN_PARKED, CONN_SENDING };
@@ -154,7 +167,8 @@ struct conn {
     struct outcome outcome;
     int64_t arrived_us;
 
-    int spool; /* memory file of a large answer; or -1 */
+    int spool;   /* memory file of a large answer; or -1 */
+    size_t held; /* bytes of it, as counted by metrics_hold() */
     size_t spool_left;
     int64_t spool_due_ms; /* when the peer must have taken all of it */
 };
@@ -171,6 +185,14 @@ release(int *fd)
     *fd = -1;
 }
 
+static void
+release_spool(struct conn *conn)
+{
+    release(&conn->spool);
+    metrics_release(conn->shared->metrics, conn->held);
+    conn->held = 0;
+}
+
 static void forget_gathered(struct conn *conn);
 
 static void
@@ -185,7 +207,7 @@ conn_close(struct conn *conn)
     TAILQ_REMOVE(&shared->conns, conn, in_list);
     api_call_free(conn->call);
     fcgi_free(conn->fcgi);
-    release(&conn->spool);
+    release_spool(conn);
     release(&conn->fd);
     free(conn);
     if (TAILQ_EMPTY(&shared->conns))
@@ -375,7 +397,7 @@ send_some(struct conn *conn)
         limit_sending(conn);
         return;
     }
-    release(&conn->spool);
+    release_spool(conn);
     ev_io_stop(conn->shared->loop, &conn->writable);
     conn_rest(conn);
 }
@@ -388,27 +410,70 @@ on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     send_some(watcher->data);
 }
 
-/*
- * A small answer fits the socket. For a large one this makes a memory file with
- * room for all of it, before the outcome is reported. Returns false, with errno
- * set, if that fails.
- */
+/* Counts the answer among those that are held. Metrics always have room: an
+ * operator needs them most when there is none for others. */
 static bool
-answer_fits(struct conn *conn, size_t length)
+conn_hold(struct conn *conn, size_t bytes)
 {
-    off_t room = (off_t)(length + length / CONN_SPOOL_SHARE + CONN_SPOOL_EXTRA);
+    const struct conn_shared *shared = conn->shared;
+    const size_t most =
+        MAX(CONN_HELD_ANSWERS * (size_t)shared->config->max_answer_bytes,
+            (size_t)CONN_HELD_MIN_BYTES);
+
+    if (conn->outcome.is_routine)
+        return true;
+    if (!metrics_hold(shared->metrics, bytes, most))
+        return false;
+    conn->held = bytes;
+    return true;
+}
+
+/* Makes a memory file with so much room. Returns false, with errno set, if that
+ * fails. */
+static bool
+spool_open(struct conn *conn, size_t room)
+{
     int status;
 
-    if (length <= CONN_SMALL_ANSWER)
-        return true;
-    conn->shared->was_large = true;
     conn->spool = memfd_create("answer", MFD_CLOEXEC);
     if (conn->spool == -1)
         return false;
     do
-        status = fallocate(conn->spool, 0, 0, room);
+        status = fallocate(conn->spool, 0, 0, (off_t)room);
     while (status != 0 && errno == EINTR);
     return status == 0;
+}
+
+/* There is no memory file for the answer: it becomes a 500. text receives the
+ * reason, to which the outcome refers. */
+static void
+spool_failed(struct conn *conn, int error, char text[CONN_FAULT_SIZE])
+{
+    release_spool(conn);
+    (void)snprintf(text, CONN_FAULT_SIZE,
+                   "no memory file for a large answer: %s", strerror(error));
+    outcome_break(&conn->outcome,
+                  error == ENOMEM ? OUTCOME_FAULT_MEMORY : OUTCOME_FAULT_SYSTEM,
+                  bytes_of(text));
+}
+
+/*
+ * A small answer fits the socket. For a large one this makes a memory file with
+ * room for all of it, before the outcome is reported; if it must not or cannot,
+ * the outcome becomes an error, which is small.
+ */
+static void
+make_room(struct conn *conn, size_t length, char text[CONN_FAULT_SIZE])
+{
+    const size_t room = length + length / CONN_SPOOL_SHARE + CONN_SPOOL_EXTRA;
+
+    if (length <= CONN_SMALL_ANSWER)
+        return;
+    conn->shared->was_large = true;
+    if (!conn_hold(conn, room))
+        outcome_refuse(&conn->outcome, bytes_of(CONN_HELD_BODY));
+    else if (!spool_open(conn, room))
+        spool_failed(conn, errno, text);
 }
 
 /* A large answer: written to memory now, sent as fast as the peer takes it. */
@@ -431,7 +496,7 @@ answer_spooled(struct conn *conn)
     return true;
 }
 
-/* Sends the answer, for which answer_fits() has made room. */
+/* Sends the answer, for which make_room() has made room. */
 static void
 conn_send(struct conn *conn)
 {
@@ -454,19 +519,6 @@ conn_send(struct conn *conn)
         conn_rest(conn);
 }
 
-/* There is no room for the answer: it becomes a 500. text receives the reason,
- * to which the outcome refers. */
-static void
-conn_unfit(struct conn *conn, int error, char text[CONN_FAULT_SIZE])
-{
-    release(&conn->spool);
-    (void)snprintf(text, CONN_FAULT_SIZE,
-                   "no memory file for a large answer: %s", strerror(error));
-    outcome_break(&conn->outcome,
-                  error == ENOMEM ? OUTCOME_FAULT_MEMORY : OUTCOME_FAULT_SYSTEM,
-                  bytes_of(text));
-}
-
 /* Reports the outcome, writes to the cache, and sends the answer. */
 static void
 conn_end(struct conn *conn)
@@ -475,8 +527,7 @@ conn_end(struct conn *conn)
     struct outcome *outcome = &conn->outcome;
     char text[CONN_FAULT_SIZE];
 
-    if (!answer_fits(conn, outcome_length(outcome)))
-        conn_unfit(conn, errno, text);
+    make_room(conn, outcome_length(outcome), text);
     if (!outcome->is_routine || outcome->fault != OUTCOME_FAULT_NONE)
         report_outcome(shared->log, shared->metrics, &conn->request, outcome,
                        clock_mono_us() - conn->arrived_us);

@@ -32,8 +32,8 @@
 
 /*
  * A worker that dies before this time is replaced after a backoff, which
- * doubles (S25.1). Its maximum is short: nginx waits 3 s for a worker, so no
- * request fails even if all workers die.
+ * doubles (S25.1). Its maximum is short: nginx waits 8 s for an answer, and 3 s
+ * for that of a health request, so none fails even if all workers die.
  */
 #define SUPERVISOR_LIVED_MS       1000
 #define SUPERVISOR_BACKOFF_MIN_MS 100
@@ -42,7 +42,8 @@
 /* New workers that have lived this long serve: older ones may end. */
 #define SUPERVISOR_STEADY_MS 200
 
-/* How long a worker may take to exit. Docker kills the container after 10 s. */
+/* How long a worker may take to exit. By default Docker kills a container after
+ * 10 s. */
 #define SUPERVISOR_DRAIN_MS 8000
 
 /* How often to check while workers start, or while log lines are pending. */

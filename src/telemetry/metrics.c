@@ -7,7 +7,8 @@
  *
  * A sum is taken over the blocks of all slots that were ever used. Their
  * counters are never reset, so a sum never decreases when a worker dies. The
- * exception is the number of parked requests, which is reset.
+ * exceptions are the numbers of parked requests and of bytes that are held,
+ * which are reset.
  */
 #include <assert.h>
 #include <stdatomic.h>
@@ -38,7 +39,7 @@ struct block {
     _Atomic uint64_t buckets[METRICS_METHODS][METRICS_BUCKETS];
     _Atomic uint64_t duration_us[METRICS_METHODS];
     _Atomic uint64_t tokens[METRICS_SALTS];
-    _Atomic uint64_t parked;
+    _Atomic uint64_t parked, held;
     _Atomic uint64_t beats;
     _Atomic uint64_t log_waiting, log_untold; /* see metrics_set_log() */
 };
@@ -329,6 +330,34 @@ uint64_t
 metrics_get_parked(const struct metrics *metrics)
 {
     return sum(metrics, offsetof(struct block, parked));
+}
+
+/* The bytes are added before the sum is taken: of two workers that do this at
+ * the same time, at least one sees the bytes of both. */
+bool
+metrics_hold(struct metrics *metrics, uint64_t bytes, uint64_t most)
+{
+    uint64_t total;
+
+    (void)atomic_fetch_add(&metrics->own->held, bytes);
+    atomic_thread_fence(memory_order_seq_cst);
+    total = metrics_get_held(metrics);
+    if (total == bytes || total + bytes <= most)
+        return true;
+    metrics_release(metrics, bytes);
+    return false;
+}
+
+void
+metrics_release(struct metrics *metrics, uint64_t bytes)
+{
+    (void)atomic_fetch_sub(&metrics->own->held, bytes);
+}
+
+uint64_t
+metrics_get_held(const struct metrics *metrics)
+{
+    return sum(metrics, offsetof(struct block, held));
 }
 
 /* No other process writes it: this needs no atomic addition. */
@@ -669,6 +698,7 @@ metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms)
     for (int what = 0; what < OUTAGE__MAX; what++)
         metrics_outage_leave(metrics, slot, (enum outage)what, now_ms);
     atomic_store(&metrics->shared->blocks[slot].parked, 0);
+    atomic_store(&metrics->shared->blocks[slot].held, 0);
     atomic_store(&metrics->shared->slots[slot].pid, 0);
     atomic_store(&metrics->shared->slots[slot].is_taken, false);
 }

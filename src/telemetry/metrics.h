@@ -205,6 +205,16 @@ void metrics_set_parked(struct metrics *metrics, uint64_t parked);
 uint64_t metrics_get_parked(const struct metrics *metrics);
 
 /*
+ * This worker is to hold an answer of so many bytes until its caller has read
+ * it. Returns whether it may: if this takes at most half of what all workers
+ * have left of `most`, or if none of them holds another one. Call
+ * metrics_release() for each that was held. Source: S4.2.
+ */
+bool metrics_hold(struct metrics *metrics, uint64_t bytes, uint64_t most);
+void metrics_release(struct metrics *metrics, uint64_t bytes);
+uint64_t metrics_get_held(const struct metrics *metrics);
+
+/*
  * Shows the parent that this worker is not stalled (S25.2): the number changes
  * with each answered request, by itself, and with each call.
  */
@@ -328,7 +338,7 @@ int metrics_slot_take(struct metrics *metrics);
 
 /*
  * Releases the slot of a dead worker, which leaves all its outages. Its counts
- * stay, except the number of its parked requests.
+ * stay, except the numbers of its parked requests and of the bytes it held.
  */
 void metrics_slot_release(struct metrics *metrics, int slot, int64_t now_ms);
 

@@ -27,6 +27,7 @@ enum family {
     FAMILY_ACCOUNTS,
     FAMILY_TOKENS,
     FAMILY_PARKED,
+    FAMILY_HELD,
     FAMILY_CACHE_HITS,
     FAMILY_CACHE_MISSES,
     FAMILY_RECORDS,
@@ -97,6 +98,10 @@ static const struct family_row families[FAMILY__MAX] = {
                        put_tokens},
     [FAMILY_PARKED] = {"scoring_requests_parked", "gauge",
                        "Requests that wait for the store.", put_number},
+    [FAMILY_HELD] = {"scoring_answers_held_bytes", "gauge",
+                     "Bytes of large answers that are kept until their callers "
+                     "have read them.",
+                     put_number},
     [FAMILY_CACHE_HITS] = {"scoring_cache_hits_total", "counter",
                            "Scores answered from the cache.", put_counters},
     [FAMILY_CACHE_MISSES] = {"scoring_cache_misses_total", "counter",
@@ -444,6 +449,7 @@ read_numbers(struct source *source)
     uint64_t *numbers = source->numbers;
 
     numbers[FAMILY_PARKED] = metrics_get_parked(m);
+    numbers[FAMILY_HELD] = metrics_get_held(m);
     numbers[FAMILY_BREAKER_OPEN] = metrics_outage_count(m, OUTAGE_STORE);
     numbers[FAMILY_SWITCHES] = metrics_get_switches(m);
     numbers[FAMILY_MASTER_AGE] =

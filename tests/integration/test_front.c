@@ -586,6 +586,113 @@ post_patiently(const struct stack *stack, char *body)
     return answer;
 }
 
+/* What one caller may cost. */
+
+#define COST_IDS     100000 /* the highest SCORING_MAX_CLIENT_IDS */
+#define COST_STALLED "scoring_worker_restarts_total{reason=\"stalled\"}"
+#define UNREAD_MAX   64 /* far more answers than there is room for */
+#define UNREAD_ROOM  (8 * 6100000.0)
+#define UNREAD_GAUGE "scoring_answers_held_bytes"
+#define UNREAD_TEXT  "too many large answers are still being read"
+
+static const char *const costly[] = {
+    "SCORING_STORE_CONNECT_TIMEOUT_MS=5000", "SCORING_STORE_TIMEOUT_MS=5000",
+    "SCORING_STORE_DEADLINE_MS=5000",        "SCORING_MAX_ANSWER_BYTES=6100000",
+    "SCORING_MAX_CLIENT_IDS=100000",         NULL};
+static const struct stack_plan costly_plan = {.store = STACK_REDIS_UNIX,
+                                              .environment = costly};
+
+/* Sends a request for a large answer; returns the connection. ret_text gets all
+ * of an error, or the first bytes of an answer, which stay unread. */
+static int
+open_unread(const struct stack *stack, char *ret_text, size_t size)
+{
+    const char *good = "HTTP/1.1 200 ";
+    struct buffer request = {0};
+    int fd = ports_connect(stack->port, CLOCK_PATIENCE_MS);
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    ssize_t got;
+
+    put_request(&request, request_interests(LARGE_IDS));
+    CU_ASSERT_EQUAL(send(fd, request.data, request.length, MSG_NOSIGNAL),
+                    (ssize_t)request.length);
+    CU_ASSERT_EQUAL(poll(&waiting, 1, CLOCK_PATIENCE_MS), 1);
+    got = recv(fd, ret_text, strlen(good), MSG_PEEK);
+    if (got > 0 && strncmp(ret_text, good, (size_t)got) != 0)
+        got = recv(fd, ret_text, size - 1, MSG_WAITALL); /* nginx closes */
+    ret_text[got > 0 ? got : 0] = '\0';
+    buffer_free(&request);
+    return fd;
+}
+
+static bool
+is_none_held(void *arg)
+{
+    return stack_metric(arg, UNREAD_GAUGE) == 0;
+}
+
+/* Small answers have room, and so has a large one when the others are gone. */
+static void
+expect_room(struct stack *stack)
+{
+    struct http_answer answer;
+
+    answer =
+        expect_post(stack->port, request_interests("{\"client_ids\": [9]}"));
+    expect_response(&answer, "{\"9\": []}");
+    http_answer_free(&answer);
+    answer = expect_post(stack->port, request_score(REQUEST_PERSON));
+    expect_score(&answer, 3.0);
+    http_answer_free(&answer);
+}
+
+/* On a busy machine the store's deadline may pass, but no worker is killed. */
+TEST_SINGLE(ids, "no worker is killed for as many ids as may be allowed")
+{
+    struct stack *stack = stack_shared(&costly_plan);
+    struct buffer arguments = {0};
+    struct http_answer answer;
+
+    buffer_add_text(&arguments, "{\"client_ids\": [1000");
+    for (int i = 1; i < COST_IDS; i++)
+        buffer_printf(&arguments, ", %d", 1000 + i);
+    buffer_add_text(&arguments, "]}");
+    answer = post_patiently(stack, request_interests(buffer_text(&arguments)));
+    CU_ASSERT_TRUE(answer.status == 200 || answer.status == 503);
+    http_answer_free(&answer);
+    CU_ASSERT_TRUE(stack_log_wait(stack, " nclients=100000$", 1));
+    CU_ASSERT_EQUAL(stack_metric(stack, COST_STALLED), 0);
+    buffer_free(&arguments);
+}
+
+/* One after the other until one is refused. */
+TEST_SINGLE(unread, "answers that nobody reads are held within a bound")
+{
+    struct stack *stack = stack_shared(&costly_plan);
+    struct http_answer answer;
+    int fds[UNREAD_MAX];
+    size_t count = 0;
+    char text[2048];
+    double held;
+
+    CU_ASSERT_TRUE_FATAL(fill_store(&stack->redis));
+    do
+        fds[count++] = open_unread(stack, text, sizeof(text));
+    while (count < UNREAD_MAX && strstr(text, UNREAD_TEXT) == NULL);
+    CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 503 ", 13), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\nRetry-After: 1\r\n"));
+    held = stack_metric(stack, UNREAD_GAUGE);
+    CU_ASSERT_TRUE(held <= UNREAD_ROOM);
+    expect_room(stack);
+    while (count > 0)
+        (void)close(fds[--count]);
+    CU_ASSERT_TRUE(clock_wait(is_none_held, stack, CLOCK_PATIENCE_MS));
+    answer = post_patiently(stack, request_interests(LARGE_IDS));
+    CU_ASSERT_EQUAL(answer.status, 200);
+    CU_ASSERT_TRUE(answer.body_length > LARGE_BYTES_MIN);
+    http_answer_free(&answer);
+}
+
 TEST_SINGLE(patience, "nginx never gives up before the service does")
 {
     struct stack *stack = stack_shared(&patient_plan);

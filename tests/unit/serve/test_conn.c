@@ -196,6 +196,12 @@ count(enum metric metric)
     return metrics_get(served.shared.metrics, metric);
 }
 
+static uint64_t
+held(void)
+{
+    return metrics_get_held(served.shared.metrics);
+}
+
 /* The bytes of an answer. */
 
 struct answer_case {
@@ -694,6 +700,7 @@ expect_told(const struct sending_case *c)
     CU_ASSERT_EQUAL(count(METRIC_ERROR_SYSTEM), is_broken && !is_memory);
     CU_ASSERT_EQUAL(count(METRIC_ERROR_MEMORY), is_broken && is_memory);
     CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), c->faults);
+    CU_ASSERT_EQUAL(held(), 0);
 }
 
 TEST_CASES(sending, struct sending_case, sending_rows)
@@ -718,6 +725,129 @@ TEST_CASES(sending, struct sending_case, sending_rows)
     CU_ASSERT_TRUE(calls_has_failed(c->call));
     expect_told(c);
     (void)close(fd);
+    end();
+    free(value);
+}
+
+/* Large answers that are held until their callers have read them (S4.2). */
+
+#define MIB            (INT64_C(1024) * 1024)
+#define HELD_TEXT      "too many large answers are still being read"
+#define HELD_MIN_BYTES (8 * MIB)
+
+struct held_case {
+    const char *name;
+    int64_t setting; /* SCORING_MAX_ANSWER_BYTES */
+    int64_t most;    /* that follows from it */
+    int over;        /* bytes that are held beyond half of the room */
+    int status;
+};
+
+static const struct held_case held_rows[] = {
+    {"half of the room that is left", 16 * MIB, 128 * MIB, 0, 200},
+    {"one byte more than half", 16 * MIB, 128 * MIB, 1, 503},
+    {"as much as a higher setting allows", 16 * MIB + 1, 128 * MIB + 8, 0, 200},
+    {"more than a higher setting allows", 16 * MIB + 1, 128 * MIB + 8, 1, 503},
+    {"the setting that gives the least room", MIB, HELD_MIN_BYTES, 0, 200},
+    {"more than that", MIB, HELD_MIN_BYTES, 1, 503},
+    {"the lowest setting leaves as much", 1, HELD_MIN_BYTES, 0, 200},
+    {"and no more", 1, HELD_MIN_BYTES, 1, 503},
+};
+
+/* Sends a request for a large answer; returns how many bytes are held now. */
+static int64_t
+hold_large(int fd)
+{
+    send_interests(fd, MANY_IDS);
+    return (int64_t)held();
+}
+
+static void
+expect_refused(const struct buf *text)
+{
+    CU_ASSERT_PTR_NOT_NULL(strstr(text->data, "\r\nRetry-After: 1\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        text->data, "\r\n\r\n{\"code\": 503, \"error\": \"" HELD_TEXT "\"}"));
+    CU_ASSERT_EQUAL(count_logged(" code=503 "), 1);
+    CU_ASSERT_EQUAL(count_logged(" code=200 "), 1);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_SYSTEM) + count(METRIC_ERROR_MEMORY), 0);
+}
+
+/* What another worker holds leaves twice the room of an answer, or less. */
+TEST_CASES(held, struct held_case, held_rows)
+{
+    char *value = long_value();
+    struct buf text;
+    int64_t others;
+    int fd;
+
+    start(value);
+    served.config.max_answer_bytes = c->setting;
+    fd = open_peer();
+    others = c->most - 2 * hold_large(fd) + c->over;
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    CU_ASSERT_TRUE(metrics_hold(served.shared.metrics, (uint64_t)others, 0));
+    send_interests(fd, MANY_IDS);
+    CU_ASSERT_FALSE(take_answer(fd, &text));
+    CU_ASSERT_EQUAL(status_in(&text), c->status);
+    CU_ASSERT_EQUAL(text.length > (size_t)10 * VALUE_BYTES, c->status == 200);
+    if (c->status == 503)
+        expect_refused(&text);
+    CU_ASSERT_EQUAL(held(), (uint64_t)others);
+    buf_free(&text);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
+TEST_SINGLE(held_small, "a small answer passes however much is held")
+{
+    char *value = long_value();
+    int fd;
+
+    start(value);
+    fd = open_peer();
+    CU_ASSERT_TRUE(metrics_hold(served.shared.metrics, INT64_MAX, 0));
+    send_interests(fd, "{\"client_ids\": [1]}");
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    send_score(fd, false);
+    CU_ASSERT_EQUAL(take_status(fd, false), 200);
+    CU_ASSERT_EQUAL(held(), INT64_MAX);
+    (void)close(fd);
+    end();
+    free(value);
+}
+
+struct held_end_case {
+    const char *name;
+    bool closes;      /* the peer, before it has read anything */
+    int64_t limit_ms; /* or it reads nothing for so long */
+};
+
+static const struct held_end_case held_end_rows[] = {
+    {"the peer closes", true, 0},
+    {"the peer is too slow", false, SEND_MS + SLACK_MS},
+    {"the worker ends", false, 0},
+};
+
+TEST_CASES(held_end, struct held_end_case, held_end_rows)
+{
+    char *value = long_value();
+    int fd;
+
+    start(value);
+    fd = open_peer();
+    CU_ASSERT_TRUE(hold_large(fd) > 10 * VALUE_BYTES);
+    if (c->closes)
+        (void)close(fd);
+    calls_pass_ms(c->limit_ms);
+    if (c->closes || c->limit_ms > 0)
+        served_turn(&served);
+    else
+        conn_close_all(&served.shared);
+    CU_ASSERT_EQUAL(held(), 0);
+    if (!c->closes)
+        (void)close(fd);
     end();
     free(value);
 }

@@ -193,8 +193,11 @@ TEST_SINGLE(outlive, "what a worker counted stays, what waited does not")
         metrics_add(metrics, METRIC_CACHE_HITS, 10);
         metrics_set_parked(metrics, 7);
         CU_ASSERT_EQUAL(metrics_get_parked(metrics), 7);
+        CU_ASSERT_TRUE(metrics_hold(metrics, 9, 18));
+        CU_ASSERT_EQUAL(metrics_get_held(metrics), 9);
         metrics_slot_release(metrics, slot, 0);
         CU_ASSERT_EQUAL(metrics_get_parked(metrics), 0);
+        CU_ASSERT_EQUAL(metrics_get_held(metrics), 0);
         CU_ASSERT_EQUAL(metrics_get(metrics, METRIC_CACHE_HITS),
                         (uint64_t)(1 + 10 * life));
     }
@@ -223,6 +226,48 @@ TEST_SINGLE(gauges, "add up over the workers that there are")
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), 1);
     CU_ASSERT_EQUAL(metrics_workers(metrics), 3);
     CU_ASSERT_EQUAL(metrics_get_parked(metrics), 1 + 3);
+    metrics_free(metrics);
+}
+
+struct hold_case {
+    const char *name;
+    uint64_t own, others; /* held before by this worker, and by another one */
+    uint64_t bytes, most;
+    bool want;
+};
+
+static const struct hold_case hold_rows[] = {
+    {"half of all room", 0, 0, 50, 100, true},
+    {"the only one may exceed half", 0, 0, 51, 100, true},
+    {"the only one may exceed all", 0, 0, 1000, 100, true},
+    {"half of what others leave", 0, 40, 30, 100, true},
+    {"more than half of what others leave", 0, 40, 31, 100, false},
+    {"half of what its own leave", 40, 0, 30, 100, true},
+    {"more than half of what its own leave", 40, 0, 31, 100, false},
+    {"half of what both leave", 20, 20, 30, 100, true},
+    {"more than half of what both leave", 20, 20, 31, 100, false},
+    {"the last byte is nobody's", 0, 99, 1, 100, false},
+    {"no room", 0, 100, 1, 100, false},
+    {"beyond it", 0, 1000, 1, 100, false},
+};
+
+TEST_CASES(hold, struct hold_case, hold_rows)
+{
+    struct metrics *metrics = metrics_new();
+    const uint64_t before = c->own + c->others;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
+    (void)metrics_hold(metrics, c->others, UINT64_MAX);
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
+    (void)metrics_hold(metrics, c->own, UINT64_MAX);
+    CU_ASSERT_EQUAL(metrics_get_held(metrics), before);
+    CU_ASSERT_EQUAL(metrics_hold(metrics, c->bytes, c->most), c->want);
+    CU_ASSERT_EQUAL(metrics_get_held(metrics),
+                    before + (c->want ? c->bytes : 0));
+    if (c->want)
+        metrics_release(metrics, c->bytes);
+    CU_ASSERT_EQUAL(metrics_get_held(metrics), before);
     metrics_free(metrics);
 }
 

@@ -63,6 +63,7 @@ make_text(void)
     metrics_add_request(metrics, 0, 1, 2600000); /* no bound */
     metrics_add_request(metrics, SIZE_MAX, 1, 30);
     metrics_set_parked(metrics, 5);
+    (void)metrics_hold(metrics, 6, 12);
     (void)metrics_outage_enter(metrics, 0, OUTAGE_STORE);
     metrics_text_put(metrics, &labels, &out);
     buf_add(&out, "", 1);
@@ -82,6 +83,7 @@ static const struct line_case line_rows[] = {
     {"# TYPE scoring_request_duration_seconds histogram"},
     {"# TYPE scoring_nginx_responses_total counter"},
     {"# TYPE scoring_requests_parked gauge"},
+    {"# TYPE scoring_answers_held_bytes gauge"},
     {"# TYPE scoring_cache_hits_total counter"},
     {"# TYPE scoring_cache_misses_total counter"},
     {"# TYPE scoring_store_operations_total counter"},
@@ -114,6 +116,7 @@ static const struct line_case line_rows[] = {
     {DURATION "_sum{method=\"two\"} 0"},
     {DURATION "_sum{method=\"none\"} 0.00003"},
     {"scoring_requests_parked 5"},
+    {"scoring_answers_held_bytes 6"},
     {"scoring_store_breaker_open 1"},
     {"scoring_store_master_switches_total 0"},
     {"scoring_store_master_age_seconds 0"},
