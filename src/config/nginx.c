@@ -19,6 +19,12 @@
 #define BITS_V4      32
 #define BITS_V6      128
 #define PORT_MAX     65535
+#define SEEN_MAX     64 /* so many addresses are compared; nobody has more */
+
+struct address {
+    int family;
+    struct in6_addr binary; /* also has room for IPv4 */
+};
 
 static bool
 number_text_read(const struct config_setting *setting,
@@ -62,72 +68,96 @@ bits_cut(char *address)
 
 /* An address may be in brackets; that of a network may end with /BITS. */
 static bool
-address_is_good(struct bytes text, bool is_network)
+address_parse(struct bytes text, bool is_network, struct address *ret_address)
 {
-    char copy[ADDRESS_SIZE], *address = copy;
-    struct in6_addr binary; /* also has room for IPv4 */
+    char copy[ADDRESS_SIZE], *from = copy;
+    struct address address = {.family = AF_INET};
     const char *bits;
     size_t length;
-    int64_t most, count;
+    int64_t count;
 
     if (text.length >= sizeof(copy))
         return false;
     memcpy(copy, text.at, text.length);
     copy[text.length] = '\0';
-    bits = is_network ? bits_cut(address) : NULL;
-    length = strlen(address);
-    if (length > 0 && address[0] == '[' && address[length - 1] == ']') {
-        address[length - 1] = '\0';
-        address++;
+    bits = is_network ? bits_cut(copy) : NULL;
+    length = strlen(copy);
+    if (length > 0 && copy[0] == '[' && copy[length - 1] == ']') {
+        copy[length - 1] = '\0';
+        from++;
     }
-    if (inet_pton(AF_INET, address, &binary) == 1)
-        most = BITS_V4;
-    else if (inet_pton(AF_INET6, address, &binary) == 1)
-        most = BITS_V6;
-    else
-        return false;
-    return bits == NULL || number_parse(bits, 0, most, &count);
+    if (inet_pton(AF_INET, from, &address.binary) != 1) {
+        address.family = AF_INET6;
+        if (inet_pton(AF_INET6, from, &address.binary) != 1)
+            return false;
+    }
+    *ret_address = address;
+    return bits == NULL ||
+           number_parse(bits, 0, address.family == AF_INET ? BITS_V4 : BITS_V6,
+                        &count);
 }
 
-/* Returns the number of addresses, or -1 if one is wrong. */
-static int
-addresses_count(const char *text, bool are_networks)
+static bool
+address_is_among(const struct address *address, const struct address *others,
+                 int count)
 {
+    for (int i = 0; i < count; i++) {
+        if (others[i].family == address->family &&
+            memcmp(&others[i].binary, &address->binary,
+                   sizeof(address->binary)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Returns NULL, or what is wrong with the addresses. */
+static const char *
+addresses_fault(const char *text)
+{
+    struct address seen[SEEN_MAX], address;
     int count = 0;
 
     while (*(text += strspn(text, SEPARATORS)) != '\0') {
-        const struct bytes address = {text, strcspn(text, SEPARATORS)};
+        const struct bytes word = {text, strcspn(text, SEPARATORS)};
 
-        if (!address_is_good(address, are_networks))
-            return -1;
-        text += address.length;
-        count++;
+        if (!address_parse(word, false, &address))
+            return "must be IPv4 or IPv6 addresses";
+        if (address_is_among(&address, seen, count))
+            return "must not hold an address twice";
+        if (count < SEEN_MAX)
+            seen[count++] = address;
+        text += word.length;
     }
-    return count;
+    return count > 0 ? NULL : "must be an address";
 }
 
 static bool
 addresses_read(const struct config_setting *setting,
                const struct config_given *given, void *dest, struct buf *errors)
 {
-    const int count = addresses_count(given->text, false);
+    const char *fault = addresses_fault(given->text);
 
     *(config_addresses_dest *)dest = given->text;
-    if (count <= 0)
-        return config_error(errors, setting->name, given->text,
-                            count < 0 ? "must be IPv4 or IPv6 addresses"
-                                      : "must be an address");
-    return true;
+    return fault == NULL ||
+           config_error(errors, setting->name, given->text, "%s", fault);
 }
 
 static bool
 networks_read(const struct config_setting *setting,
               const struct config_given *given, void *dest, struct buf *errors)
 {
+    const char *text = given->text;
+    struct address address;
+
     *(config_networks_dest *)dest = given->text;
-    if (addresses_count(given->text, true) < 0)
-        return config_error(errors, setting->name, given->text,
-                            "must be IPv4 or IPv6 addresses or networks");
+    while (*(text += strspn(text, SEPARATORS)) != '\0') {
+        const struct bytes word = {text, strcspn(text, SEPARATORS)};
+
+        if (!address_parse(word, true, &address))
+            return config_error(errors, setting->name, given->text,
+                                "must be IPv4 or IPv6 addresses or networks");
+        text += word.length;
+    }
     return true;
 }
 

@@ -63,6 +63,14 @@ static const struct nginx_case nginx_rows[] = {
       "000000"},
      ADDRESSES("0000000000000000000000000000000000000000000000000000000000"
                "000000")},
+    {"an address twice",
+     {"HTTP_ADDRESS=::1 127.0.0.1, [0:0::1]"},
+     "HTTP_ADDRESS: \"::1 127.0.0.1, [0:0::1]\": must not hold an address "
+     "twice\n"},
+    {"IPv4, and IPv6 with the same bytes",
+     {"HTTP_ADDRESS=127.0.0.1 7f00:1::"},
+     NULL},
+    {"a network twice", {"TRUSTED_PROXIES=::1 ::1"}, NULL},
     {"networks", {"TRUSTED_PROXIES=10.0.0.0/32 ::1/128,[::1]/0"}, NULL},
     {"no network", {"TRUSTED_PROXIES=, "}, NULL},
     {"33 bits", {"TRUSTED_PROXIES=10.0.0.0/33"}, NETWORKS("10.0.0.0/33")},
