@@ -15,6 +15,9 @@ VARIANT ?= release
 
 B := build/$(VARIANT)
 Q := $(if $(V),,@)
+# Without a program for each file.
+SAY = $(if $(V),,$(info $()  $(1) $@))
+MAKE_FOLDER = $(if $(wildcard $(@D)/.),,@mkdir -p $(@D))
 
 # The first use replaces these by their value: each program runs once, not for each file,
 # and not at all for a target that does not need its output.
@@ -96,43 +99,43 @@ BENCH_TOOLS = $(addprefix $B/tests/bench/,delay echo rate)
 all: $B/scoring
 
 $B/scoring: $B/src/main.o $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(ALLOCATOR_$(VARIANT)) $(LDLIBS_ALL)
 
 $B/unit: WRAPPED = $(WRAPPED_calls) $(WRAPPED_names)
 $B/unit: $(UNIT_O) $(SUPPORT_A) $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
 $B/integration: WRAPPED = $(WRAPPED_names)
 $B/integration: $(INTEGRATION_O) $(SUPPORT_A) $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit -lcurl -lpthread $(LDLIBS_ALL)
 
 $(BENCH_TOOLS): %: %.o
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lev
 
 $B/memory: WRAPPED = $(WRAPPED_memory)
 $B/memory: $(MEMORY_O) $(SUPPORT_A) $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
 $B/cases: $(CASES_O) $(SUPPORT_A)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcunit $(LDLIBS_ALL)
 
 # Prints the tables that `make docs` writes into the documents.
 $B/tables: $B/docs/tables.o $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 $B/decode: $B/tests/differential/decode.o $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
 
 $(FUZZ:tests/fuzz/%.c=$B/%): $B/%: $B/tests/fuzz/%.o $(SUPPORT_A) $(OBJECTS)
-	$(if $(V),,@echo "  LD $@")
+	$(call SAY,LD)
 	$(Q)clang $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
 
 $(SUPPORT_A): $(SUPPORT_O)
@@ -141,8 +144,8 @@ $(SUPPORT_A): $(SUPPORT_O)
 build/release/tests/%.o: CFLAGS_release := $(CFLAGS_release_tests)
 build/release/tests/bench/%.o: CFLAGS_release := $(CFLAGS_release)
 $B/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC $@")
+	$(MAKE_FOLDER)
+	$(call SAY,CC)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # Files that contain the version or the commit are compiled again when it changes.

@@ -43,6 +43,7 @@ early=(
 full=(
     # Most of its rows wait. What only computes runs beside it.
     "$((capacity - 1)) 0 integration"
+    "$((capacity - 1)) 0 check-image" # the unit tests, with the files of the image only
     "1 19 check-dist"
     "1 19 fuzz-known"
     "1 19 check-kubernetes"
@@ -59,16 +60,14 @@ full=(
     "1 0 contributing-check" # builds, and runs the unit tests, too
     "1 0 soak SOAK_SECONDS=15"
     "1 0 readme-check"
+    "1 0 cases" # waits
+    "1 0 check-install"
+    "1 0 check-nginx"
     "1 0 check-openapi"
     "1 0 memory"
-    "1 0 check-nginx"
-    "1 0 check-install"
     "1 0 check-completion"
-    "1 0 cases"
     "1 0 check-dotenv"
     "1 0 compose-check"
-    # They measure time: nothing runs beside them.
-    "$capacity 0 check-image" # the unit tests, with the files of the image only
 )
 sanitized=(
     "$capacity 0 integration VARIANT=asan"
