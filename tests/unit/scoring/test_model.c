@@ -280,17 +280,20 @@ TEST_SINGLE(rules_most, "64 rules, and not one more")
     buf_free(&faults);
 }
 
+/* The names of all inputs, each with a comma after it. */
+#define INPUT_NAME(id, name, rule) #name ", "
+#define INPUT_NAMES                PERSON_FIELDS(INPUT_NAME)
+
 /* Faults beyond the 20th are only counted. */
 struct many_case {
     const char *name;
     int faults;
-    const char *want; /* the last line */
+    const char *want; /* the last line; %.*s: the names, without the comma */
 };
 
 static const struct many_case many_rows[] = {
     {"as many as are reported", 20,
-     "line 20: rule 1: given: may only hold phone, email, first_name, "
-     "last_name, birthday, gender\n"},
+     "line 20: rule 1: given: may only hold %.*s\n"},
     {"one more", 21, "1 more faults\n"},
     {"as many as a file holds", 20020, "20000 more faults\n"},
 };
@@ -298,9 +301,9 @@ static const struct many_case many_rows[] = {
 TEST_CASES(many, struct many_case, many_rows)
 {
     struct buf text = {0}, faults = {0};
-    const size_t length = strlen(c->want);
     struct model model;
-    size_t lines = 0;
+    size_t lines = 0, length;
+    char want[256];
 
     buf_add_text(&text, "{\"model\": \"m\", \"rules\": [{\"reason\": \"x\", "
                         "\"points\": 1, \"given\": [0");
@@ -311,9 +314,12 @@ TEST_CASES(many, struct many_case, many_rows)
     for (size_t i = 0; i < faults.length; i++)
         lines += faults.data[i] == '\n';
     CU_ASSERT_EQUAL(lines, c->faults > 20 ? 21 : 20);
+    (void)snprintf(want, sizeof(want), c->want,
+                   (int)(strlen(INPUT_NAMES) - strlen(", ")), INPUT_NAMES);
+    length = strlen(want);
     CU_ASSERT_TRUE_FATAL(faults.length >= length);
-    CU_ASSERT_EQUAL(
-        memcmp(faults.data + faults.length - length, c->want, length), 0);
+    CU_ASSERT_EQUAL(memcmp(faults.data + faults.length - length, want, length),
+                    0);
     buf_free(&text);
     buf_free(&faults);
 }
