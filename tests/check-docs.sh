@@ -9,19 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 binary=$1 tables=$2
-passed=0 failed=0 skipped=0
+. tests/support/counts.sh
 page=docs/scoring.8
-
-check() { # check WHAT COMMAND...: counts whether the command succeeds
-    local what=$1
-    shift
-    if "$@" >/dev/null 2>&1; then
-        passed=$((passed + 1))
-    else
-        printf 'FAILED: %s\n' "$what"
-        failed=$((failed + 1))
-    fi
-}
 
 # commands_of HELP: prints the commands that it lists
 commands_of() {
@@ -65,14 +54,10 @@ done
 if command -v mandoc >/dev/null; then
     check "$page: mandoc -T lint" mandoc -T lint -W warning "$page"
 else
-    printf 'skipped: %s: mandoc is not installed\n' "$page"
-    skipped=$((skipped + 1))
+    skip "$page: mandoc is not installed"
 fi
 
 version=$("$binary" --version | cut -d' ' -f2)
 check "CHANGELOG: version $version" grep -qF "## [$version]" CHANGELOG.md
 
-printf '%d passed, %d failed' "$passed" "$failed"
-[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
-printf '\n'
-[ "$failed" -eq 0 ]
+counts

@@ -5,17 +5,10 @@
 set -euo pipefail
 
 binary=$1
-passed=0 failed=0
+. "$(dirname "$0")/support/counts.sh"
 
 expect() { # expect WHAT PATTERN COMMAND...: the output matches the pattern
-    local what=$1 pattern=$2
-    shift 2
-    if grep -qE "$pattern" <<<"$("$@" 2>/dev/null)"; then
-        passed=$((passed + 1))
-    else
-        printf 'FAILED: %s: %s\n' "$binary" "$what"
-        failed=$((failed + 1))
-    fi
+    check "$binary: $1" grep -qE "$2" <<<"$("${@:3}" 2>/dev/null)"
 }
 
 expect 'position independent' 'Type:.*DYN' readelf -hW "$binary"
@@ -31,5 +24,4 @@ expect 'fortified functions' '__(read|memcpy|snprintf|vsnprintf|fprintf|printf)_
 # -fstack-clash-protection cannot be checked: it adds code only for frames of more than
 # a page, and there are none.
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+counts

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-completion.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 
-passed=0 failed=0
+. tests/support/counts.sh
 
 # complete_line WORD...: sets offered to what bash would offer for the last word, sorted
 complete_line() {
@@ -23,15 +23,9 @@ complete_line() {
 
 # expect WANT WORD...
 expect() {
-    local want=$1 offered
-    shift
-    complete_line "$@"
-    if [ "$offered" = "$want" ]; then
-        passed=$((passed + 1))
-    else
-        printf 'FAILED: scoring %s: [%s], not [%s]\n' "$*" "$offered" "$want"
-        failed=$((failed + 1))
-    fi
+    local offered
+    complete_line "${@:2}"
+    check "scoring ${*:2}" equal "$offered" "$1"
 }
 
 # options_of COMMAND...: prints all options that its help mentions
@@ -107,12 +101,6 @@ ln -s "$binary" "$work/scoring"
 got=$(PATH=$work:$PATH bash --noprofile --norc -c '
     . deploy/completion/scoring.bash
     complete -p scoring' 2>&1)
-if [ "$got" = 'complete -F _scoring scoring' ]; then
-    passed=$((passed + 1))
-else
-    printf 'FAILED: %s\n' "$got"
-    failed=$((failed + 1))
-fi
+check 'a shell that has just been started' equal "$got" 'complete -F _scoring scoring'
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+counts

@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 text=CONTRIBUTING.md
-passed=0 failed=0
+. tests/support/counts.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-contributing.XXXXXX") tree=$work/tree
 mkdir "$work/sections"
 trap 'rm -rf "$work"' EXIT
@@ -60,19 +60,6 @@ run_block() {
     (cd "$tree" && CFLAGS='-O0 -Wno-cpp' bash -e "$1")
 }
 
-count() { # count WHAT COMMAND...
-    local what=$1
-    shift
-    printf -- '- %s\n' "$what"
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        tail -n 40 "$work/said"
-        printf 'FAILED: %s: %s\n' "$text" "$what"
-        failed=$((failed + 1))
-    fi
-}
-
 cut_blocks
 # Only what an example changes is compiled again.
 tests/support/copy.sh "$tree" "${COMMIT:-}"
@@ -80,14 +67,13 @@ declare -A blocks=()
 for section in "$work"/sections/*/; do
     section=${section%/}
     compgen -G "$section/*.sh" >/dev/null || continue # a figure
-    count "$(sed 's/^## //' "$section.title")" change_as_told "$section"
+    check "$(sed 's/^## //' "$section.title")" change_as_told "$section"
     for block in "$section"/*.sh; do
         blocks[$(<"$block")]=$block
     done
 done
 for block in "${blocks[@]}"; do
-    count "$(paste -sd, "$block")" run_block "$block"
+    check "$(paste -sd, "$block")" run_block "$block"
 done
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ] && [ "$passed" -ge 4 ]
+counts && [ "$passed" -ge 4 ]

@@ -11,20 +11,7 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-dist.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 unset MAKEFLAGS MFLAGS VARIANT SOURCE_DATE_EPOCH
-passed=0 failed=0
-
-# expect WHAT COMMAND...: counts whether the command succeeds
-expect() {
-    local what=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        printf 'FAILED: %s\n' "$what"
-        tail -n 5 "$work/said"
-        failed=$((failed + 1))
-    fi
-}
+. tests/support/counts.sh
 
 # refuses WORDS FOLDER: make dist fails there, with these words
 refuses() {
@@ -53,34 +40,33 @@ names_none() {
 
 a=$work/a b=$work/another/folder
 git clone -q . "$a" && (umask 077 && git clone -q . "$b") || exit 1
-expect 'dist' make -s -C "$a" dist
-expect 'dist elsewhere' env TZ=Asia/Tokyo make -s -C "$b" dist
-expect 'both are the same' same_sums "$a" "$b"
+check 'dist' make -s -C "$a" dist
+check 'dist elsewhere' env TZ=Asia/Tokyo make -s -C "$b" dist
+check 'both are the same' same_sums "$a" "$b"
 
 mkdir "$work/unpacked"
 tar xzf "$a"/build/scoring-*.tar.gz -C "$work/unpacked"
 unpacked=$(echo "$work"/unpacked/scoring-*)
-expect 'one folder, named by the version' [ "${unpacked##*/}" = "scoring-$(make -s version)" ]
-expect 'what is under version control, and its commit' \
+check 'one folder, named by the version' [ "${unpacked##*/}" = "scoring-$(make -s version)" ]
+check 'what is under version control, and its commit' \
     diff <(cd "$a" && { git ls-files; echo .commit; } | sort) <(cd "$unpacked" && find . -type f | sed 's|^./||' | sort)
 echo REDIS_PASSWORD=secret >"$unpacked/.env"
 mkdir "$unpacked/tests/__pycache__" && : >"$unpacked/tests/__pycache__/docs.pyc"
-expect 'dist of what is unpacked, which is in use' make -s -C "$unpacked" dist
-expect 'is the same' same_sums "$a" "$unpacked"
+check 'dist of what is unpacked, which is in use' make -s -C "$unpacked" dist
+check 'is the same' same_sums "$a" "$unpacked"
 
-expect 'build' build "$b"
-expect 'build of what is unpacked' build "$unpacked"
-expect 'the programs are the same' cmp "$b/build/release/scoring" "$unpacked/build/release/scoring"
-expect 'and hold no path' names_none "$b/build/release/scoring" "$work"
-expect 'but the commit' grep -qaF "$(git rev-parse --short=12 HEAD)" "$b/build/release/scoring"
+check 'build' build "$b"
+check 'build of what is unpacked' build "$unpacked"
+check 'the programs are the same' cmp "$b/build/release/scoring" "$unpacked/build/release/scoring"
+check 'and hold no path' names_none "$b/build/release/scoring" "$work"
+check 'but the commit' grep -qaF "$(git rev-parse --short=12 HEAD)" "$b/build/release/scoring"
 
 echo >>"$b/README.md"
-expect 'a change that is not committed' refuses 'commit your changes first' "$b"
+check 'a change that is not committed' refuses 'commit your changes first' "$b"
 git -C "$a" tag v0.0.0
-expect 'a tag of another version' refuses 'the tag of this commit: .v0.0.0.' "$a"
+check 'a tag of another version' refuses 'the tag of this commit: .v0.0.0.' "$a"
 git -C "$a" tag -d v0.0.0 >/dev/null
 sed -i "s/^    \"version\": .*/    \"version\": \"0.0.0\",/" "$a/docs/openapi.json"
-expect 'another version of the API' refuses 'docs/openapi.json: .0.0.0.' "$a"
+check 'another version of the API' refuses 'docs/openapi.json: .0.0.0.' "$a"
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+counts

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 binary=$1
-passed=0 failed=0
+. tests/support/counts.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-install.XXXXXX")
 holder='' # a program that has a port
 end() {
@@ -25,15 +25,6 @@ chmod 755 "$work"
 usr=$work/usr etc=$work/etc sites=$work/sites enabled=$work/enabled
 conf=$etc/scoring/scoring.conf site=$sites/scoring
 unset SCORING_CONFIG_FILE
-
-count() { # count WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED %s\n    got    %s\n    wanted %s\n' "$1" "$2" "$3"
-    fi
-}
 
 install_to() { # install_to install|uninstall
     DESTDIR='' PREFIX=$usr SYSCONFDIR=$etc UNITDIR=$work/units NGINX_SITES=$sites \
@@ -69,12 +60,12 @@ placed() { # placed: what stands in the folders of nginx
 
 # What is installed.
 mkdir -p "$sites" "$enabled"
-count 'make install' "$(install_to install)" ''
-count 'the mode of the settings' "$(stat -c %a "$conf")" 640
-count 'the modes of the programs' "$(stat -c %a "$usr/bin/scoring" "$usr/sbin/scoring-nginx" | paste -sd' ')" '755 755'
-count 'names that were not replaced' \
+check 'make install' equal "$(install_to install)" ''
+check 'the mode of the settings' equal "$(stat -c %a "$conf")" 640
+check 'the modes of the programs' equal "$(stat -c %a "$usr/bin/scoring" "$usr/sbin/scoring-nginx" | paste -sd' ')" '755 755'
+check 'names that were not replaced' equal \
     "$(grep -rlE '@[A-Z_]+@' "$usr/sbin" "$work/units" "$usr/lib" "$etc")" ''
-count 'the model' "$("$binary" model check "$usr/share/scoring/models/published.json" >/dev/null && echo good)" good
+check 'the model' equal "$("$binary" model check "$usr/share/scoring/models/published.json" >/dev/null && echo good)" good
 
 # The documents: what they link to and name is there.
 missing_links() {
@@ -103,18 +94,18 @@ count 'the mode of a script among them' "$(stat -c %a "$documents/examples/kuber
 
 # The settings: other ports, and nothing that concerns only make run and compose.
 settings() { SCORING_CONFIG_FILE=$conf "$binary" check-config 2>/dev/null; }
-count 'the settings are valid' "$(settings >/dev/null && echo valid)" valid
-count 'they differ from the defaults' \
+check 'the settings are valid' equal "$(settings >/dev/null && echo valid)" valid
+check 'they differ from the defaults' equal \
     "$(diff <(SCORING_CONFIG_FILE='' "$binary" check-config 2>/dev/null) <(settings) | sed -n 's/^> //p' | paste -sd' ')" \
     'HTTP_PORT=80 HTTPS_PORT=443 METRICS_PORT=8081'
-count 'each setting is in the file, but that of make run' \
+check 'each setting is in the file, but that of make run' equal \
     "$(settings | cut -d= -f1 | while read -r name; do grep -qE "^#?$name=" "$conf" || echo "$name"; done)" RUN_DIR
-count 'the file does not mention make run' "$(tr '\n#' '  ' <"$conf" | tr -s ' ' | grep -cE 'make run|compose')" 0
-count 'it names the installed model' "$(grep -c "$usr/share/scoring/models/published.json" "$conf")" 1
-count 'its lines are short' "$(grep -v "$usr" "$conf" | grep -cE '.{81}')" 0
+check 'the file does not mention make run' equal "$(tr '\n#' '  ' <"$conf" | tr -s ' ' | grep -cE 'make run|compose')" 0
+check 'it names the installed model' equal "$(grep -c "$usr/share/scoring/models/published.json" "$conf")" 1
+check 'its lines are short' equal "$(grep -v "$usr" "$conf" | grep -cE '.{81}')" 0
 echo 'TLS_HSTS_S=5' >>"$conf"
 install_to install >/dev/null
-count 'an existing file is kept' "$(tail -n 1 "$conf")" 'TLS_HSTS_S=5'
+check 'an existing file is kept' equal "$(tail -n 1 "$conf")" 'TLS_HSTS_S=5'
 
 # scoring-nginx.
 stub mkdir ''
@@ -122,70 +113,70 @@ stub id 'echo 0'
 stub perl '' # any port is free
 nginx_rejects
 refused='1: scoring-nginx: nginx refuses the site; the previous one stays. If nginx reports a duplicate default server, another site has that port: rm /etc/nginx/sites-enabled/default'
-count 'the first site is refused' "$(run)" "$refused"
-count 'and nothing stays' "$(placed)" ''
+check 'the first site is refused' equal "$(run)" "$refused"
+check 'and nothing stays' equal "$(placed)" ''
 nginx_accepts
-count 'the first site' "$(run)" 0
-count 'is tested' "$(cat "$work/tested")" tested
-count 'and enabled' "$(placed), $(readlink "$enabled/scoring")" "enabled/scoring sites/scoring, $site"
-count 'it names its source' "$(head -n 1 "$site")" \
+check 'the first site' equal "$(run)" 0
+check 'is tested' equal "$(cat "$work/tested")" tested
+check 'and enabled' equal "$(placed), $(readlink "$enabled/scoring")" "enabled/scoring sites/scoring, $site"
+check 'it names its source' equal "$(head -n 1 "$site")" \
     "# Rendered from $conf by scoring-nginx: change that file,"
-count 'it listens at 127.0.0.1' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
+check 'it listens at 127.0.0.1' equal "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
     'listen 127.0.0.1:80 default_server,listen 127.0.0.1:8081'
-count 'it uses the socket of systemd' "$(in_site 'server "unix:/run/scoring/scoring.sock"')" \
+check 'it uses the socket of systemd' equal "$(in_site 'server "unix:/run/scoring/scoring.sock"')" \
     "$(grep -c 'server "unix:' nginx/templates/scoring.conf.template)"
-count 'it has the page' "$(in_site "root \"$usr/share/scoring/web\";")" 2
-count 'and the setting' "$(in_site 'max-age=5 always')" \
+check 'it has the page' equal "$(in_site "root \"$usr/share/scoring/web\";")" 2
+check 'and the setting' equal "$(in_site 'max-age=5 always')" \
     "$(grep -c '{NGINX_HSTS}' nginx/templates/scoring.conf.template)"
 before=$(cat "$site")
 sed -i 's/^METRICS_PORT=.*/METRICS_PORT=/; s/^HTTP_PORT=.*/HTTP_PORT=8000/' "$conf"
 nginx_rejects
-count 'a second site is refused' "$(run)" "$refused"
-count 'the previous one stays' "$(cat "$site")" "$before"
-count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
-count 'a second site cannot be written' "$(trap '' XFSZ; ulimit -f 0; run)" \
+check 'a second site is refused' equal "$(run)" "$refused"
+check 'the previous one stays' equal "$(cat "$site")" "$before"
+check 'and nothing else' equal "$(placed)" 'enabled/scoring sites/scoring'
+check 'a second site cannot be written' equal "$(trap '' XFSZ; ulimit -f 0; run)" \
     "1: scoring-nginx: $sites/.scoring.new: cannot be written; the previous site stays"
-count 'the previous one stays' "$(cat "$site")" "$before"
-count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+check 'the previous one stays' equal "$(cat "$site")" "$before"
+check 'and nothing else' equal "$(placed)" 'enabled/scoring sites/scoring'
 stub nginx "flock -n $sites echo 'no other run would wait'"
-count 'another run must wait' "$(run)" "$refused"
+check 'another run must wait' equal "$(run)" "$refused"
 stub nginx 'kill -TERM $PPID'
-count 'it is ended meanwhile' "$(run)" 1
-count 'the previous one stays' "$(cat "$site")" "$before"
-count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+check 'it is ended meanwhile' equal "$(run)" 1
+check 'the previous one stays' equal "$(cat "$site")" "$before"
+check 'and nothing else' equal "$(placed)" 'enabled/scoring sites/scoring'
 stub nginx 'kill -KILL $PPID'
-count 'it is killed meanwhile' "$(run)" 137
-count 'nginx can read the previous one' "$(cat "$sites/.scoring.before")" "$before"
+check 'it is killed meanwhile' equal "$(run)" 137
+check 'nginx can read the previous one' equal "$(cat "$sites/.scoring.before")" "$before"
 nginx_rejects
-count 'it is refused after that' "$(run)" "$refused"
-count 'the previous one is back' "$(cat "$site")" "$before"
-count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+check 'it is refused after that' equal "$(run)" "$refused"
+check 'the previous one is back' equal "$(cat "$site")" "$before"
+check 'and nothing else' equal "$(placed)" 'enabled/scoring sites/scoring'
 nginx_accepts
-count 'a second site' "$(HTTP_PORT=81 SCORING_RATE_LIMIT=x run)" 0
-count 'it is not of the settings of the environment, and listens at the next port' "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
+check 'a second site' equal "$(HTTP_PORT=81 SCORING_RATE_LIMIT=x run)" 0
+check 'it is not of the settings of the environment, and listens at the next port' equal "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
     'listen 127.0.0.1:8000 default_server,listen 127.0.0.1:8001'
 before=$(cat "$site")
 echo 'METRICS_PORT=65536' >>"$conf"
-count 'a wrong setting' "$(run)" '78: scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535'
+check 'a wrong setting' equal "$(run)" '78: scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535'
 echo 'SCORING_RATE_LIMIT=-1' >>"$conf"
-count 'a setting that is wrong for the service, too' \
+check 'a setting that is wrong for the service, too' equal \
     "$(run)" "$(printf '%s\n' '78: scoring: SCORING_RATE_LIMIT: "-1": must be an integer from 0 to 1000000' \
         'scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535')"
-count 'the site stays' "$(cat "$site")" "$before"
-count 'an argument' "$(run --add)" '1: scoring-nginx: usage: scoring-nginx [--remove]'
+check 'the site stays' equal "$(cat "$site")" "$before"
+check 'an argument' equal "$(run --add)" '1: scoring-nginx: usage: scoring-nginx [--remove]'
 stub id 'echo 1000'
-count 'a user who is not root' "$(run)" '1: scoring-nginx: only root can do that'
+check 'a user who is not root' equal "$(run)" '1: scoring-nginx: only root can do that'
 stub id 'echo 0'
 rm -f "$work/tested"
-count 'the site is removed' "$(run --remove)" 0
-count 'the rest is tested' "$(cat "$work/tested")" tested
-count 'nothing stays' "$(placed)" ''
+check 'the site is removed' equal "$(run --remove)" 0
+check 'the rest is tested' equal "$(cat "$work/tested")" tested
+check 'nothing stays' equal "$(placed)" ''
 sed -i '/^METRICS_PORT=65536/d; /^SCORING_RATE_LIMIT=-1/d' "$conf"
 stub nginx 'kill -KILL $PPID'
-count 'it is killed, and then' "$(run)" 137
+check 'it is killed, and then' equal "$(run)" 137
 nginx_accepts
-count 'the site is removed' "$(run --remove)" 0
-count 'nothing stays of it' "$(placed)" ''
+check 'the site is removed' equal "$(run --remove)" 0
+check 'nothing stays of it' equal "$(placed)" ''
 
 # The real nginx, which listens at an address of this test, and nowhere else.
 nginx=$(PATH=${PATH#"$usr/bin:"} command -v nginx)
@@ -224,36 +215,36 @@ rm "$usr/bin/perl"
 perl -MIO::Socket::IP -e '$| = 1; my $one = IO::Socket::IP->new(LocalHost => $ARGV[0], Type => SOCK_STREAM,
     Listen => 1, ReuseAddr => 1) or die; print "listens\n"; sleep' "$address:$((port + 1))" >"$work/holder" 2>&1 &
 holder=$!
-count 'another program has a port' "$(soon grep -q listens "$work/holder")" ''
+check 'another program has a port' equal "$(soon grep -q listens "$work/holder")" ''
 set_port $((port + 1))
-count 'nginx does not run: a port that is in use' "$(run)" \
+check 'nginx does not run: a port that is in use' equal "$(run)" \
     "1: scoring-nginx: another program has $address:$((port + 1)); the previous site stays"
-count 'nothing is there' "$(placed)" ''
+check 'nothing is there' equal "$(placed)" ''
 set_port "$port"
-count 'nginx does not run: a free port' "$(run)" 0
+check 'nginx does not run: a free port' equal "$(run)" 0
 before=$(cat "$site")
-count 'nginx starts' "$("$usr/bin/nginx" 2>&1)$(soon test -s "$work/nginx.pid")" ''
-count 'nginx runs: it has the port itself' "$(run)" 0
+check 'nginx starts' equal "$("$usr/bin/nginx" 2>&1)$(soon test -s "$work/nginx.pid")" ''
+check 'nginx runs: it has the port itself' equal "$(run)" 0
 set_port $((port + 1))
-count 'nginx runs: a port that is in use' "$(run)" \
+check 'nginx runs: a port that is in use' equal "$(run)" \
     "1: scoring-nginx: nginx has not taken its configuration; the previous site stays. Its error log says why: if another program has a port, choose another one; if nginx itself has it at other addresses, stop nginx, run scoring-nginx, and start nginx"
-count 'the previous site is back' "$(cat "$site")" "$before"
-count 'and nothing else' "$(placed)" 'enabled/scoring sites/scoring'
+check 'the previous site is back' equal "$(cat "$site")" "$before"
+check 'and nothing else' equal "$(placed)" 'enabled/scoring sites/scoring'
 set_port $((port + 2))
-count 'nginx runs: a free port' "$(run)" 0
-count 'nginx has it' "$(listens $((port + 2)))" yes
-count 'nginx runs: the site is removed' "$(run --remove)" 0
+check 'nginx runs: a free port' equal "$(run)" 0
+check 'nginx has it' equal "$(listens $((port + 2)))" yes
+check 'nginx runs: the site is removed' equal "$(run --remove)" 0
 soon_closed() { [ "$(listens $((port + 2)))" = no ]; }
-count 'nginx has the port no longer' "$(soon soon_closed)" ''
+check 'nginx has the port no longer' equal "$(soon soon_closed)" ''
 kill "$(cat "$work/nginx.pid")"
 soon_ended() { [ ! -e "$work/nginx.pid" ]; }
-count 'nginx ends' "$(soon soon_ended)" ''
+check 'nginx ends' equal "$(soon soon_ended)" ''
 kill "$holder"
 holder=
 nginx_accepts
 rm -rf "$work"/{nginx.conf,error.log,holder} "$work"/t[1-5]
 rmdir "$sites"
-count 'without nginx' "$(run)" "1: scoring-nginx: there is no $sites: is nginx installed?"
+check 'without nginx' equal "$(run)" "1: scoring-nginx: there is no $sites: is nginx installed?"
 
 # The scripts of the package, with the folders of this test and stubs. The account is the
 # package's only if it is as systemd-sysusers makes it.
@@ -269,8 +260,8 @@ stub getent "case \$1 in passwd) cat $work/account ;; group) cat $work/group ;; 
 own='scoring:x:999:999:Scoring API:/:/usr/sbin/nologin'
 foreign='an account "scoring" existed before: the service runs as it, the group "scoring" can read the settings, and purge deletes neither'
 while IFS='|' read -r what account; do
-    count "postinst: $what" "$(script postinst configure "$account")" "$foreign"
-    count "postrm: $what" "$(script postrm purge "$account")" ''
+    check "postinst: $what" equal "$(script postinst configure "$account")" "$foreign"
+    check "postrm: $what" equal "$(script postrm purge "$account")" ''
 done <<ACCOUNTS
 the account of a person|scoring:x:1000:1000:Scoring API:/:/usr/sbin/nologin
 an account with a shell|scoring:x:999:999:Scoring API:/:/bin/bash
@@ -279,18 +270,18 @@ an account of another program|scoring:x:999:999::/nonexistent:/usr/sbin/nologin
 root by another name|scoring:x:0:0:Scoring API:/:/usr/sbin/nologin
 an account with another name|other:x:999:999:Scoring API:/:/usr/sbin/nologin
 ACCOUNTS
-count 'postinst: its own account' "$(script postinst configure "$own")" ''
-count 'postrm: its own account' "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
-count 'postrm: its group has members' "$(script postrm purge "$own" 'scoring:x:999:www-data')" 'userdel scoring'
-count 'postrm: its group is gone' "$(script postrm purge "$own" '')" 'userdel scoring'
-count 'postrm: the account is gone' "$(script postrm purge '')" ''
+check 'postinst: its own account' equal "$(script postinst configure "$own")" ''
+check 'postrm: its own account' equal "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
+check 'postrm: its group has members' equal "$(script postrm purge "$own" 'scoring:x:999:www-data')" 'userdel scoring'
+check 'postrm: its group is gone' equal "$(script postrm purge "$own" '')" 'userdel scoring'
+check 'postrm: the account is gone' equal "$(script postrm purge '')" ''
 mkdir -p "$work"/root/{etc/{scoring,nginx/sites-available},var/log/{nginx,scoring},run/scoring}
 touch "$work"/root/etc/nginx/sites-available/{scoring,.scoring.new,.scoring.before,default} \
     "$work"/root/etc/scoring/scoring.conf "$work"/root/var/log/nginx/{scoring.access.log.1,access.log}
-count 'postrm: not a purge' "$(script postrm remove "$own")" ''
-count 'it leaves the files' "$(find "$work/root" -type f | wc -l)" 7
-count 'postrm: purge' "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
-count 'it leaves the files of others' "$(cd "$work/root" && find . -type f -o -name scoring | sort | paste -sd' ')" \
+check 'postrm: not a purge' equal "$(script postrm remove "$own")" ''
+check 'it leaves the files' equal "$(find "$work/root" -type f | wc -l)" 7
+check 'postrm: purge' equal "$(script postrm purge "$own")" 'userdel scoring,groupdel scoring'
+check 'it leaves the files of others' equal "$(cd "$work/root" && find . -type f -o -name scoring | sort | paste -sd' ')" \
     './etc/nginx/sites-available/default ./var/log/nginx/access.log'
 rm -rf "$work"/{root,script,account,group} "$usr/bin"/{chgrp,scoring-nginx,systemd-sysusers,userdel,groupdel,getent}
 
@@ -321,8 +312,8 @@ installs() { # installs COMMAND: installs by it and these links, and prints what
     rm "$work/root/removed"
 }
 for way in true false; do
-    count "packages: what they enable is disabled ($way)" "$(installs "$way")" 'new disable,disable podman.socket,disable removed.service'
-    count 'packages: the rest is as before' "$(find "$work/root" -type l | sort | paste -sd' ' | sed "s,$work/root/etc/,,g")" \
+    check "packages: what they enable is disabled ($way)" equal "$(installs "$way")" 'new disable,disable podman.socket,disable removed.service'
+    check 'packages: the rest is as before' equal "$(find "$work/root" -type l | sort | paste -sd' ' | sed "s,$work/root/etc/,,g")" \
         'rc2.d/K01newer rc2.d/K01old rc2.d/S01nginx systemd/system/multi-user.target.wants/nginx.service'
 done
 rm -rf "$work"/{root,install-packages.sh,packages.txt,disabled} "$usr/bin"/{dpkg-query,deb-systemd-helper,update-rc.d,apt-get}
@@ -331,9 +322,8 @@ rm -rf "$work"/{root,install-packages.sh,packages.txt,disabled} "$usr/bin"/{dpkg
 mkdir "$sites"
 cp "$conf" "$site"
 ln -s "$site" "$enabled/scoring"
-count 'make uninstall' "$(install_to uninstall)" ''
+check 'make uninstall' equal "$(install_to uninstall)" ''
 rm -f "$usr/bin"/{id,nginx} "$work/tested" # the stubs
-count 'leaves no file' "$(find "$work" ! -type d)" ''
+check 'leaves no file' equal "$(find "$work" ! -type d)" ''
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+counts

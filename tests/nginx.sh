@@ -13,7 +13,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 binary=$(realpath "${1:?which binary?}")
 top=$PWD
-passed=0 failed=0
+. tests/support/counts.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/scoring-nginx.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/nginx"
@@ -23,15 +23,6 @@ chmod -R 777 "$work"
 export RUN_DIR=$work NGINX_USER='' \
     NGINX_METRICS_LISTEN=127.0.0.1:8081 WEB_DIR=$work FCGI_SOCKET=$work/socket \
     NGINX_ACCESS_LOG=$work/access.log NGINX_ERROR_LOG=$work/error.log NGINX_LOG_BUFFER=4k
-
-count() { # count WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED %s\n    got    %s\n    wanted %s\n' "$1" "$2" "$3"
-    fi
-}
 
 # render SETTING...: prints "bodies, share", or the error
 render() {
@@ -46,16 +37,16 @@ render() {
 takes() {
     local wanted=$1 as
     shift
-    count "$*" "$(render "$@")" "$wanted"
+    check "$*" equal "$(render "$@")" "$wanted"
     for as in "${users[@]}"; do
         # shellcheck disable=SC2086
-        count "nginx -t as ${as:-oneself}: $*" \
+        check "nginx -t as ${as:-oneself}: $*" equal \
             "$($as nginx -t -q -e "$work/error.log" -p "$work" -c "$work/nginx/nginx.conf" 2>&1)" ''
     done
 }
 
 refuses() { # refuses LINE SETTING...
-    count "${*:2}" "$(render "${@:2}" && echo 'it was taken')" "$1"
+    check "${*:2}" equal "$(render "${@:2}" && echo 'it was taken')" "$1"
 }
 
 # by_scripts SETTING...: prints "accepted", or the first error
@@ -85,7 +76,7 @@ by_service() {
 # same line. Sets verdict.
 agree() {
     verdict=$(by_service "$@")
-    count "check-config and the scripts agree: $*" "$verdict" "$(by_scripts "$@")"
+    check "check-config and the scripts agree: $*" equal "$verdict" "$(by_scripts "$@")"
 }
 
 # bounds NAME: sets min and max, which the service gives
@@ -94,7 +85,7 @@ bounds() {
     if [[ $(by_service "$1=x") =~ 'must be an integer from '([0-9]+)' to '([0-9]+)$ ]]; then
         given=${BASH_REMATCH[1]}-${BASH_REMATCH[2]}
     fi
-    count "$1 has bounds" "${given/none/}" "$given"
+    check "$1 has bounds" equal "${given/none/}" "$given"
     min=${given%-*} max=${given#*-}
 }
 
@@ -157,16 +148,16 @@ takes "$on" HTTP_ADDRESS=0.0.0.0 TRUSTED_PROXIES='192.0.2.1  2001:db8::/32, ::ff
 takes "$on" TLS_HSTS_S=5 HTTPS_PORT=8080 # HTTPS is off
 mkdir "$work/names"
 touch "$work/names/1" "$work/names/:"
-count 'addresses are no patterns of files' "$(cd "$work/names" && render HTTP_ADDRESS='::1,::' >/dev/null
+check 'addresses are no patterns of files' equal "$(cd "$work/names" && render HTTP_ADDRESS='::1,::' >/dev/null
     grep -o 'listen \[.*' "$work/nginx/scoring.conf")" 'listen [::1]:8080 backlog=1024; listen [::]:8080 backlog=1024; '
-count 'HTTPS: off' "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
-count 'HTTPS: versions' "$(render "$cert" "$key" >/dev/null
+check 'HTTPS: off' equal "$(render >/dev/null; grep -cE 'ssl_|https begin' "$work/nginx/scoring.conf")" 0
+check 'HTTPS: versions' equal "$(render "$cert" "$key" >/dev/null
     sed -n 's/^ *ssl_protocols *//p' "$work/nginx/scoring.conf")" 'TLSv1.2 TLSv1.3;'
-count 'HTTPS: no tickets' "$(grep -c '^ *ssl_session_tickets off;' "$work/nginx/scoring.conf")" 1
+check 'HTTPS: no tickets' equal "$(grep -c '^ *ssl_session_tickets off;' "$work/nginx/scoring.conf")" 1
 # A system's nginx may have a log for all its sites.
-count 'servers whose requests are not logged: metrics, page' \
+check 'servers whose requests are not logged: metrics, page' equal \
     "$(grep -c '^    access_log off;' "$work/nginx/scoring.conf")" 2
-count 'HTTPS: public port' "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
+check 'HTTPS: public port' equal "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
     grep -c 'https://$scoring_host$request_uri' "$work/nginx/scoring.conf")" 1
 
 refuses 'TLS_KEY: must be given too: TLS_CERTIFICATE is' "$cert"
@@ -183,7 +174,7 @@ refuses "TLS_KEY: $work/locked.pem: is not a private key in PEM form, or has a p
     "$cert" TLS_KEY="$work/locked.pem"
 refuses "TLS_KEY: $work/other.pem: is not the key of TLS_CERTIFICATE" "$cert" TLS_KEY="$work/other.pem"
 refuses "TLS_KEY: \"a\$b\": must not hold control characters or any of \"\\\$" "$cert" 'TLS_KEY=a$b'
-count 'an expired certificate is reported' "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
+check 'an expired certificate is reported' equal "$(render TLS_CERTIFICATE="$work/old.pem" "$key" | head -n 1)" \
     "TLS_CERTIFICATE: $work/old.pem: has expired"
 refuses "HTTPS_PORT: 8080: must not be HTTP_PORT" "$cert" "$key" HTTPS_PORT=8080
 refuses "HTTPS_PORT: \"65536\": $must 1 to 65535" "$cert" "$key" HTTPS_PORT=65536
@@ -206,7 +197,7 @@ for name in $body $rate $open HTTP_PORT HTTPS_PORT TLS_HSTS_S; do
         inside=accepted
         [ "$value" -ge "$min" ] && [ "$value" -le "$max" ] ||
             inside="$name: \"$value\": $must $min to $max"
-        count "$name=$value" "$verdict" "$inside"
+        check "$name=$value" equal "$verdict" "$inside"
     done
 done
 for value in '' ' ' x 00 007 +1 -0 ' 8' '8 ' 8.0 0x8 8e1 000000000000008 18446744073709551617; do
@@ -236,14 +227,13 @@ agree HTTPS_PORT=8080
 for path in 'a"b' 'a\b' 'a$b' $'a\001b' $'a\177b' $'a\nb'; do
     for by in by_service by_scripts; do
         verdict=$($by "$cert" "TLS_KEY=$path" | tail -n 1) || true
-        count "$by: TLS_KEY=$path" "${verdict##*: }" 'must not hold control characters or any of "\$'
+        check "$by: TLS_KEY=$path" equal "${verdict##*: }" 'must not hold control characters or any of "\$'
     done
 done
 for path in "$work/it's [a] {file} #1;~.pem" "$work/ключ.pem"; do
     cp "$work/key.pem" "$path"
     agree "$cert" "TLS_KEY=$path"
-    count "$path" "$verdict" accepted
+    check "$path" equal "$verdict" accepted
 done
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+counts
