@@ -19,8 +19,6 @@
 /* Four slots per account: most lookups need only one. */
 #define ACCOUNTS_SLOTS (4 * ACCOUNTS_MAX)
 
-#define ACCOUNTS_FAULTS_MAX 20 /* reported one by one; then counted */
-
 /* A number is copied with a NUL; a longer one is out of bounds. */
 #define NUMBER_SIZE 16
 
@@ -391,7 +389,6 @@ accounts_read(struct bytes text, const struct auth_salts *admin_salts,
     reader->accounts = accounts;
     reader->admin_salts = admin_salts;
     reader->document.faults = errors;
-    reader->document.faults_max = ACCOUNTS_FAULTS_MAX;
     if (getentropy(&accounts->key, sizeof(accounts->key)) != 0)
         (void)document_fault(&reader->document, 1, NULL,
                              "the system has no random bytes");

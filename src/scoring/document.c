@@ -8,6 +8,7 @@
 #include "scoring/document.h"
 
 #define FAULT_SIZE 256 /* the text of one fault */
+#define FAULTS_MAX 20  /* reported one by one; then counted */
 
 #define SHOWN_MAX 32 /* bytes of an unknown member's name in a fault */
 
@@ -18,7 +19,7 @@ document_fault(struct document *document, size_t line, const char *member,
     char words[FAULT_SIZE];
     va_list args;
 
-    if (++document->fault_count > document->faults_max)
+    if (++document->fault_count > FAULTS_MAX)
         return false;
     va_start(args, format);
     (void)vsnprintf(words, sizeof(words), format, args);
@@ -121,9 +122,9 @@ document_read(struct document *document, const struct json_item *object,
 bool
 document_end(struct document *document)
 {
-    if (document->fault_count > document->faults_max)
+    if (document->fault_count > FAULTS_MAX)
         buf_printf(document->faults, "%zu more faults\n",
-                   document->fault_count - document->faults_max);
+                   document->fault_count - FAULTS_MAX);
     buf_free(&document->where);
     return document->fault_count == 0;
 }

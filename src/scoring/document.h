@@ -33,12 +33,11 @@ enum document_next document_next(struct document_members *members,
                                  struct json_item *ret_item, size_t *ret_row);
 
 /*
- * A JSON file that is being read, for the first 20 or all of its faults. Zeroed
- * with faults and faults_max set; ends with document_end().
+ * A JSON file that is being read, and its faults. Zeroed with faults set; ends
+ * with document_end().
  */
 struct document {
-    struct buf *faults; /* receives a line for each fault */
-    size_t faults_max;  /* further ones are only counted */
+    struct buf *faults; /* receives a line for each of the first 20 faults */
     size_t fault_count;
     struct buf where; /* precedes the member; empty: concerns the whole file */
 };

@@ -16,8 +16,6 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-#define MODEL_FAULTS_MAX 20 /* reported one by one; then counted */
-
 #define DIGEST_SHOWN 4 /* bytes in the log: enough to tell models apart */
 
 const struct model model_published = {
@@ -254,8 +252,7 @@ bool
 model_read(char *text, size_t length, struct model *ret_model,
            struct buf *faults)
 {
-    struct reading reading = {
-        .document = {.faults = faults, .faults_max = MODEL_FAULTS_MAX}};
+    struct reading reading = {.document = {.faults = faults}};
     const struct json_item whole = {.value = text, .length = length, .line = 1};
 
     if (document_check(&reading.document, (struct bytes){text, length}))
