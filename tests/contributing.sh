@@ -55,9 +55,10 @@ change_as_told() { # change_as_told SECTION-FOLDER
     make -C "$tree" --no-print-directory format-check C_FILES="$(changed_by "$1" | paste -sd' ')"
 }
 
-# Without optimization, which would take most of the time.
+# Without optimization, which would take most of the time; with jobs of its own, because
+# those of the make above do not reach it.
 run_block() {
-    (cd "$tree" && CFLAGS='-O0 -Wno-cpp' bash -e "$1")
+    (cd "$tree" && MAKEFLAGS=-j$(nproc) CFLAGS='-O0 -Wno-cpp' bash -e "$1")
 }
 
 cut_blocks
