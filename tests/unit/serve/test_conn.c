@@ -818,6 +818,43 @@ TEST_SINGLE(held_small, "a small answer passes however much is held")
     free(value);
 }
 
+/* Each account has three samples; together they are more than a small answer.
+ */
+#define HELD_ACCOUNTS 500
+
+TEST_SINGLE(held_metrics, "metrics pass however much is held")
+{
+    const struct fcgi_peer_exchange exchange = {
+        .verb = "GET", .path = "/metrics", .listener = "metrics"};
+    struct buffer file = {0};
+    struct buf errors = {0}, text;
+    struct accounts *accounts;
+    int fd;
+
+    for (int i = 0; i < HELD_ACCOUNTS; i++)
+        buffer_printf(&file, "%s\"a%d\": {\"salts\": [\"%d salt\"]}",
+                      i == 0 ? "{" : ", ", i, i);
+    buffer_add_text(&file, "}");
+    start("");
+    accounts = accounts_read((struct bytes){file.data, file.length},
+                             &served.config.secrets.admin_salts, &errors);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(accounts);
+    served.config.accounts = accounts;
+    fd = open_peer();
+    CU_ASSERT_TRUE(metrics_hold(served.shared.metrics, INT64_MAX, 0));
+    send_exchange(fd, &exchange);
+    CU_ASSERT_FALSE(take_answer(fd, &text));
+    CU_ASSERT_EQUAL(status_in(&text), 200);
+    CU_ASSERT_TRUE(text.length > 48 * 1024);
+    CU_ASSERT_EQUAL(held(), INT64_MAX);
+    (void)close(fd);
+    end();
+    accounts_free(accounts);
+    buf_free(&text);
+    buf_free(&errors);
+    buffer_free(&file);
+}
+
 struct held_end_case {
     const char *name;
     bool closes;      /* the peer, before it has read anything */
