@@ -15,6 +15,12 @@ struct bytes {
     size_t length;
 };
 
+/* Initializes a constant of a table with a literal, without its NUL. */
+#define BYTES_LITERAL(text)                                                    \
+    {                                                                          \
+        text, sizeof(text) - 1                                                 \
+    }
+
 /* The bytes of a C string, without its NUL. */
 static inline struct bytes
 bytes_of(const char *text)

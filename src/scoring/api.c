@@ -47,7 +47,8 @@ static const struct result_row {
 
 static const struct method *const methods[] = {METHODS(METHOD_ROW)};
 
-static const char *const paths[] = {"/method", "/method/"};
+static const struct bytes paths[] = {BYTES_LITERAL("/method"),
+                                     BYTES_LITERAL("/method/")};
 
 _Static_assert(COUNT(methods) <= API_METHODS_MAX, "each method has a number");
 
@@ -120,7 +121,7 @@ step_path(struct api_call *call, const struct request *request)
     size_t i = 0;
 
     (void)call;
-    while (i < COUNT(paths) && !bytes_equal(request->path, bytes_of(paths[i])))
+    while (i < COUNT(paths) && !bytes_equal(request->path, paths[i]))
         i++;
     if (i == COUNT(paths))
         return 404;

@@ -22,15 +22,17 @@ static respond_fn respond_alive, respond_ready, respond_metrics, respond_reload,
 
 struct endpoint {
     bool is_metrics; /* which listener has it */
-    const char *path;
+    struct bytes path;
     respond_fn *respond; /* NULL: there is no such path */
 };
 
 /* The paths without a slash are for `scoring reload`: no path of HTTP is so. */
 static const struct endpoint endpoints[] = {
-    {false, "/healthz", respond_alive},  {false, "/readyz", respond_ready},
-    {false, "reload", respond_reload},   {false, "reloads", respond_reloads},
-    {true, "/metrics", respond_metrics},
+    {false, BYTES_LITERAL("/healthz"), respond_alive},
+    {false, BYTES_LITERAL("/readyz"), respond_ready},
+    {false, BYTES_LITERAL("reload"), respond_reload},
+    {false, BYTES_LITERAL("reloads"), respond_reloads},
+    {true, BYTES_LITERAL("/metrics"), respond_metrics},
 };
 
 static const struct endpoint no_endpoint = {.is_metrics = true};
@@ -153,7 +155,7 @@ endpoint_find(const struct request *request)
 
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         if (endpoints[i].is_metrics == is_metrics &&
-            bytes_equal(request->path, bytes_of(endpoints[i].path)))
+            bytes_equal(request->path, endpoints[i].path))
             return &endpoints[i];
     }
     return is_metrics ? &no_endpoint : NULL;

@@ -55,11 +55,6 @@ _Static_assert(LOG_FIELDS *LOG_FIELD_MAX *LOG_JSON_ESCAPE +
                    LOG_LINE_MAX - LOG_TAIL_MAX,
                "a request as JSON must fit into a line");
 
-#define LITERAL(text)                                                          \
-    {                                                                          \
-        text, sizeof(text) - 1                                                 \
-    }
-
 /* The text before each part of a line. */
 struct log_form {
     const char *stamp; /* for strftime() */
@@ -71,32 +66,32 @@ static const struct log_form log_forms[] = {
     [LOG_TEXT] =
         {
             .stamp = "[%Y.%m.%d %H:%M:%S] ",
-            .level = LITERAL(""),
-            .message = LITERAL(" "),
-            .message_end = LITERAL(""),
-            .end = LITERAL("\n"),
-            .request = LITERAL(" request id="),
-            .trace_id = LITERAL(" trace_id="),
-            .path = LITERAL(" path="),
-            .method = LITERAL(" method="),
-            .account = LITERAL(" account="),
-            .code = LITERAL(" code="),
-            .ms = LITERAL(" ms="),
+            .level = BYTES_LITERAL(""),
+            .message = BYTES_LITERAL(" "),
+            .message_end = BYTES_LITERAL(""),
+            .end = BYTES_LITERAL("\n"),
+            .request = BYTES_LITERAL(" request id="),
+            .trace_id = BYTES_LITERAL(" trace_id="),
+            .path = BYTES_LITERAL(" path="),
+            .method = BYTES_LITERAL(" method="),
+            .account = BYTES_LITERAL(" account="),
+            .code = BYTES_LITERAL(" code="),
+            .ms = BYTES_LITERAL(" ms="),
         },
     [LOG_JSON] =
         {
             .stamp = "{\"time\":\"%Y-%m-%dT%H:%M:%S.000%z",
-            .level = LITERAL("\",\"level\":\""),
-            .message = LITERAL("\",\"message\":\""),
-            .message_end = LITERAL("\""),
-            .end = LITERAL("}\n"),
-            .request = LITERAL("\",\"message\":\"request\",\"id\":\""),
-            .trace_id = LITERAL("\",\"trace_id\":\""),
-            .path = LITERAL("\",\"path\":\""),
-            .method = LITERAL("\",\"method\":\""),
-            .account = LITERAL("\",\"account\":\""),
-            .code = LITERAL("\",\"code\":"),
-            .ms = LITERAL(",\"ms\":"),
+            .level = BYTES_LITERAL("\",\"level\":\""),
+            .message = BYTES_LITERAL("\",\"message\":\""),
+            .message_end = BYTES_LITERAL("\""),
+            .end = BYTES_LITERAL("}\n"),
+            .request = BYTES_LITERAL("\",\"message\":\"request\",\"id\":\""),
+            .trace_id = BYTES_LITERAL("\",\"trace_id\":\""),
+            .path = BYTES_LITERAL("\",\"path\":\""),
+            .method = BYTES_LITERAL("\",\"method\":\""),
+            .account = BYTES_LITERAL("\",\"account\":\""),
+            .code = BYTES_LITERAL("\",\"code\":"),
+            .ms = BYTES_LITERAL(",\"ms\":"),
         },
 };
 
