@@ -360,8 +360,9 @@ instructions: packages-bench all
 	@tests/bench/instructions.py $B/scoring $(BENCH_AGAINST)
 
 # The functions, and their files, that a cached score passes through. TRACE_MOST: fails
-# above these numbers.
-TRACE_MOST ?= 204 28
+# above these numbers. The time, the date or a check of the idle connection may fall into
+# the request: up to 5 functions.
+TRACE_MOST ?= 208 28
 trace: packages-bench
 	@$(MAKE) --no-print-directory -s VARIANT=trace CFLAGS='-O0 -g' all
 	@tests/bench/way.py build/trace/scoring $(TRACE_MOST)
