@@ -131,7 +131,7 @@
  * largest sum of interests, and not less than what a worker keeps of requests,
  * because other answers are large, too.
  */
-#define CONN_HELD_ANSWERS   8
+#define CONN_HELD_ANSWERS   16
 #define CONN_HELD_MIN_BYTES CONN_GATHER_BYTES
 
 #define CONN_HELD_BODY                                                         \

@@ -744,12 +744,13 @@ struct held_case {
 };
 
 static const struct held_case held_rows[] = {
-    {"half of the room that is left", 16 * MIB, 128 * MIB, 0, 200},
-    {"one byte more than half", 16 * MIB, 128 * MIB, 1, 503},
-    {"as much as a higher setting allows", 16 * MIB + 1, 128 * MIB + 8, 0, 200},
-    {"more than a higher setting allows", 16 * MIB + 1, 128 * MIB + 8, 1, 503},
-    {"the setting that gives the least room", MIB, HELD_MIN_BYTES, 0, 200},
-    {"more than that", MIB, HELD_MIN_BYTES, 1, 503},
+    {"half of the room that is left", 16 * MIB, 256 * MIB, 0, 200},
+    {"one byte more than half", 16 * MIB, 256 * MIB, 1, 503},
+    {"as much as a higher setting allows", 16 * MIB + 1, 256 * MIB + 16, 0,
+     200},
+    {"more than a higher setting allows", 16 * MIB + 1, 256 * MIB + 16, 1, 503},
+    {"the setting that gives the least room", MIB / 2, HELD_MIN_BYTES, 0, 200},
+    {"more than that", MIB / 2, HELD_MIN_BYTES, 1, 503},
     {"the lowest setting leaves as much", 1, HELD_MIN_BYTES, 0, 200},
     {"and no more", 1, HELD_MIN_BYTES, 1, 503},
 };
