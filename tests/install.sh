@@ -103,6 +103,17 @@ check 'each setting is in the file, but that of make run' equal \
 check 'the file does not mention make run' equal "$(tr '\n#' '  ' <"$conf" | tr -s ' ' | grep -cE 'make run|compose')" 0
 check 'it names the installed model' equal "$(grep -c "$usr/share/scoring/models/published.json" "$conf")" 1
 check 'its lines are short' equal "$(grep -v "$usr" "$conf" | grep -cE '.{81}')" 0
+
+# Before each start, systemd checks what the service uses, and nothing else.
+start_check() { # start_check SETTING: the exit status
+    { cat "$conf" && echo "$1"; } >"$work/other.conf"
+    SCORING_CONFIG_FILE=$work/other.conf sh -c \
+        "$(sed -n 's/^ExecStartPre=//p' "$work/units/scoring.service")" 2>/dev/null
+    echo $?
+    rm "$work/other.conf"
+}
+check 'the service starts with wrong settings of nginx' equal "$(start_check HTTP_PORT=0)" 0
+check 'but not with others' equal "$(start_check SCORING_WORKERS=0)" 78
 echo 'TLS_HSTS_S=5' >>"$conf"
 install_to install >/dev/null
 check 'an existing file is kept' equal "$(tail -n 1 "$conf")" 'TLS_HSTS_S=5'
