@@ -81,16 +81,16 @@ missing_paths() {
     done
 }
 documents=$usr/share/doc/scoring
-count 'the documents' "$(cd "$documents" && echo *)" \
+check 'the documents' equal "$(cd "$documents" && echo *)" \
     'CHANGELOG.md README.md SECURITY.md api.md examples openapi.json operations.md performance.md protocol.md'
-count 'the examples' "$(cd "$documents/examples" && echo *)" 'grafana haproxy kubernetes prometheus'
-count 'links of documents to files that are not there' "$(missing_links)" ''
-count 'paths in documents that are not there' "$(missing_paths)" ''
-count 'paths of documents that only the sources have' \
+check 'the examples' equal "$(cd "$documents/examples" && echo *)" 'grafana haproxy kubernetes prometheus'
+check 'links of documents to files that are not there' equal "$(missing_links)" ''
+check 'paths in documents that are not there' equal "$(missing_paths)" ''
+check 'paths of documents that only the sources have' equal \
     "$(grep -lE 'deploy/(grafana|haproxy|kubernetes|prometheus)|[` ]share/models' "$documents"/*.md)" ''
-count 'examples that differ from the sources' "$(diff -r deploy/haproxy "$documents/examples/haproxy"
+check 'examples that differ from the sources' equal "$(diff -r deploy/haproxy "$documents/examples/haproxy"
     diff -r deploy/kubernetes "$documents/examples/kubernetes")" ''
-count 'the mode of a script among them' "$(stat -c %a "$documents/examples/kubernetes/sentinel/start.sh")" 755
+check 'the mode of a script among them' equal "$(stat -c %a "$documents/examples/kubernetes/sentinel/start.sh")" 755
 
 # The settings: other ports, and nothing that concerns only make run and compose.
 settings() { SCORING_CONFIG_FILE=$conf "$binary" check-config 2>/dev/null; }
