@@ -16,7 +16,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-capacity=$(($(nproc) + 1))
+capacity=$(($(nproc) + 2))
 
 # A few failures are tried once more, alone, and reported as UNSTEADY if they then
 # pass: the machine may have been paused. The runner of the rows in C does this by
@@ -27,7 +27,7 @@ by_itself='^(unit|check-image|integration|memory|valgrind|all)( |$)'
 # Weight, nice, and step. Whenever there is capacity, the first step that fits is
 # started; so heavy steps come first, and then those that take long.
 quick=(
-    "2 0 unit"
+    "3 0 unit"
     "1 0 integration FILTER=auth/,interests/" # a smoke over the real stack
     "1 19 check-docs"
     "1 0 cases"
@@ -38,11 +38,11 @@ quick=(
 )
 # It needs the service only, and waits: the tests are built beside it.
 early=(
-    "2 0 check-haproxy" # HAProxy takes a slow host for one that is down
+    "3 0 check-haproxy" # HAProxy takes a slow host for one that is down
 )
 full=(
     # Most of its rows wait. What only computes runs beside it.
-    "$((capacity - 1)) 0 integration"
+    "$((capacity - 2)) 0 integration"
     "$((capacity - 1)) 0 check-image" # the unit tests, with the files of the image only
     "1 19 check-dist"
     "1 19 fuzz-known"
@@ -72,7 +72,7 @@ full=(
 sanitized=(
     "$capacity 0 integration VARIANT=asan"
     "$capacity 0 unit VARIANT=asan"
-    "2 0 valgrind" # the unit tests of the release, which look at no clock
+    "3 0 valgrind" # the unit tests of the release, which look at no clock
     "1 0 memory VARIANT=asan"
     "1 19 differential VARIANT=asan DIFF_TEXTS=30000 DIFF_SEED=1"
 )
