@@ -36,14 +36,14 @@ quick=(
     "1 19 check-deps"
     "1 0 memory"
 )
-# It needs the service only, and waits: the tests are built beside it.
+# It needs the service only, and mostly waits: the tests are built beside it.
 early=(
-    "3 0 check-haproxy" # HAProxy takes a slow host for one that is down
+    "1 0 check-haproxy"
 )
 full=(
+    "$((capacity - 1)) 0 check-image" # the unit tests, with the files of the image only
     # Most of its rows wait. What only computes runs beside it.
     "$((capacity - 2)) 0 integration"
-    "$((capacity - 1)) 0 check-image" # the unit tests, with the files of the image only
     "1 19 check-dist"
     "1 19 fuzz-known"
     "1 19 check-kubernetes"
