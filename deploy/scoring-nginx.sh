@@ -122,6 +122,8 @@ render() {
     NGINX_HTTPS_PUBLIC='' NGINX_SPOOL_BYTES='' NGINX_LISTEN_OPTIONS=default_server
     nginx_check
     nginx_number METRICS_PORT "${METRICS_PORT:-$((nginx_http + 1))}" 1 65535
+    [ "$nginx_value" != "$nginx_https" ] || # the default: check-config does not know it
+        nginx_fail "METRICS_PORT: $nginx_value: must not be HTTPS_PORT"
     export NGINX_METRICS_LISTEN="127.0.0.1:$nginx_value" RUN_DIR=/run/scoring NGINX_USER=''
     export FCGI_SOCKET=/run/scoring/scoring.sock WEB_DIR=$share/web NGINX_LOG_BUFFER=64k
     export NGINX_ACCESS_LOG=/var/log/nginx/scoring.access.log

@@ -167,6 +167,14 @@ check 'a second site' equal "$(HTTP_PORT=81 SCORING_RATE_LIMIT=x run)" 0
 check 'it is not of the settings of the environment, and listens at the next port' equal "$(grep -oE 'listen [0-9[][^;]*' "$site" | paste -sd,)" \
     'listen 127.0.0.1:8000 default_server,listen 127.0.0.1:8001'
 before=$(cat "$site")
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" \
+    -subj /CN=a 2>/dev/null
+cp -p "$conf" "$work/kept"
+printf '%s\n' HTTPS_PORT=8001 "TLS_CERTIFICATE=$work/cert.pem" "TLS_KEY=$work/key.pem" >>"$conf"
+check 'the default of METRICS_PORT is the port of HTTPS' equal "$(run)" \
+    '78: METRICS_PORT: 8001: must not be HTTPS_PORT'
+cat "$work/kept" >"$conf"
+rm "$work/kept" "$work/cert.pem" "$work/key.pem"
 echo 'METRICS_PORT=65536' >>"$conf"
 check 'a wrong setting' equal "$(run)" '78: scoring: METRICS_PORT: "65536": must be an integer from 1 to 65535'
 echo 'SCORING_RATE_LIMIT=-1' >>"$conf"

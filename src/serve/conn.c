@@ -416,9 +416,9 @@ static bool
 conn_hold(struct conn *conn, size_t bytes)
 {
     const struct conn_shared *shared = conn->shared;
-    const size_t most =
-        MAX(CONN_HELD_ANSWERS * (size_t)shared->config->max_answer_bytes,
-            (size_t)CONN_HELD_MIN_BYTES);
+    const uint64_t most =
+        MAX(CONN_HELD_ANSWERS * (uint64_t)shared->config->max_answer_bytes,
+            (uint64_t)CONN_HELD_MIN_BYTES);
 
     if (conn->outcome.is_routine)
         return true;
