@@ -183,6 +183,13 @@ static const struct source_case source_rows[] = {
      "REDIS_USERNAME=me"},
     {"masked password of the url", LIST("REDIS_URL=redis://me:pw@h:1/2"), NULL,
      "REDIS_PASSWORD=***"},
+    {"masked password of the sentinels",
+     LIST("REDIS_SENTINEL_USERNAME=me", "REDIS_SENTINEL_PASSWORD=pw"), NULL,
+     "REDIS_SENTINEL_PASSWORD=***"},
+    {"user of the sentinels",
+     LIST("REDIS_SENTINEL_USERNAME=me", "REDIS_SENTINEL_PASSWORD=pw"), NULL,
+     "REDIS_SENTINEL_USERNAME=me"},
+    {"empty model", LIST("SCORING_MODEL_FILE="), NULL, "SCORING_MODEL_FILE="},
     {"masked salt", NONE, NULL, "SCORING_SALT=***"},
     {"masked admin salt", NONE, NULL, "SCORING_ADMIN_SALT=***"},
     {"masked cache secret", LIST("SCORING_CACHE_SECRET=x"), NULL,
@@ -286,6 +293,17 @@ static const struct mistake_case mistake_rows[] = {
      "SCORING_WORKRES: " NO_SUCH},
     {"unknown in the file", NONE, "SCORING_WORKRES=5\n",
      "SCORING_WORKRES: " NO_SUCH},
+    {"longer than what Kubernetes gives",
+     LIST("SCORING_PORTS=1", "SCORING_SERVICES=1"), NULL,
+     "SCORING_PORTS: " NO_SUCH "SCORING_SERVICES: " NO_SUCH},
+    {"shorter than what Kubernetes gives",
+     LIST("SCORING_PORT_=1", "SCORING_SERVICE_=1", "SCORING_SERVICE=1"), NULL,
+     "SCORING_PORT_: " NO_SUCH "SCORING_SERVICE_: " NO_SUCH
+     "SCORING_SERVICE: " NO_SUCH},
+    {"what Kubernetes gives, in the file", NONE,
+     "SCORING_PORT=1\nSCORING_PORT_80_TCP=1\nSCORING_SERVICE_HOST=1\n",
+     "SCORING_PORT: " NO_SUCH "SCORING_PORT_80_TCP: " NO_SUCH
+     "SCORING_SERVICE_HOST: " NO_SUCH},
     {"small letters", LIST("SCORING_xyz=5"), NULL, "SCORING_xyz: " NO_SUCH},
     {"prefix alone", LIST("SCORING_=5"), NULL, "SCORING_: " NO_SUCH},
     {"longer name", LIST("SCORING_WORKERS2=5"), NULL,
@@ -338,6 +356,10 @@ static const struct mistake_case mistake_rows[] = {
      "SCORING_SALT: a salt must not begin or end with a blank\n"},
     {"space before the comma", LIST("SCORING_SALT=secret ,other"), NULL,
      "SCORING_SALT: a salt must not begin or end with a blank\n"},
+    {"tabs around a salt", LIST("SCORING_SALT=\tsecret,other"), NULL,
+     "SCORING_SALT: a salt must not begin or end with a blank\n"},
+    {"tab after a salt", LIST("SCORING_ADMIN_SALT=secret\t,other"), NULL,
+     "SCORING_ADMIN_SALT: a salt must not begin or end with a blank\n"},
     {"17 salts", LIST("SCORING_SALT=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"),
      NULL, "SCORING_SALT: must be at most 16 salts\n"},
     {"bad url, not shown", LIST("REDIS_URL=redis://:secret@h:port"), NULL,
@@ -346,6 +368,9 @@ static const struct mistake_case mistake_rows[] = {
      "REDIS_USERNAME: a user was given without a password\n"},
     {"user of the url without password", LIST("REDIS_URL=redis://me@h"), NULL,
      "REDIS_USERNAME: a user was given without a password\n"},
+    {"user of the sentinels without password",
+     LIST("REDIS_SENTINEL_USERNAME=me"), NULL,
+     "REDIS_SENTINEL_USERNAME: a user was given without a password\n"},
     {"bad url and a user: its password is not known",
      LIST("REDIS_URL=redis://:secret@h:port", "REDIS_USERNAME=me"), NULL,
      "REDIS_URL: the port must be an integer from 1 to 65535\n"},
@@ -541,21 +566,25 @@ static const struct secret_case secret_rows[] = {
 
 TEST_CASES(secret, struct secret_case, secret_rows)
 {
-    struct file password, cache;
+    struct file password, sentinels, cache;
     struct buf errors = {0};
     struct config *config;
 
     file_make(&password, "REDIS_PASSWORD_FILE", c->content);
+    file_make(&sentinels, "REDIS_SENTINEL_PASSWORD_FILE", c->content);
     file_make(&cache, "SCORING_CACHE_SECRET_FILE", c->content);
-    config = load((char *const[ENV_MAX]){password.setting, cache.setting}, NULL,
-                  &errors);
+    config = load((char *const[ENV_MAX]){password.setting, sentinels.setting,
+                                         cache.setting},
+                  NULL, &errors);
     CU_ASSERT_EQUAL(config != NULL, c->want != NULL);
     CU_ASSERT_EQUAL(errors.length == 0, c->want != NULL);
     if (config != NULL && c->want != NULL) {
         text_check(bytes_of(config->redis.password), c->want);
+        text_check(bytes_of(config->redis.sentinel_password), c->want);
         text_check(config->secrets.cache_secret, c->want);
     }
     (void)unlink(password.path);
+    (void)unlink(sentinels.path);
     (void)unlink(cache.path);
     config_free(config);
     buf_free(&errors);
@@ -1033,6 +1062,8 @@ static const struct reload_case restart_rows[] = {
     {"the same", "SCORING_RATE_LIMIT=1\n", "SCORING_RATE_LIMIT=01\n", ""},
     {"nothing of nginx", OWN, "SCORING_WORKERS=3\nTZ=UTC\n", ""},
     {"rate", "", "SCORING_RATE_LIMIT=1\n", "SCORING_RATE_LIMIT"},
+    {"open requests", "", "SCORING_MAX_CONNECTIONS=1\n",
+     "SCORING_MAX_CONNECTIONS"},
     {"all of make run, and the size", "HTTP_PORT=1\n",
      "METRICS_PORT=2\nRUN_DIR=x\nSCORING_MAX_BODY_BYTES=1\n",
      "SCORING_MAX_BODY_BYTES, HTTP_PORT, METRICS_PORT, RUN_DIR"},

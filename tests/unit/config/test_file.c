@@ -191,6 +191,31 @@ TEST_CASES(fault, struct fault_case, fault_rows)
     config_file_free(&file);
 }
 
+/* Unicode's White_Space beyond ASCII. */
+static const char *const blanks[] = {
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
+    "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+    "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
+    "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9",
+    "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+};
+
+TEST_SINGLE(each_blank, "compose trims each blank that there is")
+{
+    for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+        char content[16];
+        struct config_file file = {0};
+        const struct config_line *got;
+
+        (void)snprintf(content, sizeof(content), "K=%sv\n", blanks[i]);
+        file_load(content, &file);
+        got = config_file_get(&file, "K");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+        CU_ASSERT_PTR_NOT_NULL(got->fault);
+        config_file_free(&file);
+    }
+}
+
 struct line_case {
     const char *name, *content;
     const char *want; /* the errors, each after 'FILE: "path": ' */
