@@ -1,11 +1,17 @@
 /*
- * What one request, or one read, adds to the counters: these, and no others.
- * Source: docs/protocol.md, S11.5, S16.4, S23.2 and S23.3.
+ * What one request, or one read, adds to the counters: these, and no others;
+ * and the lines of the log. Source: docs/protocol.md, S11.5, S16.4, S23.2,
+ * S23.3 and S28.1.
  */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/outcome.h"
 #include "base/request.h"
 #include "serve/report.h"
 #include "support/cases.h"
+#include "support/files.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -75,6 +81,24 @@ static const struct report_case report_rows[] = {
     {"the system refuses", {FAULT(SYSTEM)}, {METRIC_ERROR_SYSTEM, 1}, {0, 0}},
 };
 
+/* A 500 has one more line, with the reason (S28.1). */
+static void
+check_lines(const char *path, const struct outcome *outcome)
+{
+    const bool has_fault = outcome->fault != OUTCOME_FAULT_NONE;
+    char *text = files_read(path), *rest = text, *line;
+    unsigned lines = 0, reasons = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+        lines++;
+        reasons += strstr(line, "] E request id=1: why") != NULL;
+    }
+    CU_ASSERT_EQUAL(lines, has_fault ? 2 : 1);
+    CU_ASSERT_EQUAL(reasons, has_fault ? 1 : 0);
+    free(text);
+}
+
 /* What a counter must be. */
 static uint64_t
 wanted(const struct counted *first, const struct counted *second,
@@ -121,13 +145,18 @@ TEST_CASES(report, struct report_case, report_rows)
 {
     const struct request request = {.id = {"1", 1}, .path = {"/method", 7}};
     struct metrics *metrics = metrics_new();
-    struct log *log = log_open(&(struct log_plan){.file = "/dev/null"});
+    char path[FILES_PATH_MAX];
+    struct log *log;
 
+    CU_ASSERT_TRUE_FATAL(files_make(path, "", 0));
+    log = log_open(&(struct log_plan){.file = path});
     CU_ASSERT_TRUE_FATAL(metrics != NULL && log != NULL);
     report_outcome(log, metrics, &request, &c->outcome, DURATION_US);
     check_counters(metrics, &c->first, &c->second);
     check_request(metrics, &c->outcome);
     (void)log_close(log);
+    check_lines(path, &c->outcome);
+    (void)unlink(path);
     metrics_free(metrics);
 }
 

@@ -239,15 +239,20 @@ struct journal_case {
     const char *name;
     const char *stream; /* NULL: the value for standard output */
     enum log_format format;
-    const char *want; /* how it begins */
+    const char *want;       /* how it begins */
+    unsigned device, inode; /* added to those of standard output */
+    bool has_file;          /* the log is this file by its name */
 };
 
 static const struct journal_case journal_rows[] = {
-    {"text", NULL, LOG_TEXT, "<6>I one\n<3>E two\n"},
-    {"json", NULL, LOG_JSON, "<6>{\"time\":\""},
-    {"another file", "1:2", LOG_TEXT, "["},
-    {"no two numbers", "1", LOG_TEXT, "["},
-    {"empty", "", LOG_TEXT, "["},
+    {"text", NULL, LOG_TEXT, "<6>I one\n<3>E two\n", 0, 0, false},
+    {"json", NULL, LOG_JSON, "<6>{\"time\":\"", 0, 0, false},
+    {"another file", "1:2", LOG_TEXT, "[", 0, 0, false},
+    {"another file of the same device", NULL, LOG_TEXT, "[", 0, 1, false},
+    {"a file of another device", NULL, LOG_TEXT, "[", 1, 0, false},
+    {"a file beside standard output", NULL, LOG_TEXT, "[", 0, 0, true},
+    {"no two numbers", "1", LOG_TEXT, "[", 0, 0, false},
+    {"empty", "", LOG_TEXT, "[", 0, 0, false},
 };
 
 TEST_CASES(journal, struct journal_case, journal_rows)
@@ -258,12 +263,14 @@ TEST_CASES(journal, struct journal_case, journal_rows)
     struct log *log;
 
     CU_ASSERT_FATAL(kept >= 0 && fd >= 0 && fstat(fd, &st) == 0);
-    (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
-                   (uintmax_t)st.st_ino);
+    (void)snprintf(stream, sizeof(stream), "%ju:%ju",
+                   (uintmax_t)st.st_dev + c->device,
+                   (uintmax_t)st.st_ino + c->inode);
     (void)fflush(stdout);
     (void)setenv("JOURNAL_STREAM", c->stream != NULL ? c->stream : stream, 1);
     (void)dup2(fd, STDOUT_FILENO);
-    log = log_open(&(struct log_plan){.format = c->format});
+    log = log_open(&(struct log_plan){.file = c->has_file ? name_of(fd) : NULL,
+                                      .format = c->format});
     if (log != NULL) {
         log_info(log, "one");
         log_error(log, "two");
@@ -338,6 +345,10 @@ static const struct account_case account_rows[] = {
      "m\",\"account\":\"a b\",\"code\""},
     {"an equals sign", LITERAL_BYTES("a=b"), "m account=\"a=b\" code",
      "m\",\"account\":\"a=b\",\"code\""},
+    {"a quote", LITERAL_BYTES("a\"b"), "m account=\"a\\\"b\" code",
+     "m\",\"account\":\"a\\\"b\",\"code\""},
+    {"a backslash", LITERAL_BYTES("a\\b"), "m account=\"a\\\\b\" code",
+     "m\",\"account\":\"a\\\\b\",\"code\""},
     {"a quote and a backslash", LITERAL_BYTES("\"\\"),
      "m account=\"\\\"\\\\\" code", "m\",\"account\":\"\\\"\\\\\",\"code\""},
     {"beyond ASCII", LITERAL_BYTES("\xd1\x8f"), "m account=\"\\xd1\\x8f\" code",
@@ -678,6 +689,29 @@ TEST_CASES(stamp, struct stamp_case, stamp_rows)
     (void)close(fd);
     set_zone(old_zone);
     free(old_zone);
+}
+
+/* The time of day cannot be stopped: this waits for its next second. */
+TEST_SINGLE(stamp_anew, "a line of another second has another time")
+{
+    const size_t length = strlen(STAMP_TEXT);
+    const char *second;
+    struct log *log;
+    time_t at;
+    int fd;
+
+    log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+    log_info(log, "one");
+    at = time(NULL);
+    while (time(NULL) <= at)
+        clock_sleep_ms(5);
+    log_info(log, "two");
+    log_close(log);
+    second = strchr(content(fd), '\n');
+    CU_ASSERT_PTR_NOT_NULL_FATAL(second);
+    CU_ASSERT_NOT_EQUAL(strncmp(output, second + 1, length), 0);
+    CU_ASSERT_STRING_EQUAL(second + 1 + length, "I two\n");
+    (void)close(fd);
 }
 
 /* The time of a line is between two readings of the clock. */
@@ -1092,15 +1126,21 @@ TEST_SINGLE(vanished, "lines of a process that is gone are known")
     metrics_free(metrics);
 }
 
+#define TOLD_MAX 100 /* bytes of a line about lost lines; others are longer */
+
 /* A new log replaces one whose reader is slow. */
 TEST_SINGLE(take_over, "what the old log could not write the new one does")
 {
+    struct metrics *metrics = metrics_new();
     unsigned made = 0, came;
     struct log *log, *old;
+    uint64_t vanished;
     int ends[2];
 
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
     CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
     old = log_open(&(struct log_plan){.file = name_of(ends[1])});
+    log_count_in(old, metrics);
     for (; log_lost(old) < 10; made++) {
         log_info(old, "line %05u", made);
         log_flush(old);
@@ -1109,8 +1149,10 @@ TEST_SINGLE(take_over, "what the old log could not write the new one does")
     log_take_over(log, old);
     CU_ASSERT_EQUAL(log_lost(log), 10);
     CU_ASSERT(log_pending(log) > 0);
+    vanished = metrics_take_log(metrics, 0); /* if it died now */
     (void)read_all(ends[0]);
     came = count_lines(output);
+    CU_ASSERT_EQUAL(came + vanished, made);
     for (int i = 0; i < 100 && log_pending(log) > 0; i++) {
         log_flush(log);
         (void)read_all(ends[0]);
@@ -1122,6 +1164,46 @@ TEST_SINGLE(take_over, "what the old log could not write the new one does")
     CU_ASSERT_EQUAL(log_close(log), 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
+    metrics_free(metrics);
+}
+
+/*
+ * The pipe has room for one write, and cannot be opened again: behind the last
+ * lines the one that reports the lost ones has to wait.
+ */
+TEST_SINGLE(take_over_told,
+            "a line about lost lines that waits is not forgotten")
+{
+    struct metrics *metrics = metrics_new();
+    struct log *log, *old;
+    int ends[2];
+
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    CU_ASSERT(fcntl(ends[1], F_SETPIPE_SZ, 1) > 0); /* a page */
+    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    calls_fail(CALL_OPEN, EACCES);
+    old = open_as_stdout(ends[1]);
+    log_count_in(old, metrics);
+    while (log_lost(old) < 10) {
+        log_info(old, "%s", X128);
+        log_flush(old);
+    }
+    while (log_pending(old) > TOLD_MAX) {
+        (void)!read(ends[0], output, sizeof(output));
+        log_flush(old);
+    }
+    CU_ASSERT(log_pending(old) > 0);
+    log = open_as_stdout(ends[1]);
+    log_take_over(log, old);
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), 1 + 10); /* if it died now */
+    (void)read_all(ends[0]);
+    CU_ASSERT_EQUAL(log_close(log), 0);
+    (void)read_all(ends[0]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, "] E log: 10 lines lost, 10 since "));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    metrics_free(metrics);
 }
 
 TEST_SINGLE(stdout_file, "is written where others are who have it open, too")
