@@ -457,6 +457,9 @@ service_serve_stopped(struct service *service, const char *const *settings)
 static const char *const two_workers[] = {STORE, "SCORING_WORKERS=2", NULL};
 static const char *const one_worker[] = {STORE, "SCORING_WORKERS=1", NULL};
 
+/* As Kubernetes may give it: the service does not look at it (S24.6). */
+#define FOREIGN_PORT "HTTP_PORT=tcp://10.0.0.1:80"
+
 struct stop_case {
     const char *name;
     int number;
@@ -473,10 +476,12 @@ static const struct stop_case stop_rows[] = {
 TEST_CASES(stop, struct stop_case, stop_rows)
 {
     static const char *const none[ARGUMENTS_MAX] = {NULL};
+    static const char *const settings[] = {STORE, FOREIGN_PORT,
+                                           "SCORING_WORKERS=2", NULL};
     struct change end = {.count = 0};
     struct service service;
 
-    service_start(&service, INPUT_SOCKET, none, two_workers);
+    service_start(&service, INPUT_SOCKET, none, settings);
     CU_ASSERT_TRUE(await_said(&service, "] I ready: ", 1));
     CU_ASSERT_EQUAL(workers_of(&service).count, 2);
     CU_ASSERT(fcntl(service.input, F_GETFL) & O_NONBLOCK);
@@ -1000,6 +1005,7 @@ TEST_CASES(stalled, struct stalled_case, stalled_rows)
     struct change change = {.count = 1};
     struct stalled stalled = {.number = c->number};
     struct service service;
+    char line[128];
     int passed_ms = 0;
 
     stalled.pid = serve_one(&service);
@@ -1016,6 +1022,9 @@ TEST_CASES(stalled, struct stalled_case, stalled_rows)
         CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, STEP_MS));
     CU_ASSERT(c->limit_ms == 0 || passed_ms >= STALLED_MIN_MS);
     CU_ASSERT_EQUAL(times_said(&service, c->says), 1);
+    (void)snprintf(line, sizeof(line), "] E worker %d%s", (int)stalled.pid,
+                   c->says);
+    CU_ASSERT_EQUAL(times_said(&service, line), 1);
     CU_ASSERT_TRUE(change_passing(&change));
     (void)close(ask_once(&service));
     CU_ASSERT_FALSE(has_said(&service, " died"));
@@ -1172,6 +1181,35 @@ TEST_SINGLE(back_off, "workers that die young are replaced ever more slowly")
     service_end(&service);
 }
 
+/* How long each worker has lived, and the pause after its death. */
+static const struct {
+    int lived_ms, pause_ms;
+} lives[] = {{0, 100}, {0, 200}, {LIVED_MS, 0}, {0, 100}};
+
+TEST_SINGLE(back_off_anew,
+            "after one that has lived the pauses are short again")
+{
+    char next[sizeof("; next in 100 ms\n")];
+    struct service service;
+    unsigned died = 0;
+
+    (void)serve_one(&service);
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        CU_ASSERT_EQUAL(workers_of(&service).count, 1);
+        pass_checks(workers_of(&service).pid[0], service.proc.pid,
+                    lives[i].lived_ms);
+        kill_others(&service, 0);
+        CU_ASSERT_TRUE(await_said(&service, "; next in ", ++died));
+        (void)snprintf(next, sizeof(next), "; next in %d ms\n",
+                       lives[i].pause_ms);
+        CU_ASSERT_EQUAL(times_said(&service, next), i < 3 ? 1 : 2);
+        CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, lives[i].pause_ms));
+    }
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    service_end(&service);
+}
+
 /* Asks for a path of a listener. The caller frees the answer. */
 static void
 ask(const struct service *service, const char *listener, const char *path,
@@ -1242,6 +1280,9 @@ static const struct reload_case reload_rows[] = {
     {"fewer workers", TWO, "SCORING_WORKERS=1\n", true, 1,
      "settings read again: "},
     {"salts of one's own", TWO, OWN, true, 2, "settings read again: "},
+    {"settings of nginx that are wrong", TWO FOREIGN_PORT "\n",
+     TWO "HTTP_PORT=0\nHTTPS_PORT=x\nTLS_KEY=a\n", true, 2,
+     "settings read again: "},
     {"a bad value", TWO, "SCORING_WORKERS=no\n", false, 2,
      "] E settings: SCORING_WORKERS: "},
     {"an unknown name", TWO, "SCORING_WORKER=1\n", false, 2,
@@ -1293,7 +1334,9 @@ TEST_CASES(reload, struct reload_case, reload_rows)
     if (c->is_taken)
         change.gone = before;
     else
-        CU_ASSERT_TRUE(await_said(&service, "the old stay in force\n", 1));
+        CU_ASSERT_TRUE(await_said(
+            &service, "] E settings not read again: the old stay in force\n",
+            1));
     CU_ASSERT_TRUE(change_passing(&change));
     change.gone = workers_of(&service);
     CU_ASSERT_EQUAL(is_among(&change.gone, before.pid[0]), !c->is_taken);
@@ -1709,6 +1752,10 @@ static const struct secret_case secret_rows[] = {
      true,
      "store unix:///nonexistent/redis.sock?db=0\n"},
     {"one of them", {STORE, "SCORING_SALT=Hidden"}, true, "store unix://"},
+    {"the other one",
+     {STORE, "SCORING_ADMIN_SALT=Hidden"},
+     true,
+     "store unix://"},
     {"none of them",
      {STORE, "SCORING_SALT=Hidden", "SCORING_ADMIN_SALT=HiddenToo"},
      false,
