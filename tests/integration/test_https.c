@@ -455,6 +455,37 @@ TEST_SINGLE(same_port, "for the metrics is refused")
     stack_discard(&stack);
 }
 
+/* S24.6: the default is the port after HTTP_PORT. */
+TEST_SINGLE(metrics_elsewhere, "if HTTPS has the default of METRICS_PORT")
+{
+    char https_port[64], words[64], *output;
+    const char *const environment[] = {https.certificate, https.key, https_port,
+                                       NULL};
+    const struct stack_plan next = {.store = STACK_REDIS_ABSENT,
+                                    .environment = environment};
+    struct stack stack;
+    int fd, port;
+
+    (void)https_stack();
+    CU_ASSERT_TRUE_FATAL(stack_init(&stack));
+    stack.metrics_port = 0;
+    fd = ports_listen_at(stack.port + 1, &port);
+    if (fd < 0) {
+        cases_skip("another program has the next port");
+        return;
+    }
+    (void)close(fd);
+    (void)snprintf(https_port, sizeof(https_port), "HTTPS_PORT=%d", port);
+    (void)snprintf(words, sizeof(words), "METRICS_PORT: %d cannot be had; ",
+                   port);
+    CU_ASSERT_TRUE(stack_launch(&stack, &next));
+    CU_ASSERT_TRUE(stack_is_ready(&stack, CLOCK_PATIENCE_MS));
+    output = files_read(stack.output);
+    CU_ASSERT_TRUE(output != NULL && strstr(output, words) != NULL);
+    free(output);
+    CU_ASSERT_TRUE(stack_stop(&stack));
+}
+
 static int
 https_end(void)
 {

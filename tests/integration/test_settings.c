@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
@@ -40,7 +41,10 @@ says_where(void *arg)
     char *output = files_read(stack->output);
     bool is_there =
         output != NULL &&
-        strstr(output, "\nCtrl-C ends all of it. Logs: the service, ") != NULL;
+        expect_match(output, "^Ctrl-C ends all of it\\. Logs: the service, "
+                             "[^;]*/service\\.log; nginx, "
+                             "/[^;]*/nginx/error\\.log; Redis, "
+                             "/[^;]*/redis/redis\\.log$");
 
     free(output);
     return is_there;
@@ -55,6 +59,15 @@ write_in(const char *folder, const char *name, const char *text)
 
     files_path(path, "%.200s/%s", folder, name);
     CU_ASSERT_TRUE(files_write(path, text));
+}
+
+static void
+remove_in(const char *folder, const char *name)
+{
+    char path[FILES_PATH_MAX];
+
+    files_path(path, "%.200s/%s", folder, name);
+    CU_ASSERT_EQUAL(remove(path), 0);
 }
 
 static void
@@ -98,6 +111,23 @@ make_marked(const char *path)
 {
     make_hidden(path);
     write_in(path, MARK, "");
+}
+
+static void
+make_mark_folder(const char *path)
+{
+    make_hidden(path);
+    folder_in(path, MARK);
+}
+
+static void
+make_mark_strangers(const char *path)
+{
+    char mark[FILES_PATH_MAX];
+
+    make_marked(path);
+    files_path(mark, "%.200s/%s", path, MARK);
+    CU_ASSERT_EQUAL(chown(mark, STRANGER, STRANGER), 0);
 }
 
 /* The target of the link must not be written to, nor count as a mark. */
@@ -185,6 +215,45 @@ make_older_of_others(const char *path)
     write_in(path, "nginx/nginx.conf", "daemon off;\n");
 }
 
+static void
+make_older_lock_full(const char *path)
+{
+    make_older(path);
+    write_in(path, "lock", "x");
+}
+
+static void
+make_older_without_lock(const char *path)
+{
+    make_older(path);
+    remove_in(path, "lock");
+}
+
+static void
+make_older_link(const char *path)
+{
+    char link[FILES_PATH_MAX];
+
+    make_older(path);
+    files_path(link, "%.200s/scoring.sock", path);
+    CU_ASSERT_EQUAL(symlink("web", link), 0);
+}
+
+/* Its lock is taken for as long as this process lives, or till the next row. */
+static void
+make_older_locked(const char *path)
+{
+    static int fd = -1;
+    char lock[FILES_PATH_MAX];
+
+    make_older(path);
+    files_path(lock, "%.200s/lock", path);
+    if (fd >= 0)
+        (void)close(fd);
+    fd = open(lock, O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_EQUAL(flock(fd, LOCK_EX), 0);
+}
+
 struct folder_case {
     const char *name;
     void (*make)(const char *path);
@@ -206,6 +275,8 @@ static const struct folder_case folder_rows[] = {
     {"with a hidden file", make_hidden, "", "RUN_DIR: "},
     {"with a link for a mark", make_mark_link, "", "RUN_DIR: "},
     {"with a link for a lock", make_lock_link, "", "RUN_DIR: "},
+    {"with a folder for a mark", make_mark_folder, "", "RUN_DIR: "},
+    {"with a mark of another user", make_mark_strangers, "", "RUN_DIR: "},
     {"a link to nothing", make_dangling, "", "is a link to nothing"},
     {"a link to nothing, and a slash", make_dangling, "/",
      "is a link to nothing"},
@@ -216,6 +287,13 @@ static const struct folder_case folder_rows[] = {
     {"of an earlier version, and more", make_older_and_more, "", "RUN_DIR: "},
     {"of something like an earlier version", make_older_of_others, "",
      "RUN_DIR: "},
+    {"of an earlier version, with a lock that holds something",
+     make_older_lock_full, "", "RUN_DIR: "},
+    {"of an earlier version, without a lock", make_older_without_lock, "",
+     "RUN_DIR: "},
+    {"of an earlier version, with a link", make_older_link, "", "RUN_DIR: "},
+    {"of an earlier version that runs", make_older_locked, "",
+     "another stack runs there"},
 };
 
 /* Every file below a path: name, kind, mode, owner, size, target, time. */
@@ -252,8 +330,9 @@ TEST_CASES(folder, struct folder_case, folder_rows)
     char before[LISTING_MAX], after[LISTING_MAX], path[FILES_PATH_MAX];
     struct stack stack;
 
-    if (c->make == make_strangers && geteuid() != 0) {
-        cases_skip("only root can give a folder away");
+    if ((c->make == make_strangers || c->make == make_mark_strangers) &&
+        geteuid() != 0) {
+        cases_skip("only root can give a file away");
         return;
     }
     CU_ASSERT_TRUE_FATAL(stack_init(&stack));
@@ -463,6 +542,22 @@ is_admin_of(void *arg)
     return is_good;
 }
 
+/* nginx keeps the zone with which it started, and writes its log each second.
+ */
+static bool
+has_zone_of_nginx(void *arg)
+{
+    const struct stack *stack = arg;
+    char path[FILES_PATH_MAX], *text;
+    bool is_there;
+
+    files_path(path, "%.200s/nginx/access.log", stack->run_folder);
+    text = files_read(path);
+    is_there = text != NULL && strstr(text, "+09:00] id=") != NULL;
+    free(text);
+    return is_there;
+}
+
 TEST_SINGLE(zone, "of the file is that of all, also when read again")
 {
     struct stack stack;
@@ -475,6 +570,7 @@ TEST_SINGLE(zone, "of the file is that of all, also when read again")
     CU_ASSERT_TRUE(files_write(stack.settings, "TZ=XXX7\n"));
     CU_ASSERT_TRUE(stack_signal(&stack, SIGHUP));
     CU_ASSERT_TRUE(clock_wait(is_admin_of, &stack, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(clock_wait(has_zone_of_nginx, &stack, CLOCK_PATIENCE_MS));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 

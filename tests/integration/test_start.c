@@ -509,6 +509,11 @@ TEST_SINGLE(log_output, "is standard output by default")
     http_answer_free(&answer);
     CU_ASSERT_TRUE(
         stack_log_wait(&stack, "^\\[.*\\] I request id=.*code=422", 1));
+    CU_ASSERT_TRUE(stack_log_wait(
+        &stack,
+        "\\. Logs: the service, this output; nginx, /.*; Redis, not started "
+        "here$",
+        1));
     CU_ASSERT_TRUE(stack_stop(&stack));
 }
 
