@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "scoring/api.h"
+#include "support/calls.h"
 #include "support/cases.h"
 #include "telemetry/metrics_text.h"
 
@@ -354,10 +355,11 @@ TEST_SINGLE(servers, "are shown while they are down, and an hour longer")
     (void)metrics_outage_enter(metrics, 0, old);
     metrics_outage_leave(metrics, 0, old, now_ms);
     metrics_text_put(metrics, &labels, &out);
-    (void)metrics_outage_enter(metrics, 0, old);
-    metrics_outage_leave(metrics, 0, old, now_ms - HOUR_MS);
+    /* The machine itself may have run for less than an hour. */
+    calls_pass_ms(HOUR_MS);
     buf_add_text(&out, "later\n");
     metrics_text_put(metrics, &labels, &out);
+    calls_pass_ms(-HOUR_MS);
     buf_add(&out, "", 1);
     CU_ASSERT_FALSE_FATAL(out.failed);
     CU_ASSERT_TRUE(has_line(out.data, SERVER "\"h:3\"} 0"));
