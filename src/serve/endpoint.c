@@ -65,8 +65,7 @@ respond_ready(const struct endpoint_view *view, struct buf *body,
               struct outcome *outcome)
 {
     const struct phase_row *phase = &phases[metrics_get_phase(view->metrics)];
-    bool is_up = view->store_is_up &&
-                 metrics_outage_count(view->metrics, OUTAGE_STORE) == 0;
+    bool is_up = view->store_is_up && !metrics_is_in_outage(view->metrics);
 
     buf_add_text(body, "{\"status\": \"");
     buf_add_text(body, is_up ? phase->up : phase->down);

@@ -499,6 +499,18 @@ metrics_outage_count(const struct metrics *metrics, enum outage what)
     return state > 0 ? (unsigned)state : 0;
 }
 
+bool
+metrics_is_in_outage(const struct metrics *metrics)
+{
+    const int end = metrics_outages_end(metrics);
+
+    for (int i = 0; i < end; i++) {
+        if (metrics_outage_count(metrics, (enum outage)i) > 0)
+            return true;
+    }
+    return false;
+}
+
 const char *
 metrics_outage_text(enum outage what)
 {

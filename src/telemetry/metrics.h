@@ -264,6 +264,9 @@ int metrics_outages_end(const struct metrics *metrics);
 /* How many workers are in an outage. */
 unsigned metrics_outage_count(const struct metrics *metrics, enum outage what);
 
+/* Whether any worker is in any outage: a breaker is open (S8.2). */
+bool metrics_is_in_outage(const struct metrics *metrics);
+
 /*
  * An outage that begins again within this time after its end continues: the log
  * reports a store that comes and goes once. Source: S20.2.

@@ -195,25 +195,42 @@ TEST_CASES(role, struct role_case, role_rows)
     metrics_free(metrics);
 }
 
-TEST_SINGLE(another_worker, "has lost the store: degraded")
+struct another_case {
+    const char *name;
+    const char *server; /* of a Cluster; NULL: the store */
+};
+
+static const struct another_case another_rows[] = {
+    {"the store", NULL},
+    {"a server of a Cluster", "10.0.0.1:6379"},
+};
+
+/* The breaker of another worker is open: degraded, until it is closed. */
+TEST_CASES(another_worker, struct another_case, another_rows)
 {
     static const struct request request = {.verb = {"GET", 3},
                                            .path = {"/readyz", 7}};
     struct metrics *metrics = metrics_new();
     const struct endpoint_view view = {
         .metrics = metrics, .store_is_up = true, .model = "m"};
+    const int slot = metrics_slot_take(metrics);
+    const enum outage what = metrics_outage_of(metrics, c->server);
     struct outcome outcome = {.code = 0};
     struct buf body = {0};
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
     metrics_set_phase(metrics, METRICS_SERVING);
-    (void)metrics_outage_enter(metrics, metrics_slot_take(metrics),
-                               OUTAGE_STORE);
+    (void)metrics_outage_enter(metrics, slot, what);
     endpoint_answer(endpoint_find(&request), &request, &view, &body, &outcome);
     CU_ASSERT_EQUAL(outcome.code, 200);
     CU_ASSERT_TRUE(bytes_equal(
         buf_bytes(&body),
         bytes_of("{\"status\": \"degraded\", \"store\": \"down\"}")));
+    buf_clear(&body);
+    metrics_outage_leave(metrics, slot, what, 1);
+    endpoint_answer(endpoint_find(&request), &request, &view, &body, &outcome);
+    CU_ASSERT_TRUE(
+        bytes_equal(buf_bytes(&body),
+                    bytes_of("{\"status\": \"ready\", \"store\": \"up\"}")));
     buf_free(&body);
     metrics_free(metrics);
 }
