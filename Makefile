@@ -79,7 +79,7 @@ FUZZ := $(sort $(wildcard tests/fuzz/*.c))
 INTERPOSERS := $(addprefix tests/support/,calls.c memory.c names.c shared_clock.c)
 WRAPPED_calls = alarm recv send read __read_chk open open64 socket accept4 connect fork sendfile sendfile64 \
     memfd_create fallocate fallocate64 mmap mmap64 EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex \
-    EVP_MAC_init EVP_MAC_update EVP_MAC_final OPENSSL_cleanse explicit_bzero __explicit_bzero_chk
+    EVP_MAC_init EVP_MAC_update EVP_MAC_final CRYPTO_memcmp OPENSSL_cleanse explicit_bzero __explicit_bzero_chk
 WRAPPED_names = ares_init_options
 WRAPPED_memory = tzset
 SUPPORT := $(sort $(filter-out $(INTERPOSERS),$(wildcard tests/support/*.c)))

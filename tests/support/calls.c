@@ -23,7 +23,7 @@
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000
 
-#define WIPES_HELD 256
+#define LENGTHS_HELD 256
 
 static int errors[CALL__MAX]; /* 0: the call is made */
 static int before[CALL__MAX]; /* calls that are made before one fails */
@@ -31,9 +31,13 @@ static int64_t ahead_ms;
 static struct timespec stopped_at; /* valid when is_stopped */
 static bool is_stopped;
 static int64_t step_ms;
-static size_t wipes[WIPES_HELD], wipe_count; /* the last ones, and all */
-static int alarm_ms;                         /* 0: a second */
-static int cpu_percent;                      /* 0: as it is */
+static int alarm_ms;    /* 0: a second */
+static int cpu_percent; /* 0: as it is */
+
+/* The lengths of the last calls, and the number of all. */
+static struct lengths {
+    size_t held[LENGTHS_HELD], count;
+} wipes, compares;
 
 void
 calls_fail(enum call call, int error)
@@ -105,15 +109,33 @@ fails(enum call call)
     return true;
 }
 
-unsigned
-calls_wiped(size_t length)
+static void
+hold_length(struct lengths *lengths, size_t length)
+{
+    lengths->held[lengths->count++ % LENGTHS_HELD] = length;
+}
+
+static unsigned
+take_lengths(struct lengths *lengths, size_t length)
 {
     unsigned found = 0;
 
-    for (size_t i = 0; i < wipe_count && i < WIPES_HELD; i++)
-        found += wipes[i] == length;
-    wipe_count = 0;
+    for (size_t i = 0; i < lengths->count && i < LENGTHS_HELD; i++)
+        found += lengths->held[i] == length;
+    lengths->count = 0;
     return found;
+}
+
+unsigned
+calls_wiped(size_t length)
+{
+    return take_lengths(&wipes, length);
+}
+
+unsigned
+calls_compared(size_t length)
+{
+    return take_lengths(&compares, length);
 }
 
 /*
@@ -153,7 +175,7 @@ calls_wiped(size_t length)
     void __wrap_##name parameters;                                             \
     void __wrap_##name parameters                                              \
     {                                                                          \
-        wipes[wipe_count++ % WIPES_HELD] = length;                             \
+        hold_length(&wipes, length);                                           \
         __real_##name arguments;                                               \
     }
 
@@ -219,6 +241,16 @@ WRAP_WIPE(explicit_bzero, (void *bytes, size_t length), (bytes, length))
 WRAP_WIPE(__explicit_bzero_chk, (void *bytes, size_t length, size_t room),
           (bytes, length, room))
 /* clang-format on */
+
+int __real_CRYPTO_memcmp(const void *a, const void *b, size_t length);
+int __wrap_CRYPTO_memcmp(const void *a, const void *b, size_t length);
+
+int
+__wrap_CRYPTO_memcmp(const void *a, const void *b, size_t length)
+{
+    hold_length(&compares, length);
+    return __real_CRYPTO_memcmp(a, b, length);
+}
 
 unsigned __real_alarm(unsigned seconds);
 unsigned __wrap_alarm(unsigned seconds);

@@ -62,4 +62,10 @@ void calls_set_cpu_percent(int percent);
  */
 unsigned calls_wiped(size_t length);
 
+/*
+ * How often CRYPTO_memcmp() compared this many bytes since the last call of
+ * this function with any length.
+ */
+unsigned calls_compared(size_t length);
+
 #endif

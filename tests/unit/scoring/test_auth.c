@@ -513,6 +513,29 @@ TEST_CASES(place, struct place_case, place_rows)
     auth_free(auth);
 }
 
+struct effort_case {
+    const char *name, *token;
+};
+
+static const struct effort_case effort_rows[] = {
+    {"by the newest salt", BY_NEW},
+    {"by the oldest salt", BY_OLD},
+    {"by neither", TOKEN_KNOWN},
+    {"with another first digit", KNOWN_FIRST_DIGIT},
+};
+
+/* Whole, in constant time, and with every salt: S10.1. */
+TEST_CASES(effort, struct effort_case, effort_rows)
+{
+    struct auth *auth = auth_new(&rotating);
+
+    (void)calls_compared(0);
+    (void)check(auth, bytes_of("horns&hoofs"), bytes_of("h&f"),
+                bytes_of(c->token), 0);
+    CU_ASSERT_EQUAL(calls_compared(AUTH_TOKEN_LENGTH), 2);
+    auth_free(auth);
+}
+
 TEST_SINGLE(place_admin, "the admin's hour before, by the second salt")
 {
     const struct auth_salts newest = {1, {{"other", 5}}};
