@@ -5,7 +5,8 @@
 
 #include "store_fake.h"
 
-#define WRONG_TYPE "!"
+#define WRONG_TYPE  "!"
+#define LARGE_VALUE "<"
 
 static struct store_value
 look_up(const struct store_fake *store, struct bytes key)
@@ -19,9 +20,11 @@ look_up(const struct store_fake *store, struct bytes key)
             memcmp(entry.at, key.at, key.length) != 0)
             continue;
         value.data = bytes_of(entry.at + key.length + 1);
-        value.kind = bytes_equal(value.data, bytes_of(WRONG_TYPE))
-                         ? STORE_WRONG_TYPE
-                         : STORE_STRING;
+        value.kind = STORE_STRING;
+        if (bytes_equal(value.data, bytes_of(WRONG_TYPE)))
+            value.kind = STORE_WRONG_TYPE;
+        else if (bytes_equal(value.data, bytes_of(LARGE_VALUE)))
+            value = (struct store_value){.kind = STORE_LARGE_VALUE};
     }
     return value;
 }

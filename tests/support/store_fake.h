@@ -5,7 +5,7 @@
 
 /*
  * A fake store for tests of the API: "key=value" entries, with NULL at the end.
- * The value "!" means a key of another type.
+ * The value "!" means a key of another type, "<" a value of more than 1 MiB.
  */
 struct store_fake {
     const char *const *entries;

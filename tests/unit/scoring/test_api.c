@@ -191,6 +191,64 @@ TEST_CASES(score_without_store, struct score_case, score_rows)
                   &want);
 }
 
+struct failing_case {
+    const char *name;
+    enum store_status status;
+};
+
+static const struct failing_case failing_rows[] = {
+    {"down", STORE_DOWN},        {"late", STORE_TIMEOUT},
+    {"refused", STORE_REFUSED},  {"too large", STORE_LARGE},
+    {"no memory", STORE_MEMORY},
+};
+
+/* Whatever happens to the store, the score is answered: S14.3. */
+TEST_CASES(score_failing, struct failing_case, failing_rows)
+{
+    const struct store_fake store = {.status = c->status};
+    const struct expected want = {200, SCORE("0.5"), "has=first_name,last_name",
+                                  "",  "0.5",        1};
+
+    run_arguments(&store, "h&f", TOKEN_KNOWN, "online_score",
+                  "{\"first_name\": \"a\", \"last_name\": \"b\"}", &want);
+}
+
+/* The status for a birthday, in an API that lives on to the next day. */
+static int
+status_at(struct api *api, const char *birthday, time_t now)
+{
+    struct buf body = {0};
+    struct request request = {
+        .verb = bytes_of("POST"), .path = bytes_of("/method"), .now = now};
+    struct api_call *call;
+    struct outcome outcome;
+
+    buf_printf(&body,
+               "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", "
+               "\"token\": \"%s\", \"method\": \"online_score\", "
+               "\"arguments\": {\"gender\": 1, \"birthday\": \"%s\"}}",
+               TOKEN_KNOWN, birthday);
+    request.body = body.data;
+    request.body_length = body.length;
+    call = store_fake_run(&empty_store, api, &request, &outcome, NULL);
+    api_call_free(call);
+    buf_free(&body);
+    return outcome.code;
+}
+
+TEST_SINGLE(next_day, "today is that of each request")
+{
+    struct api *api = api_new(&config);
+    const time_t now = fixed_time(), tomorrow = now + 24 * 60 * 60;
+
+    CU_ASSERT_EQUAL(status_at(api, "23.11.2026", now), 422);
+    CU_ASSERT_EQUAL(status_at(api, "22.11.1956", now), 200);
+    CU_ASSERT_EQUAL(status_at(api, "23.11.2026", tomorrow), 200);
+    CU_ASSERT_EQUAL(status_at(api, "22.11.1956", tomorrow), 422);
+    CU_ASSERT_EQUAL(status_at(api, "23.11.2026", now), 422);
+    api_free(api);
+}
+
 /* Every wrong field is named, with its fault. */
 TEST_SINGLE(all_faults, "every failing field is named")
 {
@@ -428,6 +486,7 @@ static const char *const interests_entries[] = {
     "i:8=!",
     "i:9=[\"a\"",
     "i:10=\"a\"",
+    "i:12=<",
     "i:9223372036854775807=[\"max\"]",
     NULL};
 
@@ -477,6 +536,8 @@ static const struct interests_case interests_rows[] = {
     {"a key of another type", "{\"client_ids\": [8]}", FAULT("i:8")},
     {"a stored half", "{\"client_ids\": [9]}", FAULT("i:9")},
     {"a stored string", "{\"client_ids\": [10]}", FAULT("i:10")},
+    {"a value of more than 1 MiB", "{\"client_ids\": [1, 12]}", 500, BROKEN,
+     "nclients=2", "the value of the key i:12 is larger than 1 MiB", 2},
 };
 
 TEST_CASES(interests, struct interests_case, interests_rows)
@@ -493,20 +554,24 @@ struct down_case {
     const char *name;
     enum store_status status;
     int code;
-    const char *body;
+    const char *body, *context;
 };
 
 static const struct down_case down_rows[] = {
-    {"down", STORE_DOWN, 503, DOWN},
-    {"late", STORE_TIMEOUT, 503, DOWN},
-    {"refused", STORE_REFUSED, 503, DOWN},
-    {"no memory", STORE_MEMORY, 500, BROKEN},
+    {"down", STORE_DOWN, 503, DOWN, "nclients=1"},
+    {"late", STORE_TIMEOUT, 503, DOWN, "nclients=1"},
+    {"refused", STORE_REFUSED, 503, DOWN, "nclients=1"},
+    {"no memory", STORE_MEMORY, 500, BROKEN, "nclients=1"},
+    {"too large together", STORE_LARGE, 422,
+     "{\"code\": 422, \"error\": \"client_ids: their interests are too large "
+     "together: ask for fewer at once\"}",
+     "nclients=1 bad=client_ids"},
 };
 
 TEST_CASES(interests_down, struct down_case, down_rows)
 {
     const struct store_fake store = {.status = c->status};
-    const struct expected want = {c->code, c->body, "nclients=1", NULL, "", 1};
+    const struct expected want = {c->code, c->body, c->context, NULL, "", 1};
 
     run_arguments(&store, "h&f", TOKEN_KNOWN, "clients_interests",
                   "{\"client_ids\": [1]}", &want);

@@ -22,7 +22,8 @@ static const char accounts_text[] =
     " \"acme\": {\"salts\": [\"acme's\"], \"methods\": [\"online_score\"]},"
     " \"gone\": {\"salts\": [\"gone's\"], \"disabled\": true},"
     " \"mute\": {\"salts\": [\"mute's\"], \"methods\": []},"
-    " \"slow\": {\"salts\": [\"slow's\"], \"rate\": 2, \"burst\": 3},"
+    " \"slow\": {\"salts\": [\"slow's\"], \"rate\": 2, \"burst\": 3,"
+    "  \"methods\": [\"online_score\", \"online_scores\"]},"
     " \"\": {\"salts\": [\"nobody's\"]}}";
 
 static const struct store_fake empty_store;
@@ -242,6 +243,10 @@ static const struct rate_case rate_rows[] = {
     {"the admin takes none",
      LIST("slow", "admin", "42", "online_score", REQUEST_NAMES), 30, 0, 200,
      NULL},
+    {"a method that it has not takes none", INTERESTS("slow", "slow's"), 30, 0,
+     200, NULL},
+    {"a method that there is not takes none",
+     LIST("slow", "h&f", "slow's", "score", "{}"), 30, 0, 200, NULL},
 };
 
 TEST_CASES(rate, struct rate_case, rate_rows)
@@ -263,6 +268,37 @@ TEST_CASES(rate, struct rate_case, rate_rows)
             outcome.body,
             bytes_of("{\"code\": 429, \"error\": \"Too Many Requests\"}")));
     api_call_free(call);
+    world_free(&world);
+}
+
+/* When the account "slow" has no request left. */
+struct order_case {
+    const char *name;
+    struct asked asked;
+    int code;
+};
+
+/* The order of the checks: S7.2. */
+static const struct order_case order_rows[] = {
+    {"the token comes before the rate", SCORE("slow", "wrong"), 403},
+    {"the name of the method comes before it",
+     LIST("slow", "h&f", "slow's", "score", "{}"), 422},
+    {"the account's methods come before it", INTERESTS("slow", "slow's"), 403},
+    {"it comes before the arguments",
+     LIST("slow", "h&f", "slow's", "online_score", "{}"), 429},
+};
+
+TEST_CASES(order, struct order_case, order_rows)
+{
+    const struct asked score = SCORE("slow", "slow's");
+    struct outcome outcome;
+    struct world world;
+
+    world_make(&world);
+    for (int i = 0; i < 3; i++)
+        api_call_free(world_ask(&world, &score, 0, &outcome));
+    api_call_free(world_ask(&world, &c->asked, 0, &outcome));
+    CU_ASSERT_EQUAL(outcome.code, c->code);
     world_free(&world);
 }
 

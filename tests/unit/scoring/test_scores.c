@@ -62,7 +62,8 @@ put_request(const char *login, const char *method, struct bytes arguments,
 
 /* Asks; the answer is to be freed. */
 static struct answer
-ask(const char *login, const char *method, struct bytes arguments)
+ask_store(const struct store_fake *store, const char *login, const char *method,
+          struct bytes arguments)
 {
     struct api *api = api_new(&config);
     struct buf body = {0};
@@ -75,7 +76,7 @@ ask(const char *login, const char *method, struct bytes arguments)
     put_request(login, method, arguments, &body);
     request.body = body.data;
     request.body_length = body.length;
-    call = store_fake_run(&empty_store, api, &request, &outcome, &answer.asked);
+    call = store_fake_run(store, api, &request, &outcome, &answer.asked);
     memset(body.data, '#',
            body.length); /* the answer must not refer to the body */
     answer.code = outcome.code;
@@ -90,6 +91,12 @@ ask(const char *login, const char *method, struct bytes arguments)
     api_free(api);
     buf_free(&body);
     return answer;
+}
+
+static struct answer
+ask(const char *login, const char *method, struct bytes arguments)
+{
+    return ask_store(&empty_store, login, method, arguments);
 }
 
 static void
@@ -496,6 +503,64 @@ TEST_SINGLE(keys, "each model has its own")
     CU_ASSERT_STRING_NOT_EQUAL(key, published_key);
     CU_ASSERT_STRING_NOT_EQUAL(key, other_key);
     CU_ASSERT_STRING_NOT_EQUAL(other_key, published_key);
+}
+
+/*
+ * Python's hmac.new(hmac.new(b"Otus", b"scoring cache secret", "sha256")
+ * .digest(), b"model:" + hashlib.sha256(shown).digest() +
+ * b"0:0:1:a1:b0:0:", "sha256"), where shown is what `scoring model show`
+ * prints: another key would empty everybody's cache with an upgrade.
+ */
+TEST_SINGLE(known_key, "the key of another model stays as it is")
+{
+    struct model model;
+    char key[80];
+
+    use_model("{\"model\": \"m\", \"rules\": [{\"reason\": \"x\", \"given\": "
+              "[\"phone\"], \"points\": 1}]}",
+              &model);
+    key_of("{\"first_name\": \"a\", \"last_name\": \"b\"}", key);
+    config.model = &model_published;
+    CU_ASSERT_STRING_EQUAL(
+        key,
+        "uid:9f8405522aa453789cfe8d8f7313a2da790353cf7fd7daed893d7a86ada6a137");
+}
+
+struct cached_case {
+    const char *name, *points; /* of the only rule, that for the phone */
+    const char *cached, *want;
+};
+
+/* What is higher than any score of the model is not trusted: S14.1. */
+static const struct cached_case cached_rows[] = {
+    {"the highest score", "7.5", "7.5", "7.5"},
+    {"above it", "7.5", "7.6", "0.0"},
+    {"above it, and a score of the published model", "1.0", "1.1", "0.0"},
+    {"of two digits before the point", "30", "29.9", "29.9"},
+};
+
+TEST_CASES(cached, struct cached_case, cached_rows)
+{
+    static const char pair[] = "{\"first_name\": \"a\", \"last_name\": \"b\"}";
+    char text[160], key[80], entry[96], want[64];
+    const char *const entries[] = {entry, NULL};
+    const struct store_fake store = {.entries = entries};
+    struct answer answer;
+    struct model model;
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"model\": \"m\", \"rules\": [{\"reason\": \"x\", "
+                   "\"given\": [\"phone\"], \"points\": %s}]}",
+                   c->points);
+    use_model(text, &model);
+    key_of(pair, key);
+    (void)snprintf(entry, sizeof(entry), "%s=%s", key, c->cached);
+    (void)snprintf(want, sizeof(want),
+                   "{\"code\": 200, \"response\": {\"score\": %s}}", c->want);
+    answer = ask_store(&store, "h&f", "online_score", bytes_of(pair));
+    CU_ASSERT_STRING_EQUAL(answer.body.data, want);
+    answer_free(&answer);
+    config.model = &model_published;
 }
 
 TEST_SINGLE(admin, "42 without a reason, and each fault all the same")
