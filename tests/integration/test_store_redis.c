@@ -501,6 +501,7 @@ struct server_case {
     const char *command; /* once it runs; NULL: none */
     size_t count;        /* of keys that are asked for */
     const char *refused, *down;
+    const char *role; /* that /readyz reports; NULL: none */
 };
 
 #define IN_CLUSTER                                                             \
@@ -509,18 +510,19 @@ struct server_case {
 
 static const struct server_case server_rows[] = {
     {"a cluster without slots", "cluster-enabled yes\n", NULL, 1,
-     .down = IN_CLUSTER},
+     .down = IN_CLUSTER, .role = "cluster"},
     {"a cluster of one node", "cluster-enabled yes\n",
-     "CLUSTER ADDSLOTSRANGE 0 16383", 2, .down = IN_CLUSTER},
+     "CLUSTER ADDSLOTSRANGE 0 16383", 2, .down = IN_CLUSTER, .role = "cluster"},
     {"a replica", "replicaof 127.0.0.1 1\n", NULL, 1,
-     .down = "the server is a replica, not the master"},
-    {"no HELLO", "rename-command HELLO \"\"\n", NULL, 1, NULL, NULL},
+     .down = "the server is a replica, not the master", .role = "replica"},
+    {"no HELLO", "rename-command HELLO \"\"\n", NULL, 1, NULL, NULL, NULL},
     {"a replica without HELLO",
      "rename-command HELLO \"\"\nreplicaof 127.0.0.1 1\n", NULL, 1,
-     .down = "the server is a replica, not the master"},
+     .down = "the server is a replica, not the master", .role = "replica"},
     {"no MGET", "rename-command MGET \"\"\n", NULL, 2,
      .refused = "the server answered ERR unknown command MGET"},
-    {"no GETRANGE", "rename-command GETRANGE \"\"\n", NULL, 1, NULL, NULL},
+    {"no GETRANGE", "rename-command GETRANGE \"\"\n", NULL, 1, NULL, NULL,
+     NULL},
     {"no EXISTS", "rename-command EXISTS \"\"\n", NULL, 1,
      .down = "the server answered ERR unknown command EXISTS"},
 };
@@ -535,6 +537,7 @@ TEST_CASES(server, struct server_case, server_rows)
 {
     char other_folder[FILES_PATH_MAX], path[FILES_PATH_MAX], *settings;
     static struct answer answer;
+    const char *role;
     struct redis other;
     struct redis_url config = {.unix_path = other.socket};
     struct buffer text = {0};
@@ -562,6 +565,9 @@ TEST_CASES(server, struct server_case, server_rows)
                                                         : STORE_OK);
     CU_ASSERT_STRING_EQUAL(world.down, c->down != NULL ? c->down : "");
     CU_ASSERT_STRING_EQUAL(world.refused, c->refused != NULL ? c->refused : "");
+    role = store_role(world.store);
+    CU_ASSERT_STRING_EQUAL(role != NULL ? role : "none",
+                           c->role != NULL ? c->role : "none");
     world_end(&world);
     redis_kill(&other);
     free(settings);

@@ -430,6 +430,29 @@ TEST_CASES(role, struct role_case, role_rows)
     buffer_free(&first);
 }
 
+struct role_text_case {
+    const char *name;
+    enum redis_role role;
+    const char *want;
+};
+
+/* As /readyz reports them: S8.1. */
+static const struct role_text_case role_text_rows[] = {
+    {"a master", REDIS_ROLE_MASTER, "master"},
+    {"a replica", REDIS_ROLE_REPLICA, "replica"},
+    {"a sentinel", REDIS_ROLE_SENTINEL, "sentinel"},
+    {"a node of a cluster", REDIS_ROLE_CLUSTER, "cluster"},
+    {"unknown", REDIS_ROLE_UNKNOWN, NULL},
+};
+
+TEST_CASES(role_text, struct role_text_case, role_text_rows)
+{
+    const char *text = redis_role_text(c->role);
+
+    CU_ASSERT_STRING_EQUAL(text != NULL ? text : "none",
+                           c->want != NULL ? c->want : "none");
+}
+
 /* Where a node is wanted: ROLE does not tell whether it is one. */
 struct node_role_case {
     const char *name, *answer;

@@ -19,7 +19,7 @@
 #include "support/link_fake.h"
 #include "support/steps.h"
 
-#define KEYS_MAX  1100
+#define KEYS_MAX  2100
 #define TTL_S     60
 #define WORDS_MAX 400
 #define CHECK_MS  1000 /* idle, until a PING: S20.6 */
@@ -45,6 +45,7 @@ struct rig {
     enum store_status status;
     char kinds[KEYS_MAX + 1]; /* one letter for each value */
     char first[64];
+    size_t answer_bytes_max; /* 0: 1 MiB */
 };
 
 static void
@@ -79,14 +80,16 @@ rig_start(struct rig *rig, const struct step *steps)
 static void
 rig_store(struct rig *rig)
 {
-    const struct store_config config = {.attempts = 1,
-                                        .connect_timeout_ms = 1000,
-                                        .command_timeout_ms = 300,
-                                        .deadline_ms = 2000,
-                                        .answer_bytes_max = 1 << 20,
-                                        .probe_key = bytes_of("i:0"),
-                                        .event = on_event,
-                                        .event_arg = rig};
+    const struct store_config config = {
+        .attempts = 1,
+        .connect_timeout_ms = 1000,
+        .command_timeout_ms = 300,
+        .deadline_ms = 2000,
+        .answer_bytes_max =
+            rig->answer_bytes_max > 0 ? rig->answer_bytes_max : 1 << 20,
+        .probe_key = bytes_of("i:0"),
+        .event = on_event,
+        .event_arg = rig};
 
     rig->store = store_redis_new(rig->loop, &rig->config, &config);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rig->store);
@@ -151,8 +154,11 @@ run_until(struct rig *rig, const int *number, int wanted)
 static void
 on_done(void *arg, enum store_status status, const struct store_value *values)
 {
-    static const char letters[] = {
-        [STORE_ABSENT] = '-', [STORE_STRING] = 's', [STORE_WRONG_TYPE] = 'w'};
+    static const char letters[] = {[STORE_ABSENT] = '-',
+                                   [STORE_STRING] = 's',
+                                   [STORE_WRONG_TYPE] = 'w',
+                                   [STORE_ELSEWHERE] = '?',
+                                   [STORE_LARGE_VALUE] = 'l'};
     struct rig *rig = arg;
 
     rig->answers++;
@@ -555,7 +561,7 @@ struct chunk_case {
 
 /*
  * The lengths are unknown before the first 32 values have arrived; then chunks
- * have up to 512 keys, and about 256 KiB are pending.
+ * have up to 512 keys, and up to four, of about 256 KiB, are pending.
  */
 static const struct chunk_case chunk_rows[] = {
     {"as many as are asked for at once", 128, 1, {{128}}, false},
@@ -565,6 +571,11 @@ static const struct chunk_case chunk_rows[] = {
     {"the largest chunk", 544, 1, {{32}, {512}}, false},
     {"two chunks together", 545, 1, {{32}, {512, 1}}, false},
     {"two together, the last key absent", 545, 1, {{32}, {512, 1}}, true},
+    {"four together, and the next one when one has come",
+     2081,
+     1,
+     {{32}, {512, 512, 512, 512}, {1}},
+     false},
     {"256 KiB, and alone", 600, 512, {{32}, {512}, {56}}, false},
     {"256 KiB and no more", 600, 513, {{32}, {511}, {57}}, false},
 };
@@ -623,6 +634,91 @@ TEST_CASES(chunk, struct chunk_case, chunk_rows)
         buffer_free(&wants[i]);
         buffer_free(&answers[i]);
     }
+}
+
+struct sum_case {
+    const char *name;
+    size_t count, most; /* keys of a byte each, and the bytes of an answer */
+    size_t sent[2];     /* keys of the chunks that are asked for */
+    enum store_status want;
+};
+
+/* What would come after the answer has become too large is not asked for. */
+static const struct sum_case sum_rows[] = {
+    {"as many bytes as there may be", 2, 2, {2, 0}, STORE_OK},
+    {"a byte more", 2, 1, {2, 0}, STORE_LARGE},
+    {"as many in the first chunk", 129, 129, {32, 97}, STORE_OK},
+    {"a byte more in the first chunk", 129, 31, {32, 0}, STORE_LARGE},
+    {"a byte more in the second one", 129, 128, {32, 97}, STORE_LARGE},
+};
+
+/* The values of one request come to a limit together: S18.3. */
+TEST_CASES(sum, struct sum_case, sum_rows)
+{
+    static struct rig rig;
+    struct buffer wants[2] = {{0}}, answers[2] = {{0}};
+    struct step steps[STEPS_MAX] = {GREET};
+
+    rig_start(&rig, steps);
+    for (size_t i = 0; i < 2 && c->sent[i] > 0; i++) {
+        buffer_printf(&wants[i], "*%zu\r\n$4\r\nMGET\r\n", c->sent[i] + 1);
+        buffer_printf(&answers[i], "*%zu\r\n", c->sent[i]);
+        for (size_t k = 0; k < c->sent[i]; k++) {
+            buffer_add_text(&wants[i], KEY("k"));
+            buffer_add_text(&answers[i], KEY("v"));
+        }
+        steps[1 + i] =
+            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
+    }
+    steps_listen(&rig.server);
+    rig.answer_bytes_max = c->most;
+    rig_store(&rig);
+    rig.count = c->count;
+    for (size_t i = 0; i < c->count; i++)
+        rig.keys[i] = bytes_of("k");
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.status, c->want);
+    settle(&rig);
+    steps_check(&rig.server);
+    rig_end(&rig);
+    for (size_t i = 0; i < 2; i++) {
+        buffer_free(&wants[i]);
+        buffer_free(&answers[i]);
+    }
+}
+
+/* It is damaged, whatever the others come to: S18.3. */
+TEST_SINGLE(sum_large, "a value of more than 1 MiB decides the read")
+{
+    static char value[(1 << 20) + 2];
+    static struct rig rig;
+    struct buffer want = {0}, answer = {0};
+    struct step steps[STEPS_MAX] = {GREET};
+
+    memset(value, 'v', sizeof(value) - 1);
+    buffer_printf(&want, "*33\r\n$4\r\nMGET\r\n");
+    buffer_printf(&answer, "*32\r\n$%zu\r\n%s\r\n", strlen(value), value);
+    for (int i = 0; i < 32; i++) {
+        buffer_add_text(&want, KEY("k"));
+        if (i > 0)
+            buffer_add_text(&answer, KEY("v"));
+    }
+    steps[1] = (struct step){buffer_text(&want), buffer_text(&answer)};
+    rig_start(&rig, steps);
+    steps_listen(&rig.server);
+    rig.answer_bytes_max = 1;
+    rig_store(&rig);
+    rig.count = 129;
+    for (size_t i = 0; i < rig.count; i++)
+        rig.keys[i] = bytes_of("k");
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.status, STORE_OK);
+    CU_ASSERT_EQUAL(rig.kinds[0], 'l');
+    settle(&rig);
+    steps_check(&rig.server);
+    rig_end(&rig);
+    buffer_free(&want);
+    buffer_free(&answer);
 }
 
 struct connect_case {

@@ -352,6 +352,21 @@ TEST_CASES(split, struct split_case, split_rows)
         store_free(bench.store);
 }
 
+/* Each node, also one that nobody has asked: S8.2. */
+TEST_SINGLE(up, "the store is up while all its nodes are")
+{
+    bench_start(1000);
+    run_step("t0");
+    run_step("t0");
+    CU_ASSERT_TRUE(store_is_up(bench.store));
+    run_step("!b");
+    CU_ASSERT_FALSE(store_is_up(bench.store));
+    bench.route.count = 0; /* as before the map of slots is known */
+    CU_ASSERT_FALSE(store_is_up(bench.store));
+    bench.route.count = NODES;
+    store_free(bench.store);
+}
+
 TEST_SINGLE(pending, "a read of several nodes is one")
 {
     bench_start(1000);
