@@ -1231,6 +1231,45 @@ ask(const struct service *service, const char *listener, const char *path,
     (void)close(fd);
 }
 
+/* The health that it reports: S8.1. */
+static void
+check_ready(const struct service *service, int status, const char *phase)
+{
+    struct fcgi_peer_answer answer = {0};
+
+    ask(service, NULL, "/readyz", &answer);
+    CU_ASSERT_EQUAL(answer.status, status);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fcgi_peer_answer_body(&answer), phase));
+    fcgi_peer_answer_free(&answer);
+}
+
+TEST_SINGLE(phase_start,
+            "it starts until its workers have been up for a moment")
+{
+    struct service service;
+
+    is_clock_stopped = true;
+    service_start(&service, INPUT_SOCKET, NULL, one_worker);
+    is_clock_stopped = false;
+    check_ready(&service, 503, "{\"status\": \"starting\", ");
+    CU_ASSERT_TRUE(await_passing(&service, "] I ready: ", 1));
+    check_ready(&service, 200, "{\"status\": \"degraded\", ");
+    service_end(&service);
+}
+
+/* While settings are read again, older workers serve: S8.2. */
+TEST_SINGLE(phase_reload, "it does not start again when it reads its settings")
+{
+    struct service service;
+
+    service_serve_stopped(&service, one_worker);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
+    check_ready(&service, 200, "{\"status\": \"degraded\", ");
+    CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
+    service_end(&service);
+}
+
 /* What the service answers to `scoring reload`. */
 static void
 check_reloads(const struct service *service, const char *want)
