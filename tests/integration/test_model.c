@@ -433,9 +433,42 @@ struct command_case {
     " {\"birthday\": \"01.01.1990\", \"gender\": 0}\n"                         \
     "{\"phone\": 79175002040, \"email\": \"@\"}"
 
+/* Twenty people whose scores are told apart at the rank of each quantile. */
+#define RAMP_LINE(more)                                                        \
+    "{\"first_name\": \"a\", \"last_name\": \"b\"" more "}\n"
+#define RAMP_PHONE    ", \"phone\": \"79175002040\""
+#define RAMP_EMAIL    ", \"email\": \"@\""
+#define RAMP_BIRTHDAY ", \"birthday\": \"01.01.1990\""
+#define RAMP_GENDER   ", \"gender\": 1"
+#define RAMP_1        RAMP_LINE(RAMP_PHONE)
+#define RAMP_3        RAMP_LINE(RAMP_PHONE RAMP_EMAIL)
+#define RAMP_5        RAMP_LINE(RAMP_PHONE RAMP_BIRTHDAY)
+#define RAMP_7        RAMP_LINE(RAMP_PHONE RAMP_EMAIL RAMP_BIRTHDAY)
+#define RAMP                                                                   \
+    RAMP_LINE("")                                                              \
+    RAMP_1 RAMP_1 RAMP_1 RAMP_LINE(RAMP_EMAIL)                                 \
+    RAMP_3 RAMP_3 RAMP_3 RAMP_3 RAMP_LINE(RAMP_BIRTHDAY)                       \
+    RAMP_5 RAMP_5 RAMP_5 RAMP_5 RAMP_LINE(RAMP_EMAIL RAMP_BIRTHDAY)            \
+        RAMP_7 RAMP_7 RAMP_7                                                   \
+        RAMP_LINE(RAMP_GENDER) RAMP_LINE(RAMP_PHONE RAMP_GENDER)
+#define RAMP_RULE(name, points)                                                \
+    "{\"reason\": \"" name "\", \"given\": [\"" name                           \
+    "\"], \"points\": " points "}"
+
 static const struct {
     const char *name, *text;
 } command_files[] = {
+    {"ramp",
+     "{\"model\": \"ramp\", \"rules\": [" RAMP_RULE(
+         "phone",
+         "0.1") ", " RAMP_RULE("email",
+                               "0.2") ", " RAMP_RULE("birthday",
+                                                     "0.4") ", " RAMP_RULE("gen"
+                                                                           "de"
+                                                                           "r",
+                                                                           "0."
+                                                                           "8") "]}"},
+    {"twenty", RAMP},
     {"good", "{\"model\": \"risk-4\", \"rules\": ["
              "{\"reason\": \"phone\", \"given\": [\"phone\"], \"points\": 2},"
              "{\"reason\": \"name\", \"given\": [\"first_name\"], \"points\": "
@@ -445,7 +478,44 @@ static const struct {
     {"faults", "{\"phone\": \"7\"}\n[]\n{\n"
                "{\"phone\": \"79175002040\", \"email\": \"@\"}\n"},
     {"nothing", "\n \n"},
+    {"mixed",
+     "{\"model\": \"mixed\", \"rules\": ["
+     "{\"reason\": \"extra\", \"given\": [\"gender\"], \"points\": 1.2},"
+     "{\"reason\": \"email\", \"given\": [\"email\"], \"points\": 0.5},"
+     "{\"reason\": \"phone\", \"given\": [\"phone\"], \"points\": 2.5},"
+     "{\"reason\": \"full_name\", \"given\": [\"first_name\", \"last_name\"], "
+     "\"points\": 0.5}]}"},
+    {"people",
+     "{\"phone\": 79175002040, \"email\": \"@\"}\n"
+     "{\"phone\": 79175002040, \"first_name\": \"a\", \"last_name\": \"b\"}\n"
+     "{\"email\": \"@\", \"first_name\": \"a\", \"last_name\": \"b\"}\n"
+     "{\"birthday\": \"01.01.1990\", \"gender\": 1}\n"
+     "{\"phone\": 79175002040, \"first_name\": \"a\", \"last_name\": \"b\", "
+     "\"gender\": 2}\n"},
 };
+
+/*
+ * By hand, for the people in their order: old 3.0 2.0 2.0 1.5 2.0, new 3.0 3.0
+ * 1.0 1.2 4.2, and the changes 0.0 +1.0 -1.0 -0.3 +2.2.
+ */
+#define MIXED                                                                  \
+    "^old +published: 0.0 to 5.0\n"                                            \
+    "new +mixed \\([0-9a-f]{8}\\): 0.0 to 4.7\n\n"                             \
+    "scores +5\nrise +2 +40.0 %\nfall +2 +40.0 %\nstay +1 +20.0 %\n\n"         \
+    " +old +new +change\n"                                                     \
+    "least +1.5 +1.0 +-1.0\n"                                                  \
+    "p5 +1.5 +1.0 +-1.0\n"                                                     \
+    "p25 +2.0 +1.2 +-0.3\n"                                                    \
+    "median +2.0 +3.0 +\\+0.0\n"                                               \
+    "p75 +2.0 +3.0 +\\+1.0\n"                                                  \
+    "p95 +3.0 +4.2 +\\+2.2\n"                                                  \
+    "most +3.0 +4.2 +\\+2.2\n"                                                 \
+    "mean +2.10 +2.48 +\\+0.38\n\n"                                            \
+    " +old +new +raises +lowers +points in all +rule\n"                        \
+    " +1.5 +2.5 +3 +0 +\\+3.0 +phone\n"                                        \
+    " +- +1.2 +2 +0 +\\+2.4 +extra\n"                                          \
+    " +1.5 +0.5 +0 +2 +-2.0 +email\n"                                          \
+    " +1.5 +- +0 +1 +-1.5 +age_and_gender\n$"
 
 static const struct command_case command_rows[] = {
     {"check a good one", LIST("model", "check", "@good"), EX_OK,
@@ -479,6 +549,14 @@ static const struct command_case command_rows[] = {
      "scores +4\nrise +0 +0.0 %\nfall +3 +75.0 %\nstay +1 +25.0 %\n"},
     {"diff by rules", LIST("model", "diff", "published", "@good", "@lines"),
      EX_OK, "1.5       -             0             2            -3.0  email\n"},
+    {"diff, all of it", LIST("model", "diff", "published", "@mixed", "@people"),
+     EX_OK, MIXED},
+    {"diff, each quantile", LIST("model", "diff", "@good", "@ramp", "@twenty"),
+     EX_OK,
+     "\nleast +[0-9.]+ +0.0 [^\n]+\np5 +[0-9.]+ +0.0 [^\n]+\n"
+     "p25 +[0-9.]+ +0.2 [^\n]+\nmedian +[0-9.]+ +0.4 [^\n]+\n"
+     "p75 +[0-9.]+ +0.6 [^\n]+\np95 +[0-9.]+ +0.8 [^\n]+\n"
+     "most +[0-9.]+ +0.9 [^\n]+\n"},
     {"diff of the same", LIST("model", "diff", "@good", "@good", "@lines"),
      EX_OK, "stay +4 +100.0 %\n(.|\n)*no rule changes any of these scores\n$"},
     {"diff of lines at fault",
@@ -528,6 +606,54 @@ TEST_CASES(command, struct command_case, command_rows)
     CU_ASSERT_TRUE(text != NULL && expect_match(text, c->pattern));
     if (text != NULL && !expect_match(text, c->pattern))
         (void)printf("%s\n", text);
+    free(text);
+    files_folder_remove(folder);
+}
+
+/* A model of the settings, for a shell; $F is its file. */
+struct line_case {
+    const char *name, *line;
+    int status;
+    const char *want; /* all that it says */
+};
+
+#define SHOWN                                                                  \
+    "{\n  \"model\": \"m\",\n  \"rules\": [\n    {\"reason\": \"x\", "         \
+    "\"given\": [\"phone\", \"gender\"], \"points\": 1.5}\n  ]\n}\n"
+
+static const struct line_case line_rows[] = {
+    {"show one of a file", "SCORING_MODEL_FILE=$F \"$RUN_BINARY\" model show",
+     EX_OK, SHOWN},
+    {"diff of standard input",
+     "printf '{\"phone\": 8}\\n[]\\n' | \"$RUN_BINARY\" model diff published "
+     "published - 2>&1 >/dev/null",
+     EX_DATAERR,
+     "scoring: standard input:1: phone: must be 11 digits and start with 7\n"
+     "scoring: standard input:2: arguments: must be an object\n"
+     "scoring: standard input: 2 lines are not the arguments of a score, and "
+     "are left out\n"},
+};
+
+TEST_CASES(line, struct line_case, line_rows)
+{
+    char folder[FILES_PATH_MAX], file[FILES_PATH_MAX], output[FILES_PATH_MAX];
+    char line[1024], *text;
+    const char *const argv[] = {"sh", "-c", line, NULL};
+    const struct proc_plan plan = {.argv = argv, .output = output};
+    struct proc proc;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(file, "%.200s/model.json", folder);
+    files_path(output, "%.200s/output", folder);
+    CU_ASSERT_TRUE(files_write(
+        file, "{\"rules\": [{\"given\": [\"gender\", \"phone\"], \"points\": "
+              "15e-1, \"reason\": \"x\"}], \"model\": \"m\"}"));
+    (void)snprintf(line, sizeof(line), "F=%s; %s", file, c->line);
+    CU_ASSERT_TRUE_FATAL(proc_start(&proc, &plan));
+    CU_ASSERT_TRUE(proc_wait(&proc, CLOCK_PATIENCE_MS));
+    CU_ASSERT_EQUAL(proc_exit_status(&proc), c->status);
+    text = files_read(output);
+    CU_ASSERT_STRING_EQUAL(text != NULL ? text : "", c->want);
     free(text);
     files_folder_remove(folder);
 }
