@@ -796,9 +796,9 @@ crash_each(const struct stand_in *in)
 }
 
 static void
-check_gateway(struct http_answer *answer, int want)
+check_gateway(struct http_answer *answer, int want, const char *text)
 {
-    expect_error(answer, want, NULL);
+    expect_error_text(answer, want, text);
     check_headers(answer);
     http_answer_free(answer);
 }
@@ -827,12 +827,12 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
 
     stand_in_start(&in);
     answer = post_marked(&in); /* no socket */
-    check_gateway(&answer, 502);
+    check_gateway(&answer, 502, "Bad Gateway");
     in.listener = ports_listen_unix(in.path);
     CU_ASSERT_TRUE(in.listener >= 0);
     check_crashes(&in);
     answer = post_marked(&in); /* accepted, but never answered */
-    check_gateway(&answer, 504);
+    check_gateway(&answer, 504, "Gateway Timeout");
     (void)close(in.listener);
     check_logs_unmarked(&in.stack);
     CU_ASSERT_TRUE(stack_stop(&in.stack));

@@ -479,17 +479,32 @@ struct long_case {
     const char *name, *before, *after;
     size_t length;
     int want;
+    const char *text; /* of the error; NULL: any */
 };
+
+#define LONG_ADDRESS "the address is too long: at most 8 KiB"
+#define LONG_HEADERS "the headers are too large: at most 8 KiB each"
+
+#define LINE_BYTES 8192 /* with its end */
 
 static const struct long_case long_rows[] = {
     {"query of 4 KiB", "POST /method?",
      " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]",
-     4096, 422},
+     4096, 422, NULL},
+    {"address of 8 KiB", "POST /method?",
+     " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]",
+     LINE_BYTES - sizeof("POST /method? HTTP/1.1\r\n") + 1, 422, NULL},
+    {"address of a byte more", "POST /method?", " HTTP/1.1\r\nHost: a\r\n\r\n",
+     LINE_BYTES - sizeof("POST /method? HTTP/1.1\r\n") + 2, 414, LONG_ADDRESS},
     {"query of 64 KiB", "POST /method?", " HTTP/1.1\r\nHost: a\r\n\r\n", 65536,
-     414},
+     414, LONG_ADDRESS},
     {"header of 4 KiB", HEAD "X: ", "\r\nContent-Length: 2\r\n\r\n[]", 4096,
-     422},
-    {"header of 64 KiB", HEAD "X: ", "\r\n\r\n", 65536, 431},
+     422, NULL},
+    {"header of 8 KiB", HEAD "X: ", "\r\nContent-Length: 2\r\n\r\n[]",
+     LINE_BYTES - sizeof("X: \r\n") + 1, 422, NULL},
+    {"header of a byte more", HEAD "X: ", "\r\n\r\n",
+     LINE_BYTES - sizeof("X: \r\n") + 2, 431, LONG_HEADERS},
+    {"header of 64 KiB", HEAD "X: ", "\r\n\r\n", 65536, 431, LONG_HEADERS},
 };
 
 TEST_CASES(length, struct long_case, long_rows)
@@ -505,6 +520,8 @@ TEST_CASES(length, struct long_case, long_rows)
                       data.length, CLOCK_PATIENCE_MS);
     buffer_free(&data);
     expect_error(&answer, c->want, NULL);
+    if (c->text != NULL)
+        expect_error_text(&answer, c->want, c->text);
     http_answer_free(&answer);
 }
 
