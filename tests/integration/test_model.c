@@ -624,6 +624,19 @@ struct line_case {
 static const struct line_case line_rows[] = {
     {"show one of a file", "SCORING_MODEL_FILE=$F \"$RUN_BINARY\" model show",
      EX_OK, SHOWN},
+    {"diff on the day of the settings' zone, a day ahead of UTC",
+     "printf 'TZ=XXX-24\\n' >\"$F.conf\"; "
+     "printf '{\"gender\": 1, \"birthday\": \"%s\"}\\n' "
+     "\"$(TZ=XXX-24 date +%d.%m.%Y)\" | env -u TZ \"$RUN_BINARY\" model diff "
+     "--config \"$F.conf\" published published - | grep ^scores",
+     EX_OK, "scores             1\n"},
+    {"diff on a terminal, until a line of progress is there",
+     "cd \"${F%/*}\"; TERM=xterm script -qfec '"
+     "for i in $(seq 500); do grep -qs \"scoring  [0-9]* lines\" shown && "
+     "break; echo \"{}\"; sleep 0.02; done | "
+     "\"$RUN_BINARY\" model diff published published -' shown >/dev/null; "
+     "grep -qs 'scoring  [0-9]* lines' shown && echo drawn",
+     EX_OK, "drawn\n"},
     {"diff of standard input",
      "printf '{\"phone\": 8}\\n[]\\n' | \"$RUN_BINARY\" model diff published "
      "published - 2>&1 >/dev/null",
