@@ -1889,6 +1889,8 @@ TEST_CASES(reserve, struct reserve_case, reserve_rows)
         (void)kill(workers.pid[0], SIGSTOP);
     for (size_t i = 0; i < 4; i++)
         fd[i] = fcgi_peer_connect(path_of(&service));
+    for (size_t i = 0; i < 4 && !c->is_first_frozen; i++) /* one per turn */
+        CU_ASSERT_TRUE(shared_clock_pass(workers.pid[0], 0));
     CU_ASSERT_TRUE(shared_clock_pass(workers.pid[1], 0));
     CU_ASSERT_TRUE(shared_clock_pass(workers.pid[1], STANDBY_MS - 1));
     CU_ASSERT_EQUAL(count_descriptors(workers.pid[1]), before[1]);
