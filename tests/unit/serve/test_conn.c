@@ -509,6 +509,26 @@ TEST_CASES(limit, struct limit_case, limit_rows)
     free(value);
 }
 
+/* What arrives meanwhile does not extend the limit. */
+TEST_SINGLE(drip, "a request that arrives byte by byte has no more time")
+{
+    const int step_ms = GATHER_MS / 10;
+    int fd;
+
+    start("");
+    fd = open_peer();
+    for (int i = 0; i < 10; i++) {
+        send_bytes(fd, "\1\1\0\1\0\10\0\0\0\1" + i, 1);
+        calls_pass_ms(i < 9 ? step_ms : step_ms - SLACK_MS);
+    }
+    CU_ASSERT_FALSE(is_closed(fd));
+    calls_pass_ms(2 * SLACK_MS);
+    CU_ASSERT_TRUE(is_closed(fd));
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
+    (void)close(fd);
+    end();
+}
+
 TEST_SINGLE(patient, "one that waits for the store has no limit of its own")
 {
     int fd;
@@ -819,6 +839,37 @@ TEST_SINGLE(held_small, "a small answer passes however much is held")
     free(value);
 }
 
+/* The largest answer that is not held, and one byte more. */
+struct small_case {
+    const char *name;
+    size_t length; /* of the answer */
+    int status;    /* if there is no room for large ones */
+};
+
+static const struct small_case small_rows[] = {
+    {"48 KiB", 48 * 1024, 200},
+    {"a byte more", 48 * 1024 + 1, 503},
+};
+
+TEST_CASES(small, struct small_case, small_rows)
+{
+    static const char around[] =
+        "{\"code\": 200, \"response\": {\"1\": [\"\"]}}";
+    struct buffer value = {0};
+    int fd;
+
+    buffer_printf(&value, "[\"%*s\"]", (int)(c->length - strlen(around)), "");
+    start(buffer_text(&value));
+    fd = open_peer();
+    CU_ASSERT_TRUE(metrics_hold(served.shared.metrics, INT64_MAX, 0));
+    send_interests(fd, "{\"client_ids\": [1]}");
+    CU_ASSERT_EQUAL(held(), INT64_MAX);
+    CU_ASSERT_EQUAL(take_status(fd, false), c->status);
+    (void)close(fd);
+    end();
+    buffer_free(&value);
+}
+
 /* Each account has three samples; together they are more than a small answer.
  */
 #define HELD_ACCOUNTS 500
@@ -886,6 +937,62 @@ TEST_CASES(held_end, struct held_end_case, held_end_rows)
     CU_ASSERT_EQUAL(held(), 0);
     if (!c->closes)
         (void)close(fd);
+    end();
+    free(value);
+}
+
+/* Reads what there is, as a peer that is too slow on the whole. */
+static void
+read_some(int fd)
+{
+    static char part[64 * 1024];
+
+    while (read(fd, part, sizeof(part)) > 0)
+        continue;
+    served_turn(&served);
+}
+
+#define SEND_PART_MS      10000
+#define SEND_BYTES_PER_MS 64 /* of S4.1: about a second for each 64 KiB */
+
+/* Sends a request for as many ids as there may be. */
+static void
+send_all_ids(int fd)
+{
+    struct buffer ids = {0};
+
+    for (int id = 1; id <= SERVED_IDS_MAX; id++)
+        buffer_printf(&ids, "%s%d", id == 1 ? "{\"client_ids\": [" : ", ", id);
+    buffer_add_text(&ids, "]}");
+    send_interests(fd, buffer_text(&ids));
+    buffer_free(&ids);
+}
+
+/* Of these 4 MB the socket takes much less at a time than is allowed for. */
+TEST_SINGLE(slow_reader, "one that takes each part in time, but not the whole")
+{
+    const int64_t least_ms =
+        SEND_MS + SERVED_IDS_MAX * VALUE_BYTES / SEND_BYTES_PER_MS;
+    int64_t most_ms, passed_ms = 0;
+    char *value = long_value();
+    int fd;
+
+    start(value);
+    fd = open_peer();
+    send_all_ids(fd);
+    most_ms = SEND_MS + (int64_t)held() / SEND_BYTES_PER_MS;
+    for (; passed_ms + SEND_PART_MS < least_ms; passed_ms += SEND_PART_MS) {
+        calls_pass_ms(SEND_PART_MS);
+        read_some(fd);
+    }
+    calls_pass_ms(least_ms - passed_ms - SLACK_MS);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 1);
+    calls_pass_ms(most_ms - least_ms + 2 * SLACK_MS);
+    served_turn(&served);
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 0);
+    CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 1);
+    (void)close(fd);
     end();
     free(value);
 }
@@ -1091,6 +1198,81 @@ TEST_SINGLE(budget, "what is not whole is read as there is room for it")
     end();
 }
 
+/* Sends until nothing changes any more, except the last bytes. */
+static void
+send_one(struct upload *upload, size_t last)
+{
+    for (int idle = 0; idle < IDLE_TURNS; idle++) {
+        if (send_upload(upload, last) > 0)
+            idle = 0;
+    }
+}
+
+TEST_SINGLE(order, "while there is no room, the one that began first is read")
+{
+    start("");
+    start_uploads(UPLOADS, UPLOAD_BYTES);
+    CU_ASSERT_TRUE(send_uploads(UPLOADS, 1) >= GATHER_BYTES);
+    for (size_t i = 0; i < UPLOADS; i++) {
+        send_one(&uploads[i], 0);
+        CU_ASSERT_EQUAL(fcgi_peer_status(uploads[i].fd, 1), 422);
+    }
+    end_uploads(UPLOADS);
+    end();
+}
+
+/* A request of exactly this length, with its params. */
+static void
+send_sized(int fd, size_t length)
+{
+    static char body[32 * 1024];
+    struct fcgi_peer_exchange exchange = {.body = body, .body_length = 10000};
+    struct buffer bytes = {0};
+
+    memset(body, ' ', sizeof(body));
+    memcpy(body, "{}", 2);
+    fcgi_peer_whole(&bytes, &exchange);
+    exchange.body_length += length - bytes.length; /* has 5 digits, too */
+    buffer_free(&bytes);
+    fcgi_peer_whole(&bytes, &exchange);
+    CU_ASSERT_EQUAL(bytes.length, length);
+    send_bytes(fd, bytes.data, bytes.length);
+    buffer_free(&bytes);
+}
+
+struct tight_case {
+    const char *name;
+    size_t length;
+    bool waits; /* until there is room */
+};
+
+static const struct tight_case tight_rows[] = {
+    {"16 KiB do not wait", 16 * 1024, false},
+    {"a byte more waits", 16 * 1024 + 1, true},
+};
+
+TEST_CASES(tight, struct tight_case, tight_rows)
+{
+    int fd;
+
+    start("");
+    start_uploads(UPLOADS, UPLOAD_BYTES);
+    CU_ASSERT_TRUE(send_uploads(UPLOADS, 1) >= GATHER_BYTES);
+    fd = open_peer();
+    send_sized(fd, c->length);
+    if (c->waits)
+        CU_ASSERT_FALSE(is_closed(fd));
+    else
+        CU_ASSERT_EQUAL(take_status(fd, false), 422);
+    (void)send_uploads(UPLOADS, 0);
+    CU_ASSERT_EQUAL(count_answered(UPLOADS), UPLOADS);
+    if (c->waits)
+        CU_ASSERT_EQUAL(take_status(fd, false), 422);
+    (void)close(fd);
+    end_uploads(UPLOADS);
+    end();
+}
+
 TEST_SINGLE(stuck, "uploads that stand still hold up the others for a while")
 {
     start("");
@@ -1112,6 +1294,26 @@ TEST_SINGLE(stuck, "uploads that stand still hold up the others for a while")
     CU_ASSERT_EQUAL(count_answered(UPLOADS), UPLOADS - 2);
     CU_ASSERT_EQUAL(count(METRIC_ERROR_FCGI), 2);
     end_uploads(UPLOADS);
+    end();
+}
+
+TEST_SINGLE(next, "one that is read on while there is no room must hurry, too")
+{
+    start("");
+    start_uploads(2, 2 * GATHER_BYTES);
+    send_one(&uploads[0], 2 * GATHER_BYTES);
+    send_one(&uploads[1], 1);
+    CU_ASSERT_TRUE(served.shared.gathered >= GATHER_BYTES);
+    calls_pass_ms(HURRY_MS / 2);
+    send_one(&uploads[0], 0);
+    CU_ASSERT_EQUAL(fcgi_peer_status(uploads[0].fd, 1), 422);
+    CU_ASSERT_TRUE(served.shared.gathered >= GATHER_BYTES);
+    send_one(&uploads[1], 1);
+    calls_pass_ms(HURRY_MS - SLACK_MS);
+    CU_ASSERT_FALSE(is_closed(uploads[1].fd));
+    calls_pass_ms(2 * SLACK_MS);
+    CU_ASSERT_TRUE(is_closed(uploads[1].fd));
+    end_uploads(2);
     end();
 }
 
@@ -1273,6 +1475,29 @@ TEST_SINGLE(drain_two, "two at a time are let go")
     CU_ASSERT_EQUAL(conn_count(&served.shared), 1);
     CU_ASSERT_FALSE(is_closed(fd[2]));
     for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+    end();
+}
+
+/* One that waits for the store or is within a request is not idle. */
+TEST_SINGLE(close_idle, "of idle ones the one that is open the longest goes")
+{
+    int fd[4];
+
+    start("[\"a\"]");
+    served.link.holds = true;
+    for (int i = 0; i < 4; i++)
+        fd[i] = open_peer();
+    send_interests(fd[0], "{\"client_ids\": [1]}");
+    send_score(fd[1], true);
+    for (int i = 2; i < 4; i++) {
+        CU_ASSERT_TRUE(conn_close_idle(&served.shared));
+        for (int j = 0; j < 4; j++)
+            CU_ASSERT_EQUAL(is_closed(fd[j]), j >= 2 && j <= i);
+    }
+    CU_ASSERT_FALSE(conn_close_idle(&served.shared));
+    CU_ASSERT_EQUAL(conn_count(&served.shared), 2);
+    for (int i = 0; i < 4; i++)
         (void)close(fd[i]);
     end();
 }
