@@ -82,6 +82,34 @@ TEST_SINGLE(errors, "each line names the setting and the file")
     buf_free(&errors);
 }
 
+struct size_case {
+    const char *name;
+    size_t length;
+    const char *want; /* in the error; NULL: none */
+};
+
+static const struct size_case size_rows[] = {
+    {"1 MiB", 1048576, NULL},
+    {"a byte more", 1048577, "is larger than 1 MiB"},
+};
+
+TEST_CASES(size, struct size_case, size_rows)
+{
+    char *content = malloc(c->length + 1);
+    struct buf errors = {0};
+    struct config *config;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(content);
+    (void)snprintf(content, c->length + 1, "%-*s", (int)c->length, OWN);
+    config = load(content, 0600, NULL, &errors);
+    CU_ASSERT_EQUAL(config != NULL, c->want == NULL);
+    buf_add(&errors, "", 1);
+    CU_ASSERT(strstr(errors.data, c->want != NULL ? c->want : "") != NULL);
+    config_free(config);
+    buf_free(&errors);
+    free(content);
+}
+
 TEST_SINGLE(named, "a file that no setting names is itself named")
 {
     const struct auth_salts none = {0};

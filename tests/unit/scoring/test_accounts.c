@@ -352,6 +352,32 @@ TEST_SINGLE(secret, "no line about a fault has a salt")
     buf_free(&errors);
 }
 
+/* S11.4: nobody can choose names that collide. */
+#define KEYED_TIMES 20
+
+TEST_SINGLE(keyed, "each reading has another key of the hash")
+{
+    char first[32] = "", salt[32];
+    size_t others = 0;
+
+    for (int i = 0; i < KEYED_TIMES; i++) {
+        struct buf errors = {0};
+        struct accounts *accounts = accounts_many(64, "", &errors);
+        const struct auth_salts *salts = NULL;
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(accounts);
+        CU_ASSERT_PTR_NULL(accounts_find(accounts, bytes_of("b"), &salts));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(salts);
+        (void)snprintf(salt, sizeof(salt), "%.*s", (int)salts->item[0].length,
+                       salts->item[0].at);
+        if (i == 0)
+            (void)snprintf(first, sizeof(first), "%s", salt);
+        others += strcmp(first, salt) != 0;
+        accounts_free(accounts);
+    }
+    CU_ASSERT_TRUE(others > 0);
+}
+
 TEST_SINGLE(with_salt, "the account that has a salt")
 {
     struct buf errors = {0};

@@ -215,6 +215,12 @@ struct rate_case {
     const char *header; /* NULL: none */
 };
 
+#define BATCH(records)                                                         \
+    {                                                                          \
+        "slow", "h&f", "slow's", "online_scores",                              \
+            "{\"clients\": [" records "]}"                                     \
+    }
+
 static const struct rate_case rate_rows[] = {
     {"the last of the burst", SCORE("slow", "slow's"), 2, 0, 200, NULL},
     {"one more", SCORE("slow", "slow's"), 3, 0, 429, "Retry-After: 1"},
@@ -228,6 +234,11 @@ static const struct rate_case rate_rows[] = {
      "Retry-After: 1"},
     {"wrong tokens take none", SCORE("slow", "wrong"), 30, 0, 200, NULL},
     {"another account takes none", SCORE("acme", "acme's"), 30, 0, 200, NULL},
+    {"a batch of one takes one", BATCH("{}"), 2, 0, 200, NULL},
+    {"and three of them all", BATCH("{}"), 3, 0, 429, "Retry-After: 1"},
+    {"a batch of two takes two, also where one is left", BATCH("{}, {}"), 2,
+     999, 429, "Retry-After: 1"},
+    {"and no more than two", BATCH("{}, {}"), 2, 1000, 200, NULL},
     {"a batch takes as many as it has records",
      LIST("slow", "h&f", "slow's", "online_scores",
           "{\"clients\": [{}, {}, " REQUEST_NAMES ", {}, {}, {}, {}, {}, {}]}"),
