@@ -101,20 +101,37 @@ TEST_SINGLE(rate, "another rate is used as much as the one before")
     roster_free(roster);
 }
 
+/* Adds accounts whose names no other generation has. */
+static void
+put_some(struct buffer *text, int generation, int count)
+{
+    for (int i = 0; i < count; i++)
+        buffer_printf(text,
+                      "%c\"%d.%d\": {\"salts\": [\"%d.%d\"], \"rate\": 1, "
+                      "\"burst\": 1}",
+                      text->length == 0 ? '{' : ',', generation, i, generation,
+                      i);
+}
+
+static struct accounts *
+read_built(struct buffer *text)
+{
+    struct accounts *accounts;
+
+    buffer_add_text(text, "}");
+    accounts = read_text(buffer_text(text));
+    buffer_free(text);
+    return accounts;
+}
+
 /* As many accounts as possible, with different names in each generation. */
 static struct accounts *
 read_many(int generation)
 {
     struct buffer text = {0};
-    struct accounts *accounts;
 
-    for (int i = 0; i < ACCOUNTS_MAX; i++)
-        buffer_printf(&text, "%c\"%d.%d\": {\"salts\": [\"%d.%d\"]}",
-                      i == 0 ? '{' : ',', generation, i, generation, i);
-    buffer_add_text(&text, "}");
-    accounts = read_text(buffer_text(&text));
-    buffer_free(&text);
-    return accounts;
+    put_some(&text, generation, ACCOUNTS_MAX);
+    return read_built(&text);
 }
 
 TEST_SINGLE(room, "is made by those that are gone the longest, and no others")
@@ -143,6 +160,83 @@ TEST_SINGLE(room, "is made by those that are gone the longest, and no others")
         last = accounts;
     }
     accounts_free(last);
+    metrics_free(metrics);
+    roster_free(roster);
+}
+
+/* Four generations have room; the fifth takes the places of the one that has
+ * not been listed for the longest time. */
+struct step {
+    int generation;
+    bool is_kept; /* what was counted and used before */
+};
+
+static const struct step steps[] = {
+    {0, false}, {1, false}, {2, false}, {3, false}, {0, true},
+    {4, false}, {2, true},  {3, true},  {0, true},  {1, false},
+};
+
+/* Counts a request of each account from a number on; checks whether it is the
+ * first one. */
+static void
+count_each(const struct accounts *accounts, size_t from,
+           struct metrics *metrics, bool is_kept)
+{
+    size_t right = 0;
+
+    for (size_t i = from; i < accounts_count(accounts); i++) {
+        const struct account *account = accounts_get(accounts, i);
+        const int64_t wait_ns =
+            limit_take(&account->limit, account->used, START_NS);
+
+        right +=
+            wait_ns == (is_kept ? NS_PER_S : 0) &&
+            (metrics_get_account(metrics, account->place, 0) > 0) == is_kept;
+        metrics_add_account(metrics, account->place, 0);
+    }
+    CU_ASSERT_EQUAL(right, accounts_count(accounts) - from);
+}
+
+TEST_SINGLE(kept, "of 4096 names is all, and the oldest are forgotten first")
+{
+    struct roster *roster = roster_new();
+    struct metrics *metrics = metrics_new();
+
+    CU_ASSERT_TRUE_FATAL(roster != NULL && metrics != NULL);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct accounts *accounts = read_many(steps[i].generation);
+
+        roster_place(roster, accounts, metrics, START_NS);
+        count_each(accounts, 0, metrics, steps[i].is_kept);
+        accounts_free(accounts);
+    }
+    metrics_free(metrics);
+    roster_free(roster);
+}
+
+#define FULL 4 /* generations */
+
+TEST_SINGLE(back,
+            "one that is listed again loses nothing to new ones before it")
+{
+    struct roster *roster = roster_new();
+    struct metrics *metrics = metrics_new();
+    struct buffer text = {0};
+    struct accounts *accounts;
+
+    CU_ASSERT_TRUE_FATAL(roster != NULL && metrics != NULL);
+    for (int i = 0; i < FULL; i++) {
+        accounts = read_many(i);
+        roster_place(roster, accounts, metrics, START_NS);
+        count_each(accounts, 0, metrics, false);
+        accounts_free(accounts);
+    }
+    put_some(&text, FULL, ACCOUNTS_MAX / 2);
+    put_some(&text, 0, ACCOUNTS_MAX / 2);
+    accounts = read_built(&text);
+    roster_place(roster, accounts, metrics, START_NS);
+    count_each(accounts, ACCOUNTS_MAX / 2, metrics, true);
+    accounts_free(accounts);
     metrics_free(metrics);
     roster_free(roster);
 }

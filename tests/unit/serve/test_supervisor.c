@@ -1451,6 +1451,34 @@ TEST_SINGLE(reload_model, "each change of the model is logged, and only these")
     files_folder_remove(folder);
 }
 
+/* S11.7. */
+TEST_SINGLE(accounts_mode, "a mode beyond 0640 is told at the start and later")
+{
+    static const char line[] = "] E SCORING_ACCOUNTS_FILE: ";
+    char path[FILES_PATH_MAX], setting[FILES_PATH_MAX], folder[FILES_PATH_MAX];
+    const char *const settings[] = {STORE, setting, NULL};
+    struct service service;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(path, "%.100s/accounts.json", folder);
+    files_path(setting, "SCORING_ACCOUNTS_FILE=%.200s", path);
+    CU_ASSERT_TRUE(files_write(path, "{\"a\": {\"salts\": [\"own\"]}}"));
+    CU_ASSERT_EQUAL(chmod(path, 0604), 0);
+    service_serve(&service, settings);
+    for (unsigned i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(chmod(path, i == 0 ? 0660 : 0640), 0);
+        proc_signal(&service.proc, SIGHUP);
+        CU_ASSERT_TRUE(await_said(&service, "] I accounts: 1\n", i + 2));
+    }
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_EQUAL(times_said(&service, ": mode 0604 "), 1);
+    CU_ASSERT_EQUAL(times_said(&service, ": mode 0660 "), 1);
+    CU_ASSERT_EQUAL(times_said(&service, line), 2);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 /* As when a terminal closes, which all processes are told. */
 TEST_SINGLE(reload_group, "a SIGHUP to all is one to the parent")
 {
