@@ -820,6 +820,25 @@ check_crashes(const struct stand_in *in)
     (void)close(fd);
 }
 
+/* S5.1: files are answered whatever the state of the service. */
+static void
+check_page(const struct stand_in *in)
+{
+    static const char *const paths[] = {"/", "/openapi.json", "/docs/page.css"};
+    struct http *http = http_open(in->stack.port);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const struct http_request request = {.verb = "GET", .path = paths[i]};
+        struct http_answer answer = http_send(http, &request);
+
+        CU_ASSERT_EQUAL(answer.status, 200);
+        CU_ASSERT_TRUE(answer.body_length > 0);
+        http_answer_free(&answer);
+    }
+    http_close(http);
+}
+
 TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
 {
     struct stand_in in = {.listener = -1};
@@ -828,6 +847,7 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     stand_in_start(&in);
     answer = post_marked(&in); /* no socket */
     check_gateway(&answer, 502, "Bad Gateway");
+    check_page(&in);
     in.listener = ports_listen_unix(in.path);
     CU_ASSERT_TRUE(in.listener >= 0);
     check_crashes(&in);
@@ -918,9 +938,20 @@ cut_each(const struct buffer *answer, size_t length, int tell)
     }
 }
 
-TEST_CASES(cut, struct cut_case, cut_rows)
+/* The whole of CUT_BODY's answer. */
+static void
+put_whole(struct buffer *out)
 {
     static const char end[RECORD] = {0};
+
+    fcgi_peer_record(out, FCGI_PEER_STDOUT, 1, CUT_HEAD "\r\n" CUT_BODY,
+                     END_AT - RECORD, 0);
+    fcgi_peer_record(out, FCGI_PEER_STDOUT, 1, NULL, 0, 0);
+    fcgi_peer_record(out, FCGI_PEER_END, 1, end, sizeof(end), 0);
+}
+
+TEST_CASES(cut, struct cut_case, cut_rows)
+{
     struct buffer bytes = {0};
     struct http_answer answer;
     int tell[2], tries = 0;
@@ -928,10 +959,7 @@ TEST_CASES(cut, struct cut_case, cut_rows)
 
     CU_ASSERT_EQUAL(strlen(CUT_BODY), 41);
     cutter_start();
-    fcgi_peer_record(&bytes, FCGI_PEER_STDOUT, 1, CUT_HEAD "\r\n" CUT_BODY,
-                     END_AT - RECORD, 0);
-    fcgi_peer_record(&bytes, FCGI_PEER_STDOUT, 1, NULL, 0, 0);
-    fcgi_peer_record(&bytes, FCGI_PEER_END, 1, end, sizeof(end), 0);
+    put_whole(&bytes);
     CU_ASSERT_EQUAL_FATAL(pipe2(tell, O_CLOEXEC), 0);
     pid = cut_each(&bytes, c->length, tell[1]);
     answer = post_marked(&cutter);
@@ -948,6 +976,93 @@ TEST_CASES(cut, struct cut_case, cut_rows)
     (void)ioctl(tell[0], FIONREAD, &tries);
     CU_ASSERT_EQUAL(tries, (int)c->tries);
     http_answer_free(&answer);
+    buffer_free(&bytes);
+    (void)close(tell[0]);
+    (void)close(tell[1]);
+}
+
+/* S1.2: one connection serves one request after the other. */
+struct kept_case {
+    const char *name, *path;
+    size_t length; /* of the body */
+};
+
+static const struct kept_case kept_rows[] = {
+    {"small bodies", "/method", 2},
+    {"small bodies, and a slash", "/method/", 2},
+    {"spooled bodies", "/method", 200000},
+};
+
+/* Receives an exchange to the end of its body; false: there is none. keep: the
+ * flag of its BEGIN. */
+static bool
+receive_exchange(int fd, bool *ret_keep)
+{
+    static const char end[RECORD] = {1, FCGI_PEER_STDIN, 0, 1};
+    static char data[1 << 18];
+    size_t length = 0;
+
+    while (length < RECORD ||
+           memcmp(data + length - RECORD, end, RECORD) != 0) {
+        ssize_t got = recv(fd, data + length, sizeof(data) - length, 0);
+
+        if (got <= 0)
+            return false;
+        length += (size_t)got;
+    }
+    *ret_keep = (data[RECORD + 2] & FCGI_PEER_KEEP) != 0;
+    return true;
+}
+
+/* In a child: answers what comes, and reports on which connection it came. */
+static pid_t
+answer_each(const struct buffer *answer, int tell)
+{
+    const pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    for (char number = 0;; number++) {
+        int fd = accept(cutter.listener, NULL, NULL);
+        bool is_kept = true;
+
+        while (is_kept && receive_exchange(fd, &is_kept)) {
+            (void)!write(tell, &number, 1);
+            (void)send(fd, answer->data, answer->length, MSG_NOSIGNAL);
+        }
+        (void)close(fd);
+    }
+}
+
+TEST_CASES(kept, struct kept_case, kept_rows)
+{
+    static char body[200000];
+    const struct http_request request = {
+        .path = c->path, .body = body, .body_length = c->length};
+    struct buffer bytes = {0};
+    char numbers[] = {1, 2, 3};
+    struct http *http;
+    int tell[2];
+    pid_t pid;
+
+    cutter_start();
+    put_whole(&bytes);
+    CU_ASSERT_EQUAL_FATAL(pipe2(tell, O_CLOEXEC), 0);
+    pid = answer_each(&bytes, tell[1]);
+    http = http_open(cutter.stack.port);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    for (size_t i = 0; i < sizeof(numbers); i++) {
+        struct http_answer answer = http_send(http, &request);
+
+        CU_ASSERT_STRING_EQUAL(answer.body, CUT_BODY);
+        http_answer_free(&answer);
+    }
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    CU_ASSERT_EQUAL(read(tell[0], numbers, sizeof(numbers)),
+                    (ssize_t)sizeof(numbers));
+    CU_ASSERT(numbers[0] == numbers[1] && numbers[1] == numbers[2]);
+    http_close(http);
     buffer_free(&bytes);
     (void)close(tell[0]);
     (void)close(tell[1]);
