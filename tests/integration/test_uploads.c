@@ -32,12 +32,15 @@
 
 static const struct stack_plan plan = {.store = STACK_REDIS_UNIX};
 
-static const char *const wide[] = {"SCORING_MAX_BODY_BYTES=16777216", NULL};
+#define PROXY "127.0.0.200"
+static const char *const wide[] = {"SCORING_MAX_BODY_BYTES=16777216",
+                                   "TRUSTED_PROXIES=" PROXY, NULL};
 static const struct stack_plan wide_plan = {.store = STACK_REDIS_UNIX,
                                             .environment = wide};
 
 #define OPEN_LIMIT 3
-static const char *const narrow[] = {"SCORING_MAX_CONNECTIONS=3", NULL};
+static const char *const narrow[] = {"SCORING_MAX_CONNECTIONS=3",
+                                     "TRUSTED_PROXIES=" PROXY, NULL};
 static const struct stack_plan narrow_plan = {.store = STACK_REDIS_UNIX,
                                               .environment = narrow};
 
@@ -224,6 +227,45 @@ TEST_SINGLE(whole, "uploads of all addresses")
     expect_served_soon("127.0.0.9", port, LARGE_BYTES);
 }
 
+/* Both limits count the callers that a trusted proxy names (S3.4). */
+struct named_case {
+    const char *name, *from;
+    size_t callers; /* that are told apart */
+};
+
+#define NAMED 2 /* callers that each row names */
+
+static const struct named_case named_rows[] = {
+    {"the callers of a proxy", PROXY, NAMED},
+    {"somebody who names others", "127.0.0.201", 1},
+};
+
+/* One more of each named caller than there may be of one. */
+static void
+expect_named(const struct stack_plan *wanted, const struct named_case *c,
+             size_t most, size_t length, int status)
+{
+    const int port = stack_shared(wanted)->port;
+    struct held held = {0};
+    char text[160];
+
+    for (size_t i = 0; i < NAMED * (most + 1); i++) {
+        (void)snprintf(text, sizeof(text),
+                       "POST /method HTTP/1.1\r\nHost: a\r\n"
+                       "X-Forwarded-For: 192.0.2.%zu\r\n"
+                       "Content-Length: %zu\r\n\r\n[",
+                       i % NAMED, length);
+        hold_text(&held, c->from, port, text);
+    }
+    expect_held(&held, c->callers * most, status);
+    release(&held);
+}
+
+TEST_CASES(named_large, struct named_case, named_rows)
+{
+    expect_named(&wide_plan, c, 1, LARGE_BYTES, 503);
+}
+
 static void
 expect_health(const char *address, int port)
 {
@@ -263,6 +305,11 @@ TEST_CASES(open, struct open_case, open_rows)
     expect_served_soon(c->address, port, 2);
 }
 
+TEST_CASES(named_open, struct named_case, named_rows)
+{
+    expect_named(&narrow_plan, c, OPEN_LIMIT, 10, 429);
+}
+
 /* By default there is no limit of them. */
 TEST_SINGLE(open_off, "any number of small requests by default")
 {
@@ -276,7 +323,8 @@ TEST_SINGLE(open_off, "any number of small requests by default")
     release(&held);
 }
 
-/* A file in place of the spool: as with a full disk. */
+/* A file in place of the spool: as with a full disk. Bodies of up to 64 KiB do
+ * not need it. */
 TEST_SINGLE(full, "what nginx cannot store is in its log, without the query")
 {
     static const char data[] =
@@ -297,6 +345,7 @@ TEST_SINGLE(full, "what nginx cannot store is in its log, without the query")
     buffer_free(&request);
     expect_error_text(&answer, 500, "Internal Server Error");
     http_answer_free(&answer);
+    expect_post_from("127.0.0.2", stack.port, KEEP_MAX_BYTES, 422);
     clock_sleep_ms(FLUSH_MS);
     files_path(path, "%.200s/nginx/access.log", stack.run_folder);
     log = files_read(path);
