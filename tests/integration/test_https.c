@@ -153,8 +153,8 @@ static const struct kind_case long_rows[] = {
     {"431 of nginx", "POST", "/method", "{}", LONG_HEADERS, 431},
 };
 
-static void
-check_kind(const struct kind_case *c, bool is_http1)
+static struct http_answer
+ask_kind(const struct kind_case *c, bool is_http1)
 {
     static char path[4 * LONG_BYTES + 32], header[LONG_BYTES + 32],
         large[1024 * 1024 + 2];
@@ -184,6 +184,15 @@ check_kind(const struct kind_case *c, bool is_http1)
         request.body_length = sizeof(large) - 1;
     }
     answer = ask(&request, true);
+    free(body);
+    return answer;
+}
+
+static void
+check_kind(const struct kind_case *c, bool is_http1)
+{
+    struct http_answer answer = ask_kind(c, is_http1);
+
     CU_ASSERT_EQUAL(answer.status, c->want);
     expect_header(&answer, "Content-Type", "application/json");
     expect_header(&answer, "Strict-Transport-Security", HSTS);
@@ -191,7 +200,6 @@ check_kind(const struct kind_case *c, bool is_http1)
     if (c->want != 200)
         expect_error(&answer, c->want, NULL);
     http_answer_free(&answer);
-    free(body);
 }
 
 TEST_CASES(kind_1, struct kind_case, kind_rows)
@@ -202,6 +210,18 @@ TEST_CASES(kind_1, struct kind_case, kind_rows)
 TEST_CASES(kind_long, struct kind_case, long_rows)
 {
     check_kind(c, true);
+}
+
+/* S3.2: the connection ends at once, by ENHANCE_YOUR_CALM, without an answer.
+ */
+TEST_CASES(kind_long_2, struct kind_case, long_rows)
+{
+    struct http_answer answer = ask_kind(c, false);
+
+    CU_ASSERT_EQUAL(answer.status, 0);
+    CU_ASSERT_STRING_EQUAL(answer.headers, "");
+    CU_ASSERT_PTR_NULL(strstr(answer.body, "imeout"));
+    http_answer_free(&answer);
 }
 
 TEST_CASES(kind_2, struct kind_case, kind_rows)
@@ -390,6 +410,25 @@ TEST_CASES(limit, struct limit_case, limit_rows)
         buffer_free(&data);
     }
     CU_ASSERT_EQUAL(refused > 0, c->is_limited);
+}
+
+TEST_SINGLE(served, "what the service answers is logged with the caller, too")
+{
+    static const char data[] =
+        "POST /method HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        "X-Request-ID: served-1\r\nX-Forwarded-For: 192.0.2.250\r\n"
+        "Content-Length: 2\r\n\r\n{}";
+    const struct stack *stack = stack_shared(&limited_plan);
+    struct log_search search;
+    struct http_answer answer = http_raw_from("127.0.0.3", stack->port, data,
+                                              sizeof(data) - 1, RENEWED_MS);
+
+    CU_ASSERT_EQUAL(answer.status, 422);
+    files_path(search.file, "%.200s/nginx/access.log", stack->run_folder);
+    files_path(search.pattern, "id=served-1 addr=192.0.2.250 verb=POST "
+                               "path=/method code=422");
+    CU_ASSERT_TRUE(clock_wait(is_logged, &search, FLUSH_MS));
+    http_answer_free(&answer);
 }
 
 /* A renewal: the files are replaced, and nginx is reloaded. */

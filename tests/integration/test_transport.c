@@ -93,15 +93,16 @@ struct verb_case {
 };
 
 static const struct verb_case verb_rows[] = {
-    {"GET", "/method", 405},     {"PUT", "/method", 405},
-    {"DELETE", "/method/", 405}, {"PATCH", "/method", 405},
-    {"OPTIONS", "/method", 405}, {"PROPFIND", "/method", 405},
-    {"TRACE", "/method", 405},   {"FOO", "/method", 405},
-    {"POSTX", "/method", 405},   {"POS", "/method/?a", 405},
-    {"GET ", "/nope", 404},      {"PUT ", "/", 404},
-    {"OPTIONS ", "/", 404},      {"DELETE ", "/openapi.json", 404},
-    {"TRACE ", "/", 404},        {"GET  ", "/index.html", 404},
-    {"GET   ", "/docs/", 404},   {"GET    ", "/docs/nothing.js", 404},
+    {"GET", "/method", 405},      {"PUT", "/method", 405},
+    {"DELETE", "/method/", 405},  {"PATCH", "/method", 405},
+    {"OPTIONS", "/method", 405},  {"PROPFIND", "/method", 405},
+    {"TRACE", "/method", 405},    {"FOO", "/method", 405},
+    {"POSTX", "/method", 405},    {"POS", "/method/?a", 405},
+    {"GET ", "/nope", 404},       {"PUT ", "/", 404},
+    {"OPTIONS ", "/", 404},       {"DELETE ", "/openapi.json", 404},
+    {"TRACE ", "/", 404},         {"GET  ", "/index.html", 404},
+    {"GET   ", "/docs/", 404},    {"GET    ", "/docs/nothing.js", 404},
+    {"TRACE  ", "/method/", 405},
 };
 
 TEST_CASES(verb, struct verb_case, verb_rows)
@@ -138,6 +139,10 @@ static const struct file_case file_rows[] = {
 /* Files have the headers of all answers, and a policy of their own (S5.1). */
 TEST_CASES(file, struct file_case, file_rows)
 {
+    static const char whole[] =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src "
+        "'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'";
     static const char *const sources[] = {
         "default-src 'none';", "script-src 'self';", "connect-src 'self';"};
     const char *const headers[] = {"X-Request-ID: of-a.file_1", NULL};
@@ -159,6 +164,18 @@ TEST_CASES(file, struct file_case, file_rows)
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         CU_ASSERT_PTR_NOT_NULL(strstr(policy, sources[i]));
     CU_ASSERT_PTR_NULL(strstr(policy, "unsafe"));
+    CU_ASSERT_STRING_EQUAL(policy, whole);
+    http_answer_free(&answer);
+}
+
+TEST_CASES(file_head, struct file_case, file_rows)
+{
+    const struct http_request request = {.verb = "HEAD", .path = c->path};
+    struct http_answer answer = send_one(&request);
+
+    CU_ASSERT_EQUAL(answer.status, 200);
+    CU_ASSERT_EQUAL(answer.body_length, 0);
+    expect_header(&answer, "Content-Type", c->type);
     http_answer_free(&answer);
 }
 
@@ -575,7 +592,7 @@ TEST_CASES(id, struct id_case, id_rows)
     http_answer_free(&answer);
 }
 
-/* Answers that nginx makes have the caller's id as well. */
+/* Answers that nginx makes, and health, have the caller's id as well. */
 struct id_error_case {
     const char *name, *verb, *path;
     size_t length;
@@ -586,6 +603,7 @@ static const struct id_error_case id_error_rows[] = {
     {"404", "POST", "/nope", 2, 404},
     {"405", "GET", "/method", 0, 405},
     {"413", "POST", "/method", BODY_MAX_BYTES + 1, 413},
+    {"health", "GET", "/healthz", 0, 200},
 };
 
 TEST_CASES(id_error, struct id_error_case, id_error_rows)
@@ -599,7 +617,9 @@ TEST_CASES(id_error, struct id_error_case, id_error_rows)
                                          .headers = headers};
     struct http_answer answer = send_one(&request);
 
-    expect_error(&answer, c->want, NULL);
+    CU_ASSERT_EQUAL(answer.status, c->want);
+    if (c->want != 200)
+        expect_error(&answer, c->want, NULL);
     expect_header(&answer, "X-Request-ID", "id-of-caller");
     http_answer_free(&answer);
     free(body);
