@@ -136,6 +136,7 @@ check 'it listens at 127.0.0.1' equal "$(grep -oE 'listen [0-9[][^;]*' "$site" |
     'listen 127.0.0.1:80 default_server,listen 127.0.0.1:8081'
 check 'it uses the socket of systemd' equal "$(in_site 'server "unix:/run/scoring/scoring.sock"')" \
     "$(grep -c 'server "unix:' nginx/templates/scoring.conf.template)"
+check 'which is for owner and group' equal "$(grep '^SocketMode=' "$work/units/scoring.socket")" SocketMode=0660
 check 'it has the page' equal "$(in_site "root \"$usr/share/scoring/web\";")" 2
 check 'and the setting' equal "$(in_site 'max-age=5 always')" \
     "$(grep -c '{NGINX_HSTS}' nginx/templates/scoring.conf.template)"
