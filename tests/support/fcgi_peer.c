@@ -176,7 +176,8 @@ fcgi_peer_send(int fd, const struct buffer *bytes)
     return true;
 }
 
-/* Reads exactly this many bytes, or returns why not. */
+/* Reads exactly this many bytes, or returns why not. What has arrived is read
+ * even if no time is left. */
 static enum fcgi_peer_end
 read_exactly(int fd, int64_t end_ms, unsigned char *bytes, size_t length)
 {
@@ -187,7 +188,7 @@ read_exactly(int fd, int64_t end_ms, unsigned char *bytes, size_t length)
         int64_t left_ms = end_ms - clock_ms();
         ssize_t got;
 
-        if (left_ms <= 0 || poll(&waiting, 1, (int)left_ms) <= 0)
+        if (poll(&waiting, 1, left_ms > 0 ? (int)left_ms : 0) <= 0)
             return FCGI_PEER_SILENT;
         got = recv(fd, bytes + done, length - done, 0);
         if (got <= 0)
