@@ -147,7 +147,12 @@ static const struct event_row event_rows[STORE_EVENT__MAX] = {
     FAILED(ROLE) = COUNTED(METRIC_CONNECT_ROLE),
 };
 
-/* The line has the address of the server, and nothing else of the URL. */
+/*
+ * The line has the address of the server, and nothing else of the URL.
+ *
+ * server   NULL: that of the URL; "": the line is that of several servers, and
+ *          has no address.
+ */
 static void
 log_outage(struct worker *worker, const char *what, const char *server,
            const char *detail, const char *then)
@@ -158,7 +163,8 @@ log_outage(struct worker *worker, const char *what, const char *server,
         buf_add_text(&address, server);
     else
         redis_url_print_address(&worker->shared.config->redis, &address);
-    log_error(worker->log, "%s: %.*s: %s%s", what, (int)address.length,
+    log_error(worker->log, "%s%s%.*s: %s%s", what,
+              address.length > 0 ? ": " : "", (int)address.length,
               address.data != NULL ? address.data : "",
               detail != NULL ? detail : "-", then);
     buf_free(&address);
@@ -179,6 +185,8 @@ on_store_down(struct worker *worker, int what, const char *server,
     if (next_ms > 0)
         (void)snprintf(then, sizeof(then), "; next try in %lld ms",
                        (long long)next_ms);
+    if (outage == METRICS_OUTAGE_SHARED)
+        server = "";
     log_outage(worker, metrics_outage_text(outage), server, detail, then);
 }
 

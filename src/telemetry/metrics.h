@@ -80,6 +80,9 @@ enum outage {
     OUTAGE__MAX = 512
 };
 
+/* The outage of all servers that have none of their own. */
+#define METRICS_OUTAGE_SHARED (OUTAGE__MAX - 1)
+
 #define METRICS_ADDRESS_SIZE 272 /* of a server: host, port, and a NUL */
 
 /*

@@ -17,12 +17,14 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "redis/resolver.h"
 #include "serve/worker.h"
 #include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/fcgi_peer.h"
 #include "support/files.h"
+#include "support/names.h"
 #include "support/ports.h"
 #include "support/request.h"
 #include "support/shared_clock.h"
@@ -48,7 +50,8 @@ static const char *const patient[] = {"SCORING_STORE_TIMEOUT_MS=4000",
 struct bench {
     const char *const *settings; /* NULL at the end; or NULL */
     bool starts_stopped;         /* the clock: the row advances it */
-    int full_port; /* of a store that accepts no connection; 0: it has a path */
+    const char *url;             /* of the store; NULL: it has a path */
+    int down_before;             /* so many servers were, of other names */
     pid_t pid;
     int status; /* exit status, -1 after a signal */
     enum worker_duty duty;
@@ -82,9 +85,8 @@ run_worker(const struct bench *bench)
     for (size_t i = 0; bench->settings != NULL && bench->settings[i] != NULL;
          i++)
         environment[i + 1] = (char *)bench->settings[i];
-    if (bench->full_port != 0)
-        (void)snprintf(store, sizeof(store), "REDIS_URL=redis://127.0.0.1:%d",
-                       bench->full_port);
+    if (bench->url != NULL)
+        (void)snprintf(store, sizeof(store), "REDIS_URL=%s", bench->url);
     else
         (void)snprintf(store, sizeof(store), "REDIS_URL=unix://%s",
                        bench->store);
@@ -102,13 +104,28 @@ run_worker(const struct bench *bench)
     exit(status); /* so that LeakSanitizer checks the worker */
 }
 
-/* bench has the settings, the clock and the port. */
+static void
+make_metrics(struct bench *bench)
+{
+    char address[32];
+
+    bench->metrics = metrics_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->metrics);
+    for (int i = 0; i < bench->down_before; i++) {
+        (void)snprintf(address, sizeof(address), "h:%d", i);
+        (void)metrics_outage_of(bench->metrics, address);
+    }
+    CU_ASSERT_FATAL(metrics_slot_take(bench->metrics) == 0);
+}
+
+/* bench has the settings, the clock, the URL, and what was down. */
 static void
 bench_run(struct bench *bench, bool has_store, enum worker_duty duty)
 {
     *bench = (struct bench){.settings = bench->settings,
                             .starts_stopped = bench->starts_stopped,
-                            .full_port = bench->full_port,
+                            .url = bench->url,
+                            .down_before = bench->down_before,
                             .redis = -1,
                             .link = -1,
                             .status = -1,
@@ -121,9 +138,7 @@ bench_run(struct bench *bench, bool has_store, enum worker_duty duty)
     CU_ASSERT_FATAL(fcntl(bench->listener, F_SETFL, O_NONBLOCK) == 0);
     if (has_store)
         bench->redis = listen_at(bench->store);
-    bench->metrics = metrics_new();
-    CU_ASSERT_PTR_NOT_NULL_FATAL(bench->metrics);
-    CU_ASSERT_FATAL(metrics_slot_take(bench->metrics) == 0);
+    make_metrics(bench);
     (void)fflush(stdout);
     shared_clock_start();
     if (bench->starts_stopped)
@@ -309,15 +324,22 @@ expect_command(const struct bench *bench, const char *want, const char *answer)
         send_text(bench->link, answer);
 }
 
-/* Redis: accepts the connection of the worker, and answers the handshake. */
+/* Redis: accepts the connection of the worker. */
 static void
-greet(struct bench *bench)
+accept_link(struct bench *bench)
 {
     struct pollfd ready = {.fd = bench->redis, .events = POLLIN};
 
     CU_ASSERT_EQUAL_FATAL(poll(&ready, 1, CLOCK_PATIENCE_MS), 1);
     bench->link = accept(bench->redis, NULL, NULL);
     CU_ASSERT_FATAL(bench->link >= 0);
+}
+
+/* Redis: accepts the connection of the worker, and answers the handshake. */
+static void
+greet(struct bench *bench)
+{
+    accept_link(bench);
     expect_command(bench, PROBE, STEPS_MASTER ":0\r\n");
 }
 
@@ -516,6 +538,16 @@ log_with(const struct bench *bench, const char *part)
         (void)printf("no \"%s\" in the log: %s\n", part, text);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
     return text;
+}
+
+/* Waits for a text in the log; the other one is not there. */
+static void
+check_untold(const struct bench *bench, const char *told, const char *untold)
+{
+    char *text = log_with(bench, told);
+
+    CU_ASSERT_PTR_NULL(strstr(text, untold));
+    free(text);
 }
 
 TEST_SINGLE(line, "each request is one line of the log")
@@ -905,6 +937,198 @@ TEST_CASES(away, struct away_case, away_rows)
 }
 
 /*
+ * How connecting ends, and as what it counts: docs/protocol.md, S23.3. Too late
+ * is below, and what is not trusted needs TLS (tests/integration/test_tls.c).
+ */
+struct connect_case {
+    const char *name;
+    const char *place;  /* the URL without its port; NULL: a unix socket */
+    const char *answer; /* to the handshake; "": it is closed; NULL: nobody
+                           listens */
+    enum metric metric;
+    int64_t after_ms; /* at the latest */
+};
+
+#define STEP_MS 50
+#define NOAUTH  "-NOAUTH no\r\n"
+#define REPLICA                                                                \
+    "*4\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n"                                \
+    "$4\r\nrole\r\n$7\r\nreplica\r\n"
+
+static const struct connect_case connect_rows[] = {
+    {"a master", NULL, STEPS_MASTER ":0\r\n", METRIC_CONNECTED, 0},
+    {"nobody listens", "redis://127.0.0.1:", NULL, METRIC_CONNECT_REFUSED, 0},
+    {"no socket", NULL, NULL, METRIC_CONNECT_UNREACHABLE, 0},
+    {"no address", "redis://redis.test:", NULL, METRIC_CONNECT_NAME,
+     RESOLVER_LIMIT_MS + STEP_MS},
+    {"a password is missing", NULL, NOAUTH NOAUTH, METRIC_CONNECT_HANDSHAKE, 0},
+    {"a replica", NULL, REPLICA ":0\r\n", METRIC_CONNECT_ROLE, 0},
+    {"closed at once", NULL, "", METRIC_CONNECT_BROKEN, 0},
+    {"not Redis", NULL, "HTTP/1.1\r\n", METRIC_CONNECT_BROKEN, 0},
+};
+
+/* The store, which takes what comes first for the handshake. */
+static void
+answer_handshake(struct bench *bench, const char *answer)
+{
+    struct pollfd ready = {.events = POLLIN};
+    char got[PIECE_MAX];
+
+    accept_link(bench);
+    ready.fd = bench->link;
+    CU_ASSERT_EQUAL(poll(&ready, 1, CLOCK_PATIENCE_MS), 1);
+    CU_ASSERT(recv(bench->link, got, sizeof(got), 0) > 0);
+    if (answer[0] != '\0')
+        send_text(bench->link, answer);
+    else
+        (void)shutdown(bench->link, SHUT_RDWR);
+}
+
+/* Starts the worker, and answers its first handshake. */
+static void
+connect_once(struct bench *bench, const struct connect_case *c)
+{
+    int port = ports_free(), listener = -1;
+    char url[64];
+
+    if (c->place != NULL && c->answer != NULL)
+        listener = ports_listen(&port);
+    (void)snprintf(url, sizeof(url), "%s%d", c->place != NULL ? c->place : "",
+                   port);
+    bench->url = c->place != NULL ? url : NULL;
+    bench_run(bench, c->place == NULL && c->answer != NULL, WORKER_ALONE);
+    if (listener >= 0)
+        bench->redis = listener;
+    if (c->answer != NULL)
+        answer_handshake(bench, c->answer);
+    for (int64_t ms = 0; ms < c->after_ms; ms += STEP_MS)
+        if (count_of(bench, c->metric) == 0)
+            pass_ms(bench, STEP_MS);
+}
+
+/* The clock stands still: it tries once. The name server is silent. */
+TEST_CASES(connect, struct connect_case, connect_rows)
+{
+    static const struct names_plan silent = {.delay_ms = -1,
+                                             .delay_ipv6_ms = -1};
+    static struct names_server server;
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    struct bench bench = {.starts_stopped = true};
+
+    names_start(&server, loop, &silent);
+    connect_once(&bench, c);
+    check_count(&bench, c->metric, 1);
+    for (int i = METRIC_CONNECTED; i <= METRIC_CONNECT_BROKEN; i++)
+        CU_ASSERT_EQUAL(metrics_get(bench.metrics, (enum metric)i),
+                        (enum metric)i == c->metric);
+    bench_end(&bench);
+    names_end(&server);
+    ev_loop_destroy(loop);
+}
+
+/* The lines of a server that goes down, after others: S22.2. */
+struct down_case {
+    const char *name;
+    int before;
+    bool has_address;
+};
+
+static const struct down_case down_rows[] = {
+    {"the first server", 0, true},
+    {"the last one with a line of its own", 509, true},
+    {"one that shares its line", 510, false},
+};
+
+TEST_CASES(down, struct down_case, down_rows)
+{
+    static const char *const settings[] = {"SCORING_STORE_ATTEMPTS=1", NULL};
+    const int port = ports_free();
+    char url[64], want[128], address[32] = "";
+    struct bench bench = {
+        .settings = settings, .url = url, .down_before = c->before};
+
+    (void)snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", port);
+    if (c->has_address)
+        (void)snprintf(address, sizeof(address), ": 127.0.0.1:%d", port);
+    (void)snprintf(want, sizeof(want),
+                   "] E a server of the store is down%s: connection refused; ",
+                   address);
+    bench_run(&bench, false, WORKER_ALONE);
+    free(log_with(&bench, want));
+    bench_end(&bench);
+}
+
+#define NODE                                                                   \
+    "*4\r\n$4\r\nmode\r\n$7\r\ncluster\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+
+/* A node of a Cluster: accepts a connection, which it returns. */
+static int
+greet_node(struct bench *bench)
+{
+    accept_link(bench);
+    expect_command(bench, STEPS_HELLO "*1\r\n$4\r\nPING\r\n", NODE "+PONG\r\n");
+    return bench->link;
+}
+
+/* Receives a command that begins so. */
+static void
+expect_begin(int fd, const char *begin)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    char got[PIECE_MAX] = "";
+
+    CU_ASSERT_EQUAL(poll(&ready, 1, CLOCK_PATIENCE_MS), 1);
+    CU_ASSERT(recv(fd, got, sizeof(got) - 1, 0) > 0);
+    CU_ASSERT_EQUAL(strncmp(got, begin, strlen(begin)), 0);
+}
+
+/* The map that gives all slots to this port. */
+static void
+send_map(int fd, int port)
+{
+    char map[96];
+
+    (void)snprintf(map, sizeof(map),
+                   "*1\r\n*3\r\n:0\r\n:16383\r\n"
+                   "*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
+                   port);
+    send_text(fd, map);
+}
+
+/*
+ * The host of the URL is asked for all keys until there is a map, which then
+ * names another server. The redirection and the lost write are counted, and the
+ * write is not told: S21.4, S23.2.
+ */
+TEST_SINGLE(replaced, "a write to a server that is replaced is lost")
+{
+    char url[64];
+    struct bench bench = {.starts_stopped = true, .url = url};
+    int port, listener = ports_listen(&port), maps, node, fd;
+
+    (void)snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", port);
+    bench_run(&bench, false, WORKER_ALONE);
+    bench.redis = listener;
+    maps = greet_node(&bench);
+    node = greet_node(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_score(REQUEST_PERSON));
+    expect_begin(node, "*2\r\n$3\r\nGET\r\n");
+    send_text(node, "-MOVED 1 127.0.0.1:1\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
+    check_count(&bench, METRIC_REDIRECTIONS, 1);
+    expect_begin(node, "*5\r\n$3\r\nSET\r\n");
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_CACHE_WRITE_LOST), 0);
+    send_map(maps, ports_free());
+    check_count(&bench, METRIC_CACHE_WRITE_LOST, 1);
+    pass_ms(&bench, WATCHED_MS);
+    check_untold(&bench, " code=200 ", "cache writes");
+    (void)close(maps);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+/*
  * Settings that the worker passes on, each with a value that is not its
  * default: docs/protocol.md, S20.
  */
@@ -971,13 +1195,15 @@ TEST_SINGLE(handed_connect, "the limit of connecting")
 {
     static const char *const settings[] = {
         "SCORING_STORE_CONNECT_TIMEOUT_MS=903", NULL};
-    struct bench bench = {.settings = settings, .starts_stopped = true};
+    char url[64];
+    struct bench bench = {
+        .settings = settings, .starts_stopped = true, .url = url};
     int port, waiting;
     int listener = ports_listen(&port);
 
     CU_ASSERT_FATAL(listener >= 0 && listen(listener, 0) == 0);
     waiting = ports_connect(port, CLOCK_PATIENCE_MS);
-    bench.full_port = port;
+    (void)snprintf(url, sizeof(url), "redis://127.0.0.1:%d", port);
     bench_run(&bench, false, WORKER_ALONE);
     settle(&bench);
     pass_ms(&bench, 902);

@@ -487,6 +487,7 @@ TEST_SINGLE(server_room, "what is beyond shares the last number")
     char address[32];
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    CU_ASSERT_EQUAL(last - OUTAGE_SERVER, 510); /* S22.2 */
     for (int i = OUTAGE_SERVER; i < OUTAGE__MAX + 2; i++) {
         (void)snprintf(address, sizeof(address), "h:%d", i);
         CU_ASSERT_EQUAL(metrics_outage_of(metrics, address),
