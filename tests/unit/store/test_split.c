@@ -304,6 +304,8 @@ static const struct split_case split_rows[] = {
     {"and a lost connection is made again", "ra1,b1 t1 !b t2 +a t20 t21 +b",
      " b(b1) a(a1) b(b1) ok", 0, 0},
     {"the deadline", "ra1,b1 t1 +a t800 t801 +b", " b(b1) a(a1) timeout", 0, 0},
+    {"the deadline of a key that has moved", "ra1 t1 =ama1>b t2 t799 t800",
+     " a(a1) b(a1) timeout", 0, 1},
     {"a key that has moved", "ra1,a2 t1 =ama1>b t2 +b", " a(a1 a2) b(a1) ok", 0,
      1},
     {"a key that is asked for elsewhere", "ra1,a2 t1 =aaa2>c t2 +c",
