@@ -250,6 +250,48 @@ TEST_SINGLE(next_day, "today is that of each request")
 }
 
 /* Every wrong field is named, with its fault. */
+/* As a request of which method it is counted: S23.2. */
+struct method_case {
+    const char *name;
+    const char *token, *method, *arguments;
+    const char *want; /* NULL: of none */
+};
+
+static const struct method_case method_rows[] = {
+    {"a score", TOKEN_KNOWN, "online_score", "{\"phone\": 1}", "online_score"},
+    {"interests", TOKEN_KNOWN, "clients_interests", "{\"client_ids\": [1]}",
+     "clients_interests"},
+    {"scores", TOKEN_KNOWN, "online_scores", "{}", "online_scores"},
+    {"a method that does not exist", TOKEN_KNOWN, "online_scor", "{}", NULL},
+    {"a wrong token", "x", "online_score", "{}", NULL},
+};
+
+TEST_CASES(method, struct method_case, method_rows)
+{
+    struct api *api = api_new(&config);
+    struct buf body = {0};
+    struct request request = {.verb = bytes_of("POST"),
+                              .path = bytes_of("/method"),
+                              .now = fixed_time()};
+    struct outcome outcome;
+    struct api_call *call;
+    const char *counted;
+
+    buf_printf(&body,
+               "{\"account\": \"horns&hoofs\", \"login\": \"h&f\", "
+               "\"token\": \"%s\", \"method\": \"%s\", \"arguments\": %s}",
+               c->token, c->method, c->arguments);
+    request.body = body.data;
+    request.body_length = body.length;
+    call = store_fake_run(&empty_store, api, &request, &outcome, NULL);
+    counted = api_method_name(outcome.method_number);
+    CU_ASSERT_STRING_EQUAL(counted != NULL ? counted : "none",
+                           c->want != NULL ? c->want : "none");
+    buf_free(&body);
+    api_call_free(call);
+    api_free(api);
+}
+
 TEST_SINGLE(all_faults, "every failing field is named")
 {
     const struct expected want = {.code = 422, .asked = 0};

@@ -174,6 +174,20 @@ TEST_SINGLE(rest, "of a line is waited for")
     close_place(&place);
 }
 
+/* The service begins when nginx has answered already. */
+TEST_SINGLE(before, "the start is counted as well")
+{
+    struct place place;
+
+    open_place(&place);
+    append(&place, "502\n502\n");
+    answers_init(&place.answers, place.socket);
+    count(&place);
+    CU_ASSERT_EQUAL(metrics_get(place.metrics, METRIC_NGINX_502), 2);
+    CU_ASSERT_EQUAL(all_of(&place), 2);
+    close_place(&place);
+}
+
 TEST_SINGLE(flood, "a turn counts 1 MiB, and the next one the rest")
 {
     struct place place;

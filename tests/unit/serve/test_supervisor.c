@@ -1298,6 +1298,64 @@ check_gauges(const struct service *service, size_t workers, int published)
     fcgi_peer_answer_free(&answer);
 }
 
+/* Why a worker has been replaced: S23.2. */
+struct restart_case {
+    const char *name;
+    int number; /* the signal that the worker gets */
+    const char *reason;
+};
+
+static const struct restart_case restart_rows[] = {
+    {"killed", SIGKILL, "signal"},
+    {"ended by itself", SIGTERM, "exit"},
+};
+
+TEST_CASES(restart, struct restart_case, restart_rows)
+{
+    static const char *const reasons[] = {"signal", "exit", "reload",
+                                          "stalled"};
+    struct service service;
+    struct change one = {.service = &service, .count = 1};
+    struct fcgi_peer_answer answer = {0};
+    char want[96];
+
+    service_serve(&service, one_worker);
+    CU_ASSERT_TRUE_FATAL(clock_wait(has_workers, &one, CLOCK_PATIENCE_MS));
+    (void)kill(workers_of(&service).pid[0], c->number);
+    CU_ASSERT_TRUE(await_said(&service, " died after ", 1));
+    ask(&service, "metrics", "/metrics", &answer);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        (void)snprintf(want, sizeof(want),
+                       "\nscoring_worker_restarts_total{reason=\"%s\"} %d\n",
+                       reasons[i], strcmp(reasons[i], c->reason) == 0);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fcgi_peer_answer_body(&answer), want));
+    }
+    fcgi_peer_answer_free(&answer);
+    service_end(&service);
+}
+
+TEST_SINGLE(answers, "of nginx are counted within a second")
+{
+    char path[FILES_PATH_MAX], *left;
+    struct service service;
+    struct fcgi_peer_answer answer = {0};
+
+    (void)serve_one(&service);
+    files_path(path, "%.100s/socket.answers", service.folder);
+    CU_ASSERT_TRUE(files_write(path, "404\n404\n"));
+    for (int64_t ms = 0; ms < 1000; ms += CHECK_MS)
+        pass_all(&service, CHECK_MS);
+    left = files_read(path);
+    CU_ASSERT_STRING_EQUAL(left != NULL ? left : "no file", "");
+    free(left);
+    ask(&service, "metrics", "/metrics", &answer);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(fcgi_peer_answer_body(&answer),
+               "\nscoring_nginx_responses_total{code=\"404\"} 2\n"));
+    fcgi_peer_answer_free(&answer);
+    service_end(&service);
+}
+
 struct reload_case {
     const char *name;
     const char *before; /* the file of settings */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "scoring/api.h"
@@ -66,7 +67,16 @@ make_text(void)
     metrics_set_parked(metrics, 5);
     (void)metrics_hold(metrics, 6, 12);
     (void)metrics_outage_enter(metrics, 0, OUTAGE_STORE);
+    metrics_set(metrics, METRICS_WANTED, 7);
+    metrics_set(metrics, METRICS_PUBLISHED, 2);
+    metrics_set_sentinels(metrics, 4);
+    calls_stop_clock();
+    for (int i = 0; i <= 3; i++)
+        (void)metrics_set_master(metrics, i % 2 == 0 ? "a:1" : "b:1",
+                                 clock_mono_ms() - 8999);
+    (void)metrics_at_least(metrics, 5432000);
     metrics_text_put(metrics, &labels, &out);
+    calls_let_clock_go();
     buf_add(&out, "", 1);
     metrics_free(metrics);
     CU_ASSERT_FALSE_FATAL(out.failed);
@@ -83,6 +93,16 @@ static const struct line_case line_rows[] = {
     {"# TYPE scoring_requests_total counter"},
     {"# TYPE scoring_request_duration_seconds histogram"},
     {"# TYPE scoring_nginx_responses_total counter"},
+    {"# TYPE scoring_account_requests_total counter"},
+    {"# TYPE scoring_tokens_total counter"},
+    {"# TYPE scoring_records_total counter"},
+    {"# TYPE scoring_store_redirections_total counter"},
+    {"# TYPE scoring_store_connections_total counter"},
+    {"# TYPE scoring_store_master_switches_total counter"},
+    {"# TYPE scoring_store_master_age_seconds gauge"},
+    {"# TYPE scoring_store_sentinels_reachable gauge"},
+    {"# TYPE scoring_store_server_breaker_open gauge"},
+    {"# TYPE scoring_model_info gauge"},
     {"# TYPE scoring_requests_parked gauge"},
     {"# TYPE scoring_answers_held_bytes gauge"},
     {"# TYPE scoring_cache_hits_total counter"},
@@ -119,12 +139,13 @@ static const struct line_case line_rows[] = {
     {"scoring_requests_parked 5"},
     {"scoring_answers_held_bytes 6"},
     {"scoring_store_breaker_open 1"},
-    {"scoring_store_master_switches_total 0"},
-    {"scoring_store_master_age_seconds 0"},
-    {"scoring_store_sentinels_reachable 0"},
+    {"scoring_store_master_switches_total 3"},
+    {"scoring_store_master_age_seconds 8"},
+    {"scoring_store_sentinels_reachable 4"},
     {"scoring_workers 1"},
-    {"scoring_workers_wanted 0"},
-    {"scoring_published_salts 0"},
+    {"scoring_workers_wanted 7"},
+    {"scoring_published_salts 2"},
+    {"process_cpu_seconds_total 5432"},
     {DURATION "_bucket{method=\"one\",le=\"0.00005\"} 0"},
     {DURATION "_bucket{method=\"none\",le=\"0.00005\"} 1"},
     {"scoring_model_info{model=\"risk-4\"} 1"},
@@ -166,6 +187,64 @@ TEST_SINGLE(build, "is told by version and commit")
     commit += strcspn(commit, "\"\n");
     CU_ASSERT_EQUAL(strncmp(commit, "\"} 1\n", 5), 0);
     free(text);
+}
+
+/* The value of a metric that is one sample without labels. */
+static double
+value_of(const char *text, const char *name)
+{
+    char begin[64];
+    const char *at;
+
+    (void)snprintf(begin, sizeof(begin), "\n%s ", name);
+    at = strstr(text, begin);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    return strtod(at + strlen(begin), NULL);
+}
+
+/* What a process has lies far from what another metric has. */
+TEST_SINGLE(process, "its start, its memory in bytes, and its files")
+{
+    const double before_s = (double)time(NULL);
+    char *text = make_text();
+    const double start_s = value_of(text, "process_start_time_seconds");
+
+    CU_ASSERT_TRUE(start_s >= before_s && start_s <= (double)time(NULL) + 1);
+    CU_ASSERT_TRUE(value_of(text, "process_resident_memory_bytes") > 500000);
+    CU_ASSERT_TRUE(value_of(text, "process_open_fds") > 2);
+    CU_ASSERT_TRUE(value_of(text, "process_open_fds") < 100000);
+    free(text);
+}
+
+static int
+four_codes(size_t number)
+{
+    static const int codes[] = {200, 403, 429, 503};
+
+    return number < 4 ? codes[number] : 0;
+}
+
+TEST_SINGLE(idle_account, "has samples of 200, 403 and 429, and no others")
+{
+    static const char *const names[] = {"idle", NULL};
+    struct metrics *metrics = metrics_new();
+    struct metrics_labels with_accounts = labels;
+    struct buf out = {0};
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    with_accounts.accounts = names;
+    with_accounts.code = four_codes;
+    metrics_text_put(metrics, &with_accounts, &out);
+    buf_add(&out, "", 1);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(out.data, "\nscoring_account_requests_total{account=\"idle\","
+                         "code=\"200\"} 0\n"
+                         "scoring_account_requests_total{account=\"idle\","
+                         "code=\"403\"} 0\n"
+                         "scoring_account_requests_total{account=\"idle\","
+                         "code=\"429\"} 0\n#"));
+    buf_free(&out);
+    metrics_free(metrics);
 }
 
 struct account_case {
@@ -339,15 +418,18 @@ TEST_CASES(counter, struct counter_case, counter_rows)
 #define HOUR_MS 3600000
 #define SERVER  "scoring_store_server_breaker_open{server="
 
-/* A server that is down, one that was, and one that never was. */
+/* A server that is down, one that was, and one that never was. The machine may
+ * have run for less than an hour. */
 TEST_SINGLE(servers, "are shown while they are down, and an hour longer")
 {
     struct metrics *metrics = metrics_new();
-    const int64_t now_ms = clock_mono_ms();
     struct buf out = {0};
     enum outage old;
+    int64_t now_ms;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
+    calls_pass_ms(2 * HOUR_MS);
+    now_ms = clock_mono_ms();
     CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
     (void)metrics_outage_enter(metrics, 0, metrics_outage_of(metrics, "h:1"));
     (void)metrics_outage_of(metrics, "h:2");
