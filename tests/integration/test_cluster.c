@@ -361,6 +361,7 @@ TEST_SINGLE(reshard, "150 times a slot moves under load, and nothing is lost")
     for (int i = 0; i < 150; i++)
         move_slot(1 + i % 50, 5);
     crowd_stop(&crowd);
+    CU_ASSERT_TRUE(stack_metric(stack, "scoring_store_redirections_total") > 0);
     expect_calm(stack);
 }
 

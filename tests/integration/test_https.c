@@ -302,6 +302,65 @@ TEST_SINGLE(wrong_port, "plain HTTP on the port of HTTPS is 400")
     http_answer_free(&answer);
 }
 
+/* The counts of what nginx answers by itself: S23.4. */
+#define COUNTED(code) "scoring_nginx_responses_total{code=\"" code "\"}"
+#define MARK          COUNTED("505")
+
+static double
+count_of(const char *sample)
+{
+    return stack_metric(https_stack(), sample);
+}
+
+static bool
+is_marked(void *arg)
+{
+    return count_of(MARK) > *(const double *)arg;
+}
+
+/* Answers are counted in their order: what came before this one is, too. */
+static void
+count_all(void)
+{
+    static const char data[] = "GET / HTTP/3.0\r\nHost: a\r\n\r\n";
+    double before = count_of(MARK);
+    struct http_answer answer =
+        http_raw(https_stack()->port, data, sizeof(data) - 1, RENEWED_MS);
+
+    CU_ASSERT_EQUAL(answer.status, 505);
+    http_answer_free(&answer);
+    CU_ASSERT(clock_wait(is_marked, &before, CLOCK_PATIENCE_MS));
+}
+
+struct counted_case {
+    const char *name, *verb, *path;
+    const char *sample;
+};
+
+static const struct counted_case counted_rows[] = {
+    {"a redirection", "GET", "/", COUNTED("308")},
+    {"a request in the clear", "POST", "/method", COUNTED("403")},
+    {"plain HTTP on the port of HTTPS", NULL, NULL, COUNTED("400")},
+};
+
+TEST_CASES(counted, struct counted_case, counted_rows)
+{
+    static const char data[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const struct http_request request = {.verb = c->verb, .path = c->path};
+    struct http_answer answer;
+    double before;
+
+    count_all();
+    before = count_of(c->sample);
+    answer = c->verb != NULL
+                 ? ask(&request, false)
+                 : http_raw(https.port, data, sizeof(data) - 1, RENEWED_MS);
+    CU_ASSERT(answer.status >= 300);
+    http_answer_free(&answer);
+    count_all();
+    CU_ASSERT_EQUAL(count_of(c->sample), before + 1);
+}
+
 TEST_SINGLE(off, "where it is off, nothing of it is there")
 {
     static const struct stack_plan plain = {.store = STACK_REDIS_UNIX};

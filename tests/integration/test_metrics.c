@@ -199,6 +199,40 @@ TEST_CASES(place, struct place_case, place_rows)
     http_close(http);
 }
 
+/* Which nginx answers itself: of each verb, and nothing else of it. */
+struct nginx_case {
+    const char *name, *verb;
+    int want;
+};
+
+static const struct nginx_case nginx_rows[] = {
+    {"by GET", "GET", 200},
+    {"by HEAD", "HEAD", 200},
+    {"by POST", "POST", 405},
+};
+
+TEST_CASES(nginx, struct nginx_case, nginx_rows)
+{
+    static const char *const samples[] = {
+        "# TYPE nginx_connections gauge\n",
+        "\nnginx_connections{state=\"reading\"} ",
+        "\nnginx_connections{state=\"writing\"} ",
+        "\nnginx_connections{state=\"waiting\"} ",
+    };
+    struct http_answer answer =
+        ask(stack_shared(&plan)->metrics_port, c->verb, "/metrics/nginx");
+
+    CU_ASSERT_EQUAL(answer.status, c->want);
+    if (c->want == 200)
+        expect_header(&answer, "Content-Type",
+                      "text/plain; version=0.0.4; charset=utf-8");
+    else
+        expect_error(&answer, c->want, NULL);
+    for (size_t i = 0; i < 4 && strcmp(c->verb, "GET") == 0; i++)
+        CU_ASSERT_PTR_NOT_NULL(strstr(answer.body, samples[i]));
+    http_answer_free(&answer);
+}
+
 /* The API's listener has no metrics. */
 TEST_SINGLE(beside, "the API there are none")
 {
@@ -723,6 +757,40 @@ TEST_SINGLE(own_health, "refused verbs of health do not count")
     CU_ASSERT_EQUAL(stack_metric(stack, NGINX("405")), before);
 }
 
+/* Nor does what the listener of the metrics answers. */
+TEST_SINGLE(own_metrics, "errors of the other listener do not count")
+{
+    static const char *const codes[] = {NGINX("405"), NGINX("413"),
+                                        NGINX("other")};
+    static char body[1025];
+    const struct http_request large = {
+        .verb = "GET",
+        .path = "/metrics",
+        .body = body,
+        .body_length = sizeof(body),
+    };
+    const struct stack *stack = stack_shared(&plan);
+    char *before = scrape(stack);
+    struct http *http = http_open(stack->metrics_port);
+    struct http_answer answer = ask(stack->metrics_port, "GET", "/nothing");
+
+    CU_ASSERT_EQUAL(answer.status, 404);
+    http_answer_free(&answer);
+    answer = ask(stack->metrics_port, "PUT", "/metrics");
+    CU_ASSERT_EQUAL(answer.status, 405);
+    http_answer_free(&answer);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    answer = http_send(http, &large);
+    CU_ASSERT_EQUAL(answer.status, 413);
+    http_answer_free(&answer);
+    http_close(http);
+    expect_counted(stack);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(stack_metric(stack, codes[i]),
+                        stack_metric_in(before, codes[i]));
+    free(before);
+}
+
 static const char *const slow_rate[] = {"SCORING_RATE_LIMIT=1", NULL};
 static const struct stack_plan limited = {.store = STACK_REDIS_TCP,
                                           .environment = slow_rate};
@@ -820,23 +888,27 @@ TEST_SINGLE(own_file, "holds anything, or is none")
     CU_ASSERT_EQUAL(stack_metric(stack, NGINX("other")), before + 4);
 }
 
-/* In the headers, and in a body that is spooled: nginx waits for 10 s. */
+/*
+ * In the headers, and in a body that is spooled: nginx waits for 10 s. In a
+ * small body, which comes first, it does not count.
+ */
 TEST_SINGLE(own_silent, "callers that stop sending")
 {
     static const char *const begun[] = {
+        "POST /method HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
         "POST /method HTTP/1.1\r\nHost",
         "POST /method HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"};
     const struct stack *stack = stack_shared(&plan);
     const double before = stack_metric(stack, NGINX("408"));
-    int fds[2];
+    int fds[3];
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         fds[i] = ports_connect(stack->port, CLOCK_PATIENCE_MS);
         CU_ASSERT_FATAL(fds[i] >= 0);
         CU_ASSERT(send(fds[i], begun[i], strlen(begun[i]), 0) > 0);
     }
     CU_ASSERT_TRUE(becomes(stack, NGINX("408"), before + 2));
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < 3; i++)
         (void)close(fds[i]);
     CU_ASSERT_EQUAL(stack_metric(stack, NGINX("408")), before + 2);
 }

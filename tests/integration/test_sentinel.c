@@ -258,6 +258,12 @@ check_role(const struct stack *stack)
     http_close(http);
 }
 
+static bool
+has_all_sentinels(void *arg)
+{
+    return stack_metric(arg, "scoring_store_sentinels_reachable") == SENTINELS;
+}
+
 static void
 fail_over(struct stack *stack)
 {
@@ -285,6 +291,15 @@ kill_master(struct stack *stack)
     CU_ASSERT_EQUAL(stack_log_count(stack, "E the store is down"), 1);
 }
 
+/* Each switch is a line. */
+static void
+check_switches(const struct stack *stack)
+{
+    CU_ASSERT_EQUAL(
+        stack_metric(stack, "scoring_store_master_switches_total"),
+        (double)stack_log_count(stack, "the store's master is now"));
+}
+
 TEST_SINGLE(follow, "a planned failover costs no request, a death few")
 {
     char url[256];
@@ -298,8 +313,12 @@ TEST_SINGLE(follow, "a planned failover costs no request, a death few")
     CU_ASSERT(clock_wait(is_served, &stack, CLOCK_PATIENCE_MS));
     check_role(&stack);
     CU_ASSERT_EQUAL(stack_log_count(&stack, "the store's master is 127"), 1);
+    CU_ASSERT(clock_wait(has_all_sentinels, &stack, CLOCK_PATIENCE_MS));
+    check_switches(&stack);
     fail_over(&stack);
+    check_switches(&stack);
     kill_master(&stack);
+    check_switches(&stack);
     CU_ASSERT_TRUE(stack_stop(&stack));
     group_end();
 }
