@@ -104,8 +104,8 @@ struct ask_case {
 };
 
 static const struct ask_case ask_rows[] = {
-    {"the next try would be at the end", 990, 3},
-    {"the next try would be before the end", 989, 4},
+    {"the next try would be at the end", 1980, 2},
+    {"the next try would be before the end", 1979, 3},
 };
 
 TEST_CASES(ask, struct ask_case, ask_rows)
