@@ -1,8 +1,9 @@
 /*
- * One scripted sentinel: what is taken from its answers, valid or not, and
- * which other sentinels become known.
+ * Scripted sentinels: what they are asked and when, what is taken from their
+ * answers, valid or not, and which of them become known, and stay.
  */
 #include <ev.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -228,4 +229,280 @@ TEST_SINGLE(hang_up, "one that hangs up has no vote, and has spoken")
     CU_ASSERT_EQUAL(sentinels_reachable(rig.sentinels), 0);
     CU_ASSERT_EQUAL(sentinels_known(rig.sentinels), 1);
     rig_end(&rig);
+}
+
+/* A sentinel that answers every poll, and keeps what it was sent. */
+#define TEXT_SIZE 1024
+#define POLL_MS   250
+#define TURNS     20   /* of the loop, in which something may not happen */
+#define TURNS_MAX 5000 /* in which it must, each of more than a millisecond */
+
+struct asked {
+    struct script_peer peer;
+    const char *greeting; /* the answer to the handshake */
+    const char *answers;  /* to a poll */
+    const char *later;    /* to each poll but the first; NULL: the same */
+    int polls;
+    char sent[TEXT_SIZE]; /* the first two pieces */
+};
+
+static void
+take_question(struct script_connection *connection, const char *piece,
+              size_t length)
+{
+    struct asked *asked = connection->peer->data;
+    const size_t so_far = strlen(asked->sent);
+    const char *answer = asked->greeting;
+
+    if (connection->pieces < 2)
+        (void)snprintf(asked->sent + so_far, TEXT_SIZE - so_far, "%.*s",
+                       (int)length, piece);
+    if (connection->pieces++ > 0)
+        answer = asked->polls++ > 0 && asked->later != NULL ? asked->later
+                                                            : asked->answers;
+    script_send(connection, answer, strlen(answer));
+}
+
+static const struct script_ops asked_ops = {.got = take_question};
+
+/* The sentinels of a URL, on a clock that stands still. */
+struct watch {
+    struct ev_loop *loop;
+    struct redis_url url;
+    struct sentinels *sentinels;
+    int told; /* answers and failures */
+};
+
+static void
+watch_start(struct watch *watch)
+{
+    calls_stop_clock();
+    *watch = (struct watch){.loop = ev_loop_new(EVFLAG_AUTO)};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(watch->loop);
+    watch->url.master = "mymaster";
+}
+
+/* Another host of the URL. Without an `asked` nobody listens there. */
+static int
+watch_add(struct watch *watch, const char *host, struct asked *asked)
+{
+    const int port = ports_free();
+
+    if (asked != NULL)
+        script_serve(&asked->peer, watch->loop,
+                     ports_listen_at(port, &(int){0}), &asked_ops, asked);
+    watch->url.hosts[watch->url.host_count++] =
+        (struct redis_url_host){host, port};
+    return port;
+}
+
+static void
+watch_ask(struct watch *watch)
+{
+    watch->sentinels = sentinels_new(watch->loop, &watch->url,
+                                     CLOCK_PATIENCE_MS, CLOCK_PATIENCE_MS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(watch->sentinels);
+    calls_pass_ms(1); /* a timer is due when its time is over */
+}
+
+static void
+watch_end(struct watch *watch)
+{
+    sentinels_free(watch->sentinels);
+    ev_loop_destroy(watch->loop);
+    calls_let_clock_go();
+}
+
+static void
+watch_turn(struct watch *watch)
+{
+    (void)ev_run(watch->loop, EVRUN_NOWAIT);
+    watch->told += sentinels_take_news(watch->sentinels);
+    clock_sleep_ms(1);
+}
+
+/* Whether there are so many answers and failures, at this time of the clock. */
+static bool
+is_told_of(struct watch *watch, int told)
+{
+    for (int i = 0; i < TURNS_MAX && watch->told < told &&
+                    sentinels_known(watch->sentinels) > 0;
+         i++)
+        watch_turn(watch);
+    return watch->told >= told;
+}
+
+/* Passes a time, and handles what there is then. */
+static void
+watch_pass(struct watch *watch, int64_t ms)
+{
+    calls_pass_ms(ms);
+    for (int i = 0; i < TURNS; i++)
+        watch_turn(watch);
+}
+
+#define STRING(length, text)  "$" #length "\r\n" text "\r\n"
+#define QUESTION(count, word) "*" #count "\r\n" STRING(8, "SENTINEL") word
+#define MYMASTER              STRING(8, "mymaster")
+#define PING                  "*1\r\n" STRING(4, "PING")
+#define HELLO_2               "*2\r\n" STRING(5, "HELLO") STRING(1, "2")
+#define QUESTIONS                                                              \
+    QUESTION(3, STRING(6, "MASTER"))                                           \
+    MYMASTER QUESTION(3, STRING(23, "GET-MASTER-ADDR-BY-NAME"))                \
+        MYMASTER QUESTION(3, STRING(9, "SENTINELS"))                           \
+            MYMASTER QUESTION(2, STRING(4, "MYID"))
+#define QUIET EPOCH_7 A_PLACE EMPTY ID
+
+struct login_case {
+    const char *name, *username, *password;
+    const char *greeting, *sent; /* before the questions */
+};
+
+static const struct login_case login_rows[] = {
+    {"none", NULL, NULL, HELLO, HELLO_2 PING},
+    {"a password", NULL, "s3cret", "+OK\r\n" HELLO,
+     "*2\r\n" STRING(4, "AUTH") STRING(6, "s3cret") HELLO_2 PING},
+    {"a user", "watcher", "s3cret", "+OK\r\n" HELLO,
+     "*3\r\n" STRING(4, "AUTH") STRING(7, "watcher") STRING(6, "s3cret")
+         HELLO_2 PING},
+};
+
+/* User, password and database of the URL are those of Redis: S21.1. */
+TEST_CASES(login, struct login_case, login_rows)
+{
+    struct asked asked = {.greeting = c->greeting, .answers = QUIET};
+    char want[TEXT_SIZE];
+    struct watch watch;
+
+    watch_start(&watch);
+    watch.url.username = "them";
+    watch.url.password = "theirs";
+    watch.url.database = 7;
+    watch.url.sentinel_username = c->username;
+    watch.url.sentinel_password = c->password;
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    (void)snprintf(want, sizeof(want), "%s%s", c->sent, QUESTIONS);
+    CU_ASSERT_STRING_EQUAL(asked.sent, want);
+    script_end(&asked.peer);
+    watch_end(&watch);
+}
+
+TEST_SINGLE(interval, "it is asked each 250 ms, over one connection")
+{
+    struct asked asked = {.greeting = HELLO, .answers = QUIET};
+    struct watch watch;
+
+    watch_start(&watch);
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    for (int i = 1; i < 5; i++) {
+        watch_pass(&watch, POLL_MS - (i == 1 ? 2 : 3)); /* 1 ms too early */
+        CU_ASSERT_EQUAL(asked.polls, i);
+        calls_pass_ms(3);
+        CU_ASSERT_TRUE_FATAL(is_told_of(&watch, i + 1));
+    }
+    CU_ASSERT_EQUAL(asked.peer.count, 1);
+    script_end(&asked.peer);
+    watch_end(&watch);
+}
+
+TEST_SINGLE(most, "of many that are named 16 are asked")
+{
+    struct asked asked = {.greeting = HELLO};
+    struct buf answers = {0};
+    struct watch watch;
+
+    watch_start(&watch);
+    buf_add_text(&answers, EPOCH_7 A_PLACE "*20\r\n");
+    for (int i = 10; i < 30; i++)
+        buf_printf(&answers,
+                   "*6\r\n" PAIR("2\r\nip", "9\r\n127.0.0.9")
+                       PAIR("4\r\nport", "2\r\n%d")
+                           PAIR("5\r\nrunid", "2\r\n%d"),
+                   i, i);
+    buf_add_text(&answers, ID);
+    buf_add(&answers, "", 1);
+    asked.answers = answers.data;
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    CU_ASSERT_EQUAL(sentinels_known(watch.sentinels), 16);
+    script_end(&asked.peer);
+    watch_end(&watch);
+    buf_free(&answers);
+}
+
+/* Those of the URL, though nobody names them. */
+TEST_SINGLE(absent, "one of the URL stays, however long it is away")
+{
+    struct watch watch;
+
+    watch_start(&watch);
+    (void)watch_add(&watch, "127.0.0.1", NULL);
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    for (int i = 2; i < 5; i++) {
+        calls_pass_ms(FORGET_MS + 1);
+        CU_ASSERT_TRUE_FATAL(is_told_of(&watch, i));
+        CU_ASSERT_EQUAL(sentinels_known(watch.sentinels), 1);
+    }
+    CU_ASSERT_EQUAL(sentinels_reachable(watch.sentinels), 0);
+    watch_end(&watch);
+}
+
+TEST_SINGLE(same, "two hosts of the URL stay, though they are one sentinel")
+{
+    struct asked asked = {.greeting = HELLO, .answers = QUIET};
+    struct watch watch;
+    int port;
+
+    watch_start(&watch);
+    port = watch_add(&watch, "127.0.0.1", &asked);
+    watch.url.hosts[watch.url.host_count++] =
+        (struct redis_url_host){"localhost", port};
+    watch_ask(&watch);
+    while (asked.polls < 2 && is_told_of(&watch, watch.told + 1))
+        continue;
+    for (int i = 0; i < 4; i++)
+        watch_pass(&watch, POLL_MS + 1);
+    CU_ASSERT_EQUAL(sentinels_known(watch.sentinels), 2);
+    CU_ASSERT_EQUAL(asked.peer.count, 2);
+    script_end(&asked.peer);
+    watch_end(&watch);
+}
+
+/* One that another has named once. */
+TEST_SINGLE(named, "one that answers stays, though nobody names it any more")
+{
+    struct asked other = {.greeting = HELLO,
+                          .answers = EPOCH_7 A_PLACE EMPTY "$2\r\nit\r\n"};
+    struct asked asked = {.greeting = HELLO, .later = QUIET};
+    struct redis_url_host *host;
+    char answers[TEXT_SIZE];
+    struct watch watch;
+
+    watch_start(&watch);
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    (void)watch_add(&watch, "127.0.0.1", &other);
+    host = &watch.url.hosts[--watch.url.host_count];
+    (void)snprintf(answers, sizeof(answers),
+                   EPOCH_7 A_PLACE
+                   "*1\r\n" OTHER("9\r\n127.0.0.1", "%zu\r\n%d", "2\r\nit") ID,
+                   host->port < 10000 ? (size_t)4 : (size_t)5, host->port);
+    asked.answers = answers;
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    CU_ASSERT_EQUAL(sentinels_known(watch.sentinels), 2);
+    calls_pass_ms(POLL_MS + 1);
+    while (other.polls < 1 && is_told_of(&watch, watch.told + 1))
+        continue;
+    watch_pass(&watch, FORGET_MS + 1);
+    CU_ASSERT_EQUAL(sentinels_known(watch.sentinels), 2);
+    CU_ASSERT_EQUAL(sentinels_reachable(watch.sentinels), 2);
+    script_end(&asked.peer);
+    script_end(&other.peer);
+    watch_end(&watch);
 }
