@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "config/config.h"
 #include "redis/resolver.h"
 #include "serve/worker.h"
@@ -27,6 +28,7 @@
 #include "support/names.h"
 #include "support/ports.h"
 #include "support/request.h"
+#include "support/script.h"
 #include "support/shared_clock.h"
 #include "support/steps.h"
 #include "telemetry/log.h"
@@ -897,6 +899,94 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     send_text(bench.link, "+OK\r\n");
     (void)close(fd);
     bench_end(&bench);
+}
+
+/* A sentinel and the master that it names, on one port, in a process of their
+ * own. A write is not answered; then the sentinel names another master, the
+ * same server by another name. */
+struct group {
+    int port;
+    bool has_write;
+};
+
+static bool
+has_word(const char *piece, size_t length, const char *word)
+{
+    return memmem(piece, length, word, strlen(word)) != NULL;
+}
+
+static void
+name_master(struct script_connection *connection)
+{
+    const struct group *group = connection->peer->data;
+    const char *host = group->has_write ? "localhost" : "127.0.0.1";
+    char text[200], port[16];
+    const int digits = snprintf(port, sizeof(port), "%d", group->port);
+
+    (void)snprintf(text, sizeof(text),
+                   "*2\r\n$12\r\nconfig-epoch\r\n$1\r\n%d\r\n"
+                   "*2\r\n$9\r\n%s\r\n$%d\r\n%s\r\n"
+                   "*0\r\n$2\r\nme\r\n",
+                   1 + group->has_write, host, digits, port);
+    script_send(connection, text, strlen(text));
+}
+
+static void
+serve_group(struct script_connection *connection, const char *piece,
+            size_t length)
+{
+    static const char sentinel[] = "*2\r\n+mode\r\n+sentinel\r\n+PONG\r\n";
+    static const char master[] = STEPS_MASTER ":0\r\n", nil[] = "$-1\r\n";
+    const bool is_sentinel = connection == &connection->peer->connections[0];
+    struct group *group = connection->peer->data;
+
+    if (connection->pieces++ == 0 && is_sentinel)
+        script_send(connection, sentinel, sizeof(sentinel) - 1);
+    else if (is_sentinel)
+        name_master(connection);
+    else if (has_word(piece, length, "HELLO"))
+        script_send(connection, master, sizeof(master) - 1);
+    else if (has_word(piece, length, "\r\nGET\r\n"))
+        script_send(connection, nil, sizeof(nil) - 1);
+    else
+        group->has_write =
+            group->has_write || has_word(piece, length, "\r\nSET\r\n");
+}
+
+/* S21.4 and S21.5. */
+TEST_SINGLE(dropped, "a write to a former master is counted, and not logged")
+{
+    static const struct script_ops ops = {.got = serve_group};
+    struct bench bench = {.settings = patient};
+    struct group group = {0};
+    const int listener = ports_listen(&group.port);
+    char *text, url[64];
+    pid_t peer;
+    int fd;
+
+    CU_ASSERT_FATAL(listener >= 0);
+    (void)fflush(stdout);
+    peer =
+        script_fork(listener, &ops, &group, 2 * CLOCK_PATIENCE_MS / MS_PER_S);
+    (void)close(listener);
+    (void)snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%d/m",
+                   group.port);
+    bench.url = url;
+    bench_run(&bench, false, WORKER_ALONE);
+    free(log_with(&bench, "I the store's master is 127.0.0.1:"));
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_score(REQUEST_PERSON));
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
+    text = log_with(&bench, "I the store's master is now localhost:");
+    check_count(&bench, METRIC_CACHE_WRITE_LOST, 1);
+    CU_ASSERT_EQUAL(metrics_get_switches(bench.metrics), 1);
+    CU_ASSERT_EQUAL(metrics_get_sentinels(bench.metrics), 1);
+    CU_ASSERT_PTR_NULL(strstr(text, "] E "));
+    free(text);
+    (void)close(fd);
+    bench_end(&bench);
+    (void)kill(peer, SIGKILL);
+    (void)waitpid(peer, NULL, 0);
 }
 
 #define DEADLINE_MS 1000 /* of a read, by default: S20 */
