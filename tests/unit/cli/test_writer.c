@@ -34,7 +34,13 @@ struct bench {
 };
 
 /* How long the peer keeps the connection after the handshake. */
-enum stay { GOES_AT_ONCE = 0, WAITS_FOR_BATCH, WAITS_FOR_FOUR, READS_FLOOD };
+enum stay {
+    GOES_AT_ONCE = 0,
+    WAITS_FOR_BATCH,
+    WAITS_FOR_FOUR,
+    READS_FLOOD,
+    REFUSES_THE_THIRD /* of the batches, and takes all others */
+};
 
 /* The replies of a master to ROLE and to a batch. */
 struct replica_case {
@@ -51,6 +57,7 @@ struct visit {
     enum stay stay;
     size_t known;                 /* bytes of the name MSET */
     int batches;                  /* so far; no key or value contains MSET */
+    int answered;                 /* of them */
     size_t bytes;                 /* of a flood */
     const struct replica_case *c; /* whose commands it expects, in order */
     bool is_good;                 /* they came */
@@ -88,6 +95,16 @@ take_flood(struct script_connection *connection, size_t length)
         reply(connection, "+OK\r\n");
 }
 
+static void
+answer_batches(struct script_connection *connection)
+{
+    struct visit *visit = connection->peer->data;
+
+    while (visit->answered < visit->batches)
+        reply(connection,
+              ++visit->answered == 3 ? "-OOM memory is full\r\n" : "+OK\r\n");
+}
+
 /* The handshake, and then batches until its stay is over. */
 static void
 take_batches(struct script_connection *connection, const char *piece,
@@ -106,7 +123,9 @@ take_batches(struct script_connection *connection, const char *piece,
         return;
     }
     count_batches(visit, piece, length);
-    if (visit->batches >= (visit->stay == WAITS_FOR_FOUR ? 4 : 1))
+    if (visit->stay == REFUSES_THE_THIRD)
+        answer_batches(connection);
+    else if (visit->batches >= (visit->stay == WAITS_FOR_FOUR ? 4 : 1))
         _exit(EXIT_SUCCESS);
 }
 
@@ -242,6 +261,21 @@ TEST_SINGLE(under_way, "the fourth batch waits until the first is written")
     CU_ASSERT_FALSE(writer_add(bench.writer, bytes_of("k"), bytes_of("[]")));
     CU_ASSERT_TRUE(proc_wait(&bench.peer, LIMIT_MS));
     CU_ASSERT_EQUAL(proc_exit_status(&bench.peer), 0);
+    bench_end(&bench);
+}
+
+/* What comes behind a refused batch does not count: it is not the beginning. */
+TEST_SINGLE(beginning, "the batches before the one that is refused are written")
+{
+    struct bench bench;
+    bool is_good = true;
+
+    bench_start(&bench, REFUSES_THE_THIRD);
+    for (int i = 0; i < 4 * BATCH_KEYS && is_good; i++)
+        is_good = writer_add(bench.writer, bytes_of("k"), bytes_of("[]"));
+    CU_ASSERT_FALSE(is_good && writer_finish(bench.writer));
+    CU_ASSERT_EQUAL(writer_confirmed(bench.writer), 2 * BATCH_KEYS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(session_error(bench.session), "OOM"));
     bench_end(&bench);
 }
 
