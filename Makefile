@@ -77,7 +77,7 @@ FUZZ := $(sort $(wildcard tests/fuzz/*.c))
 # Files that replace functions of a library are linked explicitly: those of WRAPPED for
 # calls by the program, allocators, clock and waits for calls by libraries, too.
 INTERPOSERS := $(addprefix tests/support/,calls.c memory.c names.c shared_clock.c)
-WRAPPED_calls = alarm recv send read __read_chk open open64 socket accept4 connect fork sendfile sendfile64 \
+WRAPPED_calls = alarm recv send read __read_chk open open64 socket accept4 connect fork fsync sendfile sendfile64 \
     memfd_create fallocate fallocate64 mmap mmap64 EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex \
     EVP_MAC_init EVP_MAC_update EVP_MAC_final CRYPTO_memcmp OPENSSL_cleanse explicit_bzero __explicit_bzero_chk
 WRAPPED_names = ares_init_options

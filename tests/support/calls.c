@@ -203,6 +203,7 @@ WRAP(connect, int, CALL_CONNECT, -1,
      (int fd, const struct sockaddr *address, socklen_t length),
      (fd, address, length))
 WRAP(fork, pid_t, CALL_FORK, -1, (void), ())
+WRAP(fsync, int, CALL_FSYNC, -1, (int fd), (fd))
 WRAP_LARGE(sendfile, ssize_t, CALL_SENDFILE, -1,
      (int to, int from, off_t *offset, size_t length),
      (to, from, offset, length))

@@ -24,6 +24,7 @@ enum call {
     CALL_MMAP,
     CALL_SEND,
     CALL_FORK,
+    CALL_FSYNC,
     CALL_CRYPTO, /* any call of libcrypto that makes a digest */
     CALL__MAX
 };

@@ -1,8 +1,9 @@
 /*
  * An export from a scripted Redis Cluster of one server, in its own process,
- * that ends at some command: what is reported, and the exit status. Source:
- * docs/protocol.md, S19.6, S22.8 and S26.4.
+ * that ends at some command, or to a disk that takes no file: what is reported,
+ * and the exit status. Source: docs/protocol.md, S19.6, S22.8 and S26.4.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/units.h"
 #include "cli/export.h"
 #include "support/buffer.h"
+#include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/files.h"
@@ -201,35 +203,92 @@ expect_message(const char *path, const struct end_case *c, int port)
     free(text);
 }
 
+/* A folder with the file "copy", and a server. */
+struct bench {
+    char folder[FILES_PATH_MAX], copy[FILES_PATH_MAX], said[FILES_PATH_MAX];
+    struct server server;
+    struct proc peer;
+};
+
+#define OLD_TEXT "old\n"
+#define NEW_TEXT "{\"client_id\": 1, \"interests\": []}\n"
+
+static void
+bench_start(struct bench *bench, const struct end_case *c)
+{
+    int listener;
+
+    *bench = (struct bench){.server = {.c = c}};
+    CU_ASSERT_TRUE_FATAL(files_folder_make(bench->folder));
+    files_path(bench->copy, "%s/copy", bench->folder);
+    files_path(bench->said, "%s/said", bench->folder);
+    CU_ASSERT_TRUE(files_write(bench->copy, OLD_TEXT));
+    listener = ports_listen(&bench->server.port);
+    CU_ASSERT_FATAL(listener >= 0);
+    (void)fflush(stdout);
+    bench->peer.pid = script_fork(listener, &server_ops, &bench->server,
+                                  2 * CLOCK_PATIENCE_MS / MS_PER_S);
+    (void)close(listener);
+}
+
+static int
+bench_export(const struct bench *bench)
+{
+    const struct interests_plan plan = {.path = bench->copy,
+                                        .limit_ms = CLOCK_PATIENCE_MS};
+    struct redis_url url = {.kind = REDIS_URL_CLUSTER};
+
+    if (bench->server.c->deed == IS_SECOND)
+        url.hosts[url.host_count++] =
+            (struct redis_url_host){HOST, ports_free()};
+    url.hosts[url.host_count++] =
+        (struct redis_url_host){HOST, bench->server.port};
+    return run_export(&plan, &url, bench->said);
+}
+
+static void
+bench_end(struct bench *bench)
+{
+    proc_kill(&bench->peer);
+    files_folder_remove(bench->folder);
+}
+
 /* Whatever happens, the previous file stays unless all has been exported. */
 TEST_CASES(end, struct end_case, end_rows)
 {
-    char folder[FILES_PATH_MAX], copy[FILES_PATH_MAX], said[FILES_PATH_MAX];
-    struct server server = {.c = c};
-    struct interests_plan plan = {.path = copy, .limit_ms = CLOCK_PATIENCE_MS};
-    struct redis_url url = {.kind = REDIS_URL_CLUSTER};
-    struct proc peer = {.pid = 0};
-    int listener;
+    struct bench bench;
 
-    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
-    files_path(copy, "%s/copy", folder);
-    files_path(said, "%s/said", folder);
-    CU_ASSERT_TRUE(files_write(copy, "old\n"));
-    listener = ports_listen(&server.port);
-    CU_ASSERT_FATAL(listener >= 0);
-    (void)fflush(stdout);
-    peer.pid = script_fork(listener, &server_ops, &server,
-                           2 * CLOCK_PATIENCE_MS / MS_PER_S);
-    (void)close(listener);
-    if (c->deed == IS_SECOND)
-        url.hosts[url.host_count++] =
-            (struct redis_url_host){HOST, ports_free()};
-    url.hosts[url.host_count++] = (struct redis_url_host){HOST, server.port};
-    CU_ASSERT_EQUAL(run_export(&plan, &url, said), c->status);
-    expect_message(said, c, server.port);
-    expect_text(copy, c->status == EX_OK
-                          ? "{\"client_id\": 1, \"interests\": []}\n"
-                          : "old\n");
-    proc_kill(&peer);
-    files_folder_remove(folder);
+    bench_start(&bench, c);
+    CU_ASSERT_EQUAL(bench_export(&bench), c->status);
+    expect_message(bench.said, c, bench.server.port);
+    expect_text(bench.copy, c->status == EX_OK ? NEW_TEXT : OLD_TEXT);
+    bench_end(&bench);
+}
+
+/* The file is on the disk before it gets its name, and the name afterwards. */
+struct disk_case {
+    const char *name;
+    int taken; /* calls of fsync() before the one that fails */
+    const char *copy;
+};
+
+static const struct disk_case disk_rows[] = {
+    {"the file cannot be on the disk", 0, OLD_TEXT},
+    {"its name cannot be", 1, NEW_TEXT},
+};
+
+TEST_CASES(disk, struct disk_case, disk_rows)
+{
+    char want[FILES_PATH_MAX + 64];
+    struct bench bench;
+
+    bench_start(&bench, &end_rows[0]);
+    calls_fail_later(CALL_FSYNC, c->taken, EIO);
+    CU_ASSERT_EQUAL(bench_export(&bench), EX_IOERR);
+    CU_ASSERT_TRUE(calls_has_failed(CALL_FSYNC));
+    (void)snprintf(want, sizeof(want), "scoring: %s: Input/output error\n",
+                   bench.copy);
+    expect_text(bench.said, want);
+    expect_text(bench.copy, c->copy);
+    bench_end(&bench);
 }

@@ -1,13 +1,15 @@
 /*
- * The line of progress for given figures. Expected values are calculated by
- * hand.
+ * The line of progress for given figures, and the line at the end. Expected
+ * values are calculated by hand.
  */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 #include "support/calls.h"
 #include "support/cases.h"
 
@@ -185,4 +187,33 @@ TEST_SINGLE(erase, "takes away what was drawn, once")
     calls_let_clock_go();
     release(drawn);
     CU_ASSERT_STRING_EQUAL(drawn, "\r\033[Kb  1 lines\r\033[K");
+}
+
+struct end_case {
+    const char *name;
+    int64_t ms; /* that the command took */
+    const char *want;
+};
+
+static const struct end_case end_rows[] = {
+    {"no time", 0, "scoring: file: 7 clients are written in 0.0 s\n"},
+    {"nearly a tenth", 99, "scoring: file: 7 clients are written in 0.0 s\n"},
+    {"a tenth", 100, "scoring: file: 7 clients are written in 0.1 s\n"},
+    {"a while", 62345, "scoring: file: 7 clients are written in 62.3 s\n"},
+};
+
+TEST_CASES(end, struct end_case, end_rows)
+{
+    struct report report = {.name = "file"};
+    char drawn[DRAWN_MAX];
+
+    calls_stop_clock();
+    report.began_ms = clock_mono_ms();
+    calls_pass_ms(c->ms);
+    capture();
+    report_end(&report, 7, "written");
+    (void)fflush(stderr);
+    release(drawn);
+    calls_let_clock_go();
+    CU_ASSERT_STRING_EQUAL(drawn, c->want);
 }
