@@ -556,6 +556,57 @@ TEST_CASES(end, struct end_case, end_rows)
     rig_end(&rig);
 }
 
+/* Bytes of an answer that does not end, at one or two times. */
+struct alive_case {
+    const char *name;
+    struct {
+        int64_t at_ms;
+        size_t bytes;
+    } pieces[2];
+    int64_t took_ms; /* until it counts as silent: 100 ms after 16 KiB */
+};
+
+static const struct alive_case alive_rows[] = {
+    {"16 KiB in time", {{90, ALIVE_BYTES}}, 190},
+    {"a byte less", {{90, ALIVE_BYTES - 1}}, LIMIT_MS},
+    {"16 KiB in two pieces",
+     {{45, ALIVE_BYTES / 2}, {90, ALIVE_BYTES / 2}},
+     190},
+    {"16 KiB, and less behind them",
+     {{40, ALIVE_BYTES}, {90, ALIVE_BYTES / 2}},
+     140},
+};
+
+TEST_CASES(alive, struct alive_case, alive_rows)
+{
+    static const char zeros[ALIVE_BYTES];
+    static const struct step steps[STEPS_MAX] = {
+        {PROBE, MASTER ":0\r\n"}, {PING PING, "+A\r\n$99999999\r\n"}};
+    static struct rig rig;
+    int64_t start_ms, took_ms;
+
+    rig_start(&rig, steps);
+    rig.piece = 1; /* replies may be large */
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    ping(&rig, 2);
+    start_ms = clock_ms();
+    run_for(&rig, 0);
+    for (size_t i = 0; i < 2 && c->pieces[i].bytes > 0; i++) {
+        run_for(&rig, start_ms + c->pieces[i].at_ms - clock_ms());
+        CU_ASSERT_EQUAL(send(steps_client(&rig.server), zeros,
+                             c->pieces[i].bytes, MSG_NOSIGNAL),
+                        (ssize_t)c->pieces[i].bytes);
+        run_for(&rig, 0);
+    }
+    CU_ASSERT(run_until(&rig, &rig.downs, 1));
+    took_ms = clock_ms() - start_ms;
+    CU_ASSERT(took_ms >= c->took_ms && took_ms <= c->took_ms + PASSED_MS);
+    CU_ASSERT_EQUAL(rig.fault, REDIS_FAULT_TIMEOUT);
+    CU_ASSERT_STRING_EQUAL(rig.words, NO_ANSWER);
+    rig_end(&rig);
+}
+
 /* 100 ms is the time of an answer: three of them take longer. */
 TEST_SINGLE(clock, "the clock of a command starts when it is the oldest one")
 {

@@ -398,6 +398,45 @@ TEST_SINGLE(cache, "a value of the cache is read as it is")
     rig_end(&rig);
 }
 
+#define BOUND     (4 << 20) /* of an answer: S20.5 */
+#define TURNS_MAX 20000     /* of the loop: many more than an answer takes */
+
+struct bound_case {
+    const char *name;
+    size_t bytes;    /* of the value */
+    int connections; /* until all is done */
+};
+
+static const struct bound_case bound_rows[] = {
+    {"4 MiB are read, and are too many for a value", BOUND - 2, 1},
+    {"more ends the connection", BOUND + 1, 2},
+};
+
+/* In any case nothing but the value is at fault. */
+TEST_CASES(bound, struct bound_case, bound_rows)
+{
+    struct buffer answer = {0};
+    struct step steps[STEPS_MAX] = {GREET, {GET_A, NULL}};
+    static struct rig rig;
+
+    buffer_printf(&answer, "$%zu\r\n%0*d\r\n", c->bytes, (int)c->bytes, 0);
+    steps[1].answer = buffer_text(&answer);
+    rig_open(&rig, steps, "a");
+    CU_ASSERT_FATAL(store_read(rig.store, rig.keys, 1, STORE_CACHE, clock_ms(),
+                               clock_ms() + 2000, on_done, &rig));
+    for (int i = 0;
+         i < TURNS_MAX && (rig.answers == 0 || !store_is_up(rig.store)); i++)
+        (void)ev_run(rig.loop, EVRUN_NOWAIT);
+    CU_ASSERT_EQUAL(rig.answers, 1);
+    CU_ASSERT_EQUAL(rig.status, STORE_OK);
+    CU_ASSERT_STRING_EQUAL(rig.kinds, "l");
+    CU_ASSERT_TRUE(store_is_up(rig.store));
+    CU_ASSERT_EQUAL(rig.server.peer.count, c->connections);
+    CU_ASSERT_EQUAL(rig.downs, 0);
+    rig_end(&rig);
+    buffer_free(&answer);
+}
+
 /* A command that the server denied is not sent again on that connection. */
 TEST_SINGLE(denied, "a range that is denied is asked for once a connection")
 {
@@ -413,6 +452,25 @@ TEST_SINGLE(denied, "a range that is denied is asked for once a connection")
     ask(&rig);
     CU_ASSERT_STRING_EQUAL(rig.first, "y");
     steps_check(&rig.server);
+    rig_end(&rig);
+}
+
+/* The next server, or the rights of the user by then, may be others. */
+TEST_SINGLE(denied_anew, "and again on the next connection")
+{
+    static const struct step steps[STEPS_MAX] = {
+        GREET, {RANGE_A, NOPERM}, {GET_A, "$1\r\nx\r\n"}};
+    static struct rig rig;
+
+    rig_open(&rig, steps, "a");
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.server.done, 3);
+    script_hang_up(&rig.server.peer.connections[0]);
+    CU_ASSERT_TRUE(run_until(&rig, &rig.server.peer.count, 2));
+    ask(&rig);
+    CU_ASSERT_STRING_EQUAL(rig.first, "x");
+    CU_ASSERT_EQUAL(rig.server.done, 3);
+    CU_ASSERT_FALSE(rig.server.is_strange);
     rig_end(&rig);
 }
 

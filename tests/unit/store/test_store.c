@@ -13,6 +13,8 @@
  *     errK   it is answered with an error; K is i for the store's own trial
  *     bigK, slowK   the reply to the read of K ends the connection
  *     hugeK  the values of the read of K are too large together
+ *     fatK, fullK   it is answered, with more than 1 MiB of values, or as much
+ *     oneK   it is answered, and one value is too large
  *     pong   a check is answered
  *     up     the link is ready
  *     down, late, refuse   the link has failed
@@ -41,6 +43,8 @@
 
 #define TRACE_SIZE 1024
 #define SENT_MAX   16
+
+#define GUARD_BYTES ((size_t)1 << 20) /* as in store.c */
 
 static struct {
     struct store_link base; /* first: a link begins with it */
@@ -334,6 +338,22 @@ step_answer(char key, enum store_status status)
                      status == STORE_OK ? NULL : "no");
 }
 
+/* A good answer of so many bytes, or with one value that is too large. */
+static void
+step_heavy(char key, size_t bytes, bool has_large_value)
+{
+    struct store_fetch *fetch = take_sent(key);
+
+    if (fetch == NULL)
+        return;
+    fetch->values[0] = (struct store_value){STORE_STRING, fetch->keys[0]};
+    if (has_large_value)
+        fetch->values[0].kind = STORE_LARGE_VALUE;
+    fetch->bytes = bytes;
+    fetch->has_large_value = has_large_value;
+    store_link_reply(&fake.base, fetch, STORE_OK, NULL);
+}
+
 static void
 step_wrote(const char *error)
 {
@@ -443,6 +463,12 @@ step_run(struct store *store, const char *step)
         step_blame(REDIS_FAULT_SLOW, step[4]);
     else if (strncmp(step, "huge", 4) == 0)
         step_answer(step[4], STORE_LARGE);
+    else if (strncmp(step, "fat", 3) == 0)
+        step_heavy(step[3], GUARD_BYTES + 1, false);
+    else if (strncmp(step, "full", 4) == 0)
+        step_heavy(step[4], GUARD_BYTES, false);
+    else if (strncmp(step, "one", 3) == 0)
+        step_heavy(step[3], 0, true);
     else if (strncmp(step, "ok", 2) == 0)
         step_answer(step[2], STORE_OK);
     else if (strncmp(step, "err", 3) == 0)
@@ -722,6 +748,17 @@ static const struct store_case blame_rows[] = {
      "huge3",
      "open send1 | open measure1 | 1=large measure2 | 2=large measure3 | "
      "3=large"},
+    {"longer, after many bytes",
+     "t0 up t1 n1:800 t2 big1 t3 up t4 fat1 n2:9999 t5003 ok2 n3:9999 t5004 "
+     "ok3",
+     "open send1 | open measure1 | 1=ok measure2 | 2=ok send3 | 3=ok"},
+    {"not after as many as are usual",
+     "t0 up t1 n1:800 t2 big1 t3 up t4 full1 n2:9999 t5003 ok2",
+     "open send1 | open measure1 | 1=ok send2 | 2=ok"},
+    {"longer, after a value that is too large",
+     "t0 up t1 n1:800 t2 big1 t3 up t4 one1 n2:9999 t5003 ok2 n3:9999 t5004 "
+     "ok3",
+     "open send1 | open measure1 | 1=ok measure2 | 2=ok send3 | 3=ok"},
     {"one large value is none",
      "t0 up t1 n1:800 t2 big1 t3 up t4 ok1 m2:9000 t5002 huge2 n3:9000 t5003 "
      "ok3",
