@@ -674,6 +674,24 @@ TEST_CASES(wide, struct wide_case, wide_rows)
     bench->username = "";
 }
 
+/* Without the lengths GET is the first to meet a key of another type. */
+TEST_SINGLE(unmeasured, "a key of another type is left out, too")
+{
+    struct bench *bench = shared_bench();
+
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "RPUSH i:1 x"));
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:2 []"));
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "ACL SETUSER importer on >" PASSWORD
+                                           " ~i:* -@all +get +scan"));
+    bench->username = "importer";
+    bench_run(bench, "\"$scoring\" interests export copy", EX_DATAERR,
+              "^scoring: i:1: is not a string, but of another type\n"
+              "scoring: 1 keys are damaged and left out, 1 clients are "
+              "exported\n$");
+    bench->username = "";
+    expect_file(bench, "copy", LINE("2", "[]"));
+}
+
 TEST_SINGLE(overfull, "a value that no reply may have is at fault, too")
 {
     struct bench *bench = shared_bench();
@@ -1016,6 +1034,38 @@ TEST_CASES(planted, struct planted_case, planted_rows)
     bench_run(bench, line, EX_CANTCREAT, c->pattern);
     expect_file(bench, "copy", "old");
     bench_run(bench, "ls new; rm -r d before", EX_OK, "No such file");
+}
+
+/* Files of others that are replaced, because who made them is trusted, or the
+ * folder is not for all. */
+struct trusted_case {
+    const char *name;
+    const char *folder; /* commands that make the folder d */
+};
+
+#define HIS "echo his >d/copy; chown 65534 d/copy"
+
+static const struct trusted_case trusted_rows[] = {
+    {"a file of the folder's owner", "mkdir -m 1777 d; chown 65534 d; " HIS},
+    {"in a folder without the sticky bit", "mkdir -m 777 d; " HIS},
+    {"in a folder that only its owner may write to", "mkdir -m 1755 d; " HIS},
+};
+
+TEST_CASES(trusted, struct trusted_case, trusted_rows)
+{
+    struct bench *bench = shared_bench();
+    char line[LINES_MAX];
+
+    if (geteuid() != 0) {
+        cases_skip("only root can be somebody else");
+        return;
+    }
+    CU_ASSERT_TRUE(redis_do(&bench->redis, "SET i:1 []"));
+    (void)snprintf(line, sizeof(line),
+                   "umask 0; %s; \"$scoring\" interests export d/copy; "
+                   "status=$?; cat d/copy; rm -r d; exit $status",
+                   c->folder);
+    bench_run(bench, line, EX_OK, "^" CLIENT("1", "\\[\\]") "$");
 }
 
 TEST_SINGLE(unwritable, "a folder keeps its file, though that could be written")
@@ -1432,6 +1482,69 @@ TEST_SINGLE(opening, "a pipe ends by a signal, too")
     proc_signal(&bench->proc, SIGTERM);
     bench_expect(bench, 128 + SIGTERM, "^scoring: fifo: interrupted\n$");
     (void)unlink(path);
+}
+
+/* Where input is copied that can be read only once. */
+struct spool_case {
+    const char *name;
+    const char *setting; /* before the command */
+    bool is_ours;        /* the folder of the row; else /tmp */
+};
+
+static const struct spool_case spool_rows[] = {
+    {"to TMPDIR", "TMPDIR=\"$PWD\"; export TMPDIR; ", true},
+    {"to /tmp", "", false},
+    {"to /tmp, as TMPDIR is empty", "TMPDIR=; export TMPDIR; ", false},
+};
+
+/* The file in the process's descriptor table that has no name any more. */
+struct spool {
+    const struct proc *proc;
+    char want[FILES_PATH_MAX]; /* the beginning of its path */
+};
+
+static bool
+has_spool(void *arg)
+{
+    static const char end[] = " (deleted)";
+    const struct spool *spool = arg;
+    bool is_there = false;
+
+    for (int fd = STDERR_FILENO + 1; fd < 20 && !is_there; fd++) {
+        char path[FILES_PATH_MAX], target[2 * FILES_PATH_MAX] = "";
+        ssize_t length;
+
+        files_path(path, "/proc/%d/fd/%d", (int)spool->proc->pid, fd);
+        length = readlink(path, target, sizeof(target) - 1);
+        is_there = length > (ssize_t)sizeof(end) &&
+                   strncmp(target, spool->want, strlen(spool->want)) == 0 &&
+                   strcmp(target + length - (ssize_t)sizeof(end) + 1, end) == 0;
+    }
+    return is_there;
+}
+
+TEST_CASES(spool, struct spool_case, spool_rows)
+{
+    struct bench *bench = shared_bench();
+    struct spool spool = {.proc = &bench->proc};
+    char path[FILES_PATH_MAX], line[LINES_MAX];
+    char *folder = realpath(c->is_ours ? bench->folder : "/tmp", NULL);
+    int fd;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
+    files_path(spool.want, "%s/scoring-import-", folder);
+    files_path(path, "%s/fifo", bench->folder);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    (void)snprintf(line, sizeof(line),
+                   "%sexec \"$scoring\" interests import - <fifo", c->setting);
+    bench_begin(bench, line);
+    CU_ASSERT_TRUE(clock_wait(has_spool, &spool, CLOCK_PATIENCE_MS));
+    proc_signal(&bench->proc, SIGTERM);
+    bench_expect(bench, 128 + SIGTERM, "interrupted; nothing is written\n$");
+    (void)close(fd);
+    (void)unlink(path);
+    free(folder);
 }
 
 /* Nothing comes through the pipe, and nothing ever would. */
