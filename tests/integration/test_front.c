@@ -14,12 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "support/buffer.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/expect.h"
 #include "support/fcgi_peer.h"
 #include "support/load.h"
+#include "support/lost.h"
 #include "support/ports.h"
 #include "support/request.h"
 #include "support/stack.h"
@@ -839,10 +841,15 @@ check_page(const struct stand_in *in)
     http_close(http);
 }
 
+#define GIVES_UP_S 8      /* nginx, after so long without an answer: S20.7 */
+#define EARLY_US   100000 /* its timers are that exact */
+
 TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
 {
     struct stand_in in = {.listener = -1};
+    int64_t started_us, waited_us;
     struct http_answer answer;
+    struct lost lost;
 
     stand_in_start(&in);
     answer = post_marked(&in); /* no socket */
@@ -851,8 +858,13 @@ TEST_SINGLE(gateway, "502 and 504 of nginx, and how many a request may kill")
     in.listener = ports_listen_unix(in.path);
     CU_ASSERT_TRUE(in.listener >= 0);
     check_crashes(&in);
+    lost_look(&lost);
+    started_us = clock_us();
     answer = post_marked(&in); /* accepted, but never answered */
+    waited_us = clock_us() - started_us;
     check_gateway(&answer, 504, "Gateway Timeout");
+    CU_ASSERT(waited_us >= GIVES_UP_S * US_PER_S - EARLY_US);
+    CU_ASSERT(waited_us - lost_since_us(&lost) < (GIVES_UP_S + 1) * US_PER_S);
     (void)close(in.listener);
     check_logs_unmarked(&in.stack);
     CU_ASSERT_TRUE(stack_stop(&in.stack));
