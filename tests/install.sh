@@ -67,6 +67,39 @@ check 'names that were not replaced' equal \
     "$(grep -rlE '@[A-Z_]+@' "$usr/sbin" "$work/units" "$usr/lib" "$etc")" ''
 check 'the model' equal "$("$binary" model check "$usr/share/scoring/models/published.json" >/dev/null && echo good)" good
 
+check 'the files, but the documents and the page' equal "$(cd "$work" && find etc units usr ! -type d \
+    ! -path 'usr/share/doc/*' ! -path '*/web/*' -printf '%m %p\n' | LC_ALL=C sort -k 2)" '644 etc/logrotate.d/scoring
+640 etc/scoring/scoring.conf
+644 units/nginx.service.d/scoring.conf
+644 units/scoring.service
+644 units/scoring.socket
+755 usr/bin/scoring
+644 usr/lib/sysusers.d/scoring.conf
+644 usr/lib/tmpfiles.d/scoring.conf
+755 usr/sbin/scoring-nginx
+644 usr/share/bash-completion/completions/scoring
+644 usr/share/man/man8/scoring-nginx.8
+644 usr/share/man/man8/scoring.8
+644 usr/share/scoring/models/published.json
+644 usr/share/scoring/nginx-settings.sh
+644 usr/share/scoring/nginx/templates/scoring.conf.template
+644 usr/share/scoring/nginx/web.conf.template'
+check 'the page' equal "$(cd "$usr/share/scoring/web" && cat index.html docs/* openapi.json >/dev/null && echo there)" there
+
+# The units: who owns the socket, that systemd is told, and what it does when the service
+# ends.
+has_lines() { # has_lines FILE LINE...: prints the lines that are not in it
+    for line in "${@:2}"; do
+        grep -qxF "$line" "$1" || echo "$line"
+    done
+}
+check 'the service' equal "$(has_lines "$work/units/scoring.service" Requires=scoring.socket \
+    StartLimitIntervalSec=0 Type=notify User=scoring Group=scoring \
+    "Environment=SCORING_CONFIG_FILE=$conf" "ExecStart=$usr/bin/scoring serve" "ExecReload=+$usr/bin/scoring reload" \
+    Restart=always RestartSec=100ms StandardInput=socket WantedBy=multi-user.target)" ''
+check 'the socket' equal "$(has_lines "$work/units/scoring.socket" ListenStream=/run/scoring/scoring.sock SocketUser=root \
+    SocketGroup=www-data SocketMode=0660 TriggerLimitIntervalSec=0 WantedBy=sockets.target)" ''
+
 # The documents: what they link to and name is there.
 missing_links() {
     grep -oE '\]\([^)# ]+' "$usr"/share/doc/scoring/*.md | while IFS=: read -r document link; do
