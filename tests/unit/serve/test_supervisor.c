@@ -1270,6 +1270,37 @@ TEST_SINGLE(phase_reload, "it does not start again when it reads its settings")
     service_end(&service);
 }
 
+/* New workers that would serve by now change nothing. */
+TEST_SINGLE(phase_end, "one that ends while it reads its settings drains")
+{
+    static const struct fcgi_peer_exchange exchange = {.verb = "GET",
+                                                       .path = "/readyz"};
+    struct buffer whole = {0}, begin = {0}, rest = {0};
+    struct service service;
+    int fd;
+
+    service_serve_stopped(&service, one_worker);
+    fd = fcgi_peer_connect(path_of(&service));
+    fcgi_peer_whole(&whole, &exchange);
+    buffer_add(&begin, whole.data, 20);
+    buffer_add(&rest, whole.data + 20, whole.length - 20);
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &begin));
+    pass_all(&service, 0);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(await_said(&service, "] I settings read again: ", 1));
+    proc_signal(&service.proc, SIGTERM);
+    CU_ASSERT_TRUE(await_said(&service, "] I stopping: ", 1));
+    CU_ASSERT_TRUE(shared_clock_pass(service.proc.pid, STEADY_MS));
+    CU_ASSERT_TRUE(fcgi_peer_send(fd, &rest));
+    check_phase(fd, 503, "{\"status\": \"draining\", ");
+    CU_ASSERT_EQUAL(times_said(&service, "] I ready: "), 1);
+    (void)close(fd);
+    service_end(&service);
+    buffer_free(&whole);
+    buffer_free(&begin);
+    buffer_free(&rest);
+}
+
 /* What the service answers to `scoring reload`. */
 static void
 check_reloads(const struct service *service, const char *want)
