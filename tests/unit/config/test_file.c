@@ -71,6 +71,7 @@ static const struct value_case value_rows[] = {
     {"two escaped dollars", "K=\"\\$\\$x\"\n", "$$x"},
     {"export", "export K=v\n", "v"},
     {"export and blanks", " export \t K = v\n", "v"},
+    {"export and a tab", "export\tK=v\n", "v"},
     {"export of quotes", "export K='v' # words\n", "v"},
     {"name that begins like export", "exportK=w\nK=v\n", "v"},
     {"last one wins", "K=1\nL=w\nK=2\n", "2"},

@@ -1898,6 +1898,40 @@ TEST_CASES(behind, struct behind_case, behind_rows)
     files_folder_remove(folder);
 }
 
+#define UNREAD_REQUESTS 10
+
+/* What is missing at the end of the log itself is told once, by the parent. */
+TEST_SINGLE(unread, "lines at the end that nobody reads are told elsewhere")
+{
+    static const char words[] = "scoring: the end of the log has no reader: ";
+    char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+    char *output;
+    int reader, writer;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(log, "%.100s/log", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s", log);
+    CU_ASSERT_EQUAL(mkfifo(log, 0600), 0);
+    reader = open(log, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    writer = open(log, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    while (write(writer, "x", 1) == 1) /* until it is full */
+        continue;
+    service_start(&service, INPUT_SOCKET, NULL, settings);
+    ask_many(&service, UNREAD_REQUESTS);
+    CU_ASSERT_TRUE(proc_stop(&service.proc));
+    CU_ASSERT_EQUAL(proc_exit_status(&service.proc), EX_OK);
+    CU_ASSERT_EQUAL(times_said(&service, words), 1);
+    output = files_read(service.output);
+    CU_ASSERT(number_after(output, words) > UNREAD_REQUESTS);
+    free(output);
+    (void)close(reader);
+    (void)close(writer);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
 struct secret_case {
     const char *name;
     const char *settings[SETTINGS_MAX];
