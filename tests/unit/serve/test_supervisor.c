@@ -1900,6 +1900,22 @@ TEST_CASES(behind, struct behind_case, behind_rows)
 
 #define UNREAD_REQUESTS 10
 
+/* Makes a pipe that is full. Its writer is the test, which reads from
+ * *ret_reader. */
+static int
+full_pipe(const char *path, int *ret_reader)
+{
+    int writer;
+
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    *ret_reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    CU_ASSERT_FATAL(*ret_reader >= 0 && writer >= 0);
+    while (write(writer, "x", 1) == 1)
+        continue;
+    return writer;
+}
+
 /* What is missing at the end of the log itself is told once, by the parent. */
 TEST_SINGLE(unread, "lines at the end that nobody reads are told elsewhere")
 {
@@ -1913,11 +1929,7 @@ TEST_SINGLE(unread, "lines at the end that nobody reads are told elsewhere")
     CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
     files_path(log, "%.100s/log", folder);
     files_path(setting, "SCORING_LOG_FILE=%.200s", log);
-    CU_ASSERT_EQUAL(mkfifo(log, 0600), 0);
-    reader = open(log, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    writer = open(log, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    while (write(writer, "x", 1) == 1) /* until it is full */
-        continue;
+    writer = full_pipe(log, &reader);
     service_start(&service, INPUT_SOCKET, NULL, settings);
     ask_many(&service, UNREAD_REQUESTS);
     CU_ASSERT_TRUE(proc_stop(&service.proc));
@@ -1927,6 +1939,32 @@ TEST_SINGLE(unread, "lines at the end that nobody reads are told elsewhere")
     CU_ASSERT(number_after(output, words) > UNREAD_REQUESTS);
     free(output);
     (void)close(reader);
+    (void)close(writer);
+    service_end(&service);
+    files_folder_remove(folder);
+}
+
+TEST_SINGLE(late_reload, "lines that wait for their reader outlive a reload")
+{
+    static struct behind behind;
+    char folder[FILES_PATH_MAX], log[FILES_PATH_MAX], setting[FILES_PATH_MAX];
+    const char *settings[] = {STORE, "SCORING_WORKERS=1", setting, NULL};
+    struct service service;
+    struct change change = {.service = &service, .count = 1};
+    int writer;
+
+    CU_ASSERT_TRUE_FATAL(files_folder_make(folder));
+    files_path(log, "%.100s/log", folder);
+    files_path(setting, "SCORING_LOG_FILE=%.200s", log);
+    writer = full_pipe(log, &behind.fd);
+    service_start(&service, INPUT_SOCKET, NULL, settings);
+    CU_ASSERT_TRUE(clock_wait(has_workers, &change, CLOCK_PATIENCE_MS));
+    change.gone = workers_of(&service);
+    proc_signal(&service.proc, SIGHUP);
+    CU_ASSERT_TRUE(clock_wait(change_is_made, &change, CLOCK_PATIENCE_MS));
+    CU_ASSERT_TRUE(behind_await(&behind, "] I settings read again: ", 1));
+    CU_ASSERT_EQUAL(count_in(behind.text, "] I started: "), 1);
+    (void)close(behind.fd);
     (void)close(writer);
     service_end(&service);
     files_folder_remove(folder);

@@ -647,7 +647,7 @@ TEST_SINGLE(rotation_refused, "a log that cannot be opened again is told")
     CU_ASSERT_EQUAL(rename(bench.log, renamed.log), 0);
     CU_ASSERT_EQUAL(mkdir(bench.log, 0700), 0);
     (void)kill(bench.pid, SIGUSR1);
-    free(log_with(&renamed, "cannot open the log file again: "));
+    free(log_with(&renamed, "] E cannot open the log file again: "));
     (void)close(fd);
     bench_end(&bench);
 }
@@ -1744,7 +1744,7 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     text = files_read(bench.log);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(text, "worker 0: stops with requests unanswered\n"));
+        strstr(text, "] E worker 0: stops with requests unanswered\n"));
     free(text);
     (void)close(fd);
     bench_end(&bench);
