@@ -745,6 +745,39 @@ TEST_CASES(sum, struct sum_case, sum_rows)
     }
 }
 
+/* Of the second one a key is absent, but nobody wants to know why: S18.3. */
+TEST_SINGLE(sum_kept, "a chunk after one that is too large is not kept")
+{
+    static const struct chunk_case row = {
+        "", 1056, 1, {{32}, {512, 512}}, true};
+    static struct rig rig;
+    struct buffer wants[2] = {{0}}, answers[2] = {{0}};
+    struct step steps[STEPS_MAX] = {GREET};
+    size_t left = row.count;
+
+    for (size_t i = 0; i < 2; i++) {
+        put_flight(&wants[i], &answers[i], row.flights[i], &row, &left);
+        steps[1 + i] =
+            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
+    }
+    rig_start(&rig, steps);
+    steps_listen(&rig.server);
+    rig.answer_bytes_max = 40;
+    rig_store(&rig);
+    rig.count = row.count;
+    for (size_t i = 0; i < rig.count; i++)
+        rig.keys[i] = bytes_of("k");
+    ask(&rig);
+    CU_ASSERT_EQUAL(rig.status, STORE_LARGE);
+    settle(&rig);
+    steps_check(&rig.server);
+    rig_end(&rig);
+    for (size_t i = 0; i < 2; i++) {
+        buffer_free(&wants[i]);
+        buffer_free(&answers[i]);
+    }
+}
+
 /* It is damaged, whatever the others come to: S18.3. */
 TEST_SINGLE(sum_large, "a value of more than 1 MiB decides the read")
 {
