@@ -90,6 +90,15 @@ TEST_SINGLE(more, "a batch that is let in first and counted afterwards")
     CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), MS(9600));
 }
 
+TEST_SINGLE(more_first, "a batch that is counted when all is available")
+{
+    const struct limit limit = limit_make(10, 5);
+    limit_used used = 0;
+
+    limit_take_more(&limit, &used, 10, START_NS);
+    CU_ASSERT_EQUAL(limit_take(&limit, &used, START_NS), MS(600));
+}
+
 struct carry_case {
     const char *name;
     int64_t from_rate, to_rate; /* 0: no limit */

@@ -251,6 +251,8 @@ static const struct rate_case rate_rows[] = {
      LIST("slow", "h&f", "slow's", "online_scores",
           "{\"clients\": [{}, {}, " REQUEST_NAMES ", {}, {}, {}, {}, {}, {}]}"),
      1, 0, 429, "Retry-After: 4"},
+    {"whole seconds are not rounded up", BATCH("{}, {}, {}, {}, {}, {}"), 1, 0,
+     429, "Retry-After: 2"},
     {"the admin takes none",
      LIST("slow", "admin", "42", "online_score", REQUEST_NAMES), 30, 0, 200,
      NULL},

@@ -50,6 +50,7 @@ enum input {
     INPUT_CLOSED,
     INPUT_TCP,
     INPUT_WORLD,    /* a unix socket of mode 0666 */
+    INPUT_WRITERS,  /* one of mode 0602 */
     INPUT_ABSTRACT, /* an abstract socket */
     INPUT_UNHEARD   /* a unix socket that does not listen */
 };
@@ -95,6 +96,10 @@ open_tcp(void)
 static int
 open_unix(const struct service *service, enum input input)
 {
+    static const mode_t modes[] = {[INPUT_SOCKET] = 0600,
+                                   [INPUT_UNHEARD] = 0600,
+                                   [INPUT_WORLD] = 0666,
+                                   [INPUT_WRITERS] = 0602};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char *at = address.sun_path + (input == INPUT_ABSTRACT ? 1 : 0);
@@ -104,7 +109,7 @@ open_unix(const struct service *service, enum input input)
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
         return -1;
     if (input != INPUT_ABSTRACT)
-        (void)chmod(address.sun_path, input == INPUT_WORLD ? 0666 : 0600);
+        (void)chmod(address.sun_path, modes[input]);
     if (input != INPUT_UNHEARD && listen(fd, 16) != 0)
         return -1;
     return fd;
@@ -118,6 +123,7 @@ open_input(const struct service *service, enum input input)
     switch (input) {
     case INPUT_SOCKET:
     case INPUT_WORLD:
+    case INPUT_WRITERS:
     case INPUT_ABSTRACT:
     case INPUT_UNHEARD:
         fd = open_unix(service, input);
@@ -413,6 +419,8 @@ static const struct start_case start_rows[] = {
      LIST("never served over TCP")},
     {"a socket for everybody", INPUT_WORLD, NONE, LIST(STORE), EX_USAGE,
      LIST("everybody may connect")},
+    {"a socket to which everybody may write", INPUT_WRITERS, NONE, LIST(STORE),
+     EX_USAGE, LIST("everybody may connect")},
     {"an abstract socket", INPUT_ABSTRACT, NONE, LIST(STORE), EX_USAGE,
      LIST("everybody may connect")},
     {"every bad setting is named", INPUT_SOCKET, NONE,
