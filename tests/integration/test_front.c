@@ -93,6 +93,7 @@ check_logs_unmarked(const struct stack *stack)
 /* far more than those limits, for busy machines */
 #define CROWD_LIMIT_MS   25000
 #define CROWD_FIRST_MS   8000 /* well below those limits */
+#define CROWD_LEAST_MS   9500 /* before this none is let go */
 #define CROWD_PROBES     200
 #define CROWD_P99_S      0.25
 #define CROWD_SLOWEST_S  1.0
@@ -127,6 +128,7 @@ static struct {
     struct stack stack;
     bool is_started;
     int64_t first_ms, last_ms; /* when they connected */
+    int64_t gone_ms;           /* when any was let go; 0: not yet */
     size_t count;
     int fds[CROWD_MAX];
     const struct quiet_kind *kinds[CROWD_MAX];
@@ -232,8 +234,12 @@ TEST_SINGLE(crowd_others, "are answered at once all the while")
 static bool
 all_gone(void *arg)
 {
+    const size_t gone = count_gone();
+
     (void)arg;
-    return count_gone() == crowd.count;
+    if (gone > 0 && crowd.gone_ms == 0)
+        crowd.gone_ms = clock_ms();
+    return gone == crowd.count;
 }
 
 TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
@@ -245,6 +251,7 @@ TEST_SINGLE(crowd_end, "all are let go, and nothing of them is kept")
         return;
     }
     CU_ASSERT_TRUE(clock_wait(all_gone, NULL, left_ms));
+    CU_ASSERT_TRUE(crowd.gone_ms - crowd.first_ms >= CROWD_LEAST_MS);
     for (size_t i = 0; i < crowd.count; i++) {
         if (!is_gone(crowd.fds[i]) &&
             (i == 0 || crowd.kinds[i] != crowd.kinds[i - 1]))
