@@ -160,6 +160,15 @@ check 'servers whose requests are not logged: metrics, page' equal \
 check 'HTTPS: public port' equal "$(render "$cert" "$key" NGINX_HTTPS_PUBLIC=443 >/dev/null
     grep -c 'https://$scoring_host$request_uri' "$work/nginx/scoring.conf")" 1
 
+# The limits are those of the settings, in every location for requests.
+in_site() { grep -cF "$1" "$work/nginx/scoring.conf"; }
+render $body=5000 $rate=7 $open=9 >/dev/null
+check 'the limit of bodies' equal "$(in_site 'client_max_body_size 5000;')" 3
+check 'and its text' equal "$(in_site 'the body may have at most 5000 bytes')" 1
+check 'the limit of requests' equal "$(in_site 'limit_req zone=scoring_rate burst=7 nodelay; limit_conn scoring_open 9;')" 3
+check 'and its rate, of each address' equal "$(in_site 'limit_req_zone $binary_remote_addr zone=scoring_rate:10m rate=7r/s;')" 1
+check 'the limits of spooled bodies' equal "$(in_site 'limit_conn scoring_spool_address 4080;'), $(in_site 'limit_conn scoring_spool 16320;')" '1, 1'
+
 refuses 'TLS_KEY: must be given too: TLS_CERTIFICATE is' "$cert"
 refuses 'TLS_CERTIFICATE: must be given too: TLS_KEY is' "$key"
 refuses "TLS_CERTIFICATE: $work/none: cannot be read" TLS_CERTIFICATE="$work/none" "$key"
