@@ -57,7 +57,9 @@ struct server {
 static const struct {
     const char *name, *answer;
 } answers[] = {
+    {"AUTH", "+OK\r\n"},
     {"HELLO", NULL},
+    {"SELECT", "+OK\r\n"},
     {"EXISTS", ":0\r\n"},
     {"PING", "+PONG\r\n"},
     {"MASTER", NULL},
@@ -435,6 +437,27 @@ TEST_SINGLE(late, "a sentinel that answers later, and knows a newer master")
     check_said(bench.said, LINE);
     proc_kill(&late_peer);
     proc_kill(&early_peer);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(login, "user, password and database are for the master")
+{
+    static const char *const words[WORDS_MAX] = {"get", "1"};
+    struct server server = {.kind = IS_SENTINEL, .epoch = 1};
+    struct bench bench;
+    struct proc peer;
+    char url[96];
+
+    bench_start(&bench);
+    peer = serve(&bench, &server);
+    (void)snprintf(url, sizeof(url), "redis+sentinel://me:pw@" HOST ":%d/m/3",
+                   server.port);
+    CU_ASSERT_EQUAL(run(url, words, bench.said), EX_OK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(bench.record->got,
+                                  "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n"
+                                  "*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n"
+                                  "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"));
+    proc_kill(&peer);
     bench_end(&bench);
 }
 

@@ -56,6 +56,7 @@ struct server {
     enum place place;
     char answers[200]; /* of a sentinel, to a poll */
     bool is_replica, refuses_writes, is_silent;
+    char greeting[200]; /* the first piece that it has received */
 };
 
 static struct {
@@ -105,10 +106,13 @@ answer_of(const struct server *server, const char *piece, size_t length)
 static void
 take(struct script_connection *connection, const char *piece, size_t length)
 {
-    const struct server *server = connection->peer->data;
+    struct server *server = connection->peer->data;
     const bool is_first = connection->pieces++ == 0;
     const char *answer;
 
+    if (is_first)
+        (void)snprintf(server->greeting, sizeof(server->greeting), "%.*s",
+                       (int)length, piece);
     if (server->place >= PLACE_S)
         answer = is_first ? SENTINEL_HELLO : server->answers;
     else if (is_first)
@@ -354,6 +358,23 @@ static const struct route_case route_rows[] = {
     {"one that was the master", 1, "sA7 p300 A! Ar w p50 . sB8 p200 r p50",
      "MASTER[A] DROPPED " NO_MASTER("A") " . MASTER[B] UP r=B"},
 };
+
+/* Those of the URL: S21.1. For sentinels there are others. */
+TEST_SINGLE(login, "user, password and database are for the master")
+{
+    rig_start(1);
+    rig.url.username = "me";
+    rig.url.password = "pw";
+    rig.url.database = 3;
+    step_run("sA7");
+    pass(100);
+    CU_ASSERT_STRING_EQUAL(
+        rig.servers[PLACE_A].greeting,
+        "*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$2\r\npw\r\n" STEPS_HELLO
+        "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"
+        "*2\r\n$6\r\nEXISTS\r\n$3\r\ni:0\r\n");
+    rig_end();
+}
 
 TEST_CASES(route, struct route_case, route_rows)
 {
