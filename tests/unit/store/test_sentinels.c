@@ -409,6 +409,24 @@ TEST_SINGLE(interval, "it is asked each 250 ms, over one connection")
     watch_end(&watch);
 }
 
+TEST_SINGLE(gone, "one that is gone has no vote any more")
+{
+    struct asked asked = {.greeting = HELLO, .answers = QUIET};
+    struct master votes[SENTINELS_MAX];
+    struct watch watch;
+
+    watch_start(&watch);
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    watch_ask(&watch);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
+    CU_ASSERT_EQUAL(sentinels_votes(watch.sentinels, votes), 1);
+    script_end(&asked.peer);
+    CU_ASSERT_TRUE_FATAL(is_told_of(&watch, watch.told + 1));
+    CU_ASSERT_EQUAL(sentinels_votes(watch.sentinels, votes), 0);
+    CU_ASSERT_EQUAL(sentinels_reachable(watch.sentinels), 0);
+    watch_end(&watch);
+}
+
 TEST_SINGLE(most, "of many that are named 16 are asked")
 {
     struct asked asked = {.greeting = HELLO};
