@@ -453,6 +453,56 @@ TEST_CASES(role_text, struct role_text_case, role_text_rows)
                            c->want != NULL ? c->want : "none");
 }
 
+/* Servers that do not take HELLO, for whatever reason, are asked by ROLE. */
+struct hello_case {
+    const char *name, *answer;
+};
+
+static const struct hello_case hello_rows[] = {
+    {"unknown", UNKNOWN("HELLO")},
+    {"forbidden", NOPERM},
+    {"another version", "-NOPROTO unsupported protocol version\r\n"},
+};
+
+TEST_CASES(hello, struct hello_case, hello_rows)
+{
+    struct buffer first = {0};
+    struct step steps[STEPS_MAX] = {
+        {PROBE, NULL}, {ROLE, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"}};
+    static struct rig rig;
+
+    buffer_add_text(&first, c->answer);
+    buffer_add_text(&first, ":0\r\n");
+    steps[0].answer = buffer_text(&first);
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.ups, 1));
+    CU_ASSERT_EQUAL(redis_conn_role(rig.conn), REDIS_ROLE_MASTER);
+    steps_check(&rig.server);
+    rig_end(&rig);
+    buffer_free(&first);
+}
+
+/* A part of it that comes does not extend the time. */
+TEST_SINGLE(shaking, "a handshake has the time of one answer, as a whole")
+{
+    static const struct step steps[STEPS_MAX] = {{PROBE, NULL}};
+    static struct rig rig;
+    int64_t start_ms;
+
+    rig_start(&rig, steps);
+    rig_open(&rig);
+    CU_ASSERT(run_until(&rig, &rig.server.peer.count, 1));
+    start_ms = clock_ms();
+    run_for(&rig, 60);
+    CU_ASSERT(send(steps_client(&rig.server), MASTER, strlen(MASTER),
+                   MSG_NOSIGNAL) > 0);
+    CU_ASSERT(run_until(&rig, &rig.downs, 1));
+    CU_ASSERT(clock_ms() - start_ms <= LIMIT_MS + PASSED_MS);
+    CU_ASSERT_STRING_EQUAL(rig.words, NO_ANSWER);
+    rig_end(&rig);
+}
+
 /* Where a node is wanted: ROLE does not tell whether it is one. */
 struct node_role_case {
     const char *name, *answer;
