@@ -99,6 +99,8 @@ check 'the service' equal "$(has_lines "$work/units/scoring.service" Requires=sc
     Restart=always RestartSec=100ms StandardInput=socket WantedBy=multi-user.target)" ''
 check 'the socket' equal "$(has_lines "$work/units/scoring.socket" ListenStream=/run/scoring/scoring.sock SocketUser=root \
     SocketGroup=www-data SocketMode=0660 TriggerLimitIntervalSec=0 WantedBy=sockets.target)" ''
+check 'the file of what nginx answers' equal "$(has_lines "$usr/lib/tmpfiles.d/scoring.conf" \
+    'd /run/scoring/nginx 0755 root root' 'f /run/scoring/scoring.sock.answers 0660 scoring www-data')" ''
 
 # The documents: what they link to and name is there.
 missing_links() {
