@@ -196,6 +196,8 @@ static const struct reload_case reload_rows[] = {
     {"another file", OWN, "{" ACCOUNT("acme", "\"other\"") "}", NULL, NULL},
     {"no account is left", OWN, "{}", NULL, NULL},
     {"accounts from now on", NULL, OWN, NULL, NULL},
+    {"accounts from now on, one of them with the published salt", NULL,
+     PUBLISHED_A, NULL, "SCORING_ACCOUNTS_FILE"},
     {"no accounts any more, and the published salt", OWN, NULL, NULL,
      "SCORING_SALT"},
     {"no accounts any more, and an own salt", OWN, NULL, "SCORING_SALT=own",
