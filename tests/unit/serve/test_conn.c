@@ -1317,6 +1317,25 @@ TEST_SINGLE(next, "one that is read on while there is no room must hurry, too")
     end();
 }
 
+TEST_SINGLE(waiting, "one that waits for room has no more time than others")
+{
+    start("");
+    start_uploads(2, 2 * GATHER_BYTES);
+    for (size_t i = 0; i < 2; i++)
+        send_one(&uploads[i], uploads[i].bytes.length - 100);
+    calls_pass_ms(GATHER_MS - 1000);
+    for (size_t i = 0; i < 2; i++)
+        send_one(&uploads[i], 1);
+    CU_ASSERT_TRUE(served.shared.gathered >= GATHER_BYTES);
+    CU_ASSERT_TRUE(uploads[1].sent < GATHER_BYTES);
+    calls_pass_ms(1000 - SLACK_MS);
+    CU_ASSERT_FALSE(is_closed(uploads[1].fd));
+    calls_pass_ms(2 * SLACK_MS);
+    CU_ASSERT_TRUE(is_closed(uploads[1].fd));
+    end_uploads(2);
+    end();
+}
+
 TEST_SINGLE(huge, "one that is larger than the budget gets through alone")
 {
     start("");
