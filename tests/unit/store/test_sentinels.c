@@ -308,7 +308,8 @@ watch_ask(struct watch *watch)
 static void
 watch_end(struct watch *watch)
 {
-    sentinels_free(watch->sentinels);
+    if (watch->sentinels != NULL)
+        sentinels_free(watch->sentinels);
     ev_loop_destroy(watch->loop);
     calls_let_clock_go();
 }
@@ -385,6 +386,29 @@ TEST_CASES(login, struct login_case, login_rows)
     CU_ASSERT_TRUE_FATAL(is_told_of(&watch, 1));
     (void)snprintf(want, sizeof(want), "%s%s", c->sent, QUESTIONS);
     CU_ASSERT_STRING_EQUAL(asked.sent, want);
+    script_end(&asked.peer);
+    watch_end(&watch);
+}
+
+#define TLS_HANDSHAKE 0x16 /* the first byte of TLS */
+
+/* A build without TLS refuses to ask. */
+TEST_SINGLE(tls, "with rediss+sentinel:// sentinels, too, are asked over TLS")
+{
+    struct asked asked = {.greeting = ""};
+    struct watch watch;
+
+    watch_start(&watch);
+    watch.url.tls = true;
+    (void)watch_add(&watch, "127.0.0.1", &asked);
+    watch.sentinels = sentinels_new(watch.loop, &watch.url, CLOCK_PATIENCE_MS,
+                                    CLOCK_PATIENCE_MS);
+    if (watch.sentinels != NULL) {
+        calls_pass_ms(1);
+        for (int i = 0; i < TURNS_MAX && asked.sent[0] == '\0'; i++)
+            watch_turn(&watch);
+        CU_ASSERT_EQUAL(asked.sent[0], TLS_HANDSHAKE);
+    }
     script_end(&asked.peer);
     watch_end(&watch);
 }
