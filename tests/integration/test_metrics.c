@@ -170,24 +170,34 @@ TEST_CASES(route, struct route_case, route_rows)
     http_close(http);
 }
 
+/* The other address is one of the API alone. */
+static const char *const two_addresses[] = {"HTTP_ADDRESS=127.0.0.1, 127.0.0.2",
+                                            NULL};
+static const struct stack_plan at_two = {.store = STACK_REDIS_TCP,
+                                         .environment = two_addresses};
+
 struct place_case {
     const char *name, *host, *path;
     bool is_metrics; /* the listener */
     int want;        /* 0: nobody listens */
+    const struct stack_plan *plan;
 };
 
 /* The defaults of S23.1 and of HTTP_ADDRESS. All of 127.0.0.0/8 is local. */
 static const struct place_case place_rows[] = {
-    {"metrics at 127.0.0.1", "127.0.0.1", "/metrics", true, 200},
-    {"metrics at no other address", "127.0.0.2", "/metrics", true, 0},
-    {"the API at 127.0.0.1", "127.0.0.1", "/healthz", false, 200},
-    {"the API at no other address", "127.0.0.2", "/healthz", false, 0},
+    {"metrics at 127.0.0.1", "127.0.0.1", "/metrics", true, 200, &plan},
+    {"metrics at no other address", "127.0.0.2", "/metrics", true, 0, &plan},
+    {"the API at 127.0.0.1", "127.0.0.1", "/healthz", false, 200, &plan},
+    {"the API at no other address", "127.0.0.2", "/healthz", false, 0, &plan},
+    {"the API at an address of the settings", "127.0.0.2", "/healthz", false,
+     200, &at_two},
+    {"but not the metrics", "127.0.0.2", "/metrics", true, 0, &at_two},
 };
 
 TEST_CASES(place, struct place_case, place_rows)
 {
     const struct http_request request = {.verb = "GET", .path = c->path};
-    const struct stack *stack = stack_shared(&plan);
+    const struct stack *stack = stack_shared(c->plan);
     struct http *http = http_open_at(
         c->host, c->is_metrics ? stack->metrics_port : stack->port, NULL);
     struct http_answer answer;

@@ -33,6 +33,7 @@ enum deed {
     ENDS_AFTER, /* it answers, and ends */
     REFUSES,
     HAS_MOVED, /* another server has all slots */
+    HAS_HOLE,  /* nobody has the last slot */
 };
 
 struct end_case {
@@ -54,6 +55,8 @@ static const struct end_case end_rows[] = {
     {"ends at the map", "SLOTS", 1, ENDS, EX_UNAVAILABLE, true, BROKE},
     {"ends after the map", "SLOTS", 1, ENDS_AFTER, EX_UNAVAILABLE, false,
      REFUSED},
+    {"has too few slots", "SLOTS", 1, HAS_HOLE, EX_UNAVAILABLE, false,
+     "some slots of the cluster have no server"},
     {"ends at the handshake", "HELLO", 2, ENDS, EX_UNAVAILABLE, false, BROKE},
     {"ends at the count", "DBSIZE", 1, ENDS, EX_UNAVAILABLE, false, BROKE},
     {"ends at the page", "SCAN", 1, ENDS, EX_UNAVAILABLE, false, BROKE},
@@ -68,6 +71,8 @@ static const struct end_case end_rows[] = {
     {"ends at the last map", "SLOTS", 2, ENDS, EX_UNAVAILABLE, true, BROKE},
     {"refuses the last map", "SLOTS", 2, REFUSES, EX_UNAVAILABLE, true,
      "the user lacks a permission (NOPERM)"},
+    {"has too few slots in the last map", "SLOTS", 2, HAS_HOLE, EX_TEMPFAIL,
+     false, "slots of the cluster are being moved: run it again later"},
     {"has other slots in the last map", "SLOTS", 2, HAS_MOVED, EX_TEMPFAIL,
      false, "slots of the cluster are being moved: run it again later"},
 };
@@ -94,14 +99,15 @@ struct server {
     size_t times; /* so often the command of the row has come */
 };
 
-/* All slots are at this port, and belong to the server with this id. */
+/* All slots up to the last one are at this port, and belong to the server with
+ * this id. */
 static void
-add_map(struct buffer *out, int port, int id)
+add_map(struct buffer *out, int last, int port, int id)
 {
     buffer_printf(out,
-                  "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$9\r\n" HOST
+                  "*1\r\n*3\r\n:0\r\n:%d\r\n*3\r\n$9\r\n" HOST
                   "\r\n:%d\r\n$40\r\n" ID "%d\r\n",
-                  port, id);
+                  last, port, id);
 }
 
 /* What the row wants at this command. */
@@ -129,7 +135,8 @@ answer(struct script_connection *connection, size_t number)
     if (deed == REFUSES)
         buffer_add_text(&text, "-NOPERM this user has no permissions\r\n");
     else if (answers[number].answer == NULL)
-        add_map(&text, server->port, deed == HAS_MOVED);
+        add_map(&text, deed == HAS_HOLE ? 16382 : 16383, server->port,
+                deed == HAS_MOVED);
     else
         buffer_add_text(&text, answers[number].answer);
     script_send(connection, buffer_text(&text), text.length);

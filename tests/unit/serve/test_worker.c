@@ -1119,14 +1119,16 @@ TEST_CASES(connect, struct connect_case, connect_rows)
 /* The lines of a server that goes down, after others: S22.2. */
 struct down_case {
     const char *name;
+    const char *host;
     int before;
     bool has_address;
 };
 
 static const struct down_case down_rows[] = {
-    {"the first server", 0, true},
-    {"the last one with a line of its own", 509, true},
-    {"one that shares its line", 510, false},
+    {"the first server", "127.0.0.1", 0, true},
+    {"one with an address of IPv6", "[::1]", 0, true},
+    {"the last one with a line of its own", "127.0.0.1", 509, true},
+    {"one that shares its line", "127.0.0.1", 510, false},
 };
 
 TEST_CASES(down, struct down_case, down_rows)
@@ -1137,12 +1139,12 @@ TEST_CASES(down, struct down_case, down_rows)
     struct bench bench = {
         .settings = settings, .url = url, .down_before = c->before};
 
-    (void)snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", port);
+    (void)snprintf(url, sizeof(url), "redis+cluster://%s:%d", c->host, port);
     if (c->has_address)
-        (void)snprintf(address, sizeof(address), ": 127.0.0.1:%d", port);
+        (void)snprintf(address, sizeof(address), ": %s:%d", c->host, port);
+    /* A machine without IPv6 has another reason. */
     (void)snprintf(want, sizeof(want),
-                   "] E a server of the store is down%s: connection refused; ",
-                   address);
+                   "] E a server of the store is down%s: connection ", address);
     bench_run(&bench, false, WORKER_ALONE);
     free(log_with(&bench, want));
     bench_end(&bench);
