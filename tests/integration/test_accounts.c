@@ -295,6 +295,19 @@ TEST_SINGLE(keep, "counts and limits over reloads, also of who was away")
     free(without);
 }
 
+/* What was used before the reload is some milliseconds, not years (S11.6). */
+TEST_SINGLE(slower, "half the rate: a limit that is hardly used stays so")
+{
+    const struct stack *stack = stack_shared(&plan);
+    char *text = replaced(file_text, "\"rate\": 100", "\"rate\": 50");
+
+    CU_ASSERT_EQUAL(ask(stack, "fast", "fast's"), 200);
+    reload(stack, text);
+    CU_ASSERT_EQUAL(ask(stack, "fast", "fast's"), 200);
+    reload(stack, file_text);
+    free(text);
+}
+
 struct broken_case {
     const char *name, *text, *logged;
 };
