@@ -512,13 +512,14 @@ TEST_CASES(limit, struct limit_case, limit_rows)
 /* What arrives meanwhile does not extend the limit. */
 TEST_SINGLE(drip, "a request that arrives byte by byte has no more time")
 {
+    static const char bytes[10] = {1, 1, 0, 1, 0, 8, 0, 0, 0, 1};
     const int step_ms = GATHER_MS / 10;
     int fd;
 
     start("");
     fd = open_peer();
     for (int i = 0; i < 10; i++) {
-        send_bytes(fd, "\1\1\0\1\0\10\0\0\0\1" + i, 1);
+        send_bytes(fd, &bytes[i], 1);
         calls_pass_ms(i < 9 ? step_ms : step_ms - SLACK_MS);
     }
     CU_ASSERT_FALSE(is_closed(fd));
