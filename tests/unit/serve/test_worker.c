@@ -863,10 +863,14 @@ TEST_SINGLE(store, "a request waits for the store, and others do not")
     send_body(other, "{}");
     CU_ASSERT_EQUAL(fcgi_peer_status(other, CLOCK_PATIENCE_MS), 422);
     CU_ASSERT_FALSE(fcgi_peer_is_closed(fd, 0));
+    settle(&bench);
+    CU_ASSERT_EQUAL(metrics_get_parked(bench.metrics), 1);
     send_text(bench.link, "$9\r\n[\"books\"]\r\n");
     CU_ASSERT_EQUAL(fcgi_peer_read(fd, CLOCK_PATIENCE_MS, &answer),
                     FCGI_PEER_ANSWERED);
     CU_ASSERT_PTR_NOT_NULL(strstr(answer.text.data, "{\"1\": [\"books\"]}"));
+    settle(&bench);
+    CU_ASSERT_EQUAL(metrics_get_parked(bench.metrics), 0);
     fcgi_peer_answer_free(&answer);
     (void)close(fd);
     (void)close(other);
