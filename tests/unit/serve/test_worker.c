@@ -1331,6 +1331,39 @@ TEST_SINGLE(handed_deadline, "how long a store that refuses is not down")
     bench_end(&bench);
 }
 
+/* The line of an outage: the address, the reason, and when it is tried again.
+ */
+struct begin_case {
+    const char *name;
+    const char *settings[2];
+    int passes_ms[3]; /* until it is logged */
+    int next_ms;
+};
+
+static const struct begin_case begin_rows[] = {
+    {"after one attempt", LIST("SCORING_STORE_ATTEMPTS=1"), LIST(0), 10},
+    {"after three", LIST("SCORING_STORE_ATTEMPTS=3"), LIST(10, 100), 250},
+};
+
+TEST_CASES(begin, struct begin_case, begin_rows)
+{
+    struct bench bench = {.settings = c->settings, .starts_stopped = true};
+    char want[2 * FILES_PATH_MAX];
+
+    bench_run(&bench, false, WORKER_ALONE);
+    settle(&bench);
+    for (size_t i = 0; i < 3 && c->passes_ms[i] > 0; i++)
+        pass_ms(&bench, c->passes_ms[i]);
+    check_count(&bench, METRIC_BREAKER_OPENED, 1);
+    shared_clock_go();
+    (void)snprintf(want, sizeof(want),
+                   "] E the store is down: %s: connection failed: No such file "
+                   "or directory; next try in %d ms\n",
+                   bench.store, c->next_ms);
+    free(log_with(&bench, want));
+    bench_end(&bench);
+}
+
 struct handed_limit_case {
     const char *name, *setting;
     const char *list; /* of ids, or of records */
