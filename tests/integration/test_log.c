@@ -155,6 +155,8 @@ TEST_CASES(trace, struct trace_case, trace_rows)
                    (int)(c - trace_rows));
     answer = http_send(http, &request);
     CU_ASSERT_EQUAL(answer.status, 422);
+    CU_ASSERT_PTR_NULL(strstr(answer.headers, TRACE));
+    CU_ASSERT_PTR_NULL(strstr(answer.body, TRACE));
     http_answer_free(&answer);
     http_close(http);
     (void)snprintf(pattern, sizeof(pattern), "id=trace-%d%spath=/method ",
