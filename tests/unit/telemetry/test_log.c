@@ -1138,6 +1138,24 @@ TEST_SINGLE(vanished, "lines of a process that is gone are known")
 
 #define TOLD_MAX 100 /* bytes of a line about lost lines; others are longer */
 
+TEST_SINGLE(vanished_full, "lines that the buffer did not take are known, too")
+{
+    struct metrics *metrics = metrics_new();
+    struct log *log;
+    uint64_t made = 0;
+    int fd;
+
+    metrics_use_slot(metrics, metrics_slot_take(metrics));
+    log = open_memory(LOG_TEXT, LOG_INFO, &fd);
+    log_count_in(log, metrics);
+    for (; log_lost(log) < 10; made++)
+        log_info(log, "%s", X128);
+    CU_ASSERT_EQUAL(metrics_take_log(metrics, 0), made);
+    log_close(log);
+    (void)close(fd);
+    metrics_free(metrics);
+}
+
 /* A new log replaces one whose reader is slow. */
 TEST_SINGLE(take_over, "what the old log could not write the new one does")
 {
@@ -1495,7 +1513,18 @@ TEST_SINGLE(torn, "after half a line the next one starts on its own")
     (void)close(fd);
 }
 
-TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
+struct torn_case {
+    const char *name;
+    bool is_full; /* the old file still is when the log is opened again */
+};
+
+static const struct torn_case torn_rows[] = {
+    {"whose file has room again", false},
+    {"whose file is still full", true},
+};
+
+/* Half a line in the old file is not ended in the new one. */
+TEST_CASES(torn_old, struct torn_case, torn_rows)
 {
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     struct rlimit old;
@@ -1509,15 +1538,20 @@ TEST_SINGLE(torn_old, "half a line in the old file is not ended in the new one")
     log_info(log, "one");
     log_flush(log);
     CU_ASSERT_EQUAL(log_lost(log), 1);
-    limit_files(old.rlim_cur);
-    (void)signal(SIGXFSZ, handler);
-
+    if (!c->is_full)
+        limit_files(old.rlim_cur);
     CU_ASSERT_EQUAL(rename(in_folder("log"), in_folder("old")), 0);
     CU_ASSERT_TRUE(log_reopen(log));
+    limit_files(old.rlim_cur);
+    (void)signal(SIGXFSZ, handler);
     log_info(log, "two");
     log_close(log);
-    CU_ASSERT_STRING_EQUAL(file_content("log") + strlen(STAMP_TEXT), "I two\n");
+    (void)file_content("log");
     CU_ASSERT_EQUAL(*output, '[');
+    if (c->is_full) /* then the new file reports the lost line */
+        CU_ASSERT_EQUAL(strncmp(output + strlen(STAMP_TEXT), "I two\n[", 7), 0);
+    else
+        CU_ASSERT_STRING_EQUAL(output + strlen(STAMP_TEXT), "I two\n");
     folder_remove();
 }
 
@@ -1532,6 +1566,31 @@ TEST_SINGLE(forget, "a child does not repeat its parent's lines")
     log_close(log);
     CU_ASSERT_STRING_EQUAL(first_line(fd, LOG_TEXT), "I mine\n");
     (void)close(fd);
+}
+
+/* A pipe that cannot be opened again: a part of the line is on its way. */
+TEST_SINGLE(forget_staged, "a child writes, whatever its parent was writing")
+{
+    struct log *log;
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    calls_fail(CALL_OPEN, EACCES);
+    log = open_as_stdout(ends[1]);
+    for (int i = 0; i < 1000; i++) /* more than a pipe holds: 64 KiB */
+        log_info(log, "%s", X128);
+    log_flush(log);
+    CU_ASSERT(log_pending(log) > 0);
+    log_forget(log);
+    (void)read_all(ends[0]);
+    log_info(log, "mine");
+    log_flush(log);
+    (void)read_all(ends[0]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, "] I mine\n"));
+    log_close(log);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 TEST_SINGLE(forget_lost, "a child does not repeat its parent's losses")
