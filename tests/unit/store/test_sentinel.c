@@ -113,6 +113,8 @@ take(struct script_connection *connection, const char *piece, size_t length)
     if (is_first)
         (void)snprintf(server->greeting, sizeof(server->greeting), "%.*s",
                        (int)length, piece);
+    if (server->place >= PLACE_S && server->is_silent)
+        return;
     if (server->place >= PLACE_S)
         answer = is_first ? SENTINEL_HELLO : server->answers;
     else if (is_first)
@@ -216,17 +218,18 @@ on_done(void *arg, enum store_status status, const struct store_value *values)
         trace("r=%s", words[status]);
 }
 
+/* limit_ms: of connecting, and of an answer. */
 static void
-rig_start(size_t sentinels)
+rig_start(size_t sentinels, int64_t limit_ms)
 {
-    static const struct store_config config = {.attempts = 3,
-                                               .connect_timeout_ms = COMMAND_MS,
-                                               .command_timeout_ms = COMMAND_MS,
-                                               .deadline_ms = DEADLINE_MS,
-                                               .answer_bytes_max = 1 << 20,
-                                               .probe_key = {"i:0", 3},
-                                               .event = on_event,
-                                               .event_arg = &rig};
+    const struct store_config config = {.attempts = 3,
+                                        .connect_timeout_ms = limit_ms,
+                                        .command_timeout_ms = limit_ms,
+                                        .deadline_ms = DEADLINE_MS,
+                                        .answer_bytes_max = 1 << 20,
+                                        .probe_key = {"i:0", 3},
+                                        .event = on_event,
+                                        .event_arg = &rig};
     struct store_route *route;
 
     calls_stop_clock();
@@ -289,7 +292,7 @@ step_server(const char *step)
         script_end(&server->peer);
     else if (step[1] == '-')
         sentinel_say(server, server, 0);
-    else if (server->place >= PLACE_S)
+    else if (server->place >= PLACE_S && step[1] != '~')
         sentinel_say(server, server_of(step[1]), step[2]);
     server->is_replica = server->is_replica || step[1] == 'r';
     server->refuses_writes = server->refuses_writes || step[1] == '!';
@@ -359,10 +362,24 @@ static const struct route_case route_rows[] = {
      "MASTER[A] DROPPED " NO_MASTER("A") " . MASTER[B] UP r=B"},
 };
 
+/* The limits of the settings may be longer. */
+TEST_SINGLE(unheard, "no sentinel for as long as a request may take")
+{
+    rig_start(1, 5 * DEADLINE_MS);
+    step_run("s~");
+    step_run("r");
+    pass(DEADLINE_MS - STEP_MS);
+    CU_ASSERT_STRING_EQUAL(rig.trace, "");
+    pass(3 * STEP_MS);
+    CU_ASSERT_STRING_EQUAL(
+        rig.trace, "r=timeout DOWN[master m: no sentinel has answered]");
+    rig_end();
+}
+
 /* Those of the URL: S21.1. For sentinels there are others. */
 TEST_SINGLE(login, "user, password and database are for the master")
 {
-    rig_start(1);
+    rig_start(1, COMMAND_MS);
     rig.url.username = "me";
     rig.url.password = "pw";
     rig.url.database = 3;
@@ -381,7 +398,7 @@ TEST_CASES(route, struct route_case, route_rows)
     char *script = strdup(c->script), *rest = script;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(script);
-    rig_start(c->sentinels);
+    rig_start(c->sentinels, COMMAND_MS);
     for (const char *step; (step = strsep(&rest, " ")) != NULL;)
         step_run(step);
     CU_ASSERT_STRING_EQUAL(rig.trace, c->want);
