@@ -9,11 +9,15 @@
 #include <string.h>
 
 #include "redis/resolver.h"
+#include "support/calls.h"
 #include "support/cases.h"
 #include "support/clock.h"
 #include "support/names.h"
 
-#define PORT 6379
+#define PORT          6379
+#define PASSED_MS     1 /* of each step of a stopped clock */
+#define LATE_MS       4 /* a timer is a step late, and may set another one */
+#define SETTLED_TURNS 8 /* of the loop: what is ready has been handled */
 
 struct known_case {
     const char *name, *host;
@@ -85,25 +89,23 @@ on_done(void *arg, const struct resolver_addresses *found, bool in_time)
     ev_break(lookup->loop, EVBREAK_ALL);
 }
 
-static void
-on_patience(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)timer;
-    (void)events;
-    ev_break(loop, EVBREAK_ALL);
-}
-
-/* Runs until the lookup is done, or for so long. */
+/*
+ * Runs until the look-up is done, or for so long, step by step: the clock is
+ * stopped, so a busy machine takes none of the time.
+ */
 static void
 run_for(struct lookup *lookup, int64_t limit_ms)
 {
-    ev_timer timer;
+    const int64_t end_ms = clock_ms() + limit_ms;
+    const int done = lookup->done;
 
-    ev_now_update(lookup->loop);
-    ev_timer_init(&timer, on_patience, (double)limit_ms / 1000, 0.);
-    ev_timer_start(lookup->loop, &timer);
-    (void)ev_run(lookup->loop, 0);
-    ev_timer_stop(lookup->loop, &timer);
+    for (;;) {
+        for (int i = 0; i < SETTLED_TURNS; i++)
+            (void)ev_run(lookup->loop, EVRUN_NOWAIT);
+        if (lookup->done > done || clock_ms() >= end_ms)
+            return;
+        calls_pass_ms(PASSED_MS);
+    }
 }
 
 struct lookup_case {
@@ -111,32 +113,28 @@ struct lookup_case {
     struct names_plan plan;
     size_t count;
     bool in_time;
-    int64_t min_ms, max_ms; /* the latter with room for a busy machine */
+    int64_t want_ms; /* and LATE_MS at most */
 };
 
 static const struct lookup_case lookup_rows[] = {
-    {"answered at once", LIST(.delay_ms = 0, .delay_ipv6_ms = 0), 1, true, 0,
-     600},
+    {"answered at once", LIST(.delay_ms = 0, .delay_ipv6_ms = 0), 1, true, 0},
     {"as many as are kept", LIST(.more = RESOLVER_ADDRESSES_MAX - 1),
-     RESOLVER_ADDRESSES_MAX, true, 0, 600},
+     RESOLVER_ADDRESSES_MAX, true, 0},
     {"one more than are kept", LIST(.more = RESOLVER_ADDRESSES_MAX),
-     RESOLVER_ADDRESSES_MAX, true, 0, 600},
-    {"answered late", LIST(.delay_ms = 100, .delay_ipv6_ms = 100), 1, true, 100,
-     600},
+     RESOLVER_ADDRESSES_MAX, true, 0},
+    {"answered late", LIST(.delay_ms = 100, .delay_ipv6_ms = 100), 1, true,
+     100},
     {"answered later than it is asked again",
-     LIST(.delay_ms = 600, .delay_ipv6_ms = 600), 1, true, 600,
-     RESOLVER_LIMIT_MS},
+     LIST(.delay_ms = 600, .delay_ipv6_ms = 600), 1, true, 600},
     {"the first of two name servers is silent", LIST(.is_second = true), 1,
-     true, 200, RESOLVER_LIMIT_MS - 50},
+     true, 250},
     {"the second one answers later than it is asked again",
      LIST(.is_second = true, .delay_ms = 300, .delay_ipv6_ms = 300), 1, true,
-     500, RESOLVER_LIMIT_MS},
+     550},
     {"asked again when the first questions are lost", LIST(.lost = 2), 1, true,
-     200, RESOLVER_LIMIT_MS - 50},
-    {"never for IPv6", LIST(.delay_ms = 0, .delay_ipv6_ms = -1), 1, true, 45,
-     600},
-    {"never", LIST(.delay_ms = -1, .delay_ipv6_ms = -1), 0, false,
-     RESOLVER_LIMIT_MS - 5, 2000},
+     250},
+    {"never for IPv6", LIST(.delay_ms = 0, .delay_ipv6_ms = -1), 1, true, 50},
+    {"never", LIST(.delay_ms = -1, .delay_ipv6_ms = -1), 0, false, 700},
 };
 
 TEST_CASES(lookup, struct lookup_case, lookup_rows)
@@ -148,12 +146,14 @@ TEST_CASES(lookup, struct lookup_case, lookup_rows)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
     names_start(&server, lookup.loop, &c->plan);
+    calls_stop_clock();
     start_ms = clock_ms();
     resolver_start(resolver, "redis.example", PORT);
     run_for(&lookup, CLOCK_PATIENCE_MS);
     CU_ASSERT_EQUAL(lookup.done, 1);
-    CU_ASSERT(clock_ms() - start_ms >= c->min_ms);
-    CU_ASSERT(clock_ms() - start_ms <= c->max_ms);
+    CU_ASSERT(clock_ms() - start_ms >= c->want_ms);
+    CU_ASSERT(clock_ms() - start_ms <= c->want_ms + LATE_MS);
+    calls_let_clock_go();
     CU_ASSERT_EQUAL(lookup.in_time, c->in_time);
     CU_ASSERT_EQUAL_FATAL(lookup.found.count, c->count);
     if (c->count > 0)
@@ -198,7 +198,7 @@ TEST_SINGLE(silent, "a look-up over TCP that is not answered sleeps")
     turn.data = &activity;
     ev_prepare_start(lookup.loop, &turn);
     resolver_start(resolver, "redis.example", PORT);
-    run_for(&lookup, CLOCK_PATIENCE_MS);
+    (void)ev_run(lookup.loop, 0); /* on_done() ends it */
     CU_ASSERT_EQUAL(lookup.done, 1);
     CU_ASSERT_EQUAL(lookup.found.count, 0);
     CU_ASSERT_FALSE(lookup.in_time);
@@ -219,6 +219,7 @@ TEST_SINGLE(again, "a look-up keeps nothing of the one before")
     static struct names_server server;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    calls_stop_clock();
     for (int i = 0; i < 3; i++) {
         names_start(&server, lookup.loop, i < 2 ? &good : &silent);
         resolver_start(resolver, "redis.example", PORT);
@@ -228,6 +229,7 @@ TEST_SINGLE(again, "a look-up keeps nothing of the one before")
         CU_ASSERT_EQUAL(lookup.in_time, i < 2);
         names_end(&server);
     }
+    calls_let_clock_go();
     resolver_free(resolver);
     ev_loop_destroy(lookup.loop);
 }
@@ -240,6 +242,7 @@ TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
     static struct names_server server;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(resolver);
+    calls_stop_clock();
     names_start(&server, lookup.loop, &plan);
     resolver_start(resolver, "redis.example", PORT);
     resolver_cancel(resolver);
@@ -251,6 +254,7 @@ TEST_SINGLE(cancelled, "a look-up that is over, or replaced, says nothing")
     run_for(&lookup, 150);
     CU_ASSERT_EQUAL(lookup.done, 1);
     names_end(&server);
+    calls_let_clock_go();
     resolver_free(resolver);
     ev_loop_destroy(lookup.loop);
 }
