@@ -1777,6 +1777,8 @@ TEST_SINGLE(drain_limit, "what takes too long is given up, and that is told")
     (void)kill(bench.pid, SIGTERM);
     settle(&bench);
     pass_ms(&bench, DRAIN_LIMIT_MS - 1);
+    (void)kill(bench.pid, SIGTERM); /* gives it no more time */
+    settle(&bench);
     CU_ASSERT_FALSE(shared_clock_pass(bench.pid, 1));
     CU_ASSERT(clock_wait(has_ended, &bench, CLOCK_PATIENCE_MS));
     CU_ASSERT_EQUAL(bench.status, 0);
