@@ -900,7 +900,31 @@ TEST_SINGLE(cache, "a score that is not there is written back")
     CU_ASSERT(recv(bench.link, got, sizeof(got) - 1, 0) > 0);
     CU_ASSERT_EQUAL(strncmp(got, set, sizeof(set) - 1), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(got, "\r\n$2\r\nEX\r\n$4\r\n1799\r\n"));
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_CACHE_WRITE_OK), 0);
     send_text(bench.link, "+OK\r\n");
+    check_count(&bench, METRIC_CACHE_WRITE_OK, 1);
+    CU_ASSERT_EQUAL(metrics_get(bench.metrics, METRIC_CACHE_WRITE_LOST), 0);
+    (void)close(fd);
+    bench_end(&bench);
+}
+
+TEST_SINGLE(retry, "a read that is repeated on a new connection is counted")
+{
+    struct bench bench;
+    int fd;
+
+    bench_start(&bench, true);
+    greet(&bench);
+    fd = fcgi_peer_connect(bench.socket);
+    send_request(fd, request_interests("{\"client_ids\": [1]}"));
+    expect_command(&bench, GET_ONE, NULL);
+    (void)close(bench.link);
+    greet(&bench);
+    expect_command(&bench, GET_ONE, "$9\r\n[\"books\"]\r\n");
+    CU_ASSERT_EQUAL(fcgi_peer_status(fd, CLOCK_PATIENCE_MS), 200);
+    check_count(&bench, METRIC_STORE_RETRIES, 1);
+    check_count(&bench, METRIC_CONNECTED, 2);
+    check_count(&bench, METRIC_READ_OK, 1);
     (void)close(fd);
     bench_end(&bench);
 }
