@@ -584,15 +584,12 @@ metrics_outage_is_over(struct metrics *metrics, enum outage what,
 bool
 metrics_outage_is_ending(const struct metrics *metrics)
 {
-    const struct shared *shared = metrics->shared;
-    int64_t state;
+    const int end = metrics_outages_end(metrics);
 
-    for (int i = 0; i < OUTAGE__MAX; i++) {
-        if (i >= OUTAGE_SERVER &&
-            atomic_load_explicit(&shared->addresses[i - OUTAGE_SERVER].hash,
-                                 memory_order_relaxed) == 0)
-            return false; /* places are claimed in their order */
-        state = atomic_load_explicit(&shared->outages[i], memory_order_relaxed);
+    for (int i = 0; i < end; i++) {
+        const int64_t state = atomic_load_explicit(&metrics->shared->outages[i],
+                                                   memory_order_relaxed);
+
         if (state < 0 && (state & REPORTED) == 0)
             return true;
     }

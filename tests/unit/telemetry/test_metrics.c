@@ -483,7 +483,7 @@ TEST_SINGLE(server, "has an outage of its own")
 TEST_SINGLE(server_room, "what is beyond shares the last number")
 {
     struct metrics *metrics = metrics_new();
-    const int last = OUTAGE__MAX - 1;
+    const enum outage last = METRICS_OUTAGE_SHARED;
     char address[32];
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(metrics);
@@ -491,9 +491,18 @@ TEST_SINGLE(server_room, "what is beyond shares the last number")
     for (int i = OUTAGE_SERVER; i < OUTAGE__MAX + 2; i++) {
         (void)snprintf(address, sizeof(address), "h:%d", i);
         CU_ASSERT_EQUAL(metrics_outage_of(metrics, address),
-                        i < last ? i : last);
+                        i < (int)last ? i : (int)last);
     }
-    CU_ASSERT_PTR_NULL(metrics_outage_address(metrics, (enum outage)last));
+    CU_ASSERT_PTR_NULL(metrics_outage_address(metrics, last));
+    CU_ASSERT_EQUAL(metrics_slot_take(metrics), 0);
+    CU_ASSERT_FALSE(metrics_is_in_outage(metrics));
+    CU_ASSERT_TRUE(metrics_outage_enter(metrics, 0, last));
+    CU_ASSERT_TRUE(metrics_is_in_outage(metrics));
+    metrics_outage_leave(metrics, 0, last, 1);
+    CU_ASSERT_FALSE(metrics_is_in_outage(metrics));
+    CU_ASSERT_TRUE(metrics_outage_is_ending(metrics));
+    CU_ASSERT_TRUE(metrics_outage_is_over(metrics, last, 1000000));
+    CU_ASSERT_FALSE(metrics_outage_is_ending(metrics));
     metrics_free(metrics);
 }
 
