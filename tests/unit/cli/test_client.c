@@ -163,12 +163,15 @@ static int
 run_here(const char *url, const char *const words[WORDS_MAX],
          const char *output)
 {
-    char *argv[WORDS_MAX + 2] = {strdup("interests")};
+    static char name[] = "interests", text[WORDS_MAX][FILES_PATH_MAX];
+    char *argv[WORDS_MAX + 2] = {name};
     const int fd = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     int argc = 1, status;
 
-    for (; words[argc - 1] != NULL; argc++)
-        argv[argc] = strdup(words[argc - 1]);
+    for (; words[argc - 1] != NULL; argc++) {
+        argv[argc] = text[argc - 1];
+        (void)snprintf(argv[argc], FILES_PATH_MAX, "%s", words[argc - 1]);
+    }
     (void)dup2(fd, STDOUT_FILENO);
     (void)dup2(fd, STDERR_FILENO);
     (void)close(fd);
