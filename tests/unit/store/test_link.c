@@ -659,123 +659,123 @@ put_flight(struct buffer *wants, struct buffer *answers, const size_t *chunks,
     }
 }
 
+/* What the link sends and receives; the buffers are of the caller, and empty.
+ */
+struct flights {
+    struct buffer wants[FLIGHTS_MAX], answers[FLIGHTS_MAX];
+    size_t left; /* keys that are not asked for */
+};
+
+/* Fills the steps behind the greeting; returns the index of the next one. */
+static size_t
+put_flights(struct flights *flights, struct step steps[STEPS_MAX],
+            const struct chunk_case *c)
+{
+    size_t i;
+
+    flights->left = c->count;
+    for (i = 0; i < FLIGHTS_MAX && c->flights[i][0] > 0; i++) {
+        put_flight(&flights->wants[i], &flights->answers[i], c->flights[i], c,
+                   &flights->left);
+        steps[1 + i] = (struct step){buffer_text(&flights->wants[i]),
+                                     buffer_text(&flights->answers[i])};
+    }
+    return 1 + i;
+}
+
+static void
+flights_free(struct flights *flights)
+{
+    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
+        buffer_free(&flights->wants[i]);
+        buffer_free(&flights->answers[i]);
+    }
+}
+
+static void
+ask_many(struct rig *rig, size_t count)
+{
+    rig->count = count;
+    for (size_t i = 0; i < count; i++)
+        rig->keys[i] = bytes_of("k");
+    ask(rig);
+}
+
 TEST_CASES(chunk, struct chunk_case, chunk_rows)
 {
     static struct rig rig;
-    struct buffer wants[FLIGHTS_MAX] = {{0}}, answers[FLIGHTS_MAX] = {{0}};
+    struct flights flights = {.left = 0};
     struct step steps[STEPS_MAX] = {GREET};
-    size_t left = c->count, step = 1;
+    size_t step = put_flights(&flights, steps, c);
 
-    for (size_t i = 0; i < FLIGHTS_MAX && c->flights[i][0] > 0; i++) {
-        put_flight(&wants[i], &answers[i], c->flights[i], c, &left);
-        steps[step++] =
-            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
-    }
-    CU_ASSERT_EQUAL(left, 0);
+    CU_ASSERT_EQUAL(flights.left, 0);
     if (c->is_last_absent) {
         steps[step++] =
             (struct step){"*2\r\n$6\r\nEXISTS\r\n" KEY("k"), ":1\r\n"};
         steps[step++] = (struct step){TYPE("k"), "+hash\r\n"};
     }
     rig_open(&rig, steps, "");
-    rig.count = c->count;
-    for (size_t i = 0; i < c->count; i++)
-        rig.keys[i] = bytes_of("k");
-    ask(&rig);
+    ask_many(&rig, c->count);
     CU_ASSERT_EQUAL(rig.status, STORE_OK);
     for (size_t i = 0; i < c->count; i++)
         CU_ASSERT_EQUAL(rig.kinds[i],
                         i + 1 == c->count && c->is_last_absent ? 'w' : 's');
     steps_check(&rig.server);
     rig_end(&rig);
-    for (size_t i = 0; i < FLIGHTS_MAX; i++) {
-        buffer_free(&wants[i]);
-        buffer_free(&answers[i]);
-    }
+    flights_free(&flights);
 }
 
 struct sum_case {
     const char *name;
-    size_t count, most; /* keys of a byte each, and the bytes of an answer */
-    size_t sent[2];     /* keys of the chunks that are asked for */
+    struct chunk_case read;
+    size_t most; /* bytes of an answer */
     enum store_status want;
 };
 
-/* What would come after the answer has become too large is not asked for. */
+/*
+ * What would come after the answer has become too large is not asked for, and
+ * what was already asked for is not kept.
+ */
 static const struct sum_case sum_rows[] = {
-    {"as many bytes as there may be", 2, 2, {2, 0}, STORE_OK},
-    {"a byte more", 2, 1, {2, 0}, STORE_LARGE},
-    {"as many in the first chunk", 129, 129, {32, 97}, STORE_OK},
-    {"a byte more in the first chunk", 129, 31, {32, 0}, STORE_LARGE},
-    {"a byte more in the second one", 129, 128, {32, 97}, STORE_LARGE},
+    {"as many bytes as there may be", {"", 2, 1, {{2}}, false}, 2, STORE_OK},
+    {"a byte more", {"", 2, 1, {{2}}, false}, 1, STORE_LARGE},
+    {"as many in the first chunk",
+     {"", 129, 1, {{32}, {97}}, false},
+     129,
+     STORE_OK},
+    {"a byte more in the first chunk",
+     {"", 129, 1, {{32}}, false},
+     31,
+     STORE_LARGE},
+    {"a byte more in the second one",
+     {"", 129, 1, {{32}, {97}}, false},
+     128,
+     STORE_LARGE},
+    /* A key of the last chunk is absent, but nobody wants to know why. */
+    {"one chunk after it was already asked for",
+     {"", 1056, 1, {{32}, {512, 512}}, true},
+     40,
+     STORE_LARGE},
 };
 
 /* The values of one request come to a limit together: S18.3. */
 TEST_CASES(sum, struct sum_case, sum_rows)
 {
     static struct rig rig;
-    struct buffer wants[2] = {{0}}, answers[2] = {{0}};
+    struct flights flights = {.left = 0};
     struct step steps[STEPS_MAX] = {GREET};
 
     rig_start(&rig, steps);
-    for (size_t i = 0; i < 2 && c->sent[i] > 0; i++) {
-        buffer_printf(&wants[i], "*%zu\r\n$4\r\nMGET\r\n", c->sent[i] + 1);
-        buffer_printf(&answers[i], "*%zu\r\n", c->sent[i]);
-        for (size_t k = 0; k < c->sent[i]; k++) {
-            buffer_add_text(&wants[i], KEY("k"));
-            buffer_add_text(&answers[i], KEY("v"));
-        }
-        steps[1 + i] =
-            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
-    }
+    (void)put_flights(&flights, steps, &c->read);
     steps_listen(&rig.server);
     rig.answer_bytes_max = c->most;
     rig_store(&rig);
-    rig.count = c->count;
-    for (size_t i = 0; i < c->count; i++)
-        rig.keys[i] = bytes_of("k");
-    ask(&rig);
+    ask_many(&rig, c->read.count);
     CU_ASSERT_EQUAL(rig.status, c->want);
     settle(&rig);
     steps_check(&rig.server);
     rig_end(&rig);
-    for (size_t i = 0; i < 2; i++) {
-        buffer_free(&wants[i]);
-        buffer_free(&answers[i]);
-    }
-}
-
-/* Of the second one a key is absent, but nobody wants to know why: S18.3. */
-TEST_SINGLE(sum_kept, "a chunk after one that is too large is not kept")
-{
-    static const struct chunk_case row = {
-        "", 1056, 1, {{32}, {512, 512}}, true};
-    static struct rig rig;
-    struct buffer wants[2] = {{0}}, answers[2] = {{0}};
-    struct step steps[STEPS_MAX] = {GREET};
-    size_t left = row.count;
-
-    for (size_t i = 0; i < 2; i++) {
-        put_flight(&wants[i], &answers[i], row.flights[i], &row, &left);
-        steps[1 + i] =
-            (struct step){buffer_text(&wants[i]), buffer_text(&answers[i])};
-    }
-    rig_start(&rig, steps);
-    steps_listen(&rig.server);
-    rig.answer_bytes_max = 40;
-    rig_store(&rig);
-    rig.count = row.count;
-    for (size_t i = 0; i < rig.count; i++)
-        rig.keys[i] = bytes_of("k");
-    ask(&rig);
-    CU_ASSERT_EQUAL(rig.status, STORE_LARGE);
-    settle(&rig);
-    steps_check(&rig.server);
-    rig_end(&rig);
-    for (size_t i = 0; i < 2; i++) {
-        buffer_free(&wants[i]);
-        buffer_free(&answers[i]);
-    }
+    flights_free(&flights);
 }
 
 /* It is damaged, whatever the others come to: S18.3. */
